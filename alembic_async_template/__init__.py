@@ -1,0 +1,32 @@
+"""Alembic migrations for FastAPI, SQLModel, async SQLAlchemy and PostgreSQL, with nothing to edit.
+
+The public names are resolved when they are first used: Alembic imports this package through its plugin entry point
+while Alembic itself is half loaded, so nothing that imports Alembic may run here.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from . import op
+    from .environment.runner import run_environment
+    from .errors import AlembicAsyncTemplateError
+
+__all__ = ["AlembicAsyncTemplateError", "op", "run_environment"]
+
+_MODULES = {
+    "AlembicAsyncTemplateError": ".errors",
+    "op": ".op",
+    "run_environment": ".environment.runner",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = import_module(_MODULES[name], __name__)
+    return module if name == "op" else getattr(module, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

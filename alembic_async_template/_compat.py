@@ -1,0 +1,131 @@
+"""Every private name of Alembic and SQLAlchemy that this package uses, seen in the versions given with each.
+
+`tests/unit/test_compat.py` pins them, so that a release that moves one fails there and not in somebody's deploy.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from alembic.autogenerate.api import AutogenContext
+    from alembic.config import Config
+    from alembic.runtime.migration import MigrationContext
+    from sqlalchemy.engine import Engine
+    from sqlalchemy.types import TypeEngine
+
+
+def environment_options() -> dict[str, Any]:
+    """What the running command told its environment: the work function, `as_sql`, `revision_context` and so on.
+
+    `alembic.context._proxy`, `EnvironmentContext.context_opts`: Alembic 1.18.0 to 1.20.1.
+    """
+    import alembic.context
+
+    options: dict[str, Any] = alembic.context._proxy.context_opts  # type: ignore[attr-defined]
+    return options
+
+
+def running_command() -> str | None:
+    """Name of the Alembic command that runs the environment ("upgrade", "check", ...), None when it is not Alembic's.
+
+    Each command passes a function of its own as `fn`, which the command line and calls in code have in common:
+    Alembic 1.18.0 to 1.20.1.
+    """
+    work = environment_options().get("fn")
+    if getattr(work, "__module__", None) != "alembic.command":
+        return None
+    return str(work.__qualname__).partition(".")[0]  # type: ignore[union-attr]
+
+
+def revision_arguments() -> dict[str, Any]:
+    """The arguments of the running `revision` or `check` command; `RevisionContext.command_args`, 1.18.0 to 1.20.1."""
+    revision_context = environment_options().get("revision_context")
+    return {} if revision_context is None else dict(revision_context.command_args)
+
+
+def in_callers_transaction(context: MigrationContext) -> bool:
+    """Whether the connection was in a transaction before Alembic got it, which Alembic then neither begins nor ends.
+
+    `MigrationContext._in_external_transaction`: Alembic 1.18.0 to 1.20.1.
+    """
+    return bool(context._in_external_transaction)
+
+
+def find_template(config: Config, template: str) -> Path:
+    """The folder of a template; `Config._get_template_path`: Alembic 1.18.0 to 1.20.1."""
+    return config._get_template_path() / template
+
+
+def replace_template_path(config_class: type[Config], template_path: Callable[[Config], Any]) -> None:
+    """Make `Config` find its templates with `template_path`; subclasses that choose their own folder keep it.
+
+    `Config._get_template_path`, which `init` and `list_templates` call: Alembic 1.18.0 to 1.20.1.
+    """
+    stock: Callable[[Config], Path] = config_class._get_template_path
+
+    def _get_template_path(config: Config) -> Any:
+        if type(config).get_template_directory is not config_class.get_template_directory:
+            return stock(config)
+        return template_path(config)
+
+    config_class._get_template_path = _get_template_path  # type: ignore[method-assign,assignment]
+
+
+def clone_engine(engine: Engine) -> Engine:
+    """A new engine with the dialect, connect arguments and events of `engine`, and a pool that keeps no connection.
+
+    `Pool._creator`, the `_dispatch` argument of `Pool`, `Engine.dispatch._update` and `Engine._has_events`: SQLAlchemy
+    2.0.29 to 2.1.9.
+    """
+    from sqlalchemy.engine import Engine as SQLAlchemyEngine
+    from sqlalchemy.pool import NullPool
+
+    options = {key: value for key, value in engine.get_execution_options().items() if key != "isolation_level"}
+    pool = NullPool(engine.pool._creator, dialect=engine.dialect, _dispatch=engine.pool.dispatch)
+    clone = SQLAlchemyEngine(
+        pool,
+        engine.dialect,
+        engine.url,
+        execution_options=options,
+        hide_parameters=engine.hide_parameters,
+    )
+    clone._has_events = engine._has_events
+    clone.dispatch._update(engine.dispatch, only_propagate=False)
+    return clone
+
+
+def starts_in_autocommit(engine: Engine) -> bool:
+    """Whether the engine was made with `isolation_level="AUTOCOMMIT"`, in which no migration could be rolled back.
+
+    `Dialect._on_connect_isolation_level`: SQLAlchemy 2.0.29 to 2.1.9.
+    """
+    return getattr(engine.dialect, "_on_connect_isolation_level", None) == "AUTOCOMMIT"
+
+
+def in_greenlet() -> bool:
+    """Whether the caller runs inside `run_sync`, where synchronous calls may wait for the event loop.
+
+    `__sqlalchemy_greenlet_provider__`, which SQLAlchemy's own greenlets carry: SQLAlchemy 2.0.29 to 2.1.9.
+    """
+    import greenlet  # type: ignore[import-untyped,unused-ignore]
+
+    return getattr(greenlet.getcurrent(), "__sqlalchemy_greenlet_provider__", False) is True
+
+
+def render_type(type_: TypeEngine[Any], context: AutogenContext) -> str:
+    """The Python text by which autogenerate writes a type, imports added to `context`.
+
+    `alembic.autogenerate.render._repr_type`: Alembic 1.18.0 to 1.20.1.
+    """
+    from alembic.autogenerate.render import _repr_type
+
+    return _repr_type(type_, context)
+
+
+def type_variants(type_: TypeEngine[Any]) -> dict[str, TypeEngine[Any]]:
+    """What `with_variant` was given, by dialect; `TypeEngine._variant_mapping`: SQLAlchemy 2.0.29 to 2.1.9."""
+    return dict(type_._variant_mapping)

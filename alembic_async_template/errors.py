@@ -1,0 +1,299 @@
+"""All errors of this package.
+
+    AlembicAsyncTemplateError      also an `alembic.util.CommandError`: the command line prints it as one line
+    ├── InitError                  `alembic init` cannot write this environment
+    ├── SettingError               a setting of alembic.ini means nothing
+    ├── ApplicationError           the application's modules and models
+    │   ├── ApplicationImportError
+    │   ├── ModelsNotChosenError
+    │   ├── NoTablesError
+    │   ├── UnlistedModelsError
+    │   └── DuplicateTableError
+    ├── DatabaseError              which database, and how to reach it
+    │   ├── NoDatabaseURLError
+    │   ├── EngineReferenceError
+    │   ├── InvalidURLError
+    │   ├── MissingDriverError
+    │   ├── MemoryDatabaseError
+    │   └── ConnectionBindError
+    ├── AutogenerateError
+    │   ├── ExistingTablesError
+    │   └── BaselineError
+    └── EnumOperationError
+
+Each message says what happened, to which object, and how to fix it, with an example to type; it survives being wrapped onto
+one line. The facts are attributes too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from alembic.util import CommandError
+
+if TYPE_CHECKING:
+    from .environment.settings import Settings
+
+__all__ = [
+    "AlembicAsyncTemplateError",
+    "ApplicationError",
+    "ApplicationImportError",
+    "AutogenerateError",
+    "BaselineError",
+    "ConnectionBindError",
+    "DatabaseError",
+    "DuplicateTableError",
+    "EngineReferenceError",
+    "EnumOperationError",
+    "ExistingTablesError",
+    "InitError",
+    "InvalidURLError",
+    "MemoryDatabaseError",
+    "MissingDriverError",
+    "ModelsNotChosenError",
+    "NoDatabaseURLError",
+    "NoTablesError",
+    "SettingError",
+    "UnlistedModelsError",
+]
+
+
+class AlembicAsyncTemplateError(CommandError):
+    """The root of this package's errors."""
+
+
+class InitError(AlembicAsyncTemplateError):
+    """`alembic init` was asked for an environment that would not work."""
+
+    def __init__(self, directory: str) -> None:
+        self.directory = directory
+        super().__init__(
+            f'Directory "{directory}" with --package would be a Python package named alembic and hide Alembic itself. '
+            "Choose another name, for example: alembic init -t async-fastapi --package migrations"
+        )
+
+
+class SettingError(AlembicAsyncTemplateError):
+    """A setting cannot be used as it is."""
+
+    def __init__(self, setting: str, value: str, settings: Settings, problem: str) -> None:
+        self.setting = setting
+        self.value = value
+        super().__init__(
+            f'{setting} in section [{settings.section}] of {settings.config_file}: "{value}" {problem}. '
+            f"{_SETTING_EXAMPLES[setting]}"
+        )
+
+
+_SETTING_EXAMPLES = {
+    "prepend_sys_path": ("Name the folder from which the application is imported, for example: prepend_sys_path = %(here)s/src"),
+    "app_models": ("Name the modules or packages that define the models, for example: app_models = app.models, app.billing"),
+    "app_engine": (
+        "Name the application's engine or its URL, for example: app_engine = app.db:engine, or "
+        "app_engine = app.config:get_settings().database_url"
+    ),
+}
+
+
+class ApplicationError(AlembicAsyncTemplateError):
+    """Something about the application's own modules."""
+
+
+class ApplicationImportError(ApplicationError):
+    """A module of the application could not be imported."""
+
+    def __init__(self, module: str, settings: Settings, problem: str) -> None:
+        self.module = module
+        roots = ", ".join(map(str, settings.import_roots))
+        super().__init__(
+            f"Module {module} could not be imported: {problem}. The import root is {roots} (prepend_sys_path in section "
+            f"[{settings.section}] of {settings.config_file}). See the error itself with: "
+            f'PYTHONPATH={roots} python -c "import {module}"'
+        )
+
+
+class ModelsNotChosenError(ApplicationError):
+    """Several packages define tables and the ini does not say which are this database's."""
+
+    def __init__(self, settings: Settings, modules: Sequence[str]) -> None:
+        self.modules = tuple(modules)
+        packages = list(dict.fromkeys(module.partition(".")[0] for module in modules))
+        example = packages[0] if packages else "app.models"
+        found = f"Tables were found in {_series(packages)}" if packages else "No module was found that defines tables"
+        super().__init__(
+            f"app_models is empty in section [{settings.section}] of {settings.config_file}. {found}: name those of this "
+            f"database, for example: app_models = {example}"
+        )
+
+
+class NoTablesError(ApplicationError):
+    """The application has no tables as far as its imported modules tell."""
+
+    def __init__(self, settings: Settings | None, modules: Sequence[str]) -> None:
+        self.modules = tuple(modules)
+        if settings is None:
+            super().__init__(
+                "The target_metadata given to run_environment in env.py has no tables, so autogenerate would see an empty "
+                "application. Import the modules that define the models in env.py, or leave target_metadata out and "
+                "name them in alembic.ini, for example: app_models = app.users.models, app.posts.models"
+            )
+            return
+        roots = ", ".join(map(str, settings.import_roots))
+        looked = f"after importing {_series(modules)}" if modules else f"in the sources under {roots}"
+        super().__init__(
+            f"No tables were found {looked}, so autogenerate would see an empty application. Name the modules that define the "
+            f"models in {settings.config_file}, for example: app_models = app.users.models, app.posts.models"
+        )
+
+
+class UnlistedModelsError(ApplicationError):
+    """Modules outside `app_models` define tables."""
+
+    def __init__(self, settings: Settings, modules: Sequence[str]) -> None:
+        self.modules = tuple(modules)
+        listed = ", ".join([*settings.app_models, *modules])
+        unlisted = ", ".join([*settings.app_models, *(f"~{module}" for module in modules)])
+        verb = "defines" if len(modules) == 1 else "define"
+        super().__init__(
+            f"{_series(modules)} {verb} tables but no name in app_models in section [{settings.section}] of "
+            f"{settings.config_file} covers it, so they would be forgotten. If they belong to this database: "
+            f"app_models = {listed}; if they belong to another one: app_models = {unlisted}"
+        )
+
+
+class DuplicateTableError(ApplicationError):
+    """Two MetaData objects declare the same table."""
+
+    def __init__(self, table: str) -> None:
+        self.table = table
+        super().__init__(
+            f"Table {table} is declared in two MetaData objects, so there is no telling which one is meant. Declare it once, or "
+            "leave the module of the other one out, for example: app_models = app, ~app.legacy"
+        )
+
+
+class DatabaseError(AlembicAsyncTemplateError):
+    """Which database to use, and how to reach it."""
+
+
+class NoDatabaseURLError(DatabaseError):
+    """No source names a database."""
+
+    def __init__(self, settings: Settings, candidates: Sequence[str] = ()) -> None:
+        self.candidates = tuple(candidates)
+        found = (
+            f" The application has several engines or URLs: name one of them in {settings.config_file}, for example: "
+            f"app_engine = {candidates[0]} (others: {', '.join(candidates[1:])}). Or"
+            if len(candidates) > 1
+            else f" The application has one: name it in {settings.config_file}: app_engine = {candidates[0]}. Or"
+            if candidates
+            else " Set one, for example:"
+        )
+        super().__init__(
+            f"No database URL was found for section [{settings.section}] of {settings.config_file}: looked at -x url, "
+            f"app_engine, the environment variable {settings.database_url_env} and sqlalchemy.url.{found} "
+            f"export {settings.database_url_env}=postgresql://app@localhost/app"
+        )
+
+
+class EngineReferenceError(DatabaseError):
+    """`app_engine` does not lead to an engine or a URL."""
+
+    def __init__(self, reference: str, settings: Settings, problem: str) -> None:
+        self.reference = reference
+        super().__init__(
+            f"app_engine = {reference} in section [{settings.section}] of {settings.config_file}: {problem}. "
+            f"{_SETTING_EXAMPLES['app_engine']}"
+        )
+
+
+class InvalidURLError(DatabaseError):
+    """A database URL cannot be read, or names a database without an async driver."""
+
+    def __init__(self, source: str, problem: str, *, encoding: bool = False) -> None:
+        self.source = source
+        hint = (
+            "Characters of a password that mean something in a URL are percent-encoded (@ is %40, / is %2F)"
+            if encoding
+            else "Name a database that this package or an installed dialect has an async driver for"
+        )
+        super().__init__(
+            f"The database URL from {source} cannot be used: {problem}. {hint}, "
+            "for example: postgresql://app:s%40cret@localhost/app"
+        )
+
+
+class MissingDriverError(DatabaseError):
+    """The async driver of a URL is not installed."""
+
+    def __init__(self, backend: str, drivers: Sequence[str], source: str) -> None:
+        self.backend = backend
+        self.drivers = tuple(drivers)
+        super().__init__(
+            f"The database URL from {source} names {backend}, and its async driver {' or '.join(drivers)} is not installed. "
+            f"Install it: pip install 'alembic-async-template[{drivers[0]}]'"
+        )
+
+
+class MemoryDatabaseError(DatabaseError):
+    """An in-memory SQLite database exists in one connection only, so a migration of it would be lost."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        super().__init__(
+            f"The database URL from {source} is an in-memory SQLite database, which exists in one connection only: what a "
+            "migration makes there is gone when it ends. Use a file, for example: sqlite:///app.db; or hand the connection "
+            'over in code: config.attributes["connection"] = connection'
+        )
+
+
+class ConnectionBindError(DatabaseError):
+    """`config.attributes["connection"]` holds something that migrations cannot run on."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(
+            f'config.attributes["connection"] {problem}. Hand over an engine, or a connection inside its run_sync, for example: '
+            'await connection.run_sync(lambda _: command.upgrade(config, "head"))'
+        )
+
+
+class AutogenerateError(AlembicAsyncTemplateError):
+    """Autogenerate would write a revision that does not do what it is for."""
+
+
+class ExistingTablesError(AutogenerateError):
+    """The database has the models' tables already and there is no revision yet."""
+
+    def __init__(self, tables: Sequence[str]) -> None:
+        self.tables = tuple(tables)
+        super().__init__(
+            f"There is no revision yet, but the database already has {_count(tables, 'table')} of the models "
+            f"({_series(tables, 5)}), made by create_all perhaps: the first revision would leave them out. Compare with an "
+            'empty database instead: alembic -x baseline revision --autogenerate -m "baseline"; then mark this database as '
+            "migrated: alembic stamp head"
+        )
+
+
+class BaselineError(AutogenerateError):
+    """`-x baseline` was given although there are revisions."""
+
+    def __init__(self, heads: Sequence[str]) -> None:
+        self.heads = tuple(heads)
+        super().__init__(
+            f"-x baseline compares with an empty database, for the first revision, but there are revisions already (head "
+            f"{', '.join(heads)}): every table would be created twice. Leave it out: alembic revision --autogenerate"
+        )
+
+
+class EnumOperationError(AlembicAsyncTemplateError):
+    """An enum operation was called in a way that has no meaning."""
+
+
+def _series(names: Sequence[str], limit: int = 20) -> str:
+    shown = ", ".join(names[:limit])
+    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"
+
+
+def _count(names: Sequence[str], noun: str) -> str:
+    return f"{len(names)} {noun}{'' if len(names) == 1 else 's'}"

@@ -1,0 +1,68 @@
+"""The plugin that Alembic loads: the only place where anything is registered with Alembic.
+
+Alembic calls `setup` while `alembic` itself is half imported, at every start of every program that imports it. So nothing
+heavy is imported here, what needs the rest of Alembic waits until that is imported, and no fault gets out:
+an exception here would break `import alembic` for every program on the machine.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from functools import partial
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from alembic.runtime.plugins import Plugin
+
+
+class _IterableModule(ModuleType):
+    """Alembic 1.18.0 to 1.20.0 iterates over what the entry point loads, 1.20.1 takes a module only: this is both."""
+
+    def __iter__(self) -> Iterator[ModuleType]:
+        yield self
+
+
+sys.modules[__name__].__class__ = _IterableModule
+
+# What is called with a module of Alembic as soon as that has been imported.
+_WHEN_IMPORTED = {
+    "alembic.config": (".environment.initialise", "add_template"),
+    "alembic.command": (".environment.initialise", "wrap_init"),
+    "alembic.script.write_hooks": (".environment.write_hook", "register"),
+}
+
+
+def setup(plugin: Plugin) -> None:
+    """Register operations, comparators, template and write hook; a fault becomes one warning that names its cause."""
+    _guard(lambda: _register(plugin))
+
+
+def _register(plugin: Plugin) -> None:
+    from wrapt import register_post_import_hook
+
+    from .enums import implementations  # noqa: F401  (registers with Alembic's operations)
+    from .environment import defaults
+
+    defaults.setup(plugin)
+    for module, (owner, function) in _WHEN_IMPORTED.items():
+        register_post_import_hook(partial(_call, owner, function), module)
+
+
+def _call(owner: str, function: str, module: ModuleType) -> None:
+    _guard(lambda: getattr(import_module(owner, __package__), function)(module))
+
+
+def _guard(action: Callable[[], None]) -> None:
+    try:
+        action()
+    except Exception as error:
+        # From one line always, so that Python's filter shows the same cause once.
+        warnings.warn(
+            f"alembic-async-template could not be set up and is not available: {type(error).__name__}: {error}",
+            RuntimeWarning,
+            stacklevel=1,
+        )
