@@ -1,0 +1,1 @@
+"""Operations on PostgreSQL's enum types: what they are, how they are written in SQL, and how they are carried out."""
