@@ -1,0 +1,1 @@
+"""What the generated `env.py` and `alembic init` call: sources, settings, models, URL, engine, logging and the run."""

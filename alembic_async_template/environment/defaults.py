@@ -1,0 +1,99 @@
+"""Compares server defaults where Alembic's own comparison sees a difference that is none, or fails."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any
+
+from alembic.util import DispatchPriority, PriorityDispatchResult
+from sqlalchemy.schema import Column, DefaultClause, Identity
+from sqlalchemy.types import JSON, String
+
+if TYPE_CHECKING:
+    from alembic.autogenerate.api import AutogenContext
+    from alembic.operations.ops import AlterColumnOp
+    from alembic.runtime.plugins import Plugin
+    from sqlalchemy.engine import Dialect
+
+# 'it''s', 'it''s'::character varying, ('it''s'): what databases show for a string that is a default.
+_LITERAL = re.compile(r"\(*'((?:[^']|'')*)'(?:::[\w .\"\[\](),]+)?\)*")
+
+# MySQL and MariaDB keep one name of several: https://mariadb.com/kb/en/now/.
+_MYSQL_NAMES = {
+    "now": "current_timestamp",
+    "localtime": "current_timestamp",
+    "localtimestamp": "current_timestamp",
+    "curdate": "current_date",
+    "curtime": "current_time",
+    "true": "1",
+    "false": "0",
+}
+
+
+def setup(plugin: Plugin) -> None:
+    """Register the comparator before Alembic's own."""
+    plugin.add_autogenerate_comparator(_compare_server_default, "column", "server_default", priority=DispatchPriority.FIRST)
+
+
+def _compare_server_default(
+    context: AutogenContext,
+    operation: AlterColumnOp,
+    _schema: str | None,
+    _table_name: str,
+    _column_name: str,
+    reflected: Column[Any],
+    declared: Column[Any],
+) -> PriorityDispatchResult:
+    """Decide about the defaults that Alembic does not get right, and leave all others to it.
+
+    Alembic takes the quotes of an empty string or of one with an apostrophe for a difference on SQLite, and asks PostgreSQL to
+    compare two values, which fails for JSON (there is no `=`), for an apostrophe, and for an enum label that is not there yet. On
+    MySQL it compares names of functions as they are written.
+    """
+    if context.opts is None or context.opts.get("compare_server_default") is not True:
+        return PriorityDispatchResult.CONTINUE
+    assert context.dialect is not None
+    differs = _differ(reflected, declared, context.dialect)
+    if differs is None:
+        return PriorityDispatchResult.CONTINUE
+    operation.existing_server_default = reflected.server_default
+    if differs:
+        operation.modify_server_default = declared.server_default
+    return PriorityDispatchResult.STOP
+
+
+def _differ(reflected: Column[Any], declared: Column[Any], dialect: Dialect) -> bool | None:
+    current, target = reflected.server_default, declared.server_default
+    if isinstance(target, Identity) and not dialect.supports_identity_columns:
+        return False if current is None else None
+    if not isinstance(current, DefaultClause) or not isinstance(target, DefaultClause):
+        return None
+    current_text = str(current.arg)
+    target_text = target.arg if isinstance(target.arg, str) else str(target.arg.compile(dialect=dialect))
+    current_value = _literal_value(current_text)
+    target_value = target_text if isinstance(target.arg, str) else _literal_value(target_text)
+    if current_value is not None and current_value == target_value:
+        return False
+    if dialect.name in {"mysql", "mariadb"} and _mysql_expression(current_text) == _mysql_expression(target_text):
+        return False
+    if isinstance(reflected.type, String) and current_value is not None and target_value is not None:
+        return True
+    if isinstance(reflected.type, JSON):
+        return current_text != target_text
+    return None
+
+
+def _literal_value(expression: str) -> str | None:
+    """The string that an SQL literal stands for, None for any other expression."""
+    match = _LITERAL.fullmatch(expression.strip())
+    return None if match is None else match[1].replace("''", "'")
+
+
+def _mysql_expression(expression: str) -> str:
+    """An expression under the name that MySQL keeps for it, a number without the zeros that its type adds."""
+    name = expression.strip().strip("()'").lower()
+    try:
+        return str(Decimal(name).normalize())
+    except InvalidOperation:
+        return _MYSQL_NAMES.get(name, name)

@@ -1,0 +1,149 @@
+"""Adds this package's template to Alembic's `init` and `list_templates`, and lets `init` look at the project first."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Iterator
+from contextvars import ContextVar
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from .. import _compat
+from .project import Project, setting_lines, survey_project
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+NAME = "async-fastapi"
+TEMPLATES = Path(__file__).parent.parent / "templates"
+
+# The project being initialised: Alembic hands nothing but the script location to the ini's template.
+_surveyed: ContextVar[Project | None] = ContextVar("_surveyed", default=None)
+
+
+class _TemplateFolders:
+    """Alembic's folder of templates and this package's, as one folder."""
+
+    def __init__(self, *folders: Path) -> None:
+        self._folders = folders
+
+    def __truediv__(self, name: str) -> Path:
+        return next((folder / name for folder in self._folders if (folder / name).exists()), self._folders[0] / name)
+
+    def iterdir(self) -> Iterator[Path]:
+        for folder in self._folders:
+            yield from sorted(path for path in folder.iterdir() if (path / "README").is_file())
+
+
+def add_template(config_module: ModuleType) -> None:
+    """Let `Config` find this package's template next to Alembic's own."""
+    _compat.replace_template_path(
+        config_module.Config, lambda config: _TemplateFolders(Path(config.get_template_directory()), TEMPLATES)
+    )
+
+
+def wrap_init(command_module: ModuleType) -> None:
+    """Let `alembic.command.init` look at the project before it writes this template, and say what it found."""
+    stock = command_module.init
+
+    @functools.wraps(stock)
+    def init(config: Config, directory: str, template: str = "generic", package: bool = False) -> Any:
+        if not _is_this_template(config, template):
+            return stock(config, directory, template=template, package=package)
+        _refuse_hiding_alembic(Path(directory), package)
+        ini = Path(config.config_file_name or "alembic.ini").absolute()
+        existed = ini.exists()
+        project = survey_project(ini.parent, excluded=[Path(directory).absolute()])
+        token = _surveyed.set(project)
+        try:
+            result = stock(config, directory, template=template, package=package)
+        finally:
+            _surveyed.reset(token)
+        if existed:
+            config.print_stdout(_describe_kept_ini(project, ini, config.config_ini_section, Path(directory)))
+        else:
+            config.print_stdout(_describe_written_ini(project, ini))
+        return result
+
+    command_module.init = init  # type: ignore[attr-defined]
+
+
+def _is_this_template(config: Config, template: str) -> bool:
+    return _compat.find_template(config, template) == TEMPLATES / NAME
+
+
+def _refuse_hiding_alembic(directory: Path, package: bool) -> None:
+    from ..errors import InitError
+
+    if package and directory.name == "alembic" and not (directory.absolute().parent / "__init__.py").exists():
+        raise InitError(str(directory))
+
+
+def template_settings() -> str:
+    """The settings for the ini that is being written; its template calls this.
+
+    `alembic init -t /path/to/the/template` comes here without a survey: then the working directory is the project.
+    """
+    return setting_lines(_surveyed.get() or survey_project(Path.cwd()))
+
+
+def _describe_written_ini(project: Project, ini: Path) -> str:
+    root = project.import_root.relative_to(project.directory).as_posix()
+    modules = ", ".join(project.model_modules)
+    lines = [
+        "",
+        f"Found in this project, and written to {ini.name}:",
+        f"  import root  {'the folder of the ini' if root == '.' else root}",
+        f"  models       {_found(project.models, 'none yet', f'({modules})')}",
+        f"  engine       {_found(project.engines, _no_engine(project), '')}",
+    ]
+    if project.models and not _needs_choice(project):
+        lines += ["Nothing in it needs to be edited."]
+    choose = f"choose in {ini.name}, then " if _needs_choice(project) else ""
+    return "\n".join([*lines, "", f'Next: {choose}alembic revision --autogenerate -m "create tables"'])
+
+
+def _needs_choice(project: Project) -> bool:
+    return (
+        bool(project.other_roots)
+        or len(project.models) > 1
+        or len(project.engines) > 1
+        or (not project.engines and project.url_parts is not None)
+    )
+
+
+def _found(candidates: tuple[str, ...], nothing: str, detail: str) -> str:
+    match candidates:
+        case ():
+            return nothing
+        case (only,):
+            return f"{only} {detail}".rstrip()
+        case _:
+            return f"several, choose one in the ini: {'; '.join(candidates)}"
+
+
+def _no_engine(project: Project) -> str:
+    if project.url_parts is not None:
+        return f"only the parts of a URL in {project.url_parts[0]}: the ini says which line to write"
+    return f"none; the environment variable {project.url_variable or 'DATABASE_URL'} is read"
+
+
+def _describe_kept_ini(project: Project, ini: Path, section: str, directory: Path) -> str:
+    location = os.path.relpath(directory.absolute(), ini.parent).replace(os.sep, "/")
+    name = "" if section == "alembic" else f"-n {section} "
+    return "\n".join(
+        [
+            "",
+            f"{ini} existed and was kept.",
+            f"Paste these lines into its [{section}] section, in place of those of the same name, and remove sqlalchemy.url",
+            "unless it is the database to migrate:",
+            "",
+            f"script_location = %(here)s/{location}",
+            "",
+            setting_lines(project),
+            "",
+            f'Next: alembic {name}revision --autogenerate -m "create tables"',
+        ]
+    )

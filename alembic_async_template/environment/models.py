@@ -1,0 +1,176 @@
+"""Finds the modules that define tables, imports them, and collects the MetaData objects that they fill."""
+
+from __future__ import annotations
+
+import fnmatch
+import importlib
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import MetaData, Table
+
+from ..errors import (
+    ApplicationImportError,
+    DuplicateTableError,
+    ModelsNotChosenError,
+    NoTablesError,
+    SettingError,
+    UnlistedModelsError,
+)
+from .sources import Sources, list_sources, parse_source
+
+if TYPE_CHECKING:
+    from .settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class ModelModules:
+    """The modules to import for the tables, and those that define tables and are in no setting."""
+
+    listed: tuple[str, ...]
+    unlisted: tuple[str, ...]
+
+
+def find_model_modules(settings: Settings) -> ModelModules:
+    """Scan the import roots for modules that define tables, and part them by `app_models`.
+
+    A plain name in `app_models` that is a module is imported even if nothing in its source looks like a table; a name that
+    is neither a module nor a pattern that matches one is an error. What a name with a leading `~` matches belongs to some
+    other database and is in neither part.
+
+    :raises SettingError: a name in `app_models` is no module under the import roots, or one cannot be parsed.
+    """
+    wanted = [name for name in settings.app_models if not name.startswith("~")]
+    unwanted = [name[1:] for name in settings.app_models if name.startswith("~")]
+    names: dict[Path, list[str]] = {}
+    known: set[str] = set()
+    for root in settings.import_roots:
+        if not root.is_dir():
+            raise SettingError("prepend_sys_path", str(root), settings, "is no folder")
+        sources = Sources.read(root, settings.excluded_folders)
+        known |= sources.modules.keys()
+        for name, path in sources.unreadable.items():
+            if _matches(name, wanted) and not _matches(name, unwanted):
+                raise ApplicationImportError(name, settings, f"{path} has a syntax error")
+        for name, module in sources.modules.items():
+            if sources.defines_tables(module) and not _matches(name, unwanted):
+                names.setdefault(module.path.resolve(), []).append(name)
+    # A file that is under two import roots has two names; it is imported under the one that was asked for.
+    chosen = [next((name for name in found if _matches(name, wanted)), min(found, key=len)) for found in names.values()]
+    listed = [name for name in chosen if _matches(name, wanted)]
+    for name in wanted:
+        if name != "*" and not any(_matches(module, [name]) for module in listed):
+            if _is_pattern(name):
+                raise SettingError("app_models", name, settings, "matches no module that defines tables")
+            listed += [name] if name in known else _find_elsewhere(name, settings)
+    return ModelModules(tuple(dict.fromkeys(listed)), tuple(name for name in chosen if name not in listed))
+
+
+def _find_elsewhere(name: str, settings: Settings) -> list[str]:
+    """A module that was named and is not under the import roots, with those of its modules that define tables."""
+    try:
+        spec = find_spec(name)
+    except (ImportError, ValueError):
+        spec = None
+    if spec is None:
+        raise SettingError("app_models", name, settings, "names no module under the import root")
+    modules = [name]
+    for location in spec.submodule_search_locations or ():
+        folder = Path(location)
+        root = folder.parents[name.count(".")]
+        sources = Sources(root, {path: parse_source(path) for path in list_sources(folder)})
+        modules += [module for module in sources.modules if sources.defines_tables(sources.modules[module])]
+    return modules
+
+
+def _is_pattern(name: str) -> bool:
+    return any(character in name for character in "*?[")
+
+
+def _matches(module: str, patterns: Iterable[str]) -> bool:
+    """Whether a module is named by a pattern or lies in a package that is."""
+    parts = module.split(".")
+    ancestors = [".".join(parts[: length + 1]) for length in range(len(parts))]
+    return any(fnmatch.fnmatchcase(ancestor, pattern) for pattern in patterns for ancestor in ancestors)
+
+
+def load_metadata(settings: Settings, *, complete: bool) -> list[MetaData]:
+    """Import every module that defines tables and return the MetaData objects with tables, in import order.
+
+    :param complete: whether every table counts, as in a comparison; otherwise what `app_models` covers is enough.
+    :raises ModelsNotChosenError: `app_models` is empty, since several packages were possible when it was written.
+    :raises UnlistedModelsError: a module outside `app_models` defines tables, which would be forgotten.
+    :raises ApplicationImportError: a module cannot be imported.
+    :raises NoTablesError: nothing defines a table.
+    :raises DuplicateTableError: two MetaData objects have a table of the same name.
+    """
+    found = find_model_modules(settings)
+    if not settings.app_models:
+        raise ModelsNotChosenError(settings, found.unlisted)
+    if found.unlisted and complete:
+        raise UnlistedModelsError(settings, found.unlisted)
+    collected: dict[int, MetaData] = {}
+    for name in found.listed:
+        for metadata in _module_metadata(import_application(name, settings)):
+            collected.setdefault(id(metadata), metadata)
+    metadatas = [metadata for metadata in collected.values() if metadata.tables]
+    if complete:
+        if not metadatas:
+            raise NoTablesError(settings, found.listed)
+        _refuse_duplicates(metadatas)
+    return metadatas
+
+
+def import_application(name: str, settings: Settings) -> Any:
+    """Import a module of the application.
+
+    :raises ApplicationImportError: the import failed, whatever the application raised.
+    """
+    try:
+        return importlib.import_module(name)
+    except (Exception, SystemExit) as error:
+        raise ApplicationImportError(name, settings, describe_exception(error)) from error
+
+
+def describe_exception(error: BaseException) -> str:
+    """An exception of the application in words, without passwords: neither what pydantic rejected nor those in URLs."""
+    if type(error).__name__ == "ValidationError":
+        rejected: Any = error
+        details = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in rejected.errors())
+        return f"{type(error).__name__}: {details}"
+    return re.sub(r"(//[^:/@\s]*:)[^@\s]+@", r"\1***@", f"{type(error).__name__}: {error}")
+
+
+def _module_metadata(module: Any) -> Iterable[MetaData]:
+    """The MetaData objects of the tables and mapped classes in a module's namespace."""
+    for value in list(vars(module).values()):
+        if isinstance(value, MetaData):
+            yield value
+        elif isinstance(value, Table):
+            yield value.metadata
+        elif isinstance(value, type) and isinstance(table := value.__dict__.get("__table__"), Table):
+            yield table.metadata
+        elif isinstance(value, type) and isinstance(metadata := getattr(value, "metadata", None), MetaData):
+            yield metadata
+
+
+def _refuse_duplicates(metadatas: Sequence[MetaData]) -> None:
+    seen: dict[str, MetaData] = {}
+    for metadata in metadatas:
+        for key in metadata.tables:
+            if seen.setdefault(key, metadata) is not metadata:
+                raise DuplicateTableError(key)
+
+
+def mention_naming_convention(settings: Settings) -> bool:
+    """Whether some source under the import roots gives a naming convention, which unnamed constraints of a revision take."""
+    return any(
+        b"naming_convention" in path.read_bytes()
+        for root in settings.import_roots
+        if root.is_dir()
+        for path in list_sources(root, settings.excluded_folders)
+    )

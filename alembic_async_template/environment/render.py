@@ -1,0 +1,97 @@
+"""Renders types of other packages so that a revision runs: imported, or as what they are underneath."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import logging
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal
+
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from .. import _compat
+
+if TYPE_CHECKING:
+    from alembic.autogenerate.api import AutogenContext
+
+log = logging.getLogger("alembic_async_template.autogenerate")
+
+RenderItem = Callable[[str, Any, "AutogenContext"], str | Literal[False]]
+
+
+def render_items(given: RenderItem | None) -> RenderItem:
+    """The `render_item` of a comparison: the one given in `env.py` first, then this module's."""
+
+    def render_item(kind: str, item: Any, context: AutogenContext) -> str | Literal[False]:
+        rendered = given(kind, item, context) if given is not None else False
+        if rendered is not False or kind != "type":
+            return rendered
+        return _render_type(item, context)
+
+    return render_item
+
+
+def _render_type(type_: TypeEngine[Any], context: AutogenContext) -> str | Literal[False]:
+    if _package(type_) in {"sqlalchemy", "alembic"}:
+        return False
+    rendered = _render_foreign_type(type_, context)
+    if rendered is not False:
+        for dialect, variant in _compat.type_variants(type_).items():
+            rendered += f".with_variant({_compat.render_type(variant, context)}, {dialect!r})"
+    return rendered
+
+
+def _package(type_: TypeEngine[Any]) -> str:
+    return type(type_).__module__.partition(".")[0]
+
+
+def _render_foreign_type(type_: TypeEngine[Any], context: AutogenContext) -> str | Literal[False]:
+    name = type(type_).__name__
+    if _package(type_) == "sqlmodel" and name == "AutoString":
+        return f"sqlmodel.{type_!r}"  # the template imports sqlmodel
+    problem = _find_problem(type_)
+    if problem is None:
+        context.imports.add(f"import {type(type_).__module__}")
+        return f"{type(type_).__module__}.{type_!r}"
+    if not isinstance(type_, TypeDecorator):
+        log.warning("Type %s cannot be rendered so that the revision runs: %s. Correct it by hand", name, problem)
+        return False
+    assert context.dialect is not None
+    underneath = type_.load_dialect_impl(context.dialect)
+    module = type(underneath).__module__
+    if module.startswith("sqlalchemy.dialects.") and not hasattr(
+        sys.modules[module.rpartition(".")[0]], type(underneath).__name__
+    ):
+        underneath = underneath.as_generic(allow_nulltype=True)  # a class that its dialect keeps to itself
+    rendered = _compat.render_type(underneath, context)
+    log.warning("Type %s is rendered as %s, which is underneath: %s", name, rendered, problem)
+    return rendered
+
+
+def _find_problem(type_: TypeEngine[Any]) -> str | None:
+    """Why `module.repr(type_)` would not build this type in a revision, None when it would; a repr may hold a secret."""
+    class_ = type(type_)
+    module, name = class_.__module__, class_.__qualname__
+    try:
+        importable = getattr(importlib.import_module(module), name, None) is class_
+    except ImportError:
+        importable = False
+    if not importable or module == "__main__":
+        return f"{module}.{name} cannot be imported"
+    try:
+        call = ast.parse(repr(type_), mode="eval").body
+    except SyntaxError:
+        return "its repr is no Python expression"
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.func.id != name:
+        return f"its repr does not call {name}"
+    values = [*call.args, *(keyword.value for keyword in call.keywords)]
+    if any(isinstance(node, ast.Name) for value in values for node in ast.walk(value)):
+        return "its repr needs names that a revision does not have"
+    try:
+        inspect.signature(class_).bind(*call.args, **{keyword.arg or "": keyword.value for keyword in call.keywords})
+    except TypeError as error:
+        return f"{name} does not take the arguments that its repr shows ({error})"
+    return None

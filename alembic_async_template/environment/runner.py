@@ -1,0 +1,288 @@
+"""Runs the migration environment: the one call in which a generated `env.py` ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+from collections.abc import Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from alembic import context
+from sqlalchemy import MetaData
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from .. import _compat
+from ..errors import (
+    AlembicAsyncTemplateError,
+    ApplicationImportError,
+    ConnectionBindError,
+    EngineReferenceError,
+    NoDatabaseURLError,
+    NoTablesError,
+)
+from .autogenerate import filter_names, model_schemas, process_directives, refuse_existing_tables
+from .engine import connect, connect_sync
+from .logs import configure_logging
+from .models import load_metadata, mention_naming_convention
+from .project import describe_project
+from .render import render_items
+from .settings import Settings, project_directory, read_settings
+from .url import Database, adapt_url, application_database, configured_urls, is_memory, mask_url, parse_url, same_database
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+log = logging.getLogger("alembic_async_template")
+
+_BIND = 'config.attributes["connection"]'
+
+Target = MetaData | Sequence[MetaData] | None
+
+
+def run_environment(
+    target_metadata: Target = None,
+    *,
+    naming_convention: dict[str, Any] | None = None,
+    **context_configure_arguments: Any,
+) -> None:
+    """Run the Alembic command that loaded `env.py`, online or with `--sql`, with settings from `alembic.ini`.
+
+    Call it last in `env.py`.
+
+    :param target_metadata: the models' MetaData, one or several; by default every module that `app_models` covers and that
+        defines tables is imported, and their MetaData objects are taken.
+    :param naming_convention: the convention for unnamed constraints in revisions; by default that of the models.
+    :param context_configure_arguments: anything that `alembic.context.configure` takes, see
+        https://alembic.sqlalchemy.org/en/latest/api/runtime.html#alembic.runtime.environment.EnvironmentContext.configure;
+        `include_name`, `process_revision_directives` and `render_item` are called in addition to this package's own.
+    :raises AlembicAsyncTemplateError: the settings, the application's models or the database are not as they need to be.
+    """
+    config = context.config
+    configure_logging(config)
+    settings = read_settings(config)
+    run = _Run(config, settings, target_metadata, naming_convention, context_configure_arguments)
+    with project_directory(settings, config):
+        if context.is_offline_mode():
+            run.offline()
+        else:
+            run.online()
+
+
+class _Run:
+    """One command: its settings, and the steps that online and offline mode share."""
+
+    def __init__(
+        self,
+        config: Config,
+        settings: Settings,
+        target_metadata: Target,
+        naming_convention: dict[str, Any] | None,
+        options: dict[str, Any],
+    ) -> None:
+        self.config = config
+        self.settings = settings
+        self.given_metadata = target_metadata
+        self.naming_convention = naming_convention
+        self.options = options
+        self.arguments = context.get_x_argument(as_dictionary=True)
+        self.compares = bool(_compat.revision_arguments().get("autogenerate"))
+        self.metadatas: list[MetaData] = []
+
+    # Online
+
+    def online(self) -> None:
+        self.metadatas = self._load_metadata()  # before any loop runs: applications may run one when imported
+        bind = self.config.attributes.get("connection")
+        if bind is None:
+            self._run_in_loop(self._resolve_database(offline=False))
+        elif isinstance(bind, AsyncConnection):
+            if bind.sync_connection is None:
+                raise ConnectionBindError("is an AsyncConnection that is not open")
+            self._run_on_callers(bind.sync_connection)
+        elif isinstance(bind, Connection):
+            self._run_on_callers(bind)
+        elif isinstance(bind, AsyncEngine | Engine):
+            self._run_on_engine(bind)
+        else:
+            raise ConnectionBindError(f"is of type {type(bind).__name__}, neither an engine nor a connection of SQLAlchemy")
+
+    def _run_on_callers(self, connection: Connection) -> None:
+        if connection.dialect.is_async and not _compat.in_greenlet():
+            raise ConnectionBindError("belongs to an event loop and is used outside of it")
+        _announce(Database(connection.engine.url, _BIND))
+        self._migrate(connection)
+
+    def _run_on_engine(self, engine: AsyncEngine | Engine) -> None:
+        sync_engine = engine.sync_engine if isinstance(engine, AsyncEngine) else engine
+        database = Database(sync_engine.url, _BIND)
+        if sync_engine.dialect.is_async and not _compat.in_greenlet():
+            # Its pool belongs to the caller's loop, which is not this one.
+            self._run_in_loop(replace(database, engine=AsyncEngine(sync_engine)))
+            return
+        _announce(database)
+        if is_memory(sync_engine.url):
+            with sync_engine.connect() as connection:
+                self._migrate(connection)
+            return
+        with connect_sync(sync_engine) as connection:
+            self._migrate(connection, transactional=True)
+
+    def _run_in_loop(self, database: Database) -> None:
+        _announce(database)
+
+        async def migrate() -> None:
+            async with connect(database) as connection:
+                await connection.run_sync(self._migrate, transactional=True)
+
+        _run_coroutine(migrate())
+
+    def _migrate(self, connection: Connection, *, transactional: bool = False) -> None:
+        """Configure Alembic on a connection and let the command work.
+
+        :param transactional: whether SQLite was made to begin transactions before DDL.
+        """
+        in_transaction = connection.in_transaction()
+        options: dict[str, Any] = {
+            "connection": connection,
+            "target_metadata": self._target(),
+            "compare_type": True,
+            "compare_server_default": True,
+            "autogenerate_plugins": ["alembic.autogenerate.*", "alembic_async_template.enums"],
+            "transaction_per_migration": True,
+            "render_as_batch": connection.dialect.name == "sqlite",
+            **self.options,
+        }
+        if transactional and connection.dialect.name == "sqlite":
+            options.setdefault("transactional_ddl", True)
+        if self.compares:
+            self._prepare_comparison(connection, options)
+        if not in_transaction and connection.in_transaction():
+            connection.rollback()  # what was read above; Alembic takes an open transaction for the caller's
+        context.configure(**options)
+        with context.begin_transaction():
+            context.run_migrations()
+
+    def _prepare_comparison(self, connection: Connection, options: dict[str, Any]) -> None:
+        metadatas = self.metadatas
+        if not any(metadata.tables for metadata in metadatas):
+            raise NoTablesError(None, ())
+        writes = _compat.running_command() != "check"
+        baseline = writes and "baseline" in self.arguments
+        if writes:
+            refuse_existing_tables(connection, context.script, metadatas, options, baseline=baseline)
+        options["include_name"] = filter_names(
+            connection,
+            metadatas,
+            options.get("include_name"),
+            baseline=baseline,
+            every_schema=bool(self.options.get("include_schemas")),
+        )
+        options.setdefault("include_schemas", bool(model_schemas(metadatas)))
+        options["process_revision_directives"] = process_directives(
+            self.config, options.get("process_revision_directives"), baseline=baseline, writes=writes
+        )
+        options["render_item"] = render_items(options.get("render_item"))
+
+    # Offline
+
+    def offline(self) -> None:
+        bind = self.config.attributes.get("connection")
+        if bind is not None:
+            dialect = bind.dialect.name
+        else:
+            database = self._resolve_database(offline=True)
+            _announce(database)
+            dialect = database.url.get_backend_name()
+        try:
+            self.metadatas = self._load_metadata()
+        except ApplicationImportError as error:
+            log.warning("The models' naming convention is not known to this script. %s", error)
+        context.configure(
+            **{
+                "dialect_name": dialect,
+                "target_metadata": self._target(),
+                "literal_binds": True,
+                "dialect_opts": {"paramstyle": "named"},
+                "transaction_per_migration": True,
+                **({"transactional_ddl": True} if dialect == "sqlite" else {}),
+                **self.options,
+            }
+        )
+        with context.begin_transaction():
+            context.run_migrations()
+
+    # Both
+
+    def _load_metadata(self) -> list[MetaData]:
+        """The models' MetaData, imported only for what needs it: a comparison, or names by convention."""
+        given = self.given_metadata
+        if given is not None:
+            return [given] if isinstance(given, MetaData) else list(given)
+        if not self.compares and (self.naming_convention is not None or not mention_naming_convention(self.settings)):
+            return []
+        return load_metadata(self.settings, complete=self.compares)
+
+    def _target(self) -> Any:
+        if self.naming_convention is not None and not self.compares:
+            return MetaData(naming_convention=self.naming_convention)
+        return self.metadatas[0] if len(self.metadatas) == 1 else self.metadatas
+
+    def _resolve_database(self, *, offline: bool) -> Database:
+        """Find the database, the first source that names one; a later one that disagrees is a warning."""
+        settings, installed = self.settings, not offline
+        configured = list(configured_urls(settings, self.arguments.get("url")))
+
+        def adapt(source: str, text: str, installed: bool) -> Database:
+            return adapt_url(parse_url(text, source), source, directory=settings.directory, installed=installed)
+
+        database: Database | None = None
+        if settings.app_engine and "url" not in self.arguments:
+            try:
+                database = application_database(settings, installed=installed)
+            except (ApplicationImportError, EngineReferenceError) as error:
+                if not (offline and configured):
+                    raise
+                log.warning("%s is used instead of app_engine. %s", configured[0][0], error)
+        if database is None:
+            if not configured:
+                engines = describe_project(settings.directory, settings.import_roots, settings.excluded_folders).engines
+                raise NoDatabaseURLError(settings, engines)
+            database = adapt(*configured.pop(0), installed)
+        for source, text in configured:
+            try:
+                other = adapt(source, text, False).url
+            except AlembicAsyncTemplateError as error:
+                log.warning("%s is not used. %s", source, error)
+                continue
+            if not same_database(database.url, other):
+                log.warning(
+                    "%s names another database (%s) and is not used: %s comes first", source, mask_url(other), database.source
+                )
+        return database
+
+
+def _announce(database: Database) -> None:
+    for warning in database.warnings:
+        log.warning(warning)
+    log.info("Database %s, from %s", mask_url(database.url), database.source)
+
+
+def _run_coroutine(coroutine: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine to its end, in a thread of its own where a loop runs in this one."""
+    if not _loop_is_running():
+        asyncio.run(coroutine)
+        return
+    with ThreadPoolExecutor(1) as executor:
+        executor.submit(contextvars.copy_context().run, asyncio.run, coroutine).result()
+
+
+def _loop_is_running() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

@@ -1,0 +1,110 @@
+"""The settings of one environment, read from the section of `alembic.ini` that Alembic reads."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+_INTERPOLATION = re.compile(r"%%|%\(([^)]+)\)s")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What `alembic.ini` says, or its defaults."""
+
+    config_file: str
+    """The file's name, for messages."""
+    section: str
+    directory: Path
+    """The project: the folder of the ini. Relative SQLite paths start here."""
+    excluded_folders: tuple[Path, ...]
+    """The migrations, which the scan for models leaves out."""
+    import_roots: tuple[Path, ...]
+    app_models: tuple[str, ...]
+    """Modules, packages and patterns; empty when the ini leaves the choice open."""
+    app_engine: str | None
+    database_url_env: str
+    sqlalchemy_url: str | None
+
+
+def read_settings(config: Config) -> Settings:
+    """Read the settings of the section that Alembic was started with."""
+    ini = Path(config.config_file_name) if config.config_file_name else None
+    toml = Path(config.toml_file_name) if config.toml_file_name and config.toml_alembic_config else None
+    file = toml if toml is not None and (ini is None or not ini.exists()) else ini
+    directory = file.absolute().parent if file else Path.cwd()
+    # A path that is not absolute starts at the ini, as the project does, and not where the command happens to be started.
+    roots = tuple((directory / root).resolve() for root in config.get_prepend_sys_paths_list() or ["."])
+    script_location = read_setting(config, "script_location")
+    return Settings(
+        config_file=file.name if file else "the configuration",
+        section="tool.alembic" if file is toml and file is not None else config.config_ini_section,
+        directory=directory,
+        excluded_folders=(Path(script_location).resolve(),) if script_location and ":" not in script_location else (),
+        import_roots=roots,
+        app_models=split_names(_or_default(read_setting(config, "app_models"), "*")),
+        app_engine=read_setting(config, "app_engine") or None,
+        database_url_env=read_setting(config, "database_url_env") or "DATABASE_URL",
+        sqlalchemy_url=read_setting(config, "sqlalchemy.url") or None,
+    )
+
+
+def read_setting(config: Config, name: str) -> str | None:
+    """One setting, with `%(here)s` and the like filled in and every other `%` as it stands.
+
+    ConfigParser's own interpolation raises on the `%40` of an encoded password; here `%%` and `%` are both a percent sign.
+    A `[tool.alembic]` table in `pyproject.toml` is read where the ini has no such setting, as Alembic does.
+    """
+    parser, section = config.file_config, config.config_ini_section
+    if parser.has_option(section, name):
+        known = {key: parser.get(section, key, raw=True) for key in parser.options(section)}
+        return _interpolate(parser.get(section, name, raw=True), known).strip()
+    value = config.toml_alembic_config.get(name)
+    if value is None:
+        return None
+    text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+    return _interpolate(text, config.toml_args)
+
+
+def _interpolate(text: str, known: dict[str, str]) -> str:
+    return _INTERPOLATION.sub(
+        lambda match: "%" if match[0] == "%%" else str(known.get(match[1].lower(), match[0])),
+        text,
+    )
+
+
+def _or_default(value: str | None, default: str) -> str:
+    return default if value is None else value
+
+
+def split_names(text: str) -> tuple[str, ...]:
+    """The names in a comma or line separated list."""
+    return tuple(filter(None, (name.strip() for name in re.split(r"[,\n]", text))))
+
+
+@contextmanager
+def project_directory(settings: Settings, config: Config) -> Iterator[None]:
+    """Run with the import roots on `sys.path` and, when the command line runs, in the project's working directory.
+
+    Applications, and revisions that import their types, read `.env` relative to the working directory, and `alembic -c` may be
+    started anywhere. A program that runs migrations keeps its own working directory.
+    """
+    sys.path[:0] = [str(root) for root in settings.import_roots if str(root) not in sys.path]
+    if config.cmd_opts is None:
+        yield
+        return
+    previous = Path.cwd()
+    os.chdir(settings.directory)
+    try:
+        yield
+    finally:
+        os.chdir(previous)

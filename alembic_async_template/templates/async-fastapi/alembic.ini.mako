@@ -1,0 +1,21 @@
+<%! from alembic_async_template.environment.initialise import template_settings %>\
+[alembic]
+# Where env.py and the revisions are.
+script_location = ${script_location}
+
+${template_settings()}
+
+# Revision files sort by date.
+file_template = %%(year)d_%%(month).2d_%%(day).2d_%%(hour).2d%%(minute).2d-%%(rev)s_%%(slug)s
+
+# How the paths in prepend_sys_path and version_locations are separated: as in the system's own PATH.
+path_separator = os
+
+# sqlalchemy.url is read last, after app_engine and the environment variable. A password does not belong into a file that
+# is committed.
+# sqlalchemy.url = postgresql://app@localhost/app
+
+[post_write_hooks]
+# New revisions are tidied with ruff where it is installed.
+hooks = ruff
+ruff.type = ruff_if_installed
