@@ -1,0 +1,113 @@
+"""Fixtures that every test has: a database of its own on each server, and a project to run the command line in."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from project import Project
+from servers import (
+    EMBEDDED,
+    MYSQL_VARIABLE,
+    PGBOUNCER_VARIABLE,
+    POSTGRESQL_SERVERS,
+    SQLITE_SERVERS,
+    create_mysql_database,
+    create_postgresql_database,
+    require_server,
+    start_embedded_postgresql,
+    watch_embedded_postgresql,
+)
+
+# Whole projects, which only their own commands import.
+collect_ignore_glob = ["projects/layouts/*"]
+
+_EMBEDDED_DIRECTORY = pytest.StashKey[Path]()
+_EMBEDDED_WATCHER = pytest.StashKey[subprocess.Popen[bytes]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marks, and agree with the other processes of this run on a place for the embedded server."""
+    for name, server in [
+        ("sqlite", "SQLite"),
+        ("postgresql", "PostgreSQL, the embedded one or one of TEST_POSTGRESQL_URL"),
+        ("mysql", "MySQL or MariaDB, named by TEST_MYSQL_URL"),
+        ("pgbouncer", "PgBouncer in transaction mode, named by TEST_PGBOUNCER_URL"),
+    ]:
+        config.addinivalue_line("markers", f"{name}: runs on {server}")
+    if hasattr(config, "workerinput"):
+        config.stash[_EMBEDDED_DIRECTORY] = Path(config.workerinput["embedded_directory"])
+        return
+    # A short path: Unix allows about a hundred bytes for that of a socket.
+    directory = Path(tempfile.mkdtemp(prefix="pg-"))
+    config.stash[_EMBEDDED_DIRECTORY] = directory
+    config.stash[_EMBEDDED_WATCHER] = watch_embedded_postgresql(directory)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: object) -> None:
+    """Tell a worker of pytest-xdist where the embedded server is."""
+    node.workerinput["embedded_directory"] = str(node.config.stash[_EMBEDDED_DIRECTORY])  # type: ignore[attr-defined]
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop the embedded server once all workers have ended."""
+    watcher = config.stash.get(_EMBEDDED_WATCHER, None)
+    if watcher is not None:
+        watcher.communicate()
+
+
+@pytest.fixture(scope="session")
+def embedded_postgresql(pytestconfig: pytest.Config) -> str:
+    """The URL of the embedded server, started by the first test of the run that asks for it."""
+    return start_embedded_postgresql(pytestconfig.stash[_EMBEDDED_DIRECTORY])
+
+
+@pytest.fixture(params=POSTGRESQL_SERVERS)
+def postgresql_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """An empty database on the embedded PostgreSQL, and on each of TEST_POSTGRESQL_URL."""
+    server = request.getfixturevalue("embedded_postgresql") if request.param == EMBEDDED else request.param
+    with create_postgresql_database(server) as url:
+        yield url
+
+
+@pytest.fixture(params=[pytest.param(PGBOUNCER_VARIABLE, id="pgbouncer", marks=pytest.mark.pgbouncer)])
+def pgbouncer_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """An empty PostgreSQL database behind the PgBouncer of TEST_PGBOUNCER_URL."""
+    with create_postgresql_database(require_server(request.param)) as url:
+        yield url
+
+
+@pytest.fixture(params=[pytest.param(MYSQL_VARIABLE, id="mysql", marks=pytest.mark.mysql)])
+def mysql_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """An empty database on the MySQL or MariaDB of TEST_MYSQL_URL."""
+    with create_mysql_database(require_server(request.param)) as url:
+        yield url
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """A SQLite file that is not there yet."""
+    return f"sqlite:///{tmp_path / 'database.sqlite'}"
+
+
+@pytest.fixture(params=[*SQLITE_SERVERS, *POSTGRESQL_SERVERS])
+def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """An empty database on SQLite, and on each PostgreSQL."""
+    if request.param == "sqlite":
+        yield request.getfixturevalue("sqlite_url")
+        return
+    server = request.getfixturevalue("embedded_postgresql") if request.param == EMBEDDED else request.param
+    with create_postgresql_database(server) as url:
+        yield url
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """An empty folder to make a project in and run Alembic's command line on."""
+    directory = tmp_path / "project"
+    directory.mkdir()
+    return Project(directory)

@@ -1,0 +1,98 @@
+"""A project in a folder of its own, and Alembic's real command line run in it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+# The script that a user types, of the environment that runs the tests.
+ALEMBIC = Path(sys.executable).with_name("alembic.exe" if os.name == "nt" else "alembic")
+
+# What a command keeps of the environment of the tests: nothing that names a database or changes what is imported.
+_KEPT_VARIABLES = ("HOME", "LANG", "LC_ALL", "PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "USERPROFILE")
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a command wrote and returned."""
+
+    command: tuple[str, ...]
+    directory: Path
+    returncode: int
+    stdout: str
+    stderr: str
+
+    @property
+    def output(self) -> str:
+        """Both streams, for assertions about what is or is not said at all."""
+        return self.stdout + self.stderr
+
+    def __str__(self) -> str:
+        return (
+            f"{' '.join(self.command)} in {self.directory} returned {self.returncode}\n"
+            f"--- stdout\n{self.stdout}\n--- stderr\n{self.stderr}\n---"
+        )
+
+
+def write_files(directory: Path, files: Mapping[str, str]) -> Path:
+    """Write files, each by its path inside the directory, and return that; files that exist are replaced."""
+    for name, text in files.items():
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return directory
+
+
+@dataclass(slots=True)
+class Project:
+    """A folder with an application, the environment variables of its commands, and the commands."""
+
+    directory: Path
+    environment: dict[str, str] = field(default_factory=lambda: {"PYTHONWARNINGS": "error"})
+    migrations: str = "migrations"
+
+    def copy(self, source: Path) -> None:
+        """Lay a folder over the project: new files are copied, and files that exist are appended to."""
+        for path in sorted(path for path in source.rglob("*") if path.is_file() and "__pycache__" not in path.parts):
+            target = self.directory / path.relative_to(source)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if target.exists():
+                target.write_text(target.read_text() + path.read_text())
+            else:
+                shutil.copyfile(path, target)
+
+    def write(self, files: Mapping[str, str]) -> None:
+        """Write files, each by its path inside the project; files that exist are replaced."""
+        write_files(self.directory, files)
+
+    def alembic(
+        self, *arguments: str, cwd: Path | None = None, env: Mapping[str, str] | None = None, check: bool = True
+    ) -> Result:
+        """Run `alembic` with these arguments.
+
+        :param cwd: where it is started, by default the project's folder.
+        :param env: environment variables in addition to the project's.
+        :param check: whether a command that fails makes the test fail.
+        """
+        directory = cwd or self.directory
+        kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
+        completed = subprocess.run(
+            [str(ALEMBIC), *arguments],
+            cwd=directory,
+            env={**kept, **self.environment, **(env or {})},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        result = Result(("alembic", *arguments), directory, completed.returncode, completed.stdout, completed.stderr)
+        assert not check or result.returncode == 0, str(result)
+        return result
+
+    def revisions(self) -> list[Path]:
+        """The revision files, in the order in which they were written."""
+        return sorted((self.directory / self.migrations / "versions").glob("*.py"), key=lambda path: path.stat().st_mtime_ns)

@@ -1,0 +1,6 @@
+from pydantic import BaseModel
+
+
+class ContactRead(BaseModel):
+    id: int
+    name: str

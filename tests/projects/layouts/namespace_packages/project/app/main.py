@@ -1,0 +1,5 @@
+from fastapi import FastAPI
+
+from app.config import config
+
+app = FastAPI(title=config.title)

@@ -1,0 +1,135 @@
+"""`alembic init -t async-fastapi`: what it prints, what it keeps, and what it refuses."""
+
+import sys
+from pathlib import Path
+
+import alembic.command
+import pytest
+from alembic.config import Config
+from project import Project
+
+from alembic_async_template.environment.initialise import TEMPLATES
+
+MODELS = "from sqlmodel import Field, SQLModel\nclass A(SQLModel, table=True):\n    id: int = Field(primary_key=True)\n"
+
+
+def test_it_says_what_it_found_and_what_to_type_next(project: Project) -> None:
+    """Import root, models and engine, each with the value that is in the ini."""
+    project.write(
+        {
+            "src/shop/models.py": MODELS,
+            "src/shop/db.py": "from sqlalchemy.ext.asyncio import create_async_engine\nengine = create_async_engine('x')",
+        }
+    )
+    output = project.alembic("init", "-t", "async-fastapi", "migrations").stdout
+    assert output.splitlines()[-7:] == [
+        "Found in this project, and written to alembic.ini:",
+        "  import root  src",
+        "  models       shop (shop.models)",
+        "  engine       shop.db:engine",
+        "Nothing in it needs to be edited.",
+        "",
+        'Next: alembic revision --autogenerate -m "create tables"',
+    ]
+    ini = (project.directory / "alembic.ini").read_text()
+    for line in ("prepend_sys_path = %(here)s/src", "app_models = shop", "app_engine = shop.db:engine"):
+        assert f"\n{line}\n" in ini
+
+
+def test_nothing_of_the_project_is_imported(project: Project) -> None:
+    """Sources are read, so a module with side effects has none at init."""
+    project.write({"main.py": f"raise SystemExit('imported')\n{MODELS}"})
+    project.alembic("init", "-t", "async-fastapi", "migrations")
+
+
+def test_an_ini_that_exists_is_kept_and_the_lines_to_paste_are_shown(project: Project) -> None:
+    """Pasting them is all there is to do, also in an ini of Alembic's own template with its placeholder URL."""
+    project.write({"app/models.py": MODELS})
+    project.alembic("init", "-t", "generic", "old")
+    ini = project.directory / "alembic.ini"
+    before = ini.read_text()
+    output = project.alembic("init", "-t", "async-fastapi", "migrations").stdout
+    assert ini.read_text() == before
+    assert f"{ini} existed and was kept." in output
+    pasted = output[output.index("script_location") : output.index("\nNext: ")]
+    kept = [line for line in before.splitlines() if not line.startswith(("prepend_sys_path", "script_location"))]
+    ini.write_text("\n".join(kept).replace("[alembic]", f"[alembic]\n{pasted}", 1))
+    project.alembic("revision", "--autogenerate", "-m", "x", env={"DATABASE_URL": "sqlite:///app.db"})
+    assert (project.directory / "app.db").exists()
+
+
+@pytest.mark.parametrize("directory", ["alembic", "./alembic", "app/alembic"])
+def test_a_package_that_would_hide_alembic_is_refused(project: Project, directory: str) -> None:
+    """Before anything is written; a folder of that name without --package is fine."""
+    output = " ".join(project.alembic("init", "-t", "async-fastapi", "--package", directory, check=False).stdout.split())
+    assert output == (
+        f'FAILED: Directory "{Path(directory)}" with --package would be a Python package named alembic and hide Alembic itself. '
+        "Choose another name, for example: alembic init -t async-fastapi --package migrations"
+    )
+    assert list(project.directory.iterdir()) == []
+    project.alembic("init", "-t", "async-fastapi", directory)
+    project.alembic("history")
+
+
+def test_a_package_inside_a_package_may_be_named_alembic(project: Project) -> None:
+    """`app.alembic` hides nothing."""
+    project.write({"app/__init__.py": "", "app/models.py": MODELS})
+    project.alembic("init", "-t", "async-fastapi", "--package", "app/alembic")
+    project.alembic("revision", "--autogenerate", "-m", "x", env={"DATABASE_URL": "sqlite:///app.db"})
+
+
+def test_the_template_can_be_given_by_its_path(project: Project) -> None:
+    """The way that Alembic documents for any template writes the same ini."""
+    project.write({"app/models.py": MODELS})
+    project.alembic("init", "-t", "async-fastapi", "one")
+    by_name = (project.directory / "alembic.ini").read_text()
+    (project.directory / "alembic.ini").unlink()
+    output = project.alembic("init", "-t", str(TEMPLATES / "async-fastapi"), "two").stdout
+    assert "Found in this project" in output
+    assert (project.directory / "alembic.ini").read_text() == by_name.replace("/one", "/two")
+
+
+def test_the_project_is_where_the_ini_is(project: Project) -> None:
+    """`-c backend/alembic.ini` from the repository's root looks at backend."""
+    project.write({"backend/app/models.py": MODELS, "other/app/models.py": MODELS})
+    project.alembic("-c", "backend/alembic.ini", "init", "-t", "async-fastapi", "backend/migrations")
+    ini = (project.directory / "backend/alembic.ini").read_text()
+    assert "\nprepend_sys_path = %(here)s\n" in ini
+    assert "\nscript_location = %(here)s/migrations\n" in ini
+    assert "\napp_models = app\n" in ini
+    project.alembic("-c", "backend/alembic.ini", "revision", "--autogenerate", "-m", "x", env={"DATABASE_URL": "sqlite:///x.db"})
+    assert (project.directory / "backend/x.db").exists()
+
+
+def test_other_templates_are_as_they_were(project: Project) -> None:
+    """Alembic's own templates neither print nor look at anything more."""
+    output = project.alembic("init", "-t", "async", "migrations").stdout
+    assert "Found in this project" not in output
+    assert "No such template" in project.alembic("init", "-t", "nothing", "else", check=False).stdout
+
+
+def test_a_config_with_its_own_folder_keeps_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Flask-Migrate and others override `get_template_directory`."""
+    (tmp_path / "templates/own").mkdir(parents=True)
+    (tmp_path / "templates/own/README").write_text("Their own template.\n")
+    monkeypatch.chdir(tmp_path)
+
+    class OwnConfig(Config):
+        def get_template_directory(self) -> str:
+            return str(tmp_path / "templates")
+
+    with (tmp_path / "output").open("w") as stdout:
+        alembic.command.list_templates(OwnConfig(stdout=stdout))
+    assert "async-fastapi" not in (tmp_path / "output").read_text()
+    assert "own - Their own template." in (tmp_path / "output").read_text()
+    with pytest.raises(alembic.util.CommandError, match="No such template"):
+        alembic.command.init(OwnConfig("alembic.ini"), "migrations", template="async-fastapi")
+    assert sys.modules["alembic.command"].init.__name__ == "init"
+
+
+def test_the_generated_env_is_short(project: Project) -> None:
+    """Settings and one call: under 25 lines of code."""
+    project.alembic("init", "-t", "async-fastapi", "migrations")
+    lines = (project.directory / "migrations/env.py").read_text().splitlines()
+    code = [line for line in lines if line.strip() and not line.startswith(("#", '"""'))]
+    assert code == ["from alembic_async_template import run_environment", "run_environment()"]

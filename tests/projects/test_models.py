@@ -1,0 +1,257 @@
+"""Which modules are imported for their tables, and which projects are refused."""
+
+from pathlib import Path
+
+import pytest
+from project import Project
+
+TABLE = """
+from sqlmodel import Field, SQLModel
+
+
+class {name}(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+"""
+
+
+@pytest.fixture
+def app(project: Project, sqlite_url: str) -> Project:
+    """An initialised project with one table in one package."""
+    project.environment["DATABASE_URL"] = sqlite_url
+    project.write({"app/__init__.py": "", "app/models.py": TABLE.format(name="One")})
+    project.alembic("init", "-t", "async-fastapi", "migrations")
+    return project
+
+
+def change_setting(project: Project, name: str, value: str) -> None:
+    ini = project.directory / "alembic.ini"
+    lines = [f"{name} = {value}" if line.startswith(f"{name} =") else line for line in ini.read_text().splitlines()]
+    ini.write_text("\n".join(lines) + "\n")
+
+
+def autogenerate(project: Project, *arguments: str, check: bool = True) -> str:
+    """The new revision's text, or the error."""
+    result = project.alembic(*arguments, "revision", "--autogenerate", "-m", "x", check=check)
+    return project.revisions()[-1].read_text() if check else " ".join(result.stdout.split())
+
+
+def test_a_module_added_later_counts(app: Project) -> None:
+    """The sources are scanned again; only modules that define tables are imported."""
+    app.write({"app/new/models.py": TABLE.format(name="Two"), "app/bomb.py": "raise RuntimeError('imported')"})
+    text = autogenerate(app)
+    assert '"one"' in text
+    assert '"two"' in text
+
+
+def test_a_module_outside_of_app_models_is_refused_by_name(app: Project) -> None:
+    """Its tables are neither forgotten nor proposed for dropping: the message has both settings to choose from."""
+    app.write({"billing/models.py": TABLE.format(name="Invoice")})
+    assert autogenerate(app, check=False) == (
+        "FAILED: billing.models defines tables but no name in app_models in section [alembic] of alembic.ini covers it, so they "
+        "would be forgotten. If they belong to this database: app_models = app, billing.models; if they belong to another one: "
+        "app_models = app, ~billing.models"
+    )
+    assert app.revisions() == []
+    change_setting(app, "app_models", "app, ~billing.models")
+    assert '"invoice"' not in autogenerate(app)
+    change_setting(app, "app_models", "app, billing.models")
+    app.alembic("upgrade", "head")
+    assert '"invoice"' in autogenerate(app)
+
+
+@pytest.mark.parametrize("pattern", ["app.*.models", "app.users.models, app.models", "*", "app", "app.users, app.m*"])
+def test_patterns_name_modules_and_packages(app: Project, pattern: str) -> None:
+    """Every form that covers both modules."""
+    app.write({"app/users/models.py": TABLE.format(name="User")})
+    change_setting(app, "app_models", pattern)
+    if pattern == "app.*.models":
+        assert "app.models defines tables but no name in app_models" in autogenerate(app, check=False)
+        change_setting(app, "app_models", f"{pattern}, app.models")
+    text = autogenerate(app)
+    assert '"one"' in text
+    assert '"user"' in text
+
+
+def test_a_named_module_is_imported_whatever_it_looks_like(app: Project) -> None:
+    """A module that makes its tables in a way no source shows, in a folder that the scan skips."""
+    app.write(
+        {
+            "app/vendor/dynamic.py": "import sqlmodel\n"
+            "type('Made', (sqlmodel.SQLModel,), {'__annotations__': {'id': int}, '__module__': __name__,"
+            " 'id': sqlmodel.Field(primary_key=True)}, table=True)"
+        }
+    )
+    change_setting(app, "app_models", "app, app.vendor.dynamic")
+    assert '"made"' in autogenerate(app)
+
+
+def test_a_name_without_a_module_is_an_error(app: Project) -> None:
+    """A misspelt setting is not an application without tables."""
+    change_setting(app, "app_models", "apq.models")
+    assert autogenerate(app, check=False) == (
+        'FAILED: app_models in section [alembic] of alembic.ini: "apq.models" names no module under the import root. Name the '
+        "modules or packages that define the models, for example: app_models = app.models, app.billing"
+    )
+
+
+def test_no_tables_is_an_error(project: Project, sqlite_url: str) -> None:
+    """An empty application makes no empty revision."""
+    project.environment["DATABASE_URL"] = sqlite_url
+    output = project.alembic("init", "-t", "async-fastapi", "migrations").stdout
+    assert "  models       none yet" in output
+    assert autogenerate(project, check=False) == (
+        f"FAILED: No tables were found in the sources under {project.directory}, so autogenerate would see an empty application. "
+        "Name the modules that define the models in alembic.ini, for example: app_models = app.users.models, app.posts.models"
+    )
+    assert "No tables were found" in project.alembic("check", check=False).stdout
+    project.write({"main.py": TABLE.format(name="Late")})
+    assert '"late"' in autogenerate(project)
+
+
+def test_several_applications_are_to_be_chosen_from(project: Project, sqlite_url: str) -> None:
+    """Two packages that know nothing of each other: listed in the ini, named by the error, one chosen works."""
+    project.environment["DATABASE_URL"] = sqlite_url
+    project.write({"shop/models.py": TABLE.format(name="Order"), "billing/models.py": TABLE.format(name="Invoice")})
+    project.alembic("init", "-t", "async-fastapi", "migrations")
+    ini = (project.directory / "alembic.ini").read_text()
+    assert "# app_models = billing\n# app_models = shop\napp_models =\n" in ini
+    assert autogenerate(project, check=False) == (
+        "FAILED: app_models is empty in section [alembic] of alembic.ini. Tables were found in billing, shop: name those of this "
+        "database, for example: app_models = billing"
+    )
+    (project.directory / "alembic.ini").write_text(ini.replace("app_models =\n", "app_models = shop, ~billing\n"))
+    text = autogenerate(project)
+    assert '"order"' in text
+    assert '"invoice"' not in text
+
+
+def test_a_module_that_fails_is_named_with_its_error(app: Project) -> None:
+    """The application's own error, where it was imported from, and how to see all of it."""
+    app.write({"app/models.py": "import nowhere\n" + TABLE.format(name="One")})
+    assert autogenerate(app, check=False) == (
+        "FAILED: Module app.models could not be imported: ModuleNotFoundError: No module named 'nowhere'. The import root is "
+        f"{app.directory} (prepend_sys_path in section [alembic] of alembic.ini). See the error itself with: "
+        f'PYTHONPATH={app.directory} python -c "import app.models"'
+    )
+    app.write({"app/models.py": "class ("})
+    assert f"{app.directory / 'app/models.py'} has a syntax error" in autogenerate(app, check=False)
+
+
+def test_a_table_in_two_metadatas_is_refused(app: Project) -> None:
+    """There is no telling which of the two is meant."""
+    app.write({"app/again.py": "import sqlalchemy as sa\none = sa.Table('one', sa.MetaData(), sa.Column('id', sa.Integer))"})
+    assert "Table one is declared in two MetaData objects" in autogenerate(app, check=False)
+
+
+def test_metadata_given_in_env_py_is_taken(app: Project) -> None:
+    """`target_metadata` replaces the search, and an empty one is refused."""
+    env = app.directory / "migrations/env.py"
+    env.write_text(
+        "import sqlalchemy as sa\nfrom alembic_async_template import run_environment\nmetadata = sa.MetaData()\n"
+        "sa.Table('given', metadata, sa.Column('id', sa.Integer))\nrun_environment(target_metadata=metadata)\n"
+    )
+    text = autogenerate(app)
+    assert '"given"' in text
+    assert '"one"' not in text
+    env.write_text(env.read_text().replace("sa.Table", "# sa.Table"))
+    assert "The target_metadata given to run_environment in env.py has no tables" in autogenerate(app, check=False)
+
+
+def test_arguments_of_configure_are_given_in_env_py(app: Project) -> None:
+    """Functions are called in addition to this package's own, and settings replace them."""
+    (app.directory / "migrations/env.py").write_text(
+        "from alembic_async_template import run_environment\n"
+        "def process(context, revision, directives):\n    print('processed', len(directives))\n"
+        "def include_object(object_, name, type_, reflected, compare_to):\n    return name != 'hidden'\n"
+        "def include_name(name, type_, parents):\n    return name != 'left'\n"
+        "run_environment(process_revision_directives=process, include_object=include_object, include_name=include_name,\n"
+        "    version_table='versions_of_app', naming_convention={'ix': 'index_%(column_0_label)s'})\n"
+    )
+    app.write({"app/hidden.py": TABLE.format(name="Hidden")})
+    text = autogenerate(app)
+    assert '"one"' in text
+    assert '"hidden"' not in text
+    app.alembic("upgrade", "head")
+    app.alembic("revision", "-m", "unnamed index")
+    (app.revisions()[-1]).write_text(
+        app.revisions()[-1].read_text().replace('schema."""', 'schema."""\n    op.create_index(None, "one", ["id"])')
+    )
+    app.alembic("upgrade", "head")
+    sql = app.alembic("upgrade", "head", "--sql").stdout
+    assert "CREATE TABLE versions_of_app" in sql
+    assert "CREATE INDEX index_one_id ON one (id);" in sql
+
+
+def test_the_models_naming_convention_names_constraints_of_a_revision(app: Project) -> None:
+    """Unnamed constraints get the models' names, as with Alembic's own template, and `--sql` the same."""
+    app.write(
+        {
+            "app/models.py": "import sqlalchemy as sa\nfrom sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column\n"
+            "class Base(DeclarativeBase):\n"
+            "    metadata = sa.MetaData(naming_convention={'uq': 'unique_%(table_name)s_%(column_0_name)s'})\n"
+            "class One(Base):\n    __tablename__ = 'one'\n    id: Mapped[int] = mapped_column(primary_key=True)\n"
+        }
+    )
+    autogenerate(app)
+    app.alembic("revision", "-m", "by hand", "--head", "head")
+    revision = next(path for path in app.revisions() if "by_hand" in path.name)
+    revision.write_text(
+        revision.read_text().replace(
+            'schema."""', 'schema."""\n    op.create_table("two", sa.Column("x", sa.Integer), sa.UniqueConstraint("x"))'
+        )
+    )
+    sql = app.alembic("upgrade", "head", "--sql").stdout
+    assert "CONSTRAINT unique_two_x UNIQUE (x)" in sql
+
+
+def test_an_upgrade_needs_no_complete_models(app: Project) -> None:
+    """Where only a naming convention is wanted, a module outside of app_models stops no deploy."""
+    convention = "import sqlmodel\nsqlmodel.SQLModel.metadata.naming_convention = {'uq': 'u_%(column_0_name)s'}\n"
+    app.write({"app/models.py": convention + TABLE.format(name="One")})
+    autogenerate(app)
+    app.write({"scripts/importer.py": TABLE.format(name="Staging")})
+    app.alembic("upgrade", "head")
+    assert "scripts.importer defines tables" in app.alembic("check", check=False).stdout
+
+
+def test_a_syntax_error_is_refused_under_every_pattern(app: Project) -> None:
+    """A merge conflict in a module must not look like dropped tables."""
+    change_setting(app, "app_models", "*")
+    app.write({"comments.py": "<<<<<<< HEAD\n" + TABLE.format(name="Comment")})
+    assert f"{app.directory / 'comments.py'} has a syntax error" in autogenerate(app, check=False)
+
+
+def test_an_installed_package_is_covered_with_its_modules(app: Project, tmp_path: Path) -> None:
+    """As one under the import root is."""
+    shared = tmp_path / "installed/shareddb"
+    (shared / "models").mkdir(parents=True)
+    (shared / "__init__.py").write_text("")
+    (shared / "models/comment.py").write_text(TABLE.format(name="Comment"))
+    app.environment["PYTHONPATH"] = str(tmp_path / "installed")
+    change_setting(app, "app_models", "app, shareddb")
+    assert '"comment"' in autogenerate(app)
+
+
+def test_a_file_under_two_import_roots_is_imported_once(app: Project) -> None:
+    """Under the name that was asked for."""
+    app.write({"src/lib/models.py": TABLE.format(name="Lib")})
+    change_setting(app, "prepend_sys_path", "%(here)s:%(here)s/src")
+    change_setting(app, "app_models", "app, lib")
+    assert '"lib"' in autogenerate(app)
+
+
+def test_settings_in_pyproject_toml_alone(app: Project, tmp_path: Path) -> None:
+    """Without an ini the project is where pyproject.toml is, from any directory."""
+    (app.directory / "alembic.ini").unlink()
+    app.write(
+        {
+            "pyproject.toml": "[tool.alembic]\nscript_location = '%(here)s/migrations'\nprepend_sys_path = ['.']\n"
+            "app_models = ['app']\n"
+        }
+    )
+    away = tmp_path / "away"
+    away.mkdir()
+    arguments = ["-c", str(app.directory / "pyproject.toml"), "revision", "--autogenerate", "-m", "x"]
+    result = app.alembic(*arguments, cwd=away, env={"DATABASE_URL": "sqlite:///here.db"})
+    assert f"sqlite+aiosqlite:///{app.directory}/here.db" in result.stderr
+    assert "op.create_table('one'" in app.revisions()[-1].read_text()

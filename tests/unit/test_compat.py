@@ -1,0 +1,135 @@
+"""Pins every private name that `_compat` uses, so that a release which moves one fails here first."""
+
+import ast
+from pathlib import Path
+
+import alembic.command
+import alembic.context
+from alembic.autogenerate.api import RevisionContext
+from alembic.autogenerate.render import _repr_type
+from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, event
+from sqlalchemy.pool import NullPool
+
+import alembic_async_template
+from alembic_async_template import _compat
+
+PACKAGE = Path(alembic_async_template.__file__).parent
+
+
+def test_private_names_exist() -> None:
+    """The names that no test below reaches."""
+    assert callable(_repr_type)
+    assert callable(Config._get_template_path)
+    assert "command_args" in RevisionContext.__init__.__code__.co_varnames
+
+
+def test_the_running_command_is_known(tmp_path: Path) -> None:
+    """Commands pass a function of their own, whose qualified name begins with the command's."""
+    (tmp_path / "env.py").write_text(
+        "from alembic_async_template import _compat\n"
+        "from alembic import context\n"
+        "autogenerate = _compat.revision_arguments().get('autogenerate')\n"
+        "context.config.attributes['seen'].append((_compat.running_command(), autogenerate))\n"
+    )
+    (tmp_path / "script.py.mako").write_text("")
+    (tmp_path / "versions").mkdir()
+    config = Config()
+    config.set_main_option("script_location", str(tmp_path))
+    seen = config.attributes["seen"] = []
+    alembic.command.upgrade(config, "head")
+    alembic.command.downgrade(config, "base")
+    alembic.command.current(config)
+    alembic.command.stamp(config, "head")
+    alembic.command.check(config)
+    assert seen == [("upgrade", None), ("downgrade", None), ("current", None), ("stamp", None), ("check", True)]
+
+
+def test_a_foreign_function_is_no_command(tmp_path: Path) -> None:
+    """A program that drives the environment itself is not taken for one of Alembic's commands."""
+    (tmp_path / "versions").mkdir()
+    config = Config()
+    config.set_main_option("script_location", str(tmp_path))
+    with EnvironmentContext(config, ScriptDirectory.from_config(config), fn=lambda _revision, _context: []):
+        assert _compat.running_command() is None
+        assert _compat.environment_options()["fn"] is not None
+
+
+def test_a_transaction_of_the_caller_is_seen() -> None:
+    """Alembic's own flag tells whether it may end the transaction."""
+    with create_engine("sqlite://", poolclass=NullPool).connect() as connection:
+        assert not _compat.in_callers_transaction(MigrationContext.configure(connection))
+        connection.begin()
+        assert _compat.in_callers_transaction(MigrationContext.configure(connection))
+
+
+def test_a_cloned_engine_has_the_arguments_and_events_but_not_the_pool() -> None:
+    """What the application gave to its engine holds for the clone; nothing of the clone is seen by the application."""
+    made: list[object] = []
+    engine = create_engine("sqlite://", connect_args={"timeout": 3}, execution_options={"isolation_level": "AUTOCOMMIT", "a": 1})
+
+    @event.listens_for(engine, "connect")
+    def on_connect(connection: object, _record: object) -> None:
+        made.append(connection)
+
+    executed: list[str] = []
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def on_execute(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        executed.append(statement)
+
+    clone = _compat.clone_engine(engine)
+    assert isinstance(clone.pool, NullPool)
+    assert clone.get_execution_options() == {"a": 1}
+    with clone.connect() as connection:
+        connection.exec_driver_sql("SELECT 1")
+    assert len(made) == 1
+    assert executed == ["SELECT 1"]
+    event.listen(clone, "after_cursor_execute", lambda *_: executed.append("clone only"))
+    with engine.connect() as connection:
+        connection.exec_driver_sql("SELECT 2")
+    engine.dispose()
+    assert executed == ["SELECT 1", "SELECT 2"]
+
+
+def test_autocommit_engines_are_seen() -> None:
+    """An engine whose every connection commits at once is told from others."""
+    assert _compat.starts_in_autocommit(create_engine("sqlite://", isolation_level="AUTOCOMMIT"))
+    assert not _compat.starts_in_autocommit(create_engine("sqlite://"))
+
+
+def test_only_compat_uses_private_names() -> None:
+    """No other module reaches into another package: attributes and imports with an underscore are this package's own."""
+    own = {path.stem for path in PACKAGE.rglob("*.py")}
+    for path in PACKAGE.rglob("*.py"):
+        if path.name == "_compat.py":
+            continue
+        tree = ast.parse(path.read_text())
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and not node.level and (node.module or "").startswith(("alembic.", "sqlalchemy")):
+                assert not any(alias.name.startswith("_") for alias in node.names), (path, ast.unparse(node))
+            if isinstance(node, ast.Attribute) and node.attr.startswith("_") and not node.attr.startswith("__"):
+                owner = ast.unparse(node.value)
+                assert owner in {"self", "cls"} | own or owner.startswith("_"), (path, node.attr)
+
+
+def test_imports_go_one_way() -> None:
+    """`environment` and `enums` do not import each other, and neither imports the plugin; pure modules import no edge."""
+    forbidden = {
+        "environment": ("enums", "plugin"),
+        "enums": ("environment", "plugin"),
+        "enums/sql.py": ("_compat", "operations", "implementations"),
+        "environment/sources.py": ("errors", "_compat", "models", "url", "engine", "runner", "project"),
+        "environment/url.py": ("engine", "runner", "autogenerate"),
+        "errors.py": ("environment", "enums"),
+    }
+    for place, names in forbidden.items():
+        where = PACKAGE / place
+        for path in [where] if where.is_file() else where.rglob("*.py"):
+            for node in ast.parse(path.read_text()).body:
+                if isinstance(node, ast.ImportFrom) and node.level:
+                    parts = {*(node.module or "").split("."), *(alias.name for alias in node.names if not node.module)}
+                    assert not parts & set(names), (path, ast.unparse(node))

@@ -1,0 +1,170 @@
+"""What `alembic init` finds in a project's sources: import root, models, engine or URL."""
+
+from pathlib import Path
+
+import pytest
+from project import write_files
+
+from alembic_async_template.environment.project import setting_lines, survey_project
+
+MODEL = "from sqlmodel import SQLModel\nclass A(SQLModel, table=True): pass\n"
+ASYNC = "from sqlalchemy.ext.asyncio import create_async_engine\n"
+SETTINGS = "from pydantic_settings import BaseSettings\nclass Settings(BaseSettings):\n    {}\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "root", "models"),
+    [
+        ({}, ".", ()),
+        ({"main.py": MODEL}, ".", ("*",)),
+        ({"app/models.py": MODEL}, ".", ("app",)),
+        ({"app/__init__.py": MODEL}, ".", ("app",)),
+        ({"app/users/models.py": MODEL, "app/posts/models.py": MODEL}, ".", ("app",)),
+        ({"src/app/models.py": MODEL}, "src", ("app",)),
+        ({"src/app/models.py": MODEL, "src/app/main.py": "from app.models import A"}, "src", ("app",)),
+        ({"src/__init__.py": "", "src/models.py": MODEL, "src/main.py": "from src.models import A"}, ".", ("src",)),
+        ({"src/models.py": MODEL, "src/main.py": "from models import A"}, "src", ("*",)),
+        ({"backend/app/models.py": MODEL, "backend/app/main.py": "from app import models"}, "backend", ("app",)),
+        ({"users/models.py": MODEL, "posts/models.py": MODEL, "main.py": "import users, posts"}, ".", ("*",)),
+        ({"shop/models.py": MODEL, "billing/models.py": MODEL}, ".", ("billing", "shop")),
+        ({"app/logging.py": "import logging", "app/models.py": MODEL}, ".", ("app",)),
+        ({"app/infra/sqlalchemy/models.py": MODEL, "app/x.py": "from sqlalchemy import String"}, ".", ("app",)),
+        ({"app/auth/jwt.py": "import jwt", "app/models.py": MODEL}, ".", ("app",)),
+    ],
+)
+def test_import_root_and_models(tmp_path: Path, files: dict[str, str], root: str, models: tuple[str, ...]) -> None:
+    """The folder from which absolute imports work, and one value for app_models for each application."""
+    project = survey_project(write_files(tmp_path, files))
+    assert project.import_root == tmp_path / root
+    assert project.models == models
+    assert project.other_roots == ()
+
+
+def test_two_services_are_two_import_roots(tmp_path: Path) -> None:
+    """Nothing is chosen where two folders are applications of their own."""
+    files = {
+        f"services/{name}/app/{module}.py": text
+        for name in ("a", "b")
+        for module, text in {"models": MODEL, "main": "from app.models import A"}.items()
+    }
+    project = survey_project(write_files(tmp_path, files))
+    assert project.import_root == tmp_path / "services/a"
+    assert project.other_roots == (tmp_path / "services/b",)
+    lines = setting_lines(project).splitlines()
+    assert "# prepend_sys_path = %(here)s/services/b" in lines
+    assert "app_models =" in lines
+
+
+@pytest.mark.parametrize(
+    ("text", "engines"),
+    [
+        (ASYNC + "engine = create_async_engine('x')", ("app.db:engine",)),
+        (ASYNC + "engine: object = create_async_engine('x')", ("app.db:engine",)),
+        ("import sqlalchemy.ext.asyncio as sa\nengine = sa.create_async_engine('x')", ("app.db:engine",)),
+        ("from sqlalchemy import create_engine\nengine = create_engine('x')", ("app.db:engine",)),
+        ("from sqlmodel import create_engine\nengine = create_engine('x')", ("app.db:engine",)),
+        (
+            ASYNC + "from sqlalchemy import create_engine\nsync = create_engine('x')\nengine = create_async_engine('x')",
+            ("app.db:engine",),
+        ),
+        (
+            "from sqlmodel import create_engine\nfrom sqlalchemy.ext.asyncio import AsyncEngine\n"
+            "engine = AsyncEngine(create_engine('x'))",
+            ("app.db:engine",),
+        ),
+        (ASYNC + "def get_engine():\n    return create_async_engine('x')", ("app.db:get_engine()",)),
+        (ASYNC + "def get_engine(echo=False):\n    e = create_async_engine('x')\n    return e", ("app.db:get_engine()",)),
+        (ASYNC + "def get_engine(url):\n    return create_async_engine(url)", ()),
+        (ASYNC + "def make(url):\n    return create_async_engine(url)\nengine = make('x')", ("app.db:engine",)),
+        (ASYNC + "class Database:\n    engine = create_async_engine('x')", ("app.db:Database.engine",)),
+        (
+            ASYNC
+            + "class Manager:\n    def __init__(self, url):\n        self._engine = create_async_engine(url)\nm = Manager('x')",
+            ("app.db:m._engine",),
+        ),
+        (
+            ASYNC + "class Manager:\n    def __init__(self, url):\n        self._engine = create_async_engine(url)\n"
+            "    @property\n    def engine(self):\n        return self._engine\nm = Manager('x')",
+            ("app.db:m.engine",),
+        ),
+        (ASYNC + "write = create_async_engine('x')\nother = create_async_engine('y')", ("app.db:write", "app.db:other")),
+        (ASYNC + "engine = create_async_engine('x')\ntest_engine = create_async_engine('y')", ("app.db:engine",)),
+        (SETTINGS.format("database_url: str") + "settings = Settings()", ("app.db:settings.database_url",)),
+        (
+            SETTINGS.format("DATABASE_URL: str") + "def get_settings():\n    return Settings()",
+            ("app.db:get_settings().DATABASE_URL",),
+        ),
+        (SETTINGS.format("db_dsn: str") + "def conf() -> Settings:\n    ...", ("app.db:conf().db_dsn",)),
+        (SETTINGS.format("database_url: str"), ("app.db:Settings().database_url",)),
+        (
+            SETTINGS.format("database_url: str\n    async_database_url: str\n    redis_url: str\n    test_database_url: str")
+            + "settings = Settings()",
+            ("app.db:settings.async_database_url",),
+        ),
+        (
+            SETTINGS.format("host: str\n    @property\n    def SQLALCHEMY_DATABASE_URI(self) -> str: ...")
+            + "settings = Settings()",
+            ("app.db:settings.SQLALCHEMY_DATABASE_URI",),
+        ),
+        (
+            "from pydantic import BaseModel\nclass Db(BaseModel):\n    url: str\n"
+            + SETTINGS.format("db: Db")
+            + "settings = Settings()",
+            ("app.db:settings.db.url",),
+        ),
+        ("class Config:\n    SQLALCHEMY_DATABASE_URL = 'x'\nconfig = Config()", ("app.db:config.SQLALCHEMY_DATABASE_URL",)),
+        ("import os\nDATABASE_URL = os.environ['DATABASE_URL']", ("app.db:DATABASE_URL",)),
+        ("DATABASE_URL = None", ()),
+        (
+            ASYNC + "from sqlalchemy import create_engine\nwarehouse = create_engine('x')\n"
+            "def create_app():\n    engine = create_async_engine('y')",
+            (),
+        ),
+        (ASYNC + "async def get():\n    return create_async_engine('x')", ()),
+        (ASYNC + "if __name__ == '__main__':\n    engine = create_async_engine('x')", ()),
+    ],
+)
+def test_engines_and_urls(tmp_path: Path, text: str, engines: tuple[str, ...]) -> None:
+    """The best kind that there is: async engine, sync engine, settings, constant; all of that kind."""
+    assert survey_project(write_files(tmp_path, {"app/db.py": text})).engines == engines
+
+
+def test_the_variable_that_the_application_reads_is_found(tmp_path: Path) -> None:
+    """Another name than DATABASE_URL is written where there is one only."""
+    files = {"app/db.py": "import os\ndef url():\n    return os.getenv('POSTGRES_URL')"}
+    assert survey_project(write_files(tmp_path, files)).url_variable == "POSTGRES_URL"
+    write_files(tmp_path, {"app/x.py": "from os import environ\ndef url():\n    return environ['OTHER_DATABASE_URL']"})
+    assert survey_project(tmp_path).url_variable is None
+
+
+def test_settings_with_parts_only_say_which_line_to_write(tmp_path: Path) -> None:
+    """Host, user and password make no URL; the ini asks for a property."""
+    fields = "db_host: str\n    db_port: int\n    db_user: str\n    db_password: str\n    db_name: str\n    debug: bool"
+    project = survey_project(write_files(tmp_path, {"app/config.py": SETTINGS.format(fields) + "settings = Settings()"}))
+    assert project.engines == ()
+    assert project.url_parts == ("app.config:settings", ("db_host", "db_port", "db_user", "db_password", "db_name"))
+    assert "# app_engine = app.config:settings.database_url" in setting_lines(project).splitlines()
+
+
+def test_several_candidates_are_listed_and_none_is_chosen(tmp_path: Path) -> None:
+    """The lines are there to be uncommented."""
+    text = ASYNC + "a = create_async_engine('x')\nb = create_async_engine('y')"
+    lines = setting_lines(survey_project(write_files(tmp_path, {"app/db.py": text}))).splitlines()
+    assert "# app_engine = app.db:a" in lines
+    assert "# app_engine = app.db:b" in lines
+    assert not any(line.startswith("app_engine") for line in lines)
+
+
+def test_a_shared_package_of_a_workspace_is_an_import_root(tmp_path: Path) -> None:
+    """Tables outside of the best root are not forgotten: the folders are listed, and somebody chooses."""
+    files = {
+        "packages/core/src/core/models.py": MODEL,
+        "packages/api/src/api/main.py": "from core.models import A",
+        "packages/worker/src/worker/models.py": MODEL,
+        "packages/worker/src/worker/main.py": "import core.models\nfrom worker.models import A\nfrom worker import models",
+    }
+    project = survey_project(write_files(tmp_path, files))
+    assert {project.import_root, *project.other_roots} == {
+        tmp_path / "packages/worker/src",
+        tmp_path / "packages/core/src",
+    }
