@@ -1,6 +1,7 @@
 """The built distributions: what is in them, and the main commands where each way of installing put them."""
 
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -19,8 +20,6 @@ FILES = {
     "templates/async-fastapi/script.py.mako",
 }
 
-pytestmark = pytest.mark.xdist_group("packaging")
-
 
 def run(*command: object, cwd: Path, code: int = 0) -> str:
     environment = {key: value for key, value in os.environ.items() if key not in {"DATABASE_URL", "PYTHONPATH", "VIRTUAL_ENV"}}
@@ -31,11 +30,19 @@ def run(*command: object, cwd: Path, code: int = 0) -> str:
     return result.stdout
 
 
+def copy_source(folder: Path) -> Path:
+    """A copy of what is built: setuptools writes next to it, and several workers build at once."""
+    shutil.copytree(ROOT / "alembic_async_template", folder / "alembic_async_template")
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, folder)
+    return folder
+
+
 @pytest.fixture(scope="module")
 def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the wheel and the sdist."""
     folder = tmp_path_factory.mktemp("dist")
-    run(sys.executable, "-m", "build", "--outdir", folder, ROOT, cwd=folder)
+    run(sys.executable, "-m", "build", "--outdir", folder, copy_source(folder / "source"), cwd=folder)
     return folder
 
 
@@ -92,7 +99,7 @@ def test_the_template_is_found_however_it_was_installed(
 ) -> None:
     """`alembic`, `python -m alembic` and `command.init` list and initialise it, warnings being errors."""
     if editable:
-        programs = make_venv(tmp_path, tool, "-e", ROOT)
+        programs = make_venv(tmp_path, tool, "-e", copy_source(tmp_path / "source"))
     else:
         programs = installed if tool == "pip" else make_venv(tmp_path, tool, wheel)
     python = [programs / "python", "-W", "error"]
