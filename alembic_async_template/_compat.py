@@ -48,11 +48,22 @@ def revision_arguments() -> dict[str, Any]:
 
 
 def in_callers_transaction(context: MigrationContext) -> bool:
-    """Whether the connection was in a transaction before Alembic got it, which Alembic then neither begins nor ends.
+    """Whether the connection is in a transaction that Alembic neither began nor ends: `autocommit_block` would fail there.
 
-    `MigrationContext._in_external_transaction`: Alembic 1.18.0 to 1.20.1.
+    `MigrationContext._in_external_transaction`, `MigrationContext._transaction`: Alembic 1.18.0 to 1.20.1.
     """
-    return bool(context._in_external_transaction)
+    unknown = context.connection is not None and context.connection.in_transaction() and context._transaction is None
+    return context._in_external_transaction or unknown
+
+
+def has_transaction_per_migration(context: MigrationContext) -> bool:
+    """Whether each revision is a transaction of its own; `MigrationContext._transaction_per_migration`: 1.18.0 to 1.20.1."""
+    return bool(context._transaction_per_migration)
+
+
+def create_version_table(context: MigrationContext) -> None:
+    """Make the version table unless it is there; `MigrationContext._ensure_version_table`: Alembic 1.18.0 to 1.20.1."""
+    context._ensure_version_table()
 
 
 def find_template(config: Config, template: str) -> Path:

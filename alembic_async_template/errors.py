@@ -19,7 +19,17 @@
     ├── AutogenerateError
     │   ├── ExistingTablesError
     │   └── BaselineError
-    └── EnumOperationError
+    └── EnumOperationError         an enum operation cannot be carried out
+        ├── InvalidEnumError
+        ├── UnknownEnumError
+        ├── UnknownEnumValueError
+        ├── EnumExistsError
+        ├── EnumValueExistsError
+        ├── EnumInUseError
+        ├── UncommittedWorkError
+        ├── UncommittedEnumValueError
+        ├── EnumCheckError
+        └── OperationClashError
 
 Each message says what happened, to which object, and how to fix it, with an example to type; it survives being wrapped onto
 one line. The facts are attributes too.
@@ -45,16 +55,26 @@ __all__ = [
     "DatabaseError",
     "DuplicateTableError",
     "EngineReferenceError",
+    "EnumCheckError",
+    "EnumExistsError",
+    "EnumInUseError",
     "EnumOperationError",
+    "EnumValueExistsError",
     "ExistingTablesError",
     "InitError",
+    "InvalidEnumError",
     "InvalidURLError",
     "MemoryDatabaseError",
     "MissingDriverError",
     "ModelsNotChosenError",
     "NoDatabaseURLError",
     "NoTablesError",
+    "OperationClashError",
     "SettingError",
+    "UncommittedEnumValueError",
+    "UncommittedWorkError",
+    "UnknownEnumError",
+    "UnknownEnumValueError",
     "UnlistedModelsError",
 ]
 
@@ -287,7 +307,139 @@ class BaselineError(AutogenerateError):
 
 
 class EnumOperationError(AlembicAsyncTemplateError):
-    """An enum operation was called in a way that has no meaning."""
+    """An operation on an enum type that cannot be carried out; nothing was changed by it."""
+
+    def __init__(self, enum: str, message: str) -> None:
+        self.enum = enum
+        super().__init__(message)
+
+
+class InvalidEnumError(EnumOperationError):
+    """The arguments of an operation have no meaning, whatever the database holds."""
+
+    def __init__(self, enum: str, problem: str, example: str | None = None) -> None:
+        example = example or 'op.create_enum("status", ["draft", "live"])'
+        super().__init__(enum, f"Enum {enum}: {problem}. For example: {example}")
+
+
+class UnknownEnumError(EnumOperationError):
+    """The database has no enum type of that name."""
+
+    def __init__(self, enum: str, near: Sequence[str], *, elsewhere: bool = False) -> None:
+        self.near = tuple(near)
+        if elsewhere:
+            hint = f"There is {_series(near)}: name the schema, for example: schema={near[0].rpartition('.')[0]!r}"
+        elif near:
+            hint = f"Is it {_series(near)}?"
+        else:
+            hint = "Create it first, for example: op.create_enum(" + f'"{enum.rpartition(".")[2]}", ["draft", "live"])'
+        super().__init__(enum, f"Enum {enum} does not exist in the database. {hint}")
+
+
+class UnknownEnumValueError(EnumOperationError):
+    """An enum type has no such value."""
+
+    def __init__(self, enum: str, value: str, values: Sequence[str], near: Sequence[str]) -> None:
+        self.value = value
+        self.values = tuple(values)
+        self.near = tuple(near)
+        hint = f"Is it {_series([*map(_quote, near)])}? " if near else ""
+        super().__init__(enum, f'Enum {enum} has no value "{value}". {hint}Its values are {_series([*map(_quote, values)])}')
+
+
+class EnumExistsError(EnumOperationError):
+    """The name of a type that is to be made, or to get a new name, is taken."""
+
+    def __init__(self, enum: str, values: Sequence[str]) -> None:
+        self.values = tuple(values)
+        labels = ", ".join(map(_quote, values))
+        super().__init__(
+            enum,
+            f"Enum {enum} exists already, with the values {labels}. Leave op.create_enum out if these are the values that it is "
+            f"meant to have, choose another name, or drop it first if nothing uses it: DROP TYPE {enum}",
+        )
+
+
+class EnumValueExistsError(EnumOperationError):
+    """A value cannot get the name of another one."""
+
+    def __init__(self, enum: str, old_value: str, new_value: str) -> None:
+        self.old_value = old_value
+        self.new_value = new_value
+        super().__init__(
+            enum,
+            f'Value "{old_value}" of enum {enum} cannot be renamed to "{new_value}": the enum has that value too. Choose a name '
+            f'that is free, or move the rows from one to the other: op.execute("UPDATE ...")',
+        )
+
+
+class EnumInUseError(EnumOperationError):
+    """A type that is to be dropped is still used."""
+
+    def __init__(self, enum: str, dependents: Sequence[str]) -> None:
+        self.dependents = tuple(dependents)
+        uses, this = ("uses", "this") if len(dependents) == 1 else ("use", "these")
+        super().__init__(
+            enum,
+            f"Enum {enum} cannot be dropped: {_series(dependents)} {uses} it. Drop {this} first, or let a column have another "
+            'type, for example: op.alter_column("post", "status", type_=sa.String(), postgresql_using="status::text")',
+        )
+
+
+class UncommittedWorkError(EnumOperationError):
+    """A value is to be added after other work in the same revision, which the addition would commit."""
+
+    def __init__(self, enum: str, value: str) -> None:
+        self.value = value
+        super().__init__(
+            enum,
+            f'Value "{value}" is not added to enum {enum}: the revision has changed something before, and the addition would '
+            "commit that while the database still counts as not migrated. If a later statement failed, the revision could not "
+            "run again. Put op.add_enum_value first in the function, or into a revision of its own: "
+            f'alembic revision -m "add {value}"',
+        )
+
+
+class UncommittedEnumValueError(EnumOperationError):
+    """A value was used in the transaction that added it (PostgreSQL's 55P04)."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(
+            "",
+            f"PostgreSQL refused to use an enum value in the transaction that added it: {message}. The migration ran in a "
+            "transaction of the caller, so op.add_enum_value could not commit the value. Commit before it is used, or hand "
+            'over an engine instead of a connection, for example: config.attributes["connection"] = engine',
+        )
+
+
+class EnumCheckError(EnumOperationError):
+    """On a database without enum types, a CHECK constraint lists other values."""
+
+    def __init__(self, enum: str, value: str, dialect: str, table: str, constraint: str, definition: str) -> None:
+        self.value = value
+        self.dialect = dialect
+        self.table = table
+        self.constraint = constraint
+        super().__init__(
+            enum,
+            f'Value "{value}" is not allowed in enum {enum} on {dialect}: there it is text, and constraint {constraint} of table '
+            f"{table} is CHECK ({definition}). Change that first, for example: with op.batch_alter_table({table!r}) as batch: "
+            f'batch.drop_constraint({constraint!r}, type_="check"); '
+            f'batch.create_check_constraint({constraint!r}, "...")',
+        )
+
+
+class OperationClashError(EnumOperationError):
+    """Another package registers an operation of the same name, and a call is written for neither or for several."""
+
+    def __init__(self, operation: str, packages: Sequence[str], problem: str) -> None:
+        self.operation = operation
+        self.packages = tuple(packages)
+        super().__init__(
+            "",
+            f"op.{operation} is an operation of {' and of '.join(packages)}, and the arguments {problem}. Import op from the "
+            "package that is meant: from alembic_async_template import op",
+        )
 
 
 def _series(names: Sequence[str], limit: int = 20) -> str:
@@ -297,3 +449,7 @@ def _series(names: Sequence[str], limit: int = 20) -> str:
 
 def _count(names: Sequence[str], noun: str) -> str:
     return f"{len(names)} {noun}{'' if len(names) == 1 else 's'}"
+
+
+def _quote(label: str) -> str:
+    return f'"{label}"'

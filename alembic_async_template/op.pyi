@@ -1,21 +1,19 @@
 """The types of `alembic.op` and of the operations that this package registers."""
 
+from collections.abc import Sequence
+
 from alembic.op import *
 
 def add_enum_value(
-    enum_name: str,
-    value: str,
-    *,
-    before: str | None = None,
-    after: str | None = None,
-    schema: str | None = None,
+    enum_name: str, value: str, *, before: str | None = None, after: str | None = None, schema: str | None = None
 ) -> None:
-    """Add a value to a PostgreSQL enum type, in an autocommit block, unless it is there.
+    """Add a value to a PostgreSQL enum type, outside of the revision's transaction, unless the type has it.
 
-    Emits ``ALTER TYPE schema.enum_name ADD VALUE IF NOT EXISTS 'value' [BEFORE | AFTER 'neighbour']``, which takes no
-    table lock. The value can be used in the next statement of the same revision. What the revision did before this
-    call is committed by it: put additions first. In a transaction of the caller there is no autocommit block, and the
-    value can be used after the caller's commit. On a database without enum types nothing is done. See
+    Emits ``ALTER TYPE schema.enum_name ADD VALUE IF NOT EXISTS 'value' [BEFORE | AFTER 'neighbour']`` in an autocommit
+    block, so that the next statement of the revision can use the value. It locks the type against other additions,
+    and no table. The block commits what the revision did before: an addition has to come first. In a transaction of
+    the caller there is no block, and the value can be used after the caller's commit. A value that the type has at
+    another position stays there, with a warning. On a database without enum types nothing is done. See
     https://www.postgresql.org/docs/current/sql-altertype.html and
     https://alembic.sqlalchemy.org/en/latest/api/runtime.html#alembic.runtime.migration.MigrationContext.autocommit_block
 
@@ -24,5 +22,72 @@ def add_enum_value(
     :param before: the existing label to add it before.
     :param after: the existing label to add it after; without ``before`` and ``after`` it is added at the end.
     :param schema: schema of the type; by default it is found through the search path.
-    :raises alembic_async_template.errors.EnumOperationError: both ``before`` and ``after`` are given.
+    :raises alembic_async_template.errors.InvalidEnumError: a label that PostgreSQL cannot store, or two neighbours.
+    :raises alembic_async_template.errors.UnknownEnumError: there is no such type.
+    :raises alembic_async_template.errors.UnknownEnumValueError: the neighbour is no value of the type.
+    :raises alembic_async_template.errors.UncommittedWorkError: the revision has done something before.
+    :raises alembic_async_template.errors.EnumCheckError: without enum types, a CHECK does not list the value.
+    """
+
+def rename_enum_value(enum_name: str, old_value: str, new_value: str, *, schema: str | None = None) -> None:
+    """Rename a value of a PostgreSQL enum type; rows, defaults and constraints that hold it follow.
+
+    Emits ``ALTER TYPE schema.enum_name RENAME VALUE 'old_value' TO 'new_value'`` in the revision's transaction. It
+    locks the type against other changes, and no table. The new name can be used at once. On a database without enum
+    types nothing is done, and a warning says what to write. See
+    https://www.postgresql.org/docs/current/sql-altertype.html
+
+    :param enum_name: name of the enum type.
+    :param old_value: the label that the type has.
+    :param new_value: the label that it gets.
+    :param schema: schema of the type; by default it is found through the search path.
+    :raises alembic_async_template.errors.InvalidEnumError: a label that PostgreSQL cannot store.
+    :raises alembic_async_template.errors.UnknownEnumError: there is no such type.
+    :raises alembic_async_template.errors.UnknownEnumValueError: the type has no such value.
+    :raises alembic_async_template.errors.EnumValueExistsError: the type has a value of the new name.
+    :raises alembic_async_template.errors.EnumCheckError: without enum types, a CHECK does not list the new name.
+    """
+
+def create_enum(enum_name: str, values: Sequence[str], *, schema: str | None = None) -> None:
+    """Create a PostgreSQL enum type.
+
+    Emits ``CREATE TYPE schema.enum_name AS ENUM ('value', ...)`` in the revision's transaction, without a lock that
+    others would notice. A column of the type must not create it once more:
+    ``sqlalchemy.dialects.postgresql.ENUM(..., name="enum_name", create_type=False)``. On a database without enum types
+    nothing is done. See https://www.postgresql.org/docs/current/sql-createtype.html
+
+    :param enum_name: name of the new type.
+    :param values: its labels, in their order.
+    :param schema: schema of the type; by default the first one of the search path.
+    :raises alembic_async_template.errors.InvalidEnumError: no labels, one twice, or one that PostgreSQL cannot store.
+    :raises alembic_async_template.errors.EnumExistsError: there is an enum type of that name.
+    """
+
+def drop_enum(enum_name: str, values: Sequence[str], *, schema: str | None = None) -> None:
+    """Drop a PostgreSQL enum type that nothing uses.
+
+    Emits ``DROP TYPE schema.enum_name`` in the revision's transaction, never CASCADE. It locks the type, and no table.
+    On a database without enum types nothing is done. See https://www.postgresql.org/docs/current/sql-droptype.html
+
+    :param enum_name: name of the type.
+    :param values: its labels, which make the operation reversible; they are not compared with the database's.
+    :param schema: schema of the type; by default it is found through the search path.
+    :raises alembic_async_template.errors.InvalidEnumError: no labels, one twice, or one that PostgreSQL cannot store.
+    :raises alembic_async_template.errors.UnknownEnumError: there is no such type.
+    :raises alembic_async_template.errors.EnumInUseError: something uses the type; the message names all of it.
+    """
+
+def rename_enum(enum_name: str, new_name: str, *, schema: str | None = None) -> None:
+    """Rename a PostgreSQL enum type; what uses it follows.
+
+    Emits ``ALTER TYPE schema.enum_name RENAME TO new_name`` in the revision's transaction. It locks the type, and no
+    table. On a database without enum types nothing is done. See
+    https://www.postgresql.org/docs/current/sql-altertype.html
+
+    :param enum_name: name of the type.
+    :param new_name: the name that it gets, in the same schema.
+    :param schema: schema of the type; by default it is found through the search path.
+    :raises alembic_async_template.errors.InvalidEnumError: a name that PostgreSQL cannot store.
+    :raises alembic_async_template.errors.UnknownEnumError: there is no such type.
+    :raises alembic_async_template.errors.EnumExistsError: there is an enum type of the new name.
     """

@@ -28,11 +28,13 @@ class _IterableModule(ModuleType):
 
 sys.modules[__name__].__class__ = _IterableModule
 
-# What is called with a module of Alembic as soon as that has been imported.
+# What is called with a module of Alembic, or of another plugin, as soon as that has been imported.
 _WHEN_IMPORTED = {
     "alembic.config": (".environment.initialise", "add_template"),
     "alembic.command": (".environment.initialise", "wrap_init"),
     "alembic.script.write_hooks": (".environment.write_hook", "register"),
+    "alembic_pg_enum_generator.add_enum_value_op": (".enums.clash", "share_directive"),
+    "alembic_postgresql_enum.operations.add_enum_values": (".enums.clash", "share_directive"),
 }
 
 
@@ -44,7 +46,7 @@ def setup(plugin: Plugin) -> None:
 def _register(plugin: Plugin) -> None:
     from wrapt import register_post_import_hook
 
-    from .enums import implementations  # noqa: F401  (registers with Alembic's operations)
+    from .enums import operations  # noqa: F401  (registers with Alembic's operations)
     from .environment import defaults
 
     defaults.setup(plugin)

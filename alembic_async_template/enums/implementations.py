@@ -1,42 +1,226 @@
-"""Carries out the enum operations on a connection, or writes their SQL in offline mode."""
+"""How each enum operation is carried out.
+
+Each function first refuses what has no meaning, then reads the catalog and refuses what would fail there, then emits its
+one statement. A database without enum types stores the labels as text.
+"""
 
 from __future__ import annotations
 
 import logging
+from functools import singledispatch
+from typing import TYPE_CHECKING
 
 from alembic.operations import Operations
+from sqlalchemy import event, inspect
+from sqlalchemy.engine import Connection, ExceptionContext
 
 from .. import _compat
-from .operations import AddEnumValueOp
-from .sql import AddEnumValue
+from ..errors import (
+    EnumCheckError,
+    EnumExistsError,
+    EnumInUseError,
+    EnumValueExistsError,
+    InvalidEnumError,
+    UncommittedEnumValueError,
+    UncommittedWorkError,
+)
+from . import sql
+from .catalog import current_schema, describe_dependents, find_enum, has_done_work, reflect_enums, require_labels
+from .model import EnumType, check_labels, check_name, qualify
+from .operations import AddEnumValueOp, CreateEnumOp, DropEnumOp, EnumOperation, RenameEnumOp, RenameEnumValueOp
+from .sql import Name
+
+if TYPE_CHECKING:
+    from alembic.runtime.migration import MigrationContext
 
 log = logging.getLogger("alembic_async_template.enums")
 
 
-@Operations.implementation_for(AddEnumValueOp)
-def _add_enum_value(operations: Operations, operation: AddEnumValueOp) -> None:
-    name = f"{operation.schema}.{operation.enum_name}" if operation.schema else operation.enum_name
-    if operation.before is not None and operation.after is not None:
-        from ..errors import EnumOperationError
+@singledispatch
+def carry_out(operation: EnumOperation, operations: Operations) -> None:
+    """Carry out an operation, or write its SQL in offline mode."""
+    raise NotImplementedError(operation)
 
-        raise EnumOperationError(
-            f'Value "{operation.value}" cannot be added to enum {name}: before="{operation.before}" and '
-            f'after="{operation.after}" are both given. Keep one of them, for example: '
-            f"op.add_enum_value({operation.enum_name!r}, {operation.value!r}, after={operation.after!r})"
+
+@carry_out.register
+def _add_enum_value(operation: AddEnumValueOp, operations: Operations) -> None:
+    name, value = _check_name(operation), operation.value
+    check_labels(name, [label for label in (value, operation.before, operation.after) if label is not None])
+    if operation.before is not None and operation.after is not None:
+        raise InvalidEnumError(
+            name,
+            f'Value "{value}" cannot be both before "{operation.before}" and after "{operation.after}": keep one of them',
+            f"op.add_enum_value({operation.enum_name!r}, {value!r}, after={operation.after!r})",
         )
     context = operations.get_context()
-    if context.dialect.name != "postgresql":
-        log.info('Value "%s" is not added to enum %s: %s has no enum types', operation.value, name, context.dialect.name)
+    if _lacks_enum_types(context, operation, f'Value "{value}" is not added to enum'):
+        _require_listed(context, operation, value)
         return
-    statement = AddEnumValue(
-        operation.enum_name,
-        operation.value,
-        before=operation.before,
-        after=operation.after,
-        schema=operation.schema,
-    )
-    if not context.as_sql and _compat.in_callers_transaction(context):
-        operations.execute(statement)
-        return
+    statement = sql.add_value(_type_name(operation), value, before=operation.before, after=operation.after)
+    if connection := _online(context):
+        # Asked before anything is read, since reading begins a transaction where there is none.
+        callers, none = _compat.in_callers_transaction(context), not connection.in_transaction()
+        enum = find_enum(reflect_enums(connection), operation.enum_name, operation.schema)
+        if none:
+            connection.rollback()
+        if value in enum.labels:
+            _mention_position(enum, operation)
+            return
+        require_labels(enum, operation.before, operation.after)
+        if callers:
+            _explain_unsafe_use(connection)
+            operations.execute(statement)
+            return
+        if not none:
+            _protect_work(context, connection, enum, value)
     with context.autocommit_block():
         operations.execute(statement)
+
+
+@carry_out.register
+def _rename_enum_value(operation: RenameEnumValueOp, operations: Operations) -> None:
+    name, old, new = _check_name(operation), operation.old_value, operation.new_value
+    check_labels(name, [old, new])
+    context = operations.get_context()
+    if _lacks_enum_types(context, operation, f'Value "{old}" is not renamed to "{new}" in enum'):
+        _require_listed(context, operation, new)
+        log.warning(
+            'Rows hold the text "%s", change it in each table that has it, for example: '
+            "op.execute(\"UPDATE post SET status = '%s' WHERE status = '%s'\")",
+            *(old, new, old),
+        )
+        return
+    if connection := _online(context):
+        enum = find_enum(reflect_enums(connection), operation.enum_name, operation.schema)
+        require_labels(enum, old)
+        if new in enum.labels:
+            raise EnumValueExistsError(enum.qualified_name, old, new)
+    operations.execute(sql.rename_value(_type_name(operation), old, new))
+
+
+@carry_out.register
+def _create_enum(operation: CreateEnumOp, operations: Operations) -> None:
+    check_labels(_check_name(operation), operation.values)
+    if _lacks_enum_types(operations.get_context(), operation, "Not created is enum"):
+        return
+    if connection := _online(operations.get_context()):
+        schema = operation.schema or current_schema(connection)
+        _require_free_name(reflect_enums(connection), schema, operation.enum_name)
+    operations.execute(sql.create(_type_name(operation), operation.values))
+
+
+@carry_out.register
+def _drop_enum(operation: DropEnumOp, operations: Operations) -> None:
+    check_labels(_check_name(operation), operation.values)
+    if _lacks_enum_types(operations.get_context(), operation, "Not dropped is enum"):
+        return
+    if connection := _online(operations.get_context()):
+        enum = find_enum(reflect_enums(connection), operation.enum_name, operation.schema)
+        if dependents := describe_dependents(connection, enum):
+            raise EnumInUseError(enum.qualified_name, dependents)
+    operations.execute(sql.drop(_type_name(operation)))
+
+
+@carry_out.register
+def _rename_enum(operation: RenameEnumOp, operations: Operations) -> None:
+    _check_name(operation)
+    check_name(operation.new_name)
+    if _lacks_enum_types(operations.get_context(), operation, "Not renamed is enum"):
+        return
+    if connection := _online(operations.get_context()):
+        enums = reflect_enums(connection)
+        enum = find_enum(enums, operation.enum_name, operation.schema)
+        _require_free_name(enums, enum.schema, operation.new_name)
+    operations.execute(sql.rename(_type_name(operation), operation.new_name))
+
+
+def _check_name(operation: EnumOperation) -> str:
+    check_name(operation.enum_name, operation.schema)
+    return qualify(operation.enum_name, operation.schema)
+
+
+def _type_name(operation: EnumOperation) -> Name:
+    return Name(operation.enum_name, operation.schema)
+
+
+def _online(context: MigrationContext) -> Connection | None:
+    return None if context.as_sql else context.connection
+
+
+def _lacks_enum_types(context: MigrationContext, operation: EnumOperation, what_is_not_done: str) -> bool:
+    """Whether the database has no enum types; if so, the log says what is not done."""
+    if context.dialect.name == "postgresql":
+        return False
+    name = qualify(operation.enum_name, operation.schema)
+    log.info("%s %s: %s has no enum types", what_is_not_done, name, context.dialect.name)
+    return True
+
+
+def _require_listed(context: MigrationContext, operation: EnumOperation, value: str) -> None:
+    """Without enum types: make sure that no CHECK that SQLAlchemy made for the enum keeps the value out.
+
+    Its name is that of the enum, or what a naming convention makes of it:
+    https://docs.sqlalchemy.org/en/20/core/type_basics.html#sqlalchemy.types.Enum.params.create_constraint
+    """
+    connection = _online(context)
+    if connection is None:
+        return
+    enum = operation.enum_name
+    literal = "'" + value.replace("'", "''") + "'"
+    for (_, table), constraints in inspect(connection).get_multi_check_constraints().items():
+        for constraint in constraints:
+            name, definition = constraint["name"] or "", constraint["sqltext"]
+            is_meant = name in {enum, f"ck_{enum}"} or name.endswith(f"{table}_{enum}")
+            listed = literal in definition.replace("\\'", "''")  # MariaDB writes the first for the second
+            if is_meant and " in " in definition.lower() and not listed:
+                raise EnumCheckError(enum, value, connection.dialect.name, table, name, definition)
+
+
+def _require_free_name(enums: list[EnumType], schema: str | None, name: str) -> None:
+    for enum in enums:
+        if (enum.schema, enum.name) == (schema, name):
+            raise EnumExistsError(enum.qualified_name, enum.labels)
+
+
+def _mention_position(enum: EnumType, operation: AddEnumValueOp) -> None:
+    """Say that the type has the value, and whether it is somewhere else than where it was wanted."""
+    position = enum.labels.index(operation.value)
+    previous, following = ["", *enum.labels][position], [*enum.labels, ""][position + 1]
+    if operation.before not in (None, following) or operation.after not in (None, previous):
+        log.warning(
+            'Value "%s" of enum %s is there already, at another position, where it stays: the order is %s',
+            *(operation.value, enum.qualified_name, ", ".join(f'"{label}"' for label in enum.labels)),
+        )
+    else:
+        log.info('Value "%s" of enum %s is there already', operation.value, enum.qualified_name)
+
+
+def _protect_work(context: MigrationContext, connection: Connection, enum: EnumType, value: str) -> None:
+    """Refuse to commit half a revision, or say that more than the addition is committed.
+
+    With one transaction for all revisions, what it holds are finished revisions too. And where Alembic makes the version
+    table in the transaction of the first revision, there is no telling whether that is all it did.
+    """
+    worked, made_version_table = has_done_work(connection, Name(context.version_table, context.version_table_schema))
+    if not worked:
+        return
+    if _compat.has_transaction_per_migration(context) and not made_version_table:
+        raise UncommittedWorkError(enum.qualified_name, value)
+    log.warning(
+        'The addition of value "%s" to enum %s commits what this run has done before: should it fail later, that stays. '
+        "With transaction_per_migration=True in env.py, each revision has a transaction of its own",
+        *(value, enum.qualified_name),
+    )
+
+
+def _explain_unsafe_use(connection: Connection) -> None:
+    """Have the error explained that a use of the value in the caller's transaction will meet."""
+    if not event.contains(connection.dialect, "handle_error", _raise_explained):
+        event.listen(connection.dialect, "handle_error", _raise_explained)
+
+
+def _raise_explained(context: ExceptionContext) -> None:
+    error = context.original_exception
+    # https://www.postgresql.org/docs/current/errcodes-appendix.html: unsafe_new_enum_value_usage
+    if "55P04" in (getattr(error, "sqlstate", None), getattr(error, "pgcode", None)):
+        raise UncommittedEnumValueError(str(error).partition("\n")[0]) from error

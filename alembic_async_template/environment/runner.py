@@ -163,6 +163,10 @@ class _Run:
         if not in_transaction and connection.in_transaction():
             connection.rollback()  # what was read above; Alembic takes an open transaction for the caller's
         context.configure(**options)
+        if not in_transaction and _compat.running_command() in {"upgrade", "downgrade"}:
+            # Before the first revision, so that its transaction holds nothing but its own work.
+            _compat.create_version_table(context.get_context())
+            connection.commit()
         with context.begin_transaction():
             context.run_migrations()
 

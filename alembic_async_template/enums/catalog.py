@@ -1,0 +1,102 @@
+"""Reads the database's catalog: which enum types there are, what uses them, and what the transaction has done.
+
+Everything is cast to text, since drivers differ in what they make of PostgreSQL's `name` and `xid`, and the search path
+may hold functions of the same names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from itertools import groupby
+
+from sqlalchemy import text
+from sqlalchemy.engine import Connection
+
+from ..errors import UnknownEnumError, UnknownEnumValueError
+from .model import EnumType, qualify
+from .sql import Name
+
+_ENUMS = text("""
+    SELECT pg_type.oid, CAST(nspname AS text), CAST(typname AS text), pg_catalog.pg_type_is_visible(pg_type.oid),
+           CAST(enumlabel AS text)
+    FROM pg_catalog.pg_type
+    JOIN pg_catalog.pg_namespace ON pg_namespace.oid = typnamespace
+    LEFT JOIN pg_catalog.pg_enum ON enumtypid = pg_type.oid
+    WHERE typtype = 'e'
+    ORDER BY nspname, typname, enumsortorder
+""")
+
+# Columns of type status[] depend on the array type, which itself depends on status as a part of it.
+_DEPENDENTS = text("""
+    SELECT DISTINCT pg_catalog.pg_describe_object(classid, objid, objsubid)
+    FROM pg_catalog.pg_depend
+    WHERE refclassid = CAST('pg_catalog.pg_type' AS pg_catalog.regclass) AND deptype <> 'i'
+      AND refobjid IN (SELECT oid FROM pg_catalog.pg_type WHERE oid = :oid OR typelem = :oid)
+    ORDER BY 1
+""")
+
+# https://www.postgresql.org/docs/current/functions-info.html: txid_current_if_assigned has the epoch in its upper half,
+# xmin has not.
+_TRANSACTION_WORK = text("""
+    SELECT pg_catalog.txid_current_if_assigned() IS NOT NULL,
+           EXISTS (
+               SELECT FROM pg_catalog.pg_class
+               WHERE oid = pg_catalog.to_regclass(:version_table)
+                 AND CAST(CAST(xmin AS text) AS bigint) = pg_catalog.txid_current_if_assigned() % 4294967296
+           )
+""")
+
+
+def reflect_enums(connection: Connection) -> list[EnumType]:
+    """Every enum type of the database, in one query."""
+    rows = connection.execute(_ENUMS).all()
+    return [
+        EnumType(oid, schema, name, tuple(row[4] for row in group if row[4] is not None), visible)
+        for (oid, schema, name, visible), group in groupby(rows, lambda row: tuple(row[:4]))
+    ]
+
+
+def current_schema(connection: Connection) -> str | None:
+    """The schema in which a type is created that is named without one."""
+    schema: str | None = connection.scalar(text("SELECT CAST(pg_catalog.current_schema() AS text)"))
+    return schema
+
+
+def find_enum(enums: Sequence[EnumType], name: str, schema: str | None) -> EnumType:
+    """The type that PostgreSQL would take for this name.
+
+    :raises UnknownEnumError: there is none; names those that are near.
+    """
+    for enum in enums:
+        if enum.name == name and (enum.visible if schema is None else enum.schema == schema):
+            return enum
+    elsewhere = [enum for enum in enums if enum.name == name]
+    similar = get_close_matches(name.lower(), {enum.name.lower() for enum in enums}, n=3)
+    near = elsewhere or [enum for match in similar for enum in enums if enum.name.lower() == match]
+    raise UnknownEnumError(qualify(name, schema), [enum.qualified_name for enum in near], elsewhere=bool(elsewhere))
+
+
+def require_labels(enum: EnumType, *labels: str | None) -> None:
+    """Make sure that a type has these labels.
+
+    :raises UnknownEnumValueError: it has not; names those that are near.
+    """
+    for label in labels:
+        if label is not None and label not in enum.labels:
+            folded = {known.lower(): known for known in enum.labels}
+            near = [folded[match] for match in get_close_matches(label.lower(), folded, n=3)]
+            raise UnknownEnumValueError(enum.qualified_name, label, enum.labels, near)
+
+
+def describe_dependents(connection: Connection, enum: EnumType) -> list[str]:
+    """What would keep the type from being dropped, as PostgreSQL describes it."""
+    return list(connection.scalars(_DEPENDENTS, {"oid": enum.oid}))
+
+
+def has_done_work(connection: Connection, version_table: Name) -> tuple[bool, bool]:
+    """Whether the transaction has changed anything, and whether it made the version table, which is a change too."""
+    worked, made_version_table = connection.execute(
+        _TRANSACTION_WORK, {"version_table": version_table.render(connection.dialect)}
+    ).one()
+    return bool(worked), bool(made_version_table)

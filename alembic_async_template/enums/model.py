@@ -1,0 +1,76 @@
+"""What an enum type is: its name, its labels, and which labels and names PostgreSQL takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from ..errors import InvalidEnumError
+
+# Longer names are cut off by the server, longer labels refused: https://www.postgresql.org/docs/current/datatype-enum.html
+MAX_BYTES = 63
+
+
+@dataclass(frozen=True, slots=True)
+class EnumType:
+    """An enum type of the database."""
+
+    oid: int
+    schema: str
+    name: str
+    labels: tuple[str, ...]
+    # Whether the name alone, without the schema, means this type.
+    visible: bool
+
+    @property
+    def qualified_name(self) -> str:
+        return f"{self.schema}.{self.name}"
+
+
+def qualify(name: str, schema: str | None) -> str:
+    """The name of a type as messages show it."""
+    return f"{schema}.{name}" if schema else name
+
+
+def check_name(name: str, schema: str | None = None) -> None:
+    """Refuse what cannot name a type; without a server, so that `--sql` refuses it too.
+
+    :raises InvalidEnumError: no text, empty, too long, or with a NUL character.
+    """
+    for what, text in (("The name of the enum", name), ("The schema", schema)):
+        if text is None:
+            continue
+        problem = "is empty" if text == "" else _find_problem(text)
+        if problem:
+            raise InvalidEnumError(qualify(str(name), None), f"{what} {text!r} {problem}")
+
+
+def check_labels(enum: str, labels: Sequence[str]) -> None:
+    """Refuse what cannot be the labels of one type.
+
+    :raises InvalidEnumError: none at all, one twice, or one that is no plain text, too long, or has a NUL character.
+    """
+    if isinstance(labels, str):
+        raise InvalidEnumError(enum, f'The values are one text, "{labels}", and not a list')
+    if not labels:
+        raise InvalidEnumError(enum, "The list of values is empty")
+    for position, label in enumerate(labels):
+        if problem := _find_problem(label):
+            raise InvalidEnumError(enum, f"Value {label!r} {problem}")
+        if label in labels[:position]:
+            raise InvalidEnumError(enum, f'Value "{label}" is given twice')
+
+
+def _find_problem(text: object) -> str | None:
+    if isinstance(text, Enum):
+        return (
+            f"is a member of a Python enum, and which label that is depends on the column: SQLAlchemy stores the member's name "
+            f"({text.name}) unless it is told otherwise. Write the label as plain text"
+        )
+    if not isinstance(text, str):
+        return f"is of type {type(text).__name__} and no text"
+    if "\0" in text:
+        return "has a NUL character, which PostgreSQL cannot store"
+    length = len(text.encode())
+    return f"is {length} bytes long, and PostgreSQL takes {MAX_BYTES} at most" if length > MAX_BYTES else None
