@@ -80,7 +80,9 @@ def main() -> None:
         project.run("alembic upgrade head", expect="archive posts")
 
         step("The application reads the row that has the new value, and models and database agree")
-        project.run(f'python -c "{SHOW_ARCHIVED}"', expect="Post(title='Old news', status=<Status.archived: 'archived'>, id=1)")
+        project.run(
+            f'python -c "{SHOW_ARCHIVED}"', expect="status=<Status.archived: 'archived'>"
+        )  # the order of the fields varies
         project.run("alembic check", expect="No new upgrade operations detected.")
     print("\nDone: every command did what it should.")
 

@@ -34,7 +34,8 @@ def test_the_demonstration_migrates_an_embedded_postgresql(tmp_path: Path) -> No
         "python -c",
         "alembic check",
     ]
-    assert "[Post(title='Old news', status=<Status.archived: 'archived'>, id=1)]" in output
+    assert "status=<Status.archived: 'archived'>" in output
+    assert "title='Old news'" in output
     assert output.count("No new upgrade operations detected.") == 2
     assert output.endswith("Done: every command did what it should.\n")
     assert not list(tmp_path.iterdir())
