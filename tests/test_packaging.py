@@ -164,6 +164,10 @@ def test_generated_revisions_pass_the_type_checkers_and_ruff(
     with op.batch_alter_table("user", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_user_name"))
     op.add_enum_value("status", "archived", after="live", schema="public")
+    op.create_enum("mood", ["sad", "glad"], schema=None)
+    op.rename_enum_value("mood", "sad", "blue")
+    op.rename_enum("mood", "feeling")
+    op.drop_enum("feeling", ("blue", "glad"))
     op.execute("SELECT 1")
 """
     text = full.read_text().replace("  # noqa: F401", "")  # as the template does when the imports are used
