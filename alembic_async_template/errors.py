@@ -26,6 +26,10 @@
         ├── EnumExistsError
         ├── EnumValueExistsError
         ├── EnumInUseError
+        ├── EnumChangeBlockedError
+        ├── EnumValueInUseError
+        ├── EnumChangeFailedError
+        ├── EnumOfflineError
         ├── UncommittedWorkError
         ├── UncommittedEnumValueError
         ├── EnumCheckError
@@ -55,11 +59,15 @@ __all__ = [
     "DatabaseError",
     "DuplicateTableError",
     "EngineReferenceError",
+    "EnumChangeBlockedError",
+    "EnumChangeFailedError",
     "EnumCheckError",
     "EnumExistsError",
     "EnumInUseError",
+    "EnumOfflineError",
     "EnumOperationError",
     "EnumValueExistsError",
+    "EnumValueInUseError",
     "ExistingTablesError",
     "InitError",
     "InvalidEnumError",
@@ -386,6 +394,69 @@ class EnumInUseError(EnumOperationError):
         )
 
 
+class EnumChangeBlockedError(EnumOperationError):
+    """Something that uses a type cannot be made again with a changed one."""
+
+    def __init__(self, enum: str, blockers: Sequence[tuple[str, str]]) -> None:
+        self.blockers = tuple(blockers)
+        listed = "; ".join(f"{name} {reason}" for name, reason in blockers)
+        super().__init__(
+            enum,
+            f"The values of enum {enum} cannot be changed, and nothing was touched: {listed}. Drop or change "
+            f"{'this' if len(blockers) == 1 else 'each of these'} before, and make it again afterwards in the same revision, for "
+            'example: op.execute("DROP FUNCTION ..."); op.remove_enum_value(...); op.execute("CREATE FUNCTION ...")',
+        )
+
+
+class EnumValueInUseError(EnumOperationError):
+    """Rows or defaults hold a value that is to go, and nothing is to take its place."""
+
+    def __init__(self, enum: str, values: Sequence[str], rows: dict[str, int], defaults: Sequence[str], example: str) -> None:
+        self.values = tuple(values)
+        self.rows = rows
+        self.defaults = tuple(defaults)
+        held = [f"{count} row{'' if count == 1 else 's'} of {column}" for column, count in rows.items()]
+        held += [f"the default of {column}" for column in defaults]
+        subject = "Value" if len(values) == 1 else "Values"
+        super().__init__(
+            enum,
+            f"{subject} {', '.join(map(_quote, values))} cannot be removed from enum {enum}: {_and(held)} "
+            f"{'holds' if len(held) == 1 and not held[0].startswith(tuple('023456789')) else 'hold'} it. Give a replacement, for "
+            f"example: {example}",
+        )
+
+
+class EnumChangeFailedError(EnumOperationError):
+    """PostgreSQL refused a statement of the change; all of it is rolled back."""
+
+    def __init__(self, enum: str, statement: str, problem: str, holders: Sequence[str] = ()) -> None:
+        self.statement = statement
+        self.problem = problem
+        self.holders = tuple(holders)
+        hint = (
+            f"Wait for those who hold the tables: {'; '.join(holders)}"
+            if holders
+            else "Mend what the message names, in the same revision before the change, and run it again: alembic upgrade head"
+        )
+        super().__init__(
+            enum,
+            f"The values of enum {enum} were not changed, and everything is as it was: {problem}. It happened at: {statement}. {hint}",
+        )
+
+
+class EnumOfflineError(EnumOperationError):
+    """An operation that reads the catalog was called with `--sql`."""
+
+    def __init__(self, enum: str, operation: str) -> None:
+        self.operation = operation
+        super().__init__(
+            enum,
+            f"op.{operation} cannot be written as a script for enum {enum}: what it has to do depends on what uses the type in the "
+            "database. Run this revision with a connection, for example: alembic upgrade +1; and print the others before and after "
+            "it with ranges: alembic upgrade start:end --sql",
+        )
+
+
 class UncommittedWorkError(EnumOperationError):
     """A value is to be added after other work in the same revision, which the addition would commit."""
 
@@ -453,3 +524,7 @@ def _count(names: Sequence[str], noun: str) -> str:
 
 def _quote(label: str) -> str:
     return f'"{label}"'
+
+
+def _and(parts: Sequence[str]) -> str:
+    return " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else parts[0]

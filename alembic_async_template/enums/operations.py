@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from alembic.operations import MigrateOperation, Operations
@@ -42,13 +42,8 @@ class AddEnumValueOp(EnumOperation):
         self.after = after
         self.schema = schema
 
-    def reverse(self) -> MigrateOperation:
-        """PostgreSQL has no statement that takes a value away."""
-        from ..errors import EnumOperationError
-
-        raise EnumOperationError(
-            self.enum_name, f'The addition of value "{self.value}" to enum {self.enum_name} cannot be reversed: write it by hand'
-        )
+    def reverse(self) -> RemoveEnumValueOp:
+        return RemoveEnumValueOp(self.enum_name, self.value, before=self.before, after=self.after, schema=self.schema)
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
         return ("add_enum_value", self.schema, self.enum_name, self.value, self.before, self.after)
@@ -226,8 +221,187 @@ class RenameEnumOp(EnumOperation):
         operations.invoke(cls(enum_name, new_name, schema=schema))
 
 
+@Operations.register_operation("remove_enum_value")
+class RemoveEnumValueOp(EnumOperation):
+    """Takes a value away from an enum type; `before` and `after` say where it was, for the reverse."""
+
+    def __init__(
+        self,
+        enum_name: str,
+        value: str,
+        *,
+        replace_with: str | None = None,
+        before: str | None = None,
+        after: str | None = None,
+        schema: str | None = None,
+    ) -> None:
+        self.enum_name = enum_name
+        self.value = value
+        self.replace_with = replace_with
+        self.before = before
+        self.after = after
+        self.schema = schema
+
+    def reverse(self) -> AddEnumValueOp:
+        return AddEnumValueOp(self.enum_name, self.value, before=self.before, after=self.after, schema=self.schema)
+
+    def to_diff_tuple(self) -> tuple[Any, ...]:
+        return ("remove_enum_value", self.schema, self.enum_name, self.value)
+
+    @classmethod
+    def remove_enum_value(
+        cls,
+        operations: Operations,
+        enum_name: str,
+        value: str,
+        *,
+        replace_with: str | None = None,
+        schema: str | None = None,
+    ) -> None:
+        """Take a value away from a PostgreSQL enum type, and keep everything that uses the type.
+
+        PostgreSQL has no statement for it. The type is created anew: emits, in the revision's transaction, ``ALTER TYPE ...
+        RENAME TO``, ``CREATE TYPE``, one ``ALTER TABLE ... ALTER COLUMN ... TYPE`` for each table that has columns of the
+        type, ``DROP TYPE``, and what drops and makes again each view, index, constraint, trigger and policy that stands in
+        the way. Each of the tables is rewritten under an ACCESS EXCLUSIVE lock: nobody reads or writes it meanwhile. Live
+        clients have to plan their cached statements anew. On a database without enum types nothing is done. See
+        https://www.postgresql.org/docs/current/sql-altertable.html
+
+        :param enum_name: name of the enum type.
+        :param value: the label to remove.
+        :param replace_with: the label that rows, array elements and defaults get which hold it.
+        :param schema: schema of the type; by default it is found through the search path.
+        :raises alembic_async_template.errors.UnknownEnumError: there is no such type.
+        :raises alembic_async_template.errors.UnknownEnumValueError: the type has no such value.
+        :raises alembic_async_template.errors.EnumValueInUseError: rows or defaults hold the value, with counts.
+        :raises alembic_async_template.errors.EnumChangeBlockedError: what uses the type cannot be made again; names all of it.
+        :raises alembic_async_template.errors.EnumChangeFailedError: PostgreSQL refused a statement; nothing was changed.
+        :raises alembic_async_template.errors.EnumOfflineError: with ``--sql``.
+        """
+        operations.invoke(cls(enum_name, value, replace_with=replace_with, schema=schema))
+
+
+@Operations.register_operation("reorder_enum_values")
+class ReorderEnumValuesOp(EnumOperation):
+    """Gives the values of an enum type another order; `existing_values` is the one before, for the reverse."""
+
+    def __init__(
+        self,
+        enum_name: str,
+        values: Sequence[str],
+        *,
+        existing_values: Sequence[str] | None = None,
+        schema: str | None = None,
+    ) -> None:
+        self.enum_name = enum_name
+        self.values = values if isinstance(values, str) else tuple(values)
+        self.existing_values = None if existing_values is None else tuple(existing_values)
+        self.schema = schema
+
+    def reverse(self) -> ReorderEnumValuesOp:
+        """The operation that brings the old order back.
+
+        :raises ValueError: the old order is not known.
+        """
+        existing = _require_existing(self.existing_values)
+        return ReorderEnumValuesOp(self.enum_name, existing, existing_values=self.values, schema=self.schema)
+
+    def to_diff_tuple(self) -> tuple[Any, ...]:
+        return ("reorder_enum_values", self.schema, self.enum_name, self.existing_values, self.values)
+
+    @classmethod
+    def reorder_enum_values(
+        cls, operations: Operations, enum_name: str, values: Sequence[str], *, schema: str | None = None
+    ) -> None:
+        """Give the values of a PostgreSQL enum type another order, and keep everything that uses the type.
+
+        It is what ``ORDER BY`` and comparisons follow. The type is created anew as by ``op.remove_enum_value``, with the same
+        statements, locks and refusals; rows keep their values. On a database without enum types nothing is done.
+
+        :param enum_name: name of the enum type.
+        :param values: all of its labels, in the new order.
+        :param schema: schema of the type; by default it is found through the search path.
+        :raises alembic_async_template.errors.InvalidEnumError: the labels are not those of the type.
+        :raises alembic_async_template.errors.UnknownEnumError: there is no such type.
+        :raises alembic_async_template.errors.EnumChangeBlockedError: what uses the type cannot be made again; names all of it.
+        :raises alembic_async_template.errors.EnumChangeFailedError: PostgreSQL refused a statement; nothing was changed.
+        :raises alembic_async_template.errors.EnumOfflineError: with ``--sql``.
+        """
+        operations.invoke(cls(enum_name, values, schema=schema))
+
+
+@Operations.register_operation("replace_enum_values")
+class ReplaceEnumValuesOp(EnumOperation):
+    """Gives an enum type other values; `existing_values` are those before, for the reverse."""
+
+    def __init__(
+        self,
+        enum_name: str,
+        values: Sequence[str],
+        *,
+        replace_with: Mapping[str, str] | None = None,
+        existing_values: Sequence[str] | None = None,
+        schema: str | None = None,
+    ) -> None:
+        self.enum_name = enum_name
+        self.values = values if isinstance(values, str) else tuple(values)
+        self.replace_with = dict(replace_with or {})
+        self.existing_values = None if existing_values is None else tuple(existing_values)
+        self.schema = schema
+
+    def reverse(self) -> ReplaceEnumValuesOp:
+        """The operation that brings the old values back; rows keep what `replace_with` gave them.
+
+        :raises ValueError: the old values are not known.
+        """
+        existing = _require_existing(self.existing_values)
+        return ReplaceEnumValuesOp(self.enum_name, existing, existing_values=self.values, schema=self.schema)
+
+    def to_diff_tuple(self) -> tuple[Any, ...]:
+        return ("replace_enum_values", self.schema, self.enum_name, self.existing_values, self.values)
+
+    @classmethod
+    def replace_enum_values(
+        cls,
+        operations: Operations,
+        enum_name: str,
+        values: Sequence[str],
+        *,
+        replace_with: Mapping[str, str] | None = None,
+        schema: str | None = None,
+    ) -> None:
+        """Give a PostgreSQL enum type other values, and keep everything that uses the type.
+
+        Removes, adds and orders many values in one rewrite of each table. The type is created anew as by
+        ``op.remove_enum_value``, with the same statements, locks and refusals. On a database without enum types nothing is
+        done.
+
+        :param enum_name: name of the enum type.
+        :param values: all the labels that it gets, in their order.
+        :param replace_with: for labels that go, the ones that rows, array elements and defaults get instead.
+        :param schema: schema of the type; by default it is found through the search path.
+        :raises alembic_async_template.errors.InvalidEnumError: the labels, or what replaces them, mean nothing.
+        :raises alembic_async_template.errors.UnknownEnumError: there is no such type.
+        :raises alembic_async_template.errors.UnknownEnumValueError: ``replace_with`` names a value that the type has not.
+        :raises alembic_async_template.errors.EnumValueInUseError: rows or defaults hold a value that goes, with counts.
+        :raises alembic_async_template.errors.EnumChangeBlockedError: what uses the type cannot be made again; names all of it.
+        :raises alembic_async_template.errors.EnumChangeFailedError: PostgreSQL refused a statement; nothing was changed.
+        :raises alembic_async_template.errors.EnumOfflineError: with ``--sql``.
+        """
+        operations.invoke(cls(enum_name, values, replace_with=replace_with, schema=schema))
+
+
+def _require_existing(values: tuple[str, ...] | None) -> tuple[str, ...]:
+    if values is None:
+        raise ValueError("existing_values are needed to reverse the operation")
+    return values
+
+
 DIRECTIVES: dict[str, type[EnumOperation]] = {
     "add_enum_value": AddEnumValueOp,
+    "remove_enum_value": RemoveEnumValueOp,
+    "reorder_enum_values": ReorderEnumValuesOp,
+    "replace_enum_values": ReplaceEnumValuesOp,
     "rename_enum_value": RenameEnumValueOp,
     "create_enum": CreateEnumOp,
     "drop_enum": DropEnumOp,

@@ -1,0 +1,249 @@
+"""Turns the current and the target labels of an enum type into the statements that lead from one to the other.
+
+Computed from what `dependents` has read, without a database. The order is the one that PostgreSQL needs: what stands in the
+way is dropped, the old type gets another name, each table is rewritten once, and all is made again with the new type. The old
+type is dropped without CASCADE: had anything been overlooked, the whole would fail and be rolled back.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from .dependents import Blocker, Column, Default, Usage
+from .model import EnumType
+
+# Lock levels, https://www.postgresql.org/docs/current/explicit-locking.html#LOCKING-TABLES
+EXCLUSIVE = "ACCESS EXCLUSIVE"
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement of a plan, with the lock it takes on a table, and what to tell somebody who waits for it."""
+
+    text: str
+    lock: str | None = None
+    progress: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """From which labels to which, and what becomes of those that go."""
+
+    enum: EnumType
+    target: tuple[str, ...]
+    replace_with: Mapping[str, str]
+
+    @property
+    def removed(self) -> tuple[str, ...]:
+        return tuple(label for label in self.enum.labels if label not in self.target)
+
+    @property
+    def unmapped(self) -> tuple[str, ...]:
+        """Removed labels that rows must not hold."""
+        return tuple(label for label in self.removed if label not in self.replace_with)
+
+
+def find_blockers(usage: Usage, change: Change) -> list[Blocker]:
+    """All objects that keep the change from being carried out."""
+    expressions = [(f"{dependent.kind} {dependent.name}", dependent.definition) for dependent in usage.dependents]
+    expressions += [
+        (f"generated column {default.column} of table {default.relation_name}", default.expression)
+        for default in usage.defaults
+        if default.generated
+    ]
+    named = [
+        Blocker(name, f'names the value "{label}"')
+        for name, definition in expressions
+        for label in change.removed
+        if label in _labels_in(definition)
+    ]
+    return [*usage.blockers, *named]
+
+
+def find_defaults(usage: Usage, labels: Sequence[str]) -> list[str]:
+    """The columns whose default names one of the labels."""
+    return [
+        f"{default.relation_name}.{default.quoted_column}"
+        for default in usage.defaults
+        if not default.generated and _labels_in(default.expression) & set(labels)
+    ]
+
+
+def lock_tables(usage: Usage) -> list[Statement]:
+    """Keep everybody else out of the tables, so that what has been read stays so."""
+    names = ", ".join(f"ONLY {relation.name}" for relation in usage.relations)
+    return [Statement(f"LOCK TABLE {names} IN {EXCLUSIVE} MODE", EXCLUSIVE)] if names else []
+
+
+def reveal_rows(usage: Usage) -> list[Statement]:
+    """Let the owner see every row: forced row-level security holds for owners too, and would hide rows from a count."""
+    return [
+        Statement(f"ALTER TABLE {relation.name} NO FORCE ROW LEVEL SECURITY", EXCLUSIVE)
+        for relation in usage.relations
+        if relation.forces_row_security
+    ]
+
+
+def count_rows(usage: Usage, labels: Sequence[str]) -> Iterator[tuple[str, list[Column], str]]:
+    """For each table: its name, its columns of the type, and a query that counts the rows which hold one of the labels."""
+    wanted = f"ARRAY[{', '.join(map(literal, labels))}]::pg_catalog.text[]"
+    for relation in usage.relations:
+        columns = [column for column in usage.columns if column.relation == relation.oid]
+        counts = [
+            f"count(*) FILTER (WHERE {column.quoted_name}::pg_catalog.text[] OPERATOR(pg_catalog.&&) {wanted})"
+            if column.is_array
+            else f"count(*) FILTER (WHERE {column.quoted_name}::pg_catalog.text OPERATOR(pg_catalog.=) ANY ({wanted}))"
+            for column in columns
+        ]
+        yield relation.name, columns, f"SELECT {', '.join(counts)} FROM ONLY {relation.name}"
+
+
+def plan_change(usage: Usage, change: Change, unused_name: str) -> list[Statement]:
+    """The statements that give the type its new labels and keep everything that uses it.
+
+    :param unused_name: a name that no type of the schema has, for the old type.
+    """
+    enum = change.enum
+    schema, name = identifier(enum.schema), identifier(enum.name)
+    new_type, old_type = f"{schema}.{name}", f"{schema}.{identifier(unused_name)}"
+    relations = {relation.oid: relation for relation in usage.relations}
+    generated = [default for default in usage.defaults if default.generated and not default.inherited]
+    plain = [default for default in usage.defaults if not default.generated]
+    statements = [
+        *(Statement(text, EXCLUSIVE) for dependent in reversed(usage.dependents) for text in dependent.drop),
+        Statement(f"ALTER TYPE {new_type} RENAME TO {identifier(unused_name)}"),
+        Statement(f"CREATE TYPE {new_type} AS ENUM ({', '.join(map(literal, change.target))})"),
+    ]
+    if generated:
+        # Without a cast, the empty value of a generated column would not follow its type.
+        statements.append(Statement(f"CREATE CAST ({old_type} AS {new_type}) WITH INOUT AS ASSIGNMENT"))
+    for default in generated:
+        alter = f"ALTER TABLE {default.relation_name} ALTER COLUMN {default.quoted_column}"
+        statements += [Statement(default.drop_not_null, EXCLUSIVE)] if default.drop_not_null else []
+        statements.append(Statement(f"{alter} SET EXPRESSION AS (NULL)", EXCLUSIVE))
+    statements += [
+        Statement(f"ALTER TABLE ONLY {default.relation_name} ALTER COLUMN {default.quoted_column} DROP DEFAULT", EXCLUSIVE)
+        for default in plain
+    ]
+    for oid, relation in relations.items():
+        columns = [column for column in usage.columns if column.relation == oid and not column.inherited]
+        actions = [_change_type(column, new_type, change, generated) for column in columns]
+        actions += [
+            f"ALTER COLUMN {default.quoted_column} SET EXPRESSION AS ({default.expression})"
+            for default in generated
+            if default.relation == oid
+        ]
+        if actions:
+            progress = f"table {relation.name} is rewritten (about {relation.rows} rows, {relation.size})"
+            statements.append(Statement(f"ALTER TABLE {relation.name} {', '.join(actions)}", EXCLUSIVE, progress))
+    statements += [Statement(default.set_not_null, EXCLUSIVE) for default in generated if default.set_not_null]
+    statements += [
+        Statement(
+            f"ALTER TABLE ONLY {default.relation_name} ALTER COLUMN {default.quoted_column} "
+            f"SET DEFAULT {_replace_labels(default.expression, change.replace_with)}",
+            EXCLUSIVE,
+        )
+        for default in plain
+    ]
+    statements += [Statement(text, EXCLUSIVE) for column in usage.columns for text in column.restore]
+    if generated:
+        statements.append(Statement(f"DROP CAST ({old_type} AS {new_type})"))
+    statements.append(Statement(f"DROP TYPE {old_type}"))
+    statements += [Statement(text) for text in usage.restore_type]
+    for dependent in usage.dependents:
+        statements += [
+            Statement(text, EXCLUSIVE, f"{dependent.kind} {dependent.name} is made again" if position == 0 else None)
+            for position, text in enumerate(dependent.create)
+        ]
+    statements += [Statement(text, EXCLUSIVE) for dependent in reversed(usage.dependents) for text in dependent.finish]
+    statements += [
+        Statement(f"ALTER TABLE {relation.name} FORCE ROW LEVEL SECURITY", EXCLUSIVE)
+        for relation in usage.relations
+        if relation.forces_row_security
+    ]
+    return statements
+
+
+def _change_type(column: Column, new_type: str, change: Change, generated: Sequence[Default]) -> str:
+    """The action that changes a column's type and maps its values; it fires no trigger."""
+    name = column.quoted_name
+    type_name = f"{new_type}[]" if column.is_array else new_type
+    action = f"ALTER COLUMN {name} TYPE {type_name}"
+    if any((default.relation, default.number) == (column.relation, column.number) for default in generated):
+        return action
+    mapped = {old: new for old, new in change.replace_with.items() if old in change.removed}
+    if column.is_array:
+        value = f"{name}::pg_catalog.text[]"
+        for old, new in mapped.items():
+            value = f"pg_catalog.array_replace({value}, {literal(old)}, {literal(new)})"
+    else:
+        value = f"{name}::pg_catalog.text"
+        if mapped:
+            cases = " ".join(f"WHEN {literal(old)} THEN {literal(new)}" for old, new in mapped.items())
+            value = f"CASE {value} {cases} ELSE {value} END"
+    return f"{action} USING ({value})::{type_name}"
+
+
+def identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(label: str) -> str:
+    """A string literal that means the same whatever standard_conforming_strings is."""
+    quoted = "'" + label.replace("'", "''") + "'"
+    return "E" + quoted.replace("\\", "\\\\") if "\\" in label else quoted
+
+
+# A string constant as PostgreSQL writes it in definitions, with the array type that it is cast to; or a quoted name, which
+# may hold an apostrophe.
+_NAME = r'(?:"(?:[^"]|"")*"|[\w$]+)'
+_CONSTANT = re.compile(
+    rf"""(?P<name>"(?:[^"]|"")*")|(?P<escape>\bE)?'(?P<body>(?:[^']|'')*)'(?P<array>::{_NAME}(?:\.{_NAME})*\[\])?"""
+)
+_ELEMENT = re.compile(r"""(?:^|(?<=[{,]))(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<bare>[^{}",]+))(?=[},])""")
+
+
+def _labels_in(definition: str) -> set[str]:
+    """Every string constant of an expression, and every element of its array constants."""
+    found = set()
+    for constant in _CONSTANT.finditer(definition):
+        if constant["name"]:
+            continue
+        body = _unescape(constant)
+        found.add(body)
+        if constant["array"]:
+            found |= {_element(element) for element in _ELEMENT.finditer(body)}
+    return found
+
+
+def _replace_labels(expression: str, mapping: Mapping[str, str]) -> str:
+    """The same expression with other labels in its constants."""
+
+    def change(constant: re.Match[str]) -> str:
+        if constant["name"]:
+            return constant[0]
+        body = _unescape(constant)
+        if constant["array"]:
+            body = _ELEMENT.sub(
+                lambda element: _write_element(mapping[_element(element)]) if _element(element) in mapping else element[0], body
+            )
+        return literal(mapping.get(body, body)) + (constant["array"] or "")
+
+    return _CONSTANT.sub(change, expression)
+
+
+def _unescape(constant: re.Match[str]) -> str:
+    body = constant["body"].replace("''", "'")
+    return body.replace("\\\\", "\\") if constant["escape"] else body
+
+
+def _element(element: re.Match[str]) -> str:
+    if element["bare"] is not None:
+        return element["bare"]
+    return re.sub(r"\\(.)", r"\1", element["quoted"])
+
+
+def _write_element(label: str) -> str:
+    return '"' + label.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -1,0 +1,107 @@
+"""Gives an enum type other labels on a live database: reads what uses it, refuses or carries out the plan, and says where it is."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import text
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError
+
+from ..errors import EnumChangeBlockedError, EnumChangeFailedError, EnumValueInUseError
+from .dependents import Usage, read_usage
+from .plan import Change, Statement, count_rows, find_blockers, find_defaults, lock_tables, plan_change, reveal_rows
+
+log = logging.getLogger("alembic_async_template.enums")
+
+_HOLDERS = text("""
+    SELECT DISTINCT format('process %s (%s, since %s): %s', pid, COALESCE(NULLIF(application_name, ''), usename), xact_start, query)
+    FROM pg_catalog.pg_locks JOIN pg_catalog.pg_stat_activity USING (pid)
+    WHERE relation = ANY (CAST(:oids AS oid[])) AND granted AND pid <> pg_catalog.pg_backend_pid()
+""")
+
+
+def rebuild_enum(connection: Connection, change: Change, example: str) -> None:
+    """Carry out a change whole, or leave catalog and rows as they are.
+
+    :param example: the call that would work where rows hold a value that goes.
+    """
+    enum = change.enum.qualified_name
+    if change.target == change.enum.labels:
+        log.info("Enum %s has these values already", enum)
+        return
+    usage: Usage | None = None
+    try:
+        with connection.begin_nested():
+            usage = _read_and_lock(connection, change)
+            _execute(connection, change, reveal_rows(usage))
+            _refuse_held_values(connection, change, usage, example)
+            log.info("Enum %s: %s", enum, _describe(change, usage))
+            _execute(connection, change, plan_change(usage, change, f"old_enum_{change.enum.oid}"))
+    except _LockNotAvailableError as error:
+        holders = list(connection.scalars(_HOLDERS, {"oids": error.relations}))
+        raise EnumChangeFailedError(enum, error.statement, error.problem, holders) from error.__cause__
+
+
+def _read_and_lock(connection: Connection, change: Change) -> Usage:
+    """Read until what is read and what is locked are the same tables."""
+    usage = read_usage(connection, change.enum)
+    while True:
+        _refuse_blockers(usage, change)
+        _execute(connection, change, lock_tables(usage), [relation.oid for relation in usage.relations])
+        locked, usage = usage, read_usage(connection, change.enum)
+        if {relation.oid for relation in usage.relations} <= {relation.oid for relation in locked.relations}:
+            _refuse_blockers(usage, change)
+            return usage
+
+
+def _refuse_blockers(usage: Usage, change: Change) -> None:
+    if blockers := find_blockers(usage, change):
+        named = list(dict.fromkeys((blocker.name, blocker.reason) for blocker in blockers))
+        raise EnumChangeBlockedError(change.enum.qualified_name, named)
+
+
+def _refuse_held_values(connection: Connection, change: Change, usage: Usage, example: str) -> None:
+    if not change.unmapped:
+        return
+    held: dict[str, int] = {}
+    for relation, columns, query in count_rows(usage, change.unmapped):
+        counts = connection.exec_driver_sql(query, execution_options={"no_parameters": True}).one()
+        for column, count in zip(columns, counts, strict=True):
+            if count:
+                held[f"{relation}.{column.quoted_name}"] = count
+    defaults = find_defaults(usage, change.unmapped)
+    if held or defaults:
+        raise EnumValueInUseError(change.enum.qualified_name, change.unmapped, held, defaults, example)
+
+
+def _execute(connection: Connection, change: Change, statements: Iterable[Statement], relations: Sequence[int] = ()) -> None:
+    for statement in statements:
+        if statement.progress:
+            log.info("Enum %s: %s", change.enum.qualified_name, statement.progress)
+        try:
+            # No parameters: a percent sign in a name or label is nobody's placeholder.
+            connection.exec_driver_sql(statement.text, execution_options={"no_parameters": True})
+        except DBAPIError as error:
+            state = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None)
+            problem = str(error.orig).partition("\n")[0]
+            if state == "55P03":
+                raise _LockNotAvailableError(statement.text, problem, relations) from error
+            raise EnumChangeFailedError(change.enum.qualified_name, statement.text, problem) from error
+
+
+class _LockNotAvailableError(Exception):
+    """A table was locked for longer than lock_timeout; who holds it can be asked once the savepoint is rolled back."""
+
+    def __init__(self, statement: str, problem: str, relations: Sequence[int]) -> None:
+        self.statement = statement
+        self.problem = problem
+        self.relations = list(relations)
+        super().__init__(problem)
+
+
+def _describe(change: Change, usage: Usage) -> str:
+    target = ", ".join(f'"{label}"' for label in change.target)
+    tables = sum(1 for relation in usage.relations)
+    return f"the values become {target}; {tables} table{'' if tables == 1 else 's'}, {len(usage.dependents)} other objects"

@@ -1,0 +1,378 @@
+"""Removing, reordering and replacing values: the database is afterwards as if the type had always been so.
+
+Each case is SQL that is run after the type is created. On one database the type has the old labels and is changed, on another
+it has the new ones from the start; a fingerprint of catalog and rows must be the same.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+from enums import OnConnection, operations
+from fingerprint import read_fingerprint
+from psycopg import sql
+from servers import create_postgresql_database
+from sqlalchemy import create_engine
+from sqlalchemy.engine import Connection
+from sqlalchemy.pool import NullPool
+
+from alembic_async_template.errors import EnumChangeBlockedError
+
+SCHEMA, NAME = """s'% .""", """st "atus':x"""
+DRAFT, LIVE, ARCHIVED = "dr'aft %", 'li"ve\\', "ar,chi{ved}"
+OLD, NEW = [DRAFT, LIVE, ARCHIVED], [ARCHIVED, LIVE]
+
+CASES = {
+    "nothing": "",
+    "rows": "CREATE TABLE t (a int, m {T}, n {T} NOT NULL); INSERT INTO t VALUES (1, NULL, {live}), (2, {live}, {archived})",
+    "defaults": """CREATE TABLE t (a int DEFAULT 1, m {T} DEFAULT {live}, n {T} DEFAULT NULL, o {T} DEFAULT NULL::{T},
+        ms {T}[] DEFAULT ARRAY[{live}, {archived}]::{T}[], ns {T}[] DEFAULT '{}',
+        x text DEFAULT lower({live}::{T}::text), y {T} DEFAULT CASE WHEN random() < 2 THEN {live}::{T} END);
+        INSERT INTO t DEFAULT VALUES""",
+    "arrays": """CREATE TABLE t (m {T}[], n {T}[][]);
+        INSERT INTO t VALUES (ARRAY[{live}, NULL, {archived}]::{T}[], ARRAY[[{live}, {archived}], [NULL, {live}]]::{T}[][]), (NULL, '{}')""",
+    "plain indexes": """CREATE TABLE t (id int, m {T} PRIMARY KEY, n {T} UNIQUE, o {T}, ms {T}[]);
+        CREATE INDEX "i'%" ON t (o DESC NULLS LAST, id) INCLUDE (n) WITH (fillfactor = 50); COMMENT ON INDEX "i'%" IS 'it''s';
+        CREATE INDEX g ON t USING gin (ms); CREATE INDEX h ON t USING hash (o); CLUSTER t USING "i'%";
+        ALTER TABLE t REPLICA IDENTITY USING INDEX t_pkey; INSERT INTO t VALUES (1, {live}, {archived}, {live}, ARRAY[{live}]::{T}[])""",
+    "partial and expression indexes": """CREATE TABLE t (id int, m {T}, ms {T}[]);
+        CREATE UNIQUE INDEX "p "":x" ON t (id) WHERE m = {live}; COMMENT ON INDEX "p "":x" IS 'it''s %';
+        CREATE INDEX e ON t ((m = {live}::{T}), lower('x')) WITH (fillfactor = 60); ALTER INDEX e ALTER COLUMN 1 SET STATISTICS 77;
+        CREATE INDEX a ON t (id) WHERE m = ANY (ARRAY[{live}, {archived}]::{T}[]); CREATE INDEX c ON t ((CASE WHEN m = {live} THEN id END));
+        CLUSTER t USING c; INSERT INTO t VALUES (1, {live}), (2, {archived})""",
+    "exclusion constraints": """CREATE TABLE t (m {T}, n int, EXCLUDE USING btree (m WITH =) WHERE (n > 0) DEFERRABLE);
+        CREATE TABLE u (m {T}, n int, CONSTRAINT "x'" EXCLUDE USING hash (n WITH =) WHERE (m = {live}));
+        COMMENT ON CONSTRAINT "x'" ON u IS 'why'; COMMENT ON INDEX "x'" IS 'index'; INSERT INTO u VALUES ({live}, 1), ({archived}, 1)""",
+    "checks": """CREATE TABLE t (m {T} CHECK (m <> {live}), n {T}, CONSTRAINT "c'%" CHECK (m = ANY (ARRAY[{archived}, {live}]::{T}[])));
+        ALTER TABLE t ADD CONSTRAINT nv CHECK (n > {live}) NOT VALID; ALTER TABLE t ADD CONSTRAINT ni CHECK (n = {live}) NO INHERIT NOT VALID;
+        COMMENT ON CONSTRAINT "c'%" ON t IS 'it''s'""",
+    "inherited checks": """CREATE TABLE p (m {T}, CONSTRAINT c CHECK (m <> {live})); CREATE TABLE k (n {T} CHECK (n = {live})) INHERITS (p);
+        CREATE TABLE l (m {T}, CONSTRAINT c CHECK (m <> {live})) INHERITS (p); COMMENT ON CONSTRAINT c ON k IS 'of k';
+        ALTER TABLE k ALTER m SET DEFAULT {archived}; ALTER TABLE k ALTER m SET NOT NULL; INSERT INTO k VALUES ({archived}, {live})""",
+    "foreign keys": """CREATE TABLE p (m {T}, n int, PRIMARY KEY (m, n), parent {T}, UNIQUE (m), CONSTRAINT self FOREIGN KEY (parent) REFERENCES p (m));
+        CREATE TABLE c (m {T}, n int, CONSTRAINT "f'%" FOREIGN KEY (m, n) REFERENCES p ON UPDATE CASCADE DEFERRABLE INITIALLY DEFERRED);
+        COMMENT ON CONSTRAINT "f'%" ON c IS 'it''s'; CREATE TABLE d (m {T}); INSERT INTO d VALUES ({archived});
+        INSERT INTO p VALUES ({live}, 1, {live}); INSERT INTO c VALUES ({live}, 1);
+        ALTER TABLE d ADD FOREIGN KEY (m) REFERENCES p (m) NOT VALID""",
+    "views": """CREATE TABLE t (id int, m {T}); INSERT INTO t VALUES (1, {live}), (2, {archived});
+        CREATE VIEW "v'%" WITH (security_barrier, check_option = local) AS SELECT id, m AS "M x" FROM t WHERE m = {live};
+        CREATE VIEW w AS SELECT v."M x", count(*) FROM "v'%" v GROUP BY 1; CREATE VIEW a AS SELECT * FROM w; CREATE VIEW whole AS SELECT t FROM t;
+        ALTER VIEW w RENAME COLUMN count TO "n'"; COMMENT ON VIEW w IS 'it''s'; COMMENT ON COLUMN w."n'" IS 'number';
+        ALTER VIEW "v'%" ALTER "M x" SET DEFAULT {live}; CREATE VIEW untyped AS SELECT id FROM t WHERE m > {live};
+        CREATE VIEW typeless AS SELECT {live}::{T} AS m; CREATE RECURSIVE VIEW r (n, m) AS SELECT 1, {live}::{T} UNION ALL SELECT n + 1, m FROM r WHERE n < 3""",
+    "materialized views": """CREATE TABLE t (id int, m {T}); INSERT INTO t VALUES (1, {live}), (2, {archived});
+        CREATE MATERIALIZED VIEW v WITH (fillfactor = 50) AS SELECT id, m FROM t; CREATE UNIQUE INDEX "i'" ON v (id);
+        CREATE INDEX p ON v (m) WHERE m = {live}; COMMENT ON INDEX p IS 'it''s'; COMMENT ON MATERIALIZED VIEW v IS 'v'; CLUSTER v USING "i'";
+        ALTER MATERIALIZED VIEW v ALTER m SET STATISTICS 5; CREATE MATERIALIZED VIEW e AS SELECT m FROM v WITH NO DATA;
+        CREATE VIEW w AS SELECT * FROM v; CREATE STATISTICS s ON id, m FROM v""",
+    "rules": """CREATE TABLE t (id int, m {T}); CREATE TABLE log (m {T});
+        CREATE RULE "r'%" AS ON INSERT TO t WHERE new.m = {live} DO ALSO INSERT INTO log VALUES (new.m); COMMENT ON RULE "r'%" ON t IS 'it''s';
+        CREATE VIEW v AS SELECT * FROM t; CREATE RULE i AS ON INSERT TO v DO INSTEAD INSERT INTO t VALUES (new.id, new.m);
+        ALTER TABLE t DISABLE RULE "r'%"; INSERT INTO t VALUES (1, {live})""",
+    "triggers": """CREATE TABLE t (id int, m {T}, log text);
+        CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN new.log := ''fired''; RETURN new; END';
+        CREATE TRIGGER "w'%" BEFORE UPDATE ON t FOR EACH ROW WHEN (new.m = {live}) EXECUTE FUNCTION f('arg''s');
+        CREATE TRIGGER o BEFORE UPDATE OF m, id ON t FOR EACH ROW EXECUTE FUNCTION f(); ALTER TABLE t DISABLE TRIGGER o;
+        CREATE TRIGGER a BEFORE INSERT ON t FOR EACH ROW WHEN (new.m IS NULL OR new.m = {live} AND false) EXECUTE FUNCTION f(); ALTER TABLE t ENABLE ALWAYS TRIGGER a;
+        CREATE CONSTRAINT TRIGGER c AFTER UPDATE OF m ON t DEFERRABLE FOR EACH ROW EXECUTE FUNCTION f(); COMMENT ON TRIGGER c ON t IS 'it''s';
+        CREATE TRIGGER plain BEFORE DELETE ON t FOR EACH ROW EXECUTE FUNCTION f(); ALTER TABLE t ENABLE REPLICA TRIGGER plain;
+        CREATE VIEW v AS SELECT m FROM t; CREATE TRIGGER i INSTEAD OF INSERT ON v FOR EACH ROW EXECUTE FUNCTION f();
+        INSERT INTO t VALUES (1, {live}, ''), (2, {archived}, '')""",
+    "policies": """CREATE TABLE t (m {T}, owner text); ALTER TABLE t ENABLE ROW LEVEL SECURITY; INSERT INTO t VALUES ({live}, 'x');
+        CREATE POLICY "p'%" ON t AS RESTRICTIVE FOR UPDATE TO {role}, CURRENT_USER USING (m = {live}) WITH CHECK (m <> {archived});
+        CREATE POLICY q ON t FOR INSERT WITH CHECK (m = {live}); CREATE POLICY r ON t USING (m = {live}); COMMENT ON POLICY r ON t IS 'it''s';
+        CREATE TABLE u (id int); CREATE POLICY s ON u FOR SELECT USING (EXISTS (SELECT FROM t WHERE t.m = {live}))""",
+    "forced row security": """CREATE TABLE t (m {T}); INSERT INTO t VALUES ({live}); ALTER TABLE t ENABLE ROW LEVEL SECURITY;
+        ALTER TABLE t FORCE ROW LEVEL SECURITY; CREATE POLICY p ON t USING (false)""",
+    "publications": """CREATE TABLE t (id int PRIMARY KEY, m {T} NOT NULL, "o'" int); CREATE PUBLICATION "{unique} '%" FOR TABLE t (id, m, "o'") WHERE ("o'" > 0);
+        ALTER TABLE t REPLICA IDENTITY FULL""",
+    "extended statistics": """CREATE TABLE t (id int, m {T}, n {T}); CREATE STATISTICS "s'%" (ndistinct, mcv) ON id, m FROM t;
+        CREATE STATISTICS e ON (m = {live}), id FROM t; ALTER STATISTICS e SET STATISTICS 33; ALTER STATISTICS "s'%" SET STATISTICS 44;
+        COMMENT ON STATISTICS e IS 'it''s'""",
+    "partitions": """CREATE TABLE t (id int, m {T} DEFAULT {live}, CONSTRAINT c CHECK (m <> {live} OR id > 0)) PARTITION BY RANGE (id);
+        CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (0) TO (10); CREATE TABLE t2 PARTITION OF t (m DEFAULT {archived}) FOR VALUES FROM (10) TO (20)
+        PARTITION BY LIST (id); CREATE TABLE t21 PARTITION OF t2 FOR VALUES IN (11); CREATE INDEX "x'" ON t (id) WHERE m = {live};
+        ALTER INDEX t1_id_idx RENAME TO "renamed'"; COMMENT ON INDEX "renamed'" IS 'of t1'; CREATE INDEX only1 ON t1 ((m = {live}));
+        CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END'; CREATE INDEX plain ON t (m);
+        CREATE TRIGGER g BEFORE UPDATE OF m ON t FOR EACH ROW EXECUTE FUNCTION f(); ALTER TABLE ONLY t1 DISABLE TRIGGER g;
+        INSERT INTO t VALUES (1, DEFAULT), (11, DEFAULT)""",
+    "inheritance": """CREATE TABLE p (m {T} DEFAULT {live}, n {T}); CREATE TABLE k (o {T}) INHERITS (p); CREATE TABLE g () INHERITS (k);
+        INSERT INTO p VALUES ({live}); INSERT INTO k VALUES ({archived}, NULL, {live}); INSERT INTO g VALUES ({live}, {live}, {live})""",
+    "storage": """CREATE TABLE t (m {T}, ms {T}[], x {T}[] COMPRESSION pglz); ALTER TABLE t ALTER ms SET STORAGE EXTERNAL;
+        ALTER TABLE t ALTER m SET STATISTICS 9; ALTER TABLE t ALTER ms SET STATISTICS 8; ALTER TABLE t ALTER m SET (n_distinct = 3);
+        COMMENT ON COLUMN t.m IS 'it''s'; GRANT SELECT (m), UPDATE (ms) ON t TO {role}; CREATE TABLE u (ms {T}[]); ALTER TABLE u ALTER ms SET STORAGE MAIN""",
+    "privileges": """GRANT ALL ON SCHEMA {S} TO {role}, {other}; GRANT ALL ON SCHEMA public TO {role}; CREATE TABLE t (m {T}); GRANT ALL ON t TO {role}; CREATE VIEW v AS SELECT m FROM t; CREATE MATERIALIZED VIEW w AS SELECT m FROM t; CREATE VIEW none AS SELECT m FROM t;
+        GRANT SELECT ON v TO {role} WITH GRANT OPTION; GRANT SELECT (m) ON w TO {role}; REVOKE ALL ON none FROM CURRENT_USER; GRANT INSERT ON v TO PUBLIC;
+        ALTER VIEW v OWNER TO {role}; GRANT SELECT ON v TO CURRENT_USER; GRANT USAGE ON TYPE {T} TO {role} WITH GRANT OPTION; REVOKE USAGE ON TYPE {T} FROM PUBLIC;
+        SET ROLE {role}; GRANT SELECT ON v TO {other}; GRANT USAGE ON TYPE {T} TO {other}; RESET ROLE; COMMENT ON TYPE {T} IS 'it''s %'""",
+    "owner of the type": "GRANT ALL ON SCHEMA {S} TO {role}; CREATE TABLE t (m {T}); ALTER TYPE {T} OWNER TO {role}",
+    "default privileges": """CREATE TABLE t (m {T}); CREATE VIEW v AS SELECT m FROM t;
+        ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO {role}; ALTER DEFAULT PRIVILEGES GRANT ALL ON TYPES TO {role};
+        ALTER DEFAULT PRIVILEGES REVOKE ALL ON TYPES FROM PUBLIC""",
+    "unlogged and temporary": "CREATE UNLOGGED TABLE t (m {T}); INSERT INTO t VALUES ({live})",
+    "several schemas": """CREATE SCHEMA other; CREATE TABLE other.t (m {T}); CREATE TABLE t (m {T}); CREATE VIEW other.v AS SELECT * FROM t;
+        INSERT INTO other.t VALUES ({live}); INSERT INTO t VALUES ({live})""",
+    "procedural functions": """CREATE TABLE t (m {T}); CREATE FUNCTION f() RETURNS text LANGUAGE plpgsql AS 'DECLARE x text; BEGIN SELECT m INTO x FROM t; RETURN x; END'""",
+    "an apostrophe in a column": """CREATE TABLE "t'" ("dr'aft %" {T}, x text); CREATE VIEW v AS SELECT "dr'aft %" FROM "t'" WHERE "dr'aft %" = {live};
+        ALTER TABLE "t'" ADD CHECK ("dr'aft %" > {live})""",
+}
+GENERATED = """CREATE TABLE t (id int, m {T}, g text GENERATED ALWAYS AS (CASE WHEN m = {live} THEN 'yes' ELSE 'no' END) STORED NOT NULL,
+    n {T} GENERATED ALWAYS AS (CASE WHEN id > 1 THEN {live}::{T} ELSE {archived}::{T} END) STORED, z int DEFAULT 5);
+    CREATE INDEX i ON t (g); CREATE VIEW v AS SELECT g, n FROM t; CREATE UNIQUE INDEX u ON t (id) WHERE g = 'yes';
+    INSERT INTO t (id, m) VALUES (1, {live}), (2, {archived})"""
+
+
+def fill_in(text: str, **names: str) -> str:
+    labels = {"draft": DRAFT, "live": LIVE, "archived": ARCHIVED}
+    for name, label in labels.items():
+        text = text.replace("{" + name + "}", sql.Literal(label).as_string())
+    for name, value in names.items():
+        text = text.replace("{" + name + "}", value)
+    text = text.replace("{S}", sql.Identifier(SCHEMA).as_string())
+    return text.replace("{T}", sql.Identifier(SCHEMA, NAME).as_string())
+
+
+class Databases:
+    """A database to be changed, and one that shows how it should be afterwards."""
+
+    def __init__(self, first: str, second: str, names: dict[str, str]) -> None:
+        self.url, self.model, self.names = first, second, names
+
+    def build(self, text: str, url: str, labels: list[str]) -> None:
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(SCHEMA)))
+            literals = sql.SQL(", ").join(map(sql.Literal, labels))
+            connection.execute(sql.SQL("CREATE TYPE {} AS ENUM ({})").format(sql.Identifier(SCHEMA, NAME), literals))
+            if text:
+                connection.execute(fill_in(text, **self.names).encode())
+
+    def change(self, call: Callable[[Any], None]) -> None:
+        engine = create_engine(self.url.replace("postgresql:", "postgresql+psycopg:"), poolclass=NullPool)
+        with engine.connect() as connection:
+            run(call)(connection)
+
+    def compare(self) -> None:
+        found, expected = read_fingerprint(self.url), read_fingerprint(self.model)
+        assert found == expected
+
+
+def run(call: Callable[[Any], None]) -> Callable[[Connection], None]:
+    def work(connection: Connection) -> None:
+        op = operations(connection)
+        with op.get_context().begin_transaction():
+            call(op)
+
+    return work
+
+
+@contextmanager
+def create_roles(url: str) -> Iterator[dict[str, str]]:
+    """Two roles of the server, for the time of a test."""
+    names = {"role": f"role_{uuid4().hex[:10]}", "other": f"other_{uuid4().hex[:10]}", "unique": uuid4().hex[:10]}
+    with psycopg.connect(url, autocommit=True) as connection:
+        for name in ("role", "other"):
+            connection.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(names[name])))
+    yield names
+    with psycopg.connect(url, autocommit=True) as connection:
+        for name in ("other", "role"):
+            connection.execute(sql.SQL("DROP OWNED BY {} CASCADE").format(sql.Identifier(names[name])))
+
+
+@pytest.fixture
+def databases(postgresql_url: str) -> Iterator[Databases]:
+    with ExitStack() as stack:
+        second = stack.enter_context(create_postgresql_database(postgresql_url))
+        names = stack.enter_context(create_roles(postgresql_url))
+        stack.callback(_drop_owned, second, names)
+        yield Databases(postgresql_url, second, names)
+
+
+def _drop_owned(url: str, names: dict[str, str]) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        for name in ("other", "role"):
+            connection.execute(sql.SQL("DROP OWNED BY {} CASCADE").format(sql.Identifier(names[name])))
+
+
+def replace(op: Any) -> None:
+    op.replace_enum_values(NAME, NEW, schema=SCHEMA)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_all_that_uses_the_type_is_kept(databases: Databases, case: str) -> None:
+    """A value goes and the others change places; catalog and rows are those of a database that never knew it otherwise."""
+    databases.build(CASES[case], databases.url, OLD)
+    databases.build(CASES[case], databases.model, NEW)
+    databases.change(replace)
+    databases.compare()
+
+
+def test_generated_columns_are_kept_from_postgresql_17_on(databases: Databases) -> None:
+    """Before, they are refused by name."""
+    databases.build(GENERATED, databases.url, OLD)
+    databases.build(GENERATED, databases.model, NEW)
+    with psycopg.connect(databases.url) as connection:
+        version = connection.info.server_version
+    if version < 170000:
+        before = read_fingerprint(databases.url)
+        with pytest.raises(Exception, match="generated column g of table .* cannot be changed before PostgreSQL 17"):
+            databases.change(replace)
+        assert read_fingerprint(databases.url) == before
+        return
+    databases.change(replace)
+    databases.compare()
+
+
+MAPPED = """CREATE TABLE t (id int, m {T} DEFAULT {first}, n {T}, ms {T}[] DEFAULT ARRAY[{first}, {live}]::{T}[], ns {T}[][],
+    o {T} DEFAULT CASE WHEN random() < 2 THEN {first}::{T} END, log text DEFAULT '');
+    INSERT INTO t (id, m, n, ms, ns) VALUES (1, {first}, NULL, ARRAY[{first}, NULL, {live}]::{T}[], ARRAY[[{first}, {live}], [NULL, {first}]]::{T}[][]),
+        (2, {live}, {first}, NULL, '{}'), (3, {archived}, {archived}, ARRAY[{archived}]::{T}[], NULL);
+    CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN new.log := ''fired''; RETURN new; END';
+    CREATE TRIGGER g BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION f();
+    ALTER TABLE t ENABLE ROW LEVEL SECURITY; ALTER TABLE t FORCE ROW LEVEL SECURITY; CREATE POLICY p ON t USING (false)"""
+
+
+@pytest.mark.parametrize("replacement", [LIVE, ARCHIVED], ids=["live", "archived"])
+def test_rows_array_elements_and_defaults_get_the_replacement(databases: Databases, replacement: str) -> None:
+    """Of any dimension, NULL among them, hidden by row-level security, and without a trigger."""
+    literal = sql.Literal(replacement).as_string()
+    databases.build(MAPPED.replace("{first}", "{draft}"), databases.url, OLD)
+    databases.build(MAPPED.replace("{first}", literal), databases.model, [LIVE, ARCHIVED])
+    databases.change(lambda op: op.remove_enum_value(NAME, DRAFT, replace_with=replacement, schema=SCHEMA))
+    databases.compare()
+
+
+def test_many_values_change_in_one_rewrite_per_table(databases: Databases) -> None:
+    """Removed, added and ordered at once, whatever the number of columns; partitions count for themselves."""
+    ddl = """CREATE TABLE t (m {T}, n {T}, ms {T}[]); INSERT INTO t VALUES ({draft}, {live}, ARRAY[{draft}]::{T}[]);
+        CREATE TABLE p (id int, m {T}, n {T}) PARTITION BY LIST (id); CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1); INSERT INTO p VALUES (1, {draft})"""
+    databases.build(ddl, databases.url, OLD)
+    with psycopg.connect(databases.url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE rewrites (name text)")
+        connection.execute("""CREATE FUNCTION note() RETURNS event_trigger LANGUAGE plpgsql AS
+            'BEGIN INSERT INTO rewrites VALUES (pg_event_trigger_table_rewrite_oid()::regclass::text); END'""")
+        connection.execute("CREATE EVENT TRIGGER note ON table_rewrite EXECUTE FUNCTION note()")
+    values = ["new'", ARCHIVED, "other"]
+    databases.change(lambda op: op.replace_enum_values(NAME, values, replace_with={DRAFT: "new'", LIVE: "other"}, schema=SCHEMA))
+    with psycopg.connect(databases.url) as connection:
+        assert sorted(connection.execute("SELECT name FROM rewrites").fetchall()) == [("p1",), ("t",)]
+        assert connection.execute("SELECT m::text, n::text, ms::text[] FROM t").fetchall() == [("new'", "other", ["new'"])]
+        assert connection.execute("SELECT m::text FROM p").fetchall() == [("new'",)]
+        assert connection.execute(fill_in("SELECT enum_range(NULL::{T})::text[]")).fetchone() == (values,)
+
+
+def test_a_change_to_the_same_values_does_nothing(databases: Databases) -> None:
+    """The type keeps its OID, so that nobody's statements have to be planned anew."""
+    databases.build("CREATE TABLE t (m {T})", databases.url, OLD)
+    query = "SELECT oid FROM pg_type WHERE typname = %s"
+    with psycopg.connect(databases.url) as connection:
+        before = connection.execute(query, [NAME]).fetchone()
+        databases.change(lambda op: op.reorder_enum_values(NAME, OLD, schema=SCHEMA))
+        databases.change(lambda op: op.replace_enum_values(NAME, OLD, schema=SCHEMA))
+        assert connection.execute(query, [NAME]).fetchone() == before
+
+
+def test_the_new_values_can_be_used_in_the_same_revision(databases: Databases) -> None:
+    """Types that are made anew are not subject to 55P04."""
+    databases.build("CREATE TABLE t (m {T})", databases.url, OLD)
+
+    def work(op: Any) -> None:
+        op.replace_enum_values(NAME, ["new", LIVE], schema=SCHEMA)
+        op.execute("INSERT INTO t VALUES ('new')")
+        op.remove_enum_value(NAME, LIVE, schema=SCHEMA)
+
+    databases.change(work)
+    with psycopg.connect(databases.url) as connection:
+        assert connection.execute("SELECT m::text FROM t").fetchall() == [("new",)]
+
+
+BLOCKERS = {
+    "function arguments": (
+        "CREATE FUNCTION f(x {T}) RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        ['function public.f("s\'% ."."st ""atus\':x") has the type in its signature or body'],
+    ),
+    "function results": (
+        "CREATE FUNCTION f() RETURNS SETOF {T} LANGUAGE sql AS $$SELECT NULL::{T}$$",
+        ["function public.f() has the type"],
+    ),
+    "procedures": ("CREATE PROCEDURE f(x {T}[]) LANGUAGE sql AS 'SELECT 1'", ["f(", "has the type in its signature"]),
+    "atomic bodies": (
+        "CREATE TABLE t (m {T}); CREATE FUNCTION f() RETURNS bigint BEGIN ATOMIC SELECT count(*) FROM t WHERE m = {live}; END",
+        ["function public.f() has the type in its signature or body"],
+    ),
+    "aggregates": (
+        "CREATE FUNCTION f(s {T}, x {T}) RETURNS {T} LANGUAGE sql AS 'SELECT x'; CREATE AGGREGATE a ({T}) (sfunc = f, stype = {T})",
+        ["function public.a(", "function public.f("],
+    ),
+    "casts": ("CREATE CAST ({T} AS int) WITH INOUT", ["cast from", "uses the type"]),
+    "operators": (
+        "CREATE FUNCTION f(x {T}, y {T}) RETURNS bool LANGUAGE sql AS 'SELECT true'; CREATE OPERATOR === (leftarg = {T}, rightarg = {T}, function = f)",
+        ["operator public.===(", "function public.f("],
+    ),
+    "domains": ("CREATE DOMAIN d AS {T} CHECK (value <> {live}); CREATE TABLE t (m d)", ["type public.d is a domain over the type"]),
+    "composites": (
+        "CREATE TYPE c AS (m {T}); CREATE TABLE t (c c)",
+        ["column m of composite type public.c is part of a composite type"],
+    ),
+    "ranges": ("CREATE TYPE r AS RANGE (subtype = {T})", ["type public.r is a range of the type"]),
+    "row types": ("CREATE TABLE t (m {T}); CREATE TABLE u (t t)", ["column t of table public.u has the row type of table public.t"]),
+    "row types of views": (
+        "CREATE TABLE t (m {T}); CREATE VIEW v AS SELECT * FROM t; CREATE FUNCTION f(v) RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        ["function public.f(public.v) has the type in its signature or body"],
+    ),
+    "typed tables": ("CREATE TYPE c AS (m {T}); CREATE TABLE t OF c", ["column m of composite type public.c"]),
+    "partition keys": ("CREATE TABLE t (m {T}) PARTITION BY LIST (m)", ["column m of table public.t is a partition key"]),
+    "partition key expressions": (
+        "CREATE FUNCTION i(text) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT $1'; CREATE TABLE t (m {T}) PARTITION BY LIST ((m > {live}))",
+        ["column m of table public.t is a partition key"],
+    ),
+    "multiple inheritance": (
+        "CREATE TABLE a (m {T}); CREATE TABLE b (m {T}); CREATE TABLE c () INHERITS (a, b)",
+        ["column m of table public.c is inherited from several tables"],
+    ),
+    "foreign tables": (
+        "CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s FOREIGN DATA WRAPPER w; CREATE FOREIGN TABLE t (m {T}) SERVER s",
+        ["column m of foreign table public.t is a column of a foreign table"],
+    ),
+    "labels in a check": (
+        "CREATE TABLE t (m {T} CHECK (m <> {draft}))",
+        ['constraint t_m_check of table public.t names the value "dr\'aft %"'],
+    ),
+    "labels in an array": (
+        "CREATE TABLE t (m {T}); CREATE VIEW v AS SELECT 1 FROM t WHERE m = ANY (ARRAY[{live}, {draft}]::{T}[])",
+        ['view public.v names the value "dr\'aft %"'],
+    ),
+    "labels in an array constant": (
+        "CREATE TABLE t (m {T}, CHECK (m = ANY ('{\"dr''aft %\"}'::{T}[])))",
+        ['names the value "dr\'aft %"'],
+    ),
+    "labels as text": (
+        "CREATE TABLE t (m {T}); CREATE INDEX i ON t ((m = {live}::{T})) WHERE 'x' <> {draft}::text",
+        ['index public.i names the value "dr\'aft %"'],
+    ),
+    "labels everywhere": (
+        """CREATE TABLE t (m {T}); CREATE POLICY p ON t USING (m = {draft}); CREATE RULE r AS ON DELETE TO t WHERE old.m = {draft} DO NOTHING;
+        CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN END'; CREATE TRIGGER g BEFORE UPDATE ON t FOR EACH ROW WHEN (new.m = {draft}) EXECUTE FUNCTION f();
+        CREATE STATISTICS s ON (m = {draft}), (m = {live}) FROM t""",
+        ["policy p ON public.t names", "rule r ON public.t names", "trigger g ON public.t names", "statistics public.s names"],
+    ),
+    "disabled foreign keys": (
+        "CREATE TABLE p (m {T} PRIMARY KEY); CREATE TABLE c (m {T} REFERENCES p); ALTER TABLE c DISABLE TRIGGER ALL",
+        ["constraint c_m_fkey of table public.c is a foreign key whose triggers are disabled"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BLOCKERS)
+def test_what_cannot_be_made_again_is_refused_by_name(databases: Databases, case: str) -> None:
+    """Every blocker is in the message, and nothing is touched."""
+    ddl, names = BLOCKERS[case]
+    databases.build(ddl, databases.url, OLD)
+    before = read_fingerprint(databases.url)
+    with pytest.raises(EnumChangeBlockedError) as error:
+        databases.change(lambda op: op.remove_enum_value(NAME, DRAFT, schema=SCHEMA))
+    assert [name for name in names if name not in str(error.value)] == [], str(error.value)
+    assert "nothing was touched" in str(error.value)
+    assert read_fingerprint(databases.url) == before
