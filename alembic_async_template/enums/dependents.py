@@ -267,6 +267,11 @@ SELECT con.oid, format('%I of table %s', conname, CAST(conrelid AS regclass)), C
            THEN array_remove(ARRAY[format('ALTER TABLE %s ADD CONSTRAINT %I %s', CAST(conrelid AS regclass), conname, pg_get_constraintdef(con.oid))], NULL)
            ELSE CAST('{{}}' AS text[]) END,
        CASE WHEN contype IN ('c', 'f', 'x') AND contypid = 0 THEN array_remove(ARRAY[
+           -- Inherited by a table that was made after the parent's constraint, which is not valid, and this one is.
+           CASE WHEN convalidated AND NOT conislocal AND EXISTS (
+               SELECT FROM pg_inherits JOIN pg_constraint above ON above.conrelid = inhparent
+               WHERE inhrelid = con.conrelid AND above.conname = con.conname AND NOT above.convalidated
+           ) THEN format('ALTER TABLE %s VALIDATE CONSTRAINT %I', CAST(conrelid AS regclass), conname) END,
            'COMMENT ON CONSTRAINT ' || quote_ident(conname) || ' ON ' || CAST(CAST(conrelid AS regclass) AS text) || ' IS '
                || quote_literal(obj_description(con.oid, 'pg_constraint'))], NULL) ELSE CAST('{{}}' AS text[]) END
        || COALESCE((
