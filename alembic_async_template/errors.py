@@ -417,12 +417,12 @@ class EnumValueInUseError(EnumOperationError):
         self.defaults = tuple(defaults)
         held = [f"{count} row{'' if count == 1 else 's'} of {column}" for column, count in rows.items()]
         held += [f"the default of {column}" for column in defaults]
-        subject = "Value" if len(values) == 1 else "Values"
+        one = len(held) == 1 and set(rows.values()) <= {1}
         super().__init__(
             enum,
-            f"{subject} {', '.join(map(_quote, values))} cannot be removed from enum {enum}: {_and(held)} "
-            f"{'holds' if len(held) == 1 and not held[0].startswith(tuple('023456789')) else 'hold'} it. Give a replacement, for "
-            f"example: {example}",
+            f"{'Value' if len(values) == 1 else 'Values'} {', '.join(map(_quote, values))} cannot be removed from enum {enum}: "
+            f"{_and(held)} {'holds' if one else 'hold'} {'it' if len(values) == 1 else 'them'}. Give a replacement, for example: "
+            f"{example}",
         )
 
 
@@ -440,7 +440,8 @@ class EnumChangeFailedError(EnumOperationError):
         )
         super().__init__(
             enum,
-            f"The values of enum {enum} were not changed, and everything is as it was: {problem}. It happened at: {statement}. {hint}",
+            f"The values of enum {enum} were not changed, and everything is as it was: {problem}. It happened at: {statement}. "
+            f"{hint}",
         )
 
 
@@ -451,9 +452,9 @@ class EnumOfflineError(EnumOperationError):
         self.operation = operation
         super().__init__(
             enum,
-            f"op.{operation} cannot be written as a script for enum {enum}: what it has to do depends on what uses the type in the "
-            "database. Run this revision with a connection, for example: alembic upgrade +1; and print the others before and after "
-            "it with ranges: alembic upgrade start:end --sql",
+            f"op.{operation} cannot be written as a script for enum {enum}: its statements depend on what uses the type in the "
+            "database. Run this revision with a connection, for example: alembic upgrade +1; print those before and after it "
+            "as ranges: alembic upgrade start:end --sql",
         )
 
 

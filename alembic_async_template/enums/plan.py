@@ -202,7 +202,7 @@ _NAME = r'(?:"(?:[^"]|"")*"|[\w$]+)'
 _CONSTANT = re.compile(
     rf"""(?P<name>"(?:[^"]|"")*")|(?P<escape>\bE)?'(?P<body>(?:[^']|'')*)'(?P<array>::{_NAME}(?:\.{_NAME})*\[\])?"""
 )
-_ELEMENT = re.compile(r"""(?:^|(?<=[{,]))(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<bare>[^{}",]+))(?=[},])""")
+_ELEMENT = re.compile(r"""(?:^|(?<=[{,]))(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?!NULL[,}])(?P<bare>[^{}",]+))(?=[},])""")
 
 
 def _labels_in(definition: str) -> set[str]:

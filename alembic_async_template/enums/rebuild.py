@@ -1,4 +1,4 @@
-"""Gives an enum type other labels on a live database: reads what uses it, refuses or carries out the plan, and says where it is."""
+"""Gives an enum type other labels on a live database: reads what uses it, then refuses or carries out the plan."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from .plan import Change, Statement, count_rows, find_blockers, find_defaults, l
 log = logging.getLogger("alembic_async_template.enums")
 
 _HOLDERS = text("""
-    SELECT DISTINCT format('process %s (%s, since %s): %s', pid, COALESCE(NULLIF(application_name, ''), usename), xact_start, query)
+    SELECT DISTINCT format('process %s (%s, since %s): %s', pid, COALESCE(NULLIF(application_name, ''), usename),
+                           xact_start, query)
     FROM pg_catalog.pg_locks JOIN pg_catalog.pg_stat_activity USING (pid)
     WHERE relation = ANY (CAST(:oids AS oid[])) AND granted AND pid <> pg_catalog.pg_backend_pid()
 """)
@@ -103,5 +104,5 @@ class _LockNotAvailableError(Exception):
 
 def _describe(change: Change, usage: Usage) -> str:
     target = ", ".join(f'"{label}"' for label in change.target)
-    tables = sum(1 for relation in usage.relations)
+    tables = len(usage.relations)
     return f"the values become {target}; {tables} table{'' if tables == 1 else 's'}, {len(usage.dependents)} other objects"

@@ -230,7 +230,7 @@ def test_generated_columns_are_kept_from_postgresql_17_on(databases: Databases) 
         version = connection.info.server_version
     if version < 170000:
         before = read_fingerprint(databases.url)
-        with pytest.raises(Exception, match="generated column g of table .* cannot be changed before PostgreSQL 17"):
+        with pytest.raises(Exception, match=r"generated column g of table .* cannot be changed before PostgreSQL 17"):
             databases.change(replace)
         assert read_fingerprint(databases.url) == before
         return
@@ -590,7 +590,7 @@ def test_members_of_an_extension_are_refused(databases: Databases) -> None:
     databases.build("CREATE TABLE t (m {T})", databases.url, OLD)
     with psycopg.connect(databases.url, autocommit=True) as connection:
         connection.execute(fill_in("ALTER EXTENSION plpgsql ADD TABLE t").encode())
-    with pytest.raises(EnumChangeBlockedError, match="table public.t belongs to extension plpgsql"):
+    with pytest.raises(EnumChangeBlockedError, match=r"table public\.t belongs to extension plpgsql"):
         databases.change(replace)
 
 

@@ -9,7 +9,8 @@ from alembic.operations import Operations
 from enums import NASTY, offline
 
 from alembic_async_template.enums import operations as ops
-from alembic_async_template.errors import EnumOperationError, InvalidEnumError
+from alembic_async_template.enums import plan
+from alembic_async_template.errors import EnumOfflineError, InvalidEnumError
 
 CALLS: dict[str, tuple[Callable[[Any], None], str]] = {
     "add": (
@@ -110,6 +111,10 @@ def test_the_empty_label_is_one() -> None:
 
 
 OPERATIONS = [
+    ops.AddEnumValueOp("mood", "b", after="a", schema="s"),
+    ops.RemoveEnumValueOp("mood", "b", before="a", schema="s"),
+    ops.ReorderEnumValuesOp("mood", ["b", "a"], existing_values=["a", "b"], schema="s"),
+    ops.ReplaceEnumValuesOp("mood", ["b", "a"], existing_values=["a", "c"], schema="s"),
     ops.RenameEnumValueOp("mood", "a", "b", schema="s"),
     ops.RenameEnumOp("mood", "feeling", schema="s"),
     ops.CreateEnumOp("mood", ["a", "b"], schema="s"),
@@ -128,15 +133,15 @@ def test_the_reverse_of_the_reverse_is_the_operation(operation: ops.EnumOperatio
 def test_diff_tuples_name_operation_schema_and_enum() -> None:
     """As Alembic's own do."""
     assert [operation.to_diff_tuple() for operation in OPERATIONS] == [
+        ("add_enum_value", "s", "mood", "b", None, "a"),
+        ("remove_enum_value", "s", "mood", "b"),
+        ("reorder_enum_values", "s", "mood", ("a", "b"), ("b", "a")),
+        ("replace_enum_values", "s", "mood", ("a", "c"), ("b", "a")),
         ("rename_enum_value", "s", "mood", "a", "b"),
         ("rename_enum", "s", "mood", "feeling"),
         ("create_enum", "s", "mood", ("a", "b")),
         ("drop_enum", None, "mood", ("a", "b")),
     ]
-    addition = ops.AddEnumValueOp("mood", "b", after="a")
-    assert addition.to_diff_tuple() == ("add_enum_value", None, "mood", "b", None, "a")
-    with pytest.raises(EnumOperationError, match='The addition of value "b" to enum mood cannot be reversed'):
-        addition.reverse()
 
 
 @pytest.mark.parametrize("nasty", NASTY)
@@ -147,3 +152,72 @@ def test_names_are_quoted_in_scripts(nasty: str) -> None:
     name = '"' + nasty.replace('"', '""') + '"'
     label = "'" + nasty.replace("'", "''") + "'"
     assert output.getvalue() == f"CREATE TYPE {name}.{name} AS ENUM ({label});\n\n"
+
+
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        (lambda op: op.remove_enum_value("mood", "a", schema="s"), "remove_enum_value"),
+        (lambda op: op.reorder_enum_values("mood", ["a"], schema="s"), "reorder_enum_values"),
+        (lambda op: op.replace_enum_values("mood", ["a"], schema="s"), "replace_enum_values"),
+    ],
+)
+def test_what_needs_the_catalog_is_refused_offline(call: Callable[[Operations], None], name: str) -> None:
+    """By name, with what to do instead; on other databases there is nothing to do."""
+    op, output = offline()
+    with pytest.raises(EnumOfflineError) as error:
+        call(op)
+    assert str(error.value) == (
+        f"op.{name} cannot be written as a script for enum s.mood: its statements depend on what uses the type in the database. "
+        "Run this revision with a connection, for example: alembic upgrade +1; print those before and after it as ranges: "
+        "alembic upgrade start:end --sql"
+    )
+    other, nothing = offline("sqlite")
+    call(other)
+    assert (output.getvalue(), nothing.getvalue()) == ("", "")
+
+
+def test_removals_say_what_rows_need_on_other_databases(caplog: pytest.LogCaptureFixture) -> None:
+    """They hold text."""
+    op, _ = offline("sqlite")
+    op.remove_enum_value("mood", "a", replace_with="b")
+    op.replace_enum_values("mood", ["d"], replace_with={"c": "d"})
+    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == [
+        'Rows hold the text "a", change it in each table that has it, for example: '
+        "op.execute(\"UPDATE post SET status = 'b' WHERE status = 'a'\")",
+        'Rows hold the text "c", change it in each table that has it, for example: '
+        "op.execute(\"UPDATE post SET status = 'd' WHERE status = 'c'\")",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("expression", "labels", "replaced"),
+    [
+        ("'a'::s.mood", {"a"}, "'x'::s.mood"),
+        ("'{a,b}'::s.mood[]", {"{a,b}", "a", "b"}, """'{"x",b}'::s.mood[]"""),
+        (
+            """'{{a,NULL},{"a b","a"}}'::"S x"."m'd"[]""",
+            {'{{a,NULL},{"a b","a"}}', "a", "a b"},
+            """'{{"x",NULL},{"a b","x"}}'::"S x"."m'd"[]""",
+        ),
+        ("""ARRAY['a'::mood, 'it''s'::mood]""", {"a", "it's"}, "ARRAY['x'::mood, 'it''s'::mood]"),
+        (r"""E'back\\slash'::mood""", {"back\\slash"}, r"""E'back\\slash'::mood"""),
+        ("""("it's a" = 'a'::mood) OR ("'a'" = 'b')""", {"a", "b"}, """("it's a" = 'x'::mood) OR ("'a'" = 'b')"""),
+        (r"""E'{"qu\\"ote",a}'::mood[]""", {r'{"qu\"ote",a}', 'qu"ote', "a"}, ""),
+        ("lower(x) || 1", set(), "lower(x) || 1"),
+    ],
+)
+def test_labels_are_found_in_expressions(expression: str, labels: set[str], replaced: str) -> None:
+    """As constants and in arrays of any depth, never in names."""
+    found = plan._labels_in(expression)
+    assert labels <= found
+    if replaced:
+        assert found == labels
+        assert plan._replace_labels(expression, {"a": "x"}) == replaced
+
+
+def test_an_unknown_order_cannot_be_reversed() -> None:
+    """Nobody can say what it was."""
+    for operation in (ops.ReorderEnumValuesOp("mood", ["a"]), ops.ReplaceEnumValuesOp("mood", ["a"])):
+        with pytest.raises(ValueError, match="existing_values are needed to reverse the operation"):
+            operation.reverse()
