@@ -57,7 +57,7 @@ def find_blockers(usage: Usage, change: Change) -> list[Blocker]:
         Blocker(name, f'names the value "{label}"')
         for name, definition in expressions
         for label in change.removed
-        if label in _labels_in(definition)
+        if label in find_labels(definition)
     ]
     return [*usage.blockers, *named]
 
@@ -67,7 +67,7 @@ def find_defaults(usage: Usage, labels: Sequence[str]) -> list[str]:
     return [
         f"{default.relation_name}.{default.quoted_column}"
         for default in usage.defaults
-        if not default.generated and _labels_in(default.expression) & set(labels)
+        if not default.generated and find_labels(default.expression) & set(labels)
     ]
 
 
@@ -142,7 +142,7 @@ def plan_change(usage: Usage, change: Change, unused_name: str) -> list[Statemen
     statements += [
         Statement(
             f"ALTER TABLE ONLY {default.relation_name} ALTER COLUMN {default.quoted_column} "
-            f"SET DEFAULT {_replace_labels(default.expression, change.replace_with)}",
+            f"SET DEFAULT {replace_labels(default.expression, change.replace_with)}",
             EXCLUSIVE,
         )
         for default in plain
@@ -205,7 +205,7 @@ _CONSTANT = re.compile(
 _ELEMENT = re.compile(r"""(?:^|(?<=[{,]))(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?!NULL[,}])(?P<bare>[^{}",]+))(?=[},])""")
 
 
-def _labels_in(definition: str) -> set[str]:
+def find_labels(definition: str) -> set[str]:
     """Every string constant of an expression, and every element of its array constants."""
     found = set()
     for constant in _CONSTANT.finditer(definition):
@@ -218,7 +218,7 @@ def _labels_in(definition: str) -> set[str]:
     return found
 
 
-def _replace_labels(expression: str, mapping: Mapping[str, str]) -> str:
+def replace_labels(expression: str, mapping: Mapping[str, str]) -> str:
     """The same expression with other labels in its constants."""
 
     def change(constant: re.Match[str]) -> str:

@@ -105,4 +105,5 @@ class _LockNotAvailableError(Exception):
 def _describe(change: Change, usage: Usage) -> str:
     target = ", ".join(f'"{label}"' for label in change.target)
     tables = len(usage.relations)
-    return f"the values become {target}; {tables} table{'' if tables == 1 else 's'}, {len(usage.dependents)} other objects"
+    others = sum(1 for dependent in usage.dependents if dependent.drop)
+    return f"the values become {target}; {tables} table{'' if tables == 1 else 's'}, {others} other object{'' if others == 1 else 's'}"

@@ -209,11 +209,11 @@ def test_removals_say_what_rows_need_on_other_databases(caplog: pytest.LogCaptur
 )
 def test_labels_are_found_in_expressions(expression: str, labels: set[str], replaced: str) -> None:
     """As constants and in arrays of any depth, never in names."""
-    found = plan._labels_in(expression)
+    found = plan.find_labels(expression)
     assert labels <= found
     if replaced:
         assert found == labels
-        assert plan._replace_labels(expression, {"a": "x"}) == replaced
+        assert plan.replace_labels(expression, {"a": "x"}) == replaced
 
 
 def test_an_unknown_order_cannot_be_reversed() -> None:
