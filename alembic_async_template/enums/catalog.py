@@ -63,6 +63,13 @@ def current_schema(connection: Connection) -> str | None:
     return schema
 
 
+def set_search_path(connection: Connection, path: str) -> str:
+    """Set the search path for this transaction, or until a savepoint is rolled back; returns the one before."""
+    before: str = connection.execute(text("SELECT pg_catalog.current_setting('search_path')")).scalar_one()
+    connection.execute(text("SELECT pg_catalog.set_config('search_path', :path, true)"), {"path": path})
+    return before
+
+
 def find_enum(enums: Sequence[EnumType], name: str, schema: str | None) -> EnumType:
     """The type that PostgreSQL would take for this name.
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from typing import Any
 
-from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from . import queries
+from .catalog import set_search_path
 from .model import EnumType
 
 
@@ -99,11 +99,10 @@ class Usage:
 
 
 def read_usage(connection: Connection, enum: EnumType) -> Usage:
-    """Read all that uses an enum type, and what of it cannot be made again."""
-    path = connection.scalar(text("SELECT current_setting('search_path')"))
-    connection.execute(queries.SET_SEARCH_PATH, {"path": ""})
+    """Read all that uses an enum type, and what of it cannot be made again, with qualified names."""
+    path = set_search_path(connection, "")
     usage = _Reader(connection, enum).read()
-    connection.execute(queries.SET_SEARCH_PATH, {"path": path})
+    set_search_path(connection, path)
     return usage
 
 
@@ -253,6 +252,8 @@ class _Reader:
                 self.block(name, "belongs to another role")
             if row["extension"]:
                 self.block(name, f"belongs to extension {row['extension']}")
+            if row["labelled"]:
+                self.block(name, "has a security label")
             if row["foreign_temporary"]:
                 self.block(name, "belongs to another connection")
 

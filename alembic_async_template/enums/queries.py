@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from sqlalchemy import text
 
-SET_SEARCH_PATH = text("SELECT set_config('search_path', :path, true)")
-
 # What depends on the type, on its array type or on a column of either, and on a view that does.
 WALK = text("""
 WITH RECURSIVE
@@ -43,6 +41,9 @@ SELECT CAST(CAST(classid AS regclass) AS text) AS catalog, objid, objsubid,
        CAST(relkind AS text) AS relkind, CAST(typtype AS text) AS typtype, typrelid, typelem,
        relpersistence = 't' AND NOT pg_is_my_temp_schema AS foreign_temporary,
        COALESCE(owner IS NOT NULL AND NOT pg_has_role(owner, 'USAGE'), false) AS not_owned,
+       NOT COALESCE(relkind IN ('r', 'p'), false) AND EXISTS (
+           SELECT FROM pg_seclabel label WHERE (label.classoid, label.objoid) = (touched.classid, touched.objid)
+       ) AS labelled,
        (SELECT extname FROM pg_depend member JOIN pg_extension ON pg_extension.oid = member.refobjid
         WHERE (member.classid, member.objid) = (touched.classid, touched.objid) AND member.deptype = 'e') AS extension
 FROM touched

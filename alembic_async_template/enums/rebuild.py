@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
 from ..errors import EnumChangeBlockedError, EnumChangeFailedError, EnumValueInUseError
+from .catalog import set_search_path
 from .dependents import Usage, read_usage
 from .plan import Change, Statement, count_rows, find_blockers, find_defaults, lock_tables, plan_change, reveal_rows
 
@@ -32,14 +33,17 @@ def rebuild_enum(connection: Connection, change: Change, example: str) -> None:
     if change.target == change.enum.labels:
         log.info("Enum %s has these values already", enum)
         return
-    usage: Usage | None = None
     try:
         with connection.begin_nested():
             usage = _read_and_lock(connection, change)
             _execute(connection, change, reveal_rows(usage))
             _refuse_held_values(connection, change, usage, example)
             log.info("Enum %s: %s", enum, _describe(change, usage))
+            # No function or operator of the application's may stand in for one of PostgreSQL's.
+            path = set_search_path(connection, "pg_catalog")
+            set_search_path(connection, f"pg_catalog, {path}" if path else "pg_catalog")
             _execute(connection, change, plan_change(usage, change, f"old_enum_{change.enum.oid}"))
+            set_search_path(connection, path)
     except _LockNotAvailableError as error:
         holders = list(connection.scalars(_HOLDERS, {"oids": error.relations}))
         raise EnumChangeFailedError(enum, error.statement, error.problem, holders) from error.__cause__
@@ -81,6 +85,7 @@ def _execute(connection: Connection, change: Change, statements: Iterable[Statem
     for statement in statements:
         if statement.progress:
             log.info("Enum %s: %s", change.enum.qualified_name, statement.progress)
+        log.debug("%s (lock: %s)", statement.text, statement.lock)
         try:
             # No parameters: a percent sign in a name or label is nobody's placeholder.
             connection.exec_driver_sql(statement.text, execution_options={"no_parameters": True})
@@ -104,6 +109,5 @@ class _LockNotAvailableError(Exception):
 
 def _describe(change: Change, usage: Usage) -> str:
     target = ", ".join(f'"{label}"' for label in change.target)
-    tables = len(usage.relations)
     others = sum(1 for dependent in usage.dependents if dependent.drop)
-    return f"the values become {target}; {tables} table{'' if tables == 1 else 's'}, {others} other object{'' if others == 1 else 's'}"
+    return f"the values become {target}; tables to rewrite: {len(usage.relations)}, other objects to make again: {others}"

@@ -594,6 +594,34 @@ def test_members_of_an_extension_are_refused(databases: Databases) -> None:
         databases.change(replace)
 
 
+def test_objects_with_a_security_label_are_refused(databases: Databases) -> None:
+    """The label would be lost with the object that is made again; that of a table stays."""
+    databases.build("CREATE TABLE t (m {T}); CREATE VIEW v AS SELECT m FROM t", databases.url, OLD)
+    with psycopg.connect(databases.url, autocommit=True) as connection:
+        for name in ("t", "v"):
+            connection.execute("INSERT INTO pg_seclabel VALUES (%s::regclass, 'pg_class'::regclass, 0, 'p', 'secret')", [name])
+    with pytest.raises(EnumChangeBlockedError) as error:
+        databases.change(replace)
+    assert str(error.value).count("has a security label") == 1, error.value
+
+
+def test_nothing_in_the_search_path_stands_in_for_postgresql(databases: Databases) -> None:
+    """Definitions mean the same when they are made again, also with a schema before pg_catalog; the path stays as it was."""
+    ddl = """CREATE SCHEMA trap; CREATE FUNCTION trap.lower(text) RETURNS text IMMUTABLE LANGUAGE sql AS $$SELECT 'trapped'$$;
+        CREATE TABLE t (m {T}, x text DEFAULT lower('A')); CREATE VIEW v AS SELECT lower(m::text) FROM t;
+        ALTER TABLE t ADD CHECK (lower(m::text) <> 'trapped'); INSERT INTO t VALUES ({live})"""
+    databases.build(ddl, databases.url, OLD)
+    databases.build(ddl, databases.model, NEW)
+
+    def work(op: Any) -> None:
+        op.execute("SET LOCAL search_path = trap, pg_catalog")
+        replace(op)
+        assert op.get_bind().scalar(text("SHOW search_path")) == "trap, pg_catalog"
+
+    databases.change(work)
+    databases.compare()
+
+
 def test_dependencies_of_an_unknown_kind_are_refused(databases: Databases) -> None:
     """Whatever a later PostgreSQL invents: a row of pg_depend that nothing accounts for."""
     databases.build("CREATE TABLE t (m {T}); CREATE SCHEMA strange", databases.url, OLD)
