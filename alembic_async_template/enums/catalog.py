@@ -6,7 +6,7 @@ may hold functions of the same names.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from itertools import groupby
 
@@ -63,11 +63,27 @@ def current_schema(connection: Connection) -> str | None:
     return schema
 
 
-def set_search_path(connection: Connection, path: str) -> str:
-    """Set the search path for this transaction, or until a savepoint is rolled back; returns the one before."""
-    before: str = connection.execute(text("SELECT pg_catalog.current_setting('search_path')")).scalar_one()
-    connection.execute(text("SELECT pg_catalog.set_config('search_path', :path, true)"), {"path": path})
-    return before
+# With these, a definition that the server writes means the same when it is read again; pg_dump sets them too.
+DUMP_SETTINGS = {
+    "search_path": "",
+    "standard_conforming_strings": "on",
+    "DateStyle": "ISO",
+    "IntervalStyle": "postgres",
+    "extra_float_digits": "3",
+    "bytea_output": "hex",
+    "quote_all_identifiers": "off",
+    "default_tablespace": "",
+}
+
+
+def change_settings(connection: Connection, settings: Mapping[str, str]) -> dict[str, str]:
+    """Change settings for this transaction, or until a savepoint is rolled back; returns the values before."""
+    names = list(settings)
+    known = ", ".join(f"pg_catalog.current_setting('{name}')" for name in names)
+    before = connection.execute(text(f"SELECT {known}")).one()
+    changed = ", ".join(f"pg_catalog.set_config('{name}', :{name}, true)" for name in names)
+    connection.execute(text(f"SELECT {changed}"), dict(settings))
+    return dict(zip(names, before, strict=True))
 
 
 def find_enum(enums: Sequence[EnumType], name: str, schema: str | None) -> EnumType:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from typing import Any
 
+from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from . import queries
-from .catalog import set_search_path
 from .model import EnumType
 
 
@@ -96,14 +96,13 @@ class Usage:
     blockers: tuple[Blocker, ...]
     # How the new type gets owner, privileges and comment of the old one.
     restore_type: tuple[str, ...]
+    # Materialized views that had rows, each after those it is built on.
+    refreshed: tuple[str, ...]
 
 
 def read_usage(connection: Connection, enum: EnumType) -> Usage:
-    """Read all that uses an enum type, and what of it cannot be made again, with qualified names."""
-    path = set_search_path(connection, "")
-    usage = _Reader(connection, enum).read()
-    set_search_path(connection, path)
-    return usage
+    """Read all that uses an enum type, and what of it cannot be made again; the search path has to be empty."""
+    return _Reader(connection, enum).read()
 
 
 class _Reader:
@@ -117,23 +116,39 @@ class _Reader:
 
     def read(self) -> Usage:
         relations, columns = self.read_columns()
-        defaults = self.read_defaults()
+        views, refreshed = self.read_views()
+        defaults = self.read_defaults({view.oid for view in views})
+        for (index,) in self.rows(queries.INVALID_INDEXES, self.oids("pg_class")):
+            self.block(f"index {index}", "is not valid")
+        isolation = self.connection.scalar(text("SELECT pg_catalog.current_setting('transaction_isolation')"))
+        if isolation != "read committed":
+            self.block("this transaction", f"is {isolation} and does not see what others have committed since it began")
         dependents = [
             *self.read_objects("index", queries.INDEXES, "pg_class"),
+            *views,
             *self.read_constraints(),
-            *self.read_views(),
             *self.read_objects("statistics", queries.STATISTICS, "pg_statistic_ext"),
             *self.read_objects("rule", queries.RULES, "pg_rewrite"),
             *self.read_objects("trigger", queries.TRIGGERS, "pg_trigger"),
             *self.read_objects("policy", queries.POLICIES, "pg_policy"),
         ]
-        if (self.connection.dialect.server_version_info or (0,)) >= (15,):
+        if self.version >= (15,):
             dependents += self.read_objects("table", queries.PUBLICATIONS, "pg_publication_rel")
         self.refuse_unknown(columns, defaults, dependents)
         (restore_type,) = self.connection.execute(queries.TYPE, {"enum": self.enum.oid}).one()
         return Usage(
-            tuple(relations), tuple(columns), tuple(defaults), tuple(dependents), tuple(self.blockers), tuple(restore_type)
+            tuple(relations),
+            tuple(columns),
+            tuple(defaults),
+            tuple(dependents),
+            tuple(self.blockers),
+            tuple(restore_type),
+            tuple(refreshed),
         )
+
+    @property
+    def version(self) -> tuple[int | str, ...]:
+        return self.connection.dialect.server_version_info or (0,)
 
     def oids(self, catalog: str) -> list[int]:
         return sorted({row["objid"] for row in self.walked if row["catalog"] == catalog})
@@ -156,40 +171,26 @@ class _Reader:
                 self.block(user, f"has the row type of table {relation}")
         return list(relations.values()), columns
 
-    def read_defaults(self) -> list[Default]:
+    def read_defaults(self, views: set[int]) -> list[Default]:
+        """Defaults and generation expressions; those of views that are made again are made with them."""
         defaults = []
         for row in self.rows(queries.DEFAULTS, self.oids("pg_attrdef")):
-            (
-                relation,
-                relation_name,
-                column,
-                quoted,
-                expression,
-                generated,
-                not_null,
-                not_null_constraint,
-                of_view,
-                number,
-                inherited,
-            ) = row
-            if of_view:
-                continue  # made again with the view
+            relation, relation_name, name, quoted, expression, generated, not_null, constraint, _, number, *rest = row
+            inherited, differs, is_key = rest
+            if relation in views:
+                continue
             drop = set_ = None
             if generated and not_null:
-                drop = f"ALTER TABLE ONLY {relation_name} ALTER COLUMN {quoted} DROP NOT NULL"
-                set_ = not_null_constraint or f"ALTER TABLE ONLY {relation_name} ALTER COLUMN {quoted} SET NOT NULL"
-            version = self.connection.dialect.server_version_info or (0,)
-            if generated and version < (17,):
-                self.block(f"generated column {column} of table {relation_name}", "cannot be changed before PostgreSQL 17")
-            defaults.append(
-                Default(relation, relation_name, number, column, quoted, expression, generated, drop, set_, inherited)
-            )
-        expressions = {
-            (default.column, default.expression) for default in defaults if default.generated and not default.inherited
-        }
-        for default in defaults:
-            if default.generated and (default.column, default.expression) not in expressions:
-                self.block(f"generated column {default.column} of table {default.relation_name}", "differs from its parent's")
+                alter = f"ALTER TABLE ONLY {relation_name} ALTER COLUMN {quoted}"
+                drop, set_ = f"{alter} DROP NOT NULL", constraint or f"{alter} SET NOT NULL"
+            for blocks, reason in (
+                (generated and self.version < (17,), "cannot be changed before PostgreSQL 17"),
+                (differs, "is NOT NULL, or another expression, in a table that inherits it"),
+                (is_key, "is part of a key"),
+            ):
+                if blocks:
+                    self.block(f"generated column {name} of table {relation_name}", reason)
+            defaults.append(Default(relation, relation_name, number, name, quoted, expression, generated, drop, set_, inherited))
         return defaults
 
     def read_objects(self, kind: str, query: Any, catalog: str) -> list[Dependent]:
@@ -202,21 +203,33 @@ class _Reader:
         constraints = []
         oids = {"oids": self.oids("pg_constraint"), "indexes": self.oids("pg_class")}
         for row in self.connection.execute(queries.CONSTRAINTS, oids):
-            oid, name, kind, definition, drop, create, finish, disabled, _, parent = row
+            oid, name, kind, definition, drop, create, finish, disabled, includes, _, parent = row
             if disabled:
-                self.block(f"constraint {name}", "is a foreign key whose triggers are disabled")
+                self.block(f"constraint {name}", "has triggers that are disabled, or enabled in another way than usual")
+            if includes:
+                self.block(f"constraint {name}", "includes the column, and a foreign key or view stands on it")
             if kind == "x" and parent:
                 self.block(f"constraint {name}", "is an exclusion constraint of a partitioned table")
             constraints.append(Dependent("constraint", oid, name, definition, tuple(drop), tuple(create), tuple(finish)))
         return constraints
 
-    def read_views(self) -> list[Dependent]:
-        """Views in the order in which they can be made: each after those it is built on."""
-        views = {}
-        for oid, name, definition, drop, create, sources in self.rows(queries.VIEWS, self.oids("pg_rewrite")):
-            views[oid] = (Dependent("view", oid, name, definition, tuple(drop), tuple(create)), sources)
-        order = TopologicalSorter({oid: [source for source in sources if source in views] for oid, (_, sources) in views.items()})
-        return [views[oid][0] for oid in order.static_order()]
+    def read_views(self) -> tuple[list[Dependent], list[str]]:
+        """Views in the order in which they can be made, each after those it is built on, and which of them to fill."""
+        views, sources, populated = {}, {}, {}
+        for row in self.rows(queries.VIEWS, self.oids("pg_rewrite")):
+            oid, name, definition, drop, create, built_on, populated[oid], special = row
+            views[oid] = Dependent("view", oid, name, definition, tuple(drop), tuple(create))
+            sources[oid] = built_on
+            if special:
+                self.block(f"view {name}", "has a replica identity, or column privileges that another role than its owner gave")
+        order = list(TopologicalSorter({oid: [s for s in sources[oid] if s in views] for oid in views}).static_order())
+        empty: set[int] = set()
+        for oid in order:
+            if populated[oid] is False or empty & set(sources[oid]):
+                empty.add(oid)
+                if populated[oid]:
+                    self.block(f"view {views[oid].name}", "has rows of a materialized view that is not populated any more")
+        return [views[oid] for oid in order], [views[oid].name for oid in order if populated[oid]]
 
     def block(self, name: str, reason: str) -> None:
         self.blockers.append(Blocker(name, reason))
@@ -251,7 +264,7 @@ class _Reader:
             if row["not_owned"]:
                 self.block(name, "belongs to another role")
             if row["extension"]:
-                self.block(name, f"belongs to extension {row['extension']}")
+                self.block(name, f"belongs to extension {row['extension']}, or depends on it")
             if row["labelled"]:
                 self.block(name, "has a security label")
             if row["foreign_temporary"]:

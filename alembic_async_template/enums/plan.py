@@ -48,11 +48,15 @@ class Change:
 def find_blockers(usage: Usage, change: Change) -> list[Blocker]:
     """All objects that keep the change from being carried out."""
     expressions = [(f"{dependent.kind} {dependent.name}", dependent.definition) for dependent in usage.dependents]
-    expressions += [
-        (f"generated column {default.column} of table {default.relation_name}", default.expression)
-        for default in usage.defaults
-        if default.generated
-    ]
+    for default in usage.defaults:
+        name = f"{default.column} of table {default.relation_name}"
+        if default.generated:
+            expressions.append((f"generated column {name}", default.expression))
+        elif change.replace_with:
+            # What is left is not of the type, and may still become it.
+            expression = replace_labels(default.expression, change)
+            if find_labels(expression) & (set(change.removed) - set(change.unmapped)):
+                expressions.append((f"default of column {name}", expression))
     named = [
         Blocker(name, f'names the value "{label}"')
         for name, definition in expressions
@@ -69,6 +73,12 @@ def find_defaults(usage: Usage, labels: Sequence[str]) -> list[str]:
         for default in usage.defaults
         if not default.generated and find_labels(default.expression) & set(labels)
     ]
+
+
+def lock_type(change: Change) -> list[Statement]:
+    """Add a value that is there: https://www.postgresql.org/docs/current/sql-altertype.html."""
+    labels = change.enum.labels[:1]
+    return [Statement(f"ALTER TYPE {_type_name(change)} ADD VALUE IF NOT EXISTS {literal(label)}") for label in labels]
 
 
 def lock_tables(usage: Usage) -> list[Statement]:
@@ -106,8 +116,7 @@ def plan_change(usage: Usage, change: Change, unused_name: str) -> list[Statemen
     :param unused_name: a name that no type of the schema has, for the old type.
     """
     enum = change.enum
-    schema, name = identifier(enum.schema), identifier(enum.name)
-    new_type, old_type = f"{schema}.{name}", f"{schema}.{identifier(unused_name)}"
+    new_type, old_type = _type_name(change), f"{identifier(enum.schema)}.{identifier(unused_name)}"
     relations = {relation.oid: relation for relation in usage.relations}
     generated = [default for default in usage.defaults if default.generated and not default.inherited]
     plain = [default for default in usage.defaults if not default.generated]
@@ -142,7 +151,7 @@ def plan_change(usage: Usage, change: Change, unused_name: str) -> list[Statemen
     statements += [
         Statement(
             f"ALTER TABLE ONLY {default.relation_name} ALTER COLUMN {default.quoted_column} "
-            f"SET DEFAULT {replace_labels(default.expression, change.replace_with)}",
+            f"SET DEFAULT {replace_labels(default.expression, change)}",
             EXCLUSIVE,
         )
         for default in plain
@@ -164,6 +173,18 @@ def plan_change(usage: Usage, change: Change, unused_name: str) -> list[Statemen
         if relation.forces_row_security
     ]
     return statements
+
+
+def refresh_views(usage: Usage) -> list[Statement]:
+    """Fill the materialized views, as their owners and with every policy in its place."""
+    return [
+        Statement(f"REFRESH MATERIALIZED VIEW {name}", EXCLUSIVE, f"materialized view {name} is filled")
+        for name in usage.refreshed
+    ]
+
+
+def _type_name(change: Change) -> str:
+    return f"{identifier(change.enum.schema)}.{identifier(change.enum.name)}"
 
 
 def _change_type(column: Column, new_type: str, change: Change, generated: Sequence[Default]) -> str:
@@ -196,42 +217,52 @@ def literal(label: str) -> str:
     return "E" + quoted.replace("\\", "\\\\") if "\\" in label else quoted
 
 
-# A string constant as PostgreSQL writes it in definitions, with the array type that it is cast to; or a quoted name, which
-# may hold an apostrophe.
+# A string constant as PostgreSQL writes it in definitions, with the type that it is cast to; or a quoted name, which may hold an
+# apostrophe. A constant in braces may be an array.
 _NAME = r'(?:"(?:[^"]|"")*"|[\w$]+)'
 _CONSTANT = re.compile(
-    rf"""(?P<name>"(?:[^"]|"")*")|(?P<escape>\bE)?'(?P<body>(?:[^']|'')*)'(?P<array>::{_NAME}(?:\.{_NAME})*\[\])?"""
+    rf"""(?P<name>"(?:[^"]|"")*")|(?P<escape>\bE)?'(?P<body>(?:[^']|'')*)'(?:::(?P<type>{_NAME}(?:\.{_NAME})*(?:\[\])?))?"""
 )
 _ELEMENT = re.compile(r"""(?:^|(?<=[{,]))(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?!NULL[,}])(?P<bare>[^{}",]+))(?=[},])""")
 
 
 def find_labels(definition: str) -> set[str]:
-    """Every string constant of an expression, and every element of its array constants."""
+    """Every string constant of an expression, and every element of those that may be arrays."""
     found = set()
     for constant in _CONSTANT.finditer(definition):
         if constant["name"]:
             continue
         body = _unescape(constant)
         found.add(body)
-        if constant["array"]:
+        if body.startswith("{"):
             found |= {_element(element) for element in _ELEMENT.finditer(body)}
     return found
 
 
-def replace_labels(expression: str, mapping: Mapping[str, str]) -> str:
-    """The same expression with other labels in its constants."""
+def replace_labels(expression: str, change: Change) -> str:
+    """The same expression with other labels in the constants of the type, and in those of its arrays."""
+    mapping, types = change.replace_with, _written_names(change.enum)
 
-    def change(constant: re.Match[str]) -> str:
-        if constant["name"]:
+    def replaced(constant: re.Match[str]) -> str:
+        kind = constant["type"]
+        if kind is None or kind.removesuffix("[]") not in types:
             return constant[0]
         body = _unescape(constant)
-        if constant["array"]:
+        if kind.endswith("[]"):
             body = _ELEMENT.sub(
                 lambda element: _write_element(mapping[_element(element)]) if _element(element) in mapping else element[0], body
             )
-        return literal(mapping.get(body, body)) + (constant["array"] or "")
+        else:
+            body = mapping.get(body, body)
+        return f"{literal(body)}::{kind}"
 
-    return _CONSTANT.sub(change, expression)
+    return _CONSTANT.sub(replaced, expression)
+
+
+def _written_names(enum: EnumType) -> set[str]:
+    """How PostgreSQL may write the name of the type: each part with quotes, or without where it needs none."""
+    schemas, names = ({part, identifier(part)} for part in (enum.schema, enum.name))
+    return {f"{schema}.{name}" for schema in schemas for name in names}
 
 
 def _unescape(constant: re.Match[str]) -> str:

@@ -45,7 +45,8 @@ SELECT CAST(CAST(classid AS regclass) AS text) AS catalog, objid, objsubid,
            SELECT FROM pg_seclabel label WHERE (label.classoid, label.objoid) = (touched.classid, touched.objid)
        ) AS labelled,
        (SELECT extname FROM pg_depend member JOIN pg_extension ON pg_extension.oid = member.refobjid
-        WHERE (member.classid, member.objid) = (touched.classid, touched.objid) AND member.deptype = 'e') AS extension
+        WHERE (member.classid, member.objid) = (touched.classid, touched.objid) AND member.deptype IN ('e', 'x')
+        LIMIT 1) AS extension
 FROM touched
 LEFT JOIN LATERAL (
     SELECT relkind, relpersistence, relnamespace = pg_my_temp_schema() AS pg_is_my_temp_schema
@@ -115,7 +116,24 @@ SELECT adrelid, CAST(CAST(adrelid AS regclass) AS text), attname, quote_ident(at
        (SELECT format('ALTER TABLE ONLY %s ADD CONSTRAINT %I %s', CAST(adrelid AS regclass), conname,
                       pg_get_constraintdef(pg_constraint.oid))
         FROM pg_constraint WHERE conrelid = adrelid AND contype = 'n' AND conkey = ARRAY[adnum]),
-       relkind = 'v', adnum, attinhcount > 0
+       relkind = 'v', adnum, attinhcount > 0,
+       attgenerated <> '' AND EXISTS (
+           WITH RECURSIVE children AS (
+               SELECT inhrelid FROM pg_inherits WHERE inhparent = adrelid
+               UNION SELECT pg_inherits.inhrelid FROM children JOIN pg_inherits ON inhparent = children.inhrelid
+           )
+           SELECT FROM children
+           JOIN pg_attribute inherited ON inherited.attrelid = children.inhrelid AND inherited.attname = pg_attribute.attname
+           LEFT JOIN pg_attrdef own ON own.adrelid = inherited.attrelid AND own.adnum = inherited.attnum
+           WHERE pg_attribute.attnotnull OR pg_get_expr(own.adbin, own.adrelid)
+               IS DISTINCT FROM pg_get_expr(pg_attrdef.adbin, pg_attrdef.adrelid)
+       ),
+       attgenerated <> '' AND EXISTS (
+           SELECT FROM pg_constraint LEFT JOIN pg_index ON indexrelid = conindid
+           WHERE contype = 'p' AND conrelid = adrelid AND adnum = ANY (conkey)
+              OR contype = 'f' AND (conrelid = adrelid AND adnum = ANY (conkey) OR confrelid = adrelid AND adnum = ANY (confkey))
+              OR contype = 'u' AND conrelid = adrelid AND adnum = ANY (conkey) AND indnullsnotdistinct
+       )
 FROM pg_attrdef
 JOIN pg_attribute ON attrelid = adrelid AND attnum = adnum
 JOIN pg_class ON pg_class.oid = adrelid
@@ -134,7 +152,7 @@ _INDEX_EXTRAS = f"""
     CASE WHEN indisclustered THEN format('ALTER TABLE %s CLUSTER ON %I', CAST(indrelid AS regclass), index.relname) END,
     CASE WHEN indisreplident
         THEN format('ALTER TABLE ONLY %s REPLICA IDENTITY USING INDEX %I', CAST(indrelid AS regclass), index.relname) END,
-    CASE WHEN index.reltablespace <> 0 AND index.relkind = 'i' THEN format(
+    CASE WHEN index.reltablespace <> 0 THEN format(
         'ALTER INDEX %s SET TABLESPACE %I', CAST(indexrelid AS regclass),
         (SELECT spcname FROM pg_tablespace WHERE pg_tablespace.oid = index.reltablespace)) END
 """
@@ -143,8 +161,8 @@ _INDEX_TARGETS = """
     FROM pg_attribute WHERE attrelid = indexrelid AND attstattarget >= 0
 """
 
-# Partial and expression indexes: the others are rebuilt with the column. Children of a partitioned index keep their names
-# by being made on their own and attached.
+# Partial and expression indexes, and those of partitioned tables: PostgreSQL rebuilds the others with the column. Children of
+# a partitioned index keep their names by being made on their own and attached.
 INDEXES = text(f"""
 WITH RECURSIVE depths AS (
     SELECT pg_class.oid, 0 AS depth
@@ -161,8 +179,8 @@ SELECT indexrelid, CAST(CAST(indexrelid AS regclass) AS text), pg_get_indexdef(i
 FROM depths
 JOIN pg_index ON indexrelid = depths.oid
 JOIN pg_class index ON index.oid = indexrelid
-WHERE (indexprs IS NOT NULL OR indpred IS NOT NULL)
-  AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid AND contype = 'x')
+WHERE (indexprs IS NOT NULL OR indpred IS NOT NULL OR index.relkind = 'I' OR index.relispartition)
+  AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid AND contype IN ('p', 'u', 'x'))
 ORDER BY depth, 2
 """)
 
@@ -183,7 +201,18 @@ SELECT con.oid, format('%I of table %s', conname, CAST(conrelid AS regclass)), C
            THEN ARRAY[format('ALTER TABLE %s ADD CONSTRAINT %I %s', CAST(conrelid AS regclass), conname,
                              pg_get_constraintdef(con.oid))]
            ELSE CAST('{{}}' AS text[]) END,
-       CASE WHEN contype IN ('c', 'f', 'x') AND contypid = 0 THEN array_remove(ARRAY[
+       CASE WHEN contypid = 0 AND (contype IN ('c', 'f', 'x') OR conparentid <> 0) THEN array_remove(ARRAY[
+           -- The constraint of a partition is made with its parent's, under a name that PostgreSQL chooses.
+           CASE WHEN conparentid <> 0 THEN (
+               SELECT format('DO %L', format(
+                   'DECLARE chosen text; BEGIN SELECT made.conname INTO STRICT chosen FROM pg_catalog.pg_constraint made '
+                   'JOIN pg_catalog.pg_constraint above ON above.oid = made.conparentid '
+                   'WHERE made.conrelid = %L::pg_catalog.regclass AND above.conrelid = %L::pg_catalog.regclass '
+                   'AND above.conname = %L; IF chosen <> %L THEN EXECUTE pg_catalog.format(%L, chosen); END IF; END',
+                   CAST(con.conrelid AS regclass), CAST(parent.conrelid AS regclass), parent.conname, con.conname,
+                   replace(format('ALTER TABLE %s RENAME CONSTRAINT ', CAST(con.conrelid AS regclass)), '%', '%%') || '%I TO '
+                       || replace(quote_ident(con.conname), '%', '%%')
+               )) FROM pg_constraint parent WHERE parent.oid = con.conparentid) END,
            -- Inherited by a table that was made after the parent's constraint, which is not valid, and this one is.
            CASE WHEN convalidated AND NOT conislocal AND EXISTS (
                SELECT FROM pg_inherits JOIN pg_constraint above ON above.conrelid = inhparent
@@ -194,8 +223,20 @@ SELECT con.oid, format('%I of table %s', conname, CAST(conrelid AS regclass)), C
        || COALESCE((
            SELECT array_remove(ARRAY[{_INDEX_EXTRAS}] || ARRAY({_INDEX_TARGETS}), NULL)
            FROM pg_index JOIN pg_class index ON index.oid = indexrelid
-           WHERE contype = 'x' AND indexrelid = conindid), CAST('{{}}' AS text[])),
-       EXISTS (SELECT FROM pg_trigger WHERE tgconstraint = con.oid AND tgisinternal AND tgenabled <> 'O') AND contype = 'f',
+           WHERE indexrelid = conindid AND (contype = 'x' OR contype IN ('p', 'u') AND conparentid <> 0)), CAST('{{}}' AS text[]))
+       || ARRAY(
+           SELECT format('ALTER INDEX %s SET (%s)', CAST(pg_class.oid AS regclass), array_to_string(reloptions, ', '))
+           FROM pg_class WHERE pg_class.oid = conindid AND contype IN ('p', 'u') AND conparentid <> 0 AND reloptions IS NOT NULL
+       ),
+       EXISTS (SELECT FROM pg_trigger WHERE tgconstraint = con.oid AND tgisinternal AND tgenabled <> 'O'),
+       -- A key that only includes the column: PostgreSQL drops it with the column, and with it what stands on the key.
+       contype IN ('p', 'u') AND EXISTS (
+           SELECT FROM pg_index WHERE indexrelid = conindid AND indnatts > indnkeyatts AND (
+               EXISTS (SELECT FROM pg_constraint key WHERE key.conindid = indexrelid AND key.contype = 'f')
+               OR EXISTS (SELECT FROM pg_depend WHERE refclassid = CAST('pg_constraint' AS regclass) AND refobjid = con.oid
+                          AND classid = CAST('pg_rewrite' AS regclass))
+           )
+       ),
        (SELECT max(depth) FROM depths WHERE relation = conrelid) AS depth,
        conparentid
 FROM pg_constraint con
@@ -253,14 +294,20 @@ def _privileges(kind: str, code: str, acl: str, owner: str, name: str) -> str:
 
 
 VIEWS = text(f"""
-SELECT viewed.oid, name, definition,
+SELECT viewed.oid, name,
+       concat_ws(' ', query,
+           (SELECT string_agg(pg_get_expr(adbin, adrelid), ' ') FROM pg_attrdef WHERE adrelid = viewed.oid),
+           (SELECT string_agg(pg_get_indexdef(indexrelid), ' ') FROM pg_index WHERE indrelid = viewed.oid)),
        ARRAY['DROP ' || kind || ' ' || name],
        array_remove(ARRAY[
            format('CREATE %s %s%s%s%s AS %s%s', kind, name,
                CASE WHEN relkind = 'm' THEN ' USING ' || (SELECT quote_ident(amname) FROM pg_am WHERE pg_am.oid = relam) END,
-               ' WITH (' || array_to_string(reloptions, ', ') || ')',
+               ' WITH (' || NULLIF(array_to_string(reloptions || ARRAY(
+                   SELECT 'toast.' || option FROM pg_class toast, unnest(toast.reloptions) AS option
+                   WHERE toast.oid = viewed.reltoastrelid
+               ), ', '), '') || ')',
                ' TABLESPACE ' || (SELECT quote_ident(spcname) FROM pg_tablespace WHERE pg_tablespace.oid = reltablespace),
-               definition, CASE WHEN relkind = 'm' AND NOT relispopulated THEN ' WITH NO DATA' ELSE '' END),
+               query, CASE WHEN relkind = 'm' THEN ' WITH NO DATA' ELSE '' END),
            'ALTER ' || kind || ' ' || name || ' OWNER TO ' || quote_ident(pg_get_userbyid(relowner))
        ], NULL)
        || {_privileges("TABLE", "r", "relacl", "relowner", "name")}
@@ -277,23 +324,41 @@ SELECT viewed.oid, name, definition,
            SELECT format('ALTER VIEW %s ALTER COLUMN %I SET DEFAULT %s', name, attname, pg_get_expr(adbin, adrelid))
            FROM pg_attrdef JOIN pg_attribute ON attrelid = adrelid AND attnum = adnum WHERE adrelid = viewed.oid
        ) || ARRAY(
-           SELECT format('ALTER MATERIALIZED VIEW %s ALTER COLUMN %I SET STATISTICS %s', name, attname, attstattarget)
-           FROM pg_attribute WHERE attrelid = viewed.oid AND attnum > 0 AND attstattarget >= 0 AND relkind = 'm'
+           SELECT statement
+           FROM pg_attribute JOIN pg_type ON pg_type.oid = atttypid,
+           LATERAL (SELECT format('ALTER MATERIALIZED VIEW %s ALTER COLUMN %I SET ', name, attname) AS alter_column) AS named,
+           LATERAL unnest(ARRAY[
+               CASE WHEN attstattarget >= 0 THEN alter_column || 'STATISTICS ' || attstattarget END,
+               CASE WHEN attstorage <> typstorage THEN alter_column || 'STORAGE ' || CASE attstorage WHEN 'p' THEN 'PLAIN'
+                   WHEN 'e' THEN 'EXTERNAL' WHEN 'm' THEN 'MAIN' ELSE 'EXTENDED' END END,
+               CASE WHEN attcompression <> '' THEN alter_column || 'COMPRESSION '
+                   || CASE attcompression WHEN 'p' THEN 'pglz' ELSE 'lz4' END END,
+               alter_column || '(' || NULLIF((
+                   SELECT string_agg(option, ', ') FROM unnest(attoptions) AS option WHERE option LIKE 'n\\_distinct%'
+               ), '') || ')'
+           ]) AS statement
+           WHERE attrelid = viewed.oid AND attnum > 0 AND relkind = 'm' AND statement IS NOT NULL
        ) || ARRAY(
            SELECT statement FROM pg_index JOIN pg_class index ON index.oid = indexrelid, LATERAL unnest(
                array_remove(ARRAY[pg_get_indexdef(indexrelid), {_INDEX_EXTRAS}] || ARRAY({_INDEX_TARGETS}), NULL)
            ) WITH ORDINALITY AS written (statement, part) WHERE indrelid = viewed.oid ORDER BY index.relname, part
        ),
-       -- Views on which this one is built.
+       -- Views on which this one is built, by themselves or by their row types.
        ARRAY(
-           SELECT DISTINCT refobjid FROM pg_depend
+           SELECT DISTINCT COALESCE(typrelid, refobjid)
+           FROM pg_depend LEFT JOIN pg_type ON refclassid = CAST('pg_type' AS regclass)
+               AND refobjid IN (pg_type.oid, pg_type.typarray) AND typrelid <> 0
            WHERE classid = CAST('pg_rewrite' AS regclass) AND objid = rule.oid
-             AND refclassid = CAST('pg_class' AS regclass) AND refobjid <> viewed.oid
+             AND refclassid IN (CAST('pg_class' AS regclass), CAST('pg_type' AS regclass)) AND refobjid <> viewed.oid
+       ),
+       CASE WHEN relkind = 'm' THEN relispopulated END,
+       relreplident <> 'd' AND relkind = 'm' OR EXISTS (
+           SELECT FROM pg_attribute, aclexplode(attacl) WHERE attrelid = viewed.oid AND grantor <> relowner
        )
 FROM pg_class viewed
 JOIN pg_rewrite rule ON ev_class = viewed.oid AND rulename = '_RETURN',
 LATERAL (
-    SELECT CAST(CAST(viewed.oid AS regclass) AS text) AS name, rtrim(pg_get_viewdef(viewed.oid), ';') AS definition,
+    SELECT CAST(CAST(viewed.oid AS regclass) AS text) AS name, rtrim(pg_get_viewdef(viewed.oid), ';') AS query,
            CASE relkind WHEN 'v' THEN 'VIEW' ELSE 'MATERIALIZED VIEW' END AS kind
 ) AS described
 WHERE rule.oid = ANY (CAST(:oids AS oid[])) AND relkind IN ('v', 'm')
@@ -315,6 +380,10 @@ ORDER BY name
 
 # Dropping the trigger of a partitioned table drops those of its partitions, each with a state of its own.
 TRIGGERS = text(f"""
+WITH RECURSIVE meant AS (
+    SELECT oid FROM pg_trigger WHERE oid = ANY (CAST(:oids AS oid[])) AND NOT tgisinternal
+    UNION SELECT pg_trigger.oid FROM meant JOIN pg_trigger ON tgparentid = meant.oid
+)
 SELECT trigger.oid, name, pg_get_triggerdef(trigger.oid),
        CASE WHEN tgparentid = 0 THEN ARRAY['DROP TRIGGER ' || name] ELSE CAST('{{}}' AS text[]) END,
        CASE WHEN tgparentid = 0 THEN ARRAY[pg_get_triggerdef(trigger.oid)] ELSE CAST('{{}}' AS text[]) END,
@@ -326,7 +395,7 @@ SELECT trigger.oid, name, pg_get_triggerdef(trigger.oid),
            {_comment("TRIGGER", "name", "trigger.oid", "pg_trigger")}
        ], NULL)
 FROM pg_trigger trigger, LATERAL (SELECT format('%I ON %s', tgname, CAST(tgrelid AS regclass)) AS name) AS named
-WHERE trigger.oid = ANY (CAST(:oids AS oid[])) AND NOT tgisinternal OR trigger.tgparentid = ANY (CAST(:oids AS oid[]))
+WHERE trigger.oid IN (SELECT oid FROM meant)
 ORDER BY name
 """)
 
@@ -371,4 +440,11 @@ SELECT ARRAY['ALTER TYPE ' || name || ' OWNER TO ' || quote_ident(pg_get_userbyi
        || array_remove(ARRAY[{_comment("TYPE", "name", "pg_type.oid", "pg_type")}], NULL)
 FROM pg_type, LATERAL (SELECT format('%s.%I', CAST(typnamespace AS regnamespace), typname) AS name) AS named
 WHERE pg_type.oid = :enum
+""")
+
+INVALID_INDEXES = text("""
+SELECT CAST(CAST(indexrelid AS regclass) AS text)
+FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
+WHERE indexrelid = ANY (CAST(:oids AS oid[])) AND NOT indisvalid AND relkind = 'i'
+ORDER BY 1
 """)

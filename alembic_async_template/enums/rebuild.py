@@ -10,9 +10,20 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
 from ..errors import EnumChangeBlockedError, EnumChangeFailedError, EnumValueInUseError
-from .catalog import set_search_path
+from .catalog import DUMP_SETTINGS, change_settings, reflect_enums
 from .dependents import Usage, read_usage
-from .plan import Change, Statement, count_rows, find_blockers, find_defaults, lock_tables, plan_change, reveal_rows
+from .plan import (
+    Change,
+    Statement,
+    count_rows,
+    find_blockers,
+    find_defaults,
+    lock_tables,
+    lock_type,
+    plan_change,
+    refresh_views,
+    reveal_rows,
+)
 
 log = logging.getLogger("alembic_async_template.enums")
 
@@ -35,25 +46,43 @@ def rebuild_enum(connection: Connection, change: Change, example: str) -> None:
         return
     try:
         with connection.begin_nested():
+            settings = change_settings(connection, DUMP_SETTINGS)
             usage = _read_and_lock(connection, change)
             _execute(connection, change, reveal_rows(usage))
             _refuse_held_values(connection, change, usage, example)
             log.info("Enum %s: %s", enum, _describe(change, usage))
-            # No function or operator of the application's may stand in for one of PostgreSQL's.
-            path = set_search_path(connection, "pg_catalog")
-            set_search_path(connection, f"pg_catalog, {path}" if path else "pg_catalog")
             _execute(connection, change, plan_change(usage, change, f"old_enum_{change.enum.oid}"))
-            set_search_path(connection, path)
+            change_settings(connection, settings)
+            _execute(connection, change, refresh_views(usage))
     except _LockNotAvailableError as error:
         holders = list(connection.scalars(_HOLDERS, {"oids": error.relations}))
         raise EnumChangeFailedError(enum, error.statement, error.problem, holders) from error.__cause__
+    except DBAPIError as error:
+        if _sqlstate(error) == "25P01":  # no_active_sql_transaction
+            problem = "the connection commits every statement, and a change is one transaction"
+            raise EnumChangeFailedError(enum, "SAVEPOINT", problem) from error
+        raise
+
+
+def _lock_type(connection: Connection, change: Change) -> None:
+    """Keep others from adding and renaming values, and wait for those who have begun to.
+
+    An addition of a value that is there changes nothing and locks the type. Had somebody renamed that value meanwhile, it would
+    be added, and taken back with the savepoint.
+    """
+    _execute(connection, change, lock_type(change))
+    if next((enum for enum in reflect_enums(connection) if enum.oid == change.enum.oid), None) != change.enum:
+        raise EnumChangeFailedError(
+            change.enum.qualified_name, "ALTER TYPE", "another transaction has changed the type at the same time"
+        )
 
 
 def _read_and_lock(connection: Connection, change: Change) -> Usage:
     """Read until what is read and what is locked are the same tables."""
     usage = read_usage(connection, change.enum)
+    _refuse_blockers(usage, change)
+    _lock_type(connection, change)
     while True:
-        _refuse_blockers(usage, change)
         _execute(connection, change, lock_tables(usage), [relation.oid for relation in usage.relations])
         locked, usage = usage, read_usage(connection, change.enum)
         if {relation.oid for relation in usage.relations} <= {relation.oid for relation in locked.relations}:
@@ -90,11 +119,14 @@ def _execute(connection: Connection, change: Change, statements: Iterable[Statem
             # No parameters: a percent sign in a name or label is nobody's placeholder.
             connection.exec_driver_sql(statement.text, execution_options={"no_parameters": True})
         except DBAPIError as error:
-            state = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None)
             problem = str(error.orig).partition("\n")[0]
-            if state == "55P03":
+            if _sqlstate(error) == "55P03":  # lock_not_available
                 raise _LockNotAvailableError(statement.text, problem, relations) from error
             raise EnumChangeFailedError(change.enum.qualified_name, statement.text, problem) from error
+
+
+def _sqlstate(error: DBAPIError) -> str | None:
+    return getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None)
 
 
 class _LockNotAvailableError(Exception):

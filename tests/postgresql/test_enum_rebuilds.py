@@ -7,7 +7,9 @@ it has the new ones from the start; a fingerprint of catalog and rows must be th
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -129,6 +131,37 @@ CASES = {
     "several schemas": """CREATE SCHEMA other; CREATE TABLE other.t (m {T}); CREATE TABLE t (m {T}); CREATE VIEW other.v AS SELECT * FROM t;
         INSERT INTO other.t VALUES ({live}); INSERT INTO t VALUES ({live})""",
     "procedural functions": """CREATE TABLE t (m {T}); CREATE FUNCTION f() RETURNS text LANGUAGE plpgsql AS 'DECLARE x text; BEGIN SELECT m INTO x FROM t; RETURN x; END'""",
+    "materialized views of another role": """CREATE TABLE t (m {T}); INSERT INTO t VALUES ({live}), ({archived}); GRANT SELECT ON t TO {role};
+        GRANT ALL ON SCHEMA public, {S} TO {role}; ALTER TABLE t ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON t USING (m = {live}); SET ROLE {role};
+        CREATE FUNCTION who(x text) RETURNS text LANGUAGE plpgsql AS 'BEGIN RETURN current_user <> session_user; END';
+        CREATE MATERIALIZED VIEW v AS SELECT m, who(m::text) FROM t; RESET ROLE""",
+    "materialized views behind policies": """CREATE TABLE t (m {T}); INSERT INTO t VALUES ({live}); CREATE TABLE u (id int); INSERT INTO u VALUES (1);
+        ALTER TABLE u ENABLE ROW LEVEL SECURITY; ALTER TABLE u FORCE ROW LEVEL SECURITY;
+        CREATE POLICY p ON u USING (EXISTS (SELECT FROM t WHERE m = {live})); CREATE MATERIALIZED VIEW v AS SELECT id, {live}::{T} AS m FROM u""",
+    "functions of the same name": """CREATE TABLE t (id int, m {T}, xs int[]); CREATE FUNCTION array_length(int[], int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT 42';
+        CREATE VIEW v AS SELECT pg_catalog.array_length(xs, 1) AS n FROM t WHERE m = {live}; CREATE INDEX i ON t (pg_catalog.array_length(xs, 1), m);
+        ALTER TABLE t ADD CHECK (pg_catalog.array_length(xs, 1) < 42 OR m = {live})""",
+    "constants of other types": """CREATE TABLE t (m {T}, x text DEFAULT 'a\\b' || ({live}::{T})::text); CREATE VIEW v AS SELECT 0.30000000000000004::float8 AS f,
+        '2026-07-01 12:00+02'::timestamptz AS at, '1 day 2 hours'::interval AS i, m FROM t""",
+    "attached partitions": """CREATE TABLE c (id int, m {T}, CONSTRAINT pu UNIQUE (id, m)) PARTITION BY LIST (id); CREATE INDEX pi ON c (m);
+        CREATE TABLE c1 (id int, m {T}, CONSTRAINT "my'u%" UNIQUE (id, m) WITH (fillfactor = 70)); CREATE INDEX myi ON c1 (m) WITH (fillfactor = 50);
+        ALTER TABLE c ATTACH PARTITION c1 FOR VALUES IN (1); COMMENT ON INDEX myi IS 'x'; COMMENT ON CONSTRAINT "my'u%" ON c1 IS 'y'; CLUSTER c1 USING myi;
+        CREATE INDEX unattached ON ONLY c (m, id); CREATE TABLE p (m {T} PRIMARY KEY); INSERT INTO p VALUES ({live});
+        CREATE TABLE d (id int, m {T}, CONSTRAINT pfk FOREIGN KEY (m) REFERENCES p) PARTITION BY LIST (id);
+        CREATE TABLE d1 (id int, m {T}, CONSTRAINT myfk FOREIGN KEY (m) REFERENCES p); ALTER TABLE d ATTACH PARTITION d1 FOR VALUES IN (1);
+        COMMENT ON CONSTRAINT myfk ON d1 IS 'it''s'""",
+    "triggers of partitions of partitions": """CREATE TABLE c (id int, m {T}) PARTITION BY LIST (id); CREATE TABLE c1 PARTITION OF c FOR VALUES IN (1) PARTITION BY LIST (id);
+        CREATE TABLE c11 PARTITION OF c1 FOR VALUES IN (1); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';
+        CREATE TRIGGER g AFTER UPDATE ON c FOR EACH ROW WHEN (new.m = {live}) EXECUTE FUNCTION f(); COMMENT ON TRIGGER g ON c11 IS 'x';
+        ALTER TABLE ONLY c11 DISABLE TRIGGER g; ALTER TABLE ONLY c1 ENABLE ALWAYS TRIGGER g""",
+    "settings of materialized views": """CREATE TABLE t (m {T}, x text); CREATE MATERIALIZED VIEW v WITH (fillfactor = 40, toast.autovacuum_enabled = false) AS SELECT * FROM t;
+        ALTER MATERIALIZED VIEW v ALTER x SET STORAGE EXTERNAL; ALTER MATERIALIZED VIEW v ALTER x SET COMPRESSION pglz;
+        ALTER MATERIALIZED VIEW v ALTER x SET (n_distinct = 5)""",
+    "views on row types": """CREATE TABLE t (m {T}); CREATE VIEW z AS SELECT m FROM t; CREATE VIEW a AS SELECT NULL::z AS x;
+        CREATE VIEW unrelated AS SELECT 'x'::text AS x; ALTER VIEW unrelated ALTER x SET DEFAULT lower({live}::{T}::text)""",
+    "checks that read a view": """CREATE TABLE t (m {T}); INSERT INTO t VALUES ({live}); CREATE VIEW public.v AS SELECT m FROM t;
+        CREATE FUNCTION f(text) RETURNS bool LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT count(*) >= 0 FROM public.v); END';
+        ALTER TABLE t ADD CHECK (f(m::text))""",
     "an apostrophe in a column": """CREATE TABLE "t'" ("dr'aft %" {T}, x text); CREATE VIEW v AS SELECT "dr'aft %" FROM "t'" WHERE "dr'aft %" = {live};
         ALTER TABLE "t'" ADD CHECK ("dr'aft %" > {live})""",
 }
@@ -265,12 +298,12 @@ def test_many_values_change_in_one_rewrite_per_table(databases: Databases) -> No
     with psycopg.connect(databases.url, autocommit=True) as connection:
         connection.execute("CREATE TABLE rewrites (name text)")
         connection.execute("""CREATE FUNCTION note() RETURNS event_trigger LANGUAGE plpgsql AS
-            'BEGIN INSERT INTO rewrites VALUES (pg_event_trigger_table_rewrite_oid()::regclass::text); END'""")
+            'BEGIN INSERT INTO public.rewrites VALUES (pg_event_trigger_table_rewrite_oid()::regclass::text); END'""")
         connection.execute("CREATE EVENT TRIGGER note ON table_rewrite EXECUTE FUNCTION note()")
     values = ["new'", ARCHIVED, "other"]
     databases.change(lambda op: op.replace_enum_values(NAME, values, replace_with={DRAFT: "new'", LIVE: "other"}, schema=SCHEMA))
     with psycopg.connect(databases.url) as connection:
-        assert sorted(connection.execute("SELECT name FROM rewrites").fetchall()) == [("p1",), ("t",)]
+        assert sorted(connection.execute("SELECT name FROM rewrites").fetchall()) == [("public.p1",), ("public.t",)]
         assert connection.execute("SELECT m::text, n::text, ms::text[] FROM t").fetchall() == [("new'", "other", ["new'"])]
         assert connection.execute("SELECT m::text FROM p").fetchall() == [("new'",)]
         assert connection.execute(fill_in("SELECT enum_range(NULL::{T})::text[]")).fetchone() == (values,)
@@ -377,9 +410,33 @@ BLOCKERS = {
         CREATE STATISTICS s ON (m = {draft}), (m = {live}) FROM t""",
         ["policy p ON public.t names", "rule r ON public.t names", "trigger g ON public.t names", "statistics public.s names"],
     ),
+    "labels in defaults of views": (
+        "CREATE TABLE t (m {T}); CREATE VIEW v AS SELECT m FROM t; ALTER VIEW v ALTER m SET DEFAULT {draft}",
+        ['view public.v names the value "dr\'aft %"'],
+    ),
+    "labels in indexes of materialized views": (
+        "CREATE TABLE t (m {T}); CREATE MATERIALIZED VIEW v AS SELECT m FROM t; CREATE INDEX ON v (m) WHERE m <> {draft}",
+        ['view public.v names the value "dr\'aft %"'],
+    ),
+    "labels in text arrays": (
+        "CREATE TABLE t (m {T}); CREATE VIEW v AS SELECT m FROM t WHERE m::text = ANY ('{\"dr''aft %\"}'::varchar[])",
+        ['view public.v names the value "dr\'aft %"'],
+    ),
+    "disabled triggers of a deferrable key": (
+        "CREATE TABLE t (m {T} UNIQUE DEFERRABLE); ALTER TABLE t DISABLE TRIGGER ALL",
+        ["constraint t_m_key of table public.t has triggers that are disabled, or enabled in another way"],
+    ),
+    "keys that include the column": (
+        "CREATE TABLE t (id int, m {T}, PRIMARY KEY (id) INCLUDE (m)); CREATE TABLE c (id int REFERENCES t)",
+        ["constraint t_pkey of table public.t includes the column, and a foreign key or view stands on it"],
+    ),
+    "stale materialized views": (
+        "CREATE TABLE t (m {T}); CREATE MATERIALIZED VIEW a AS SELECT m FROM t; CREATE MATERIALIZED VIEW b AS SELECT m FROM a; REFRESH MATERIALIZED VIEW a WITH NO DATA",
+        ["view public.b has rows of a materialized view that is not populated any more"],
+    ),
     "disabled foreign keys": (
         "CREATE TABLE p (m {T} PRIMARY KEY); CREATE TABLE c (m {T} REFERENCES p); ALTER TABLE c DISABLE TRIGGER ALL",
-        ["constraint c_m_fkey of table public.c is a foreign key whose triggers are disabled"],
+        ["constraint c_m_fkey of table public.c has triggers that are disabled, or enabled in another way"],
     ),
 }
 
@@ -758,4 +815,88 @@ def test_any_change_of_any_type_ends_like_a_model(
     build(databases.url, labels, {})
     build(databases.model, target, mapping)
     databases.change(lambda op: op.replace_enum_values(NAME, target, replace_with=mapping, schema=SCHEMA))
+    databases.compare()
+
+
+def test_a_default_of_another_type_keeps_its_words(databases: Databases) -> None:
+    """Only constants of the type are replaced; a label that is left, and could become one of the type, is refused."""
+    ddl = """CREATE TABLE t (m {T} DEFAULT {draft}, x text DEFAULT CASE WHEN {live}::{T} = {archived}::{T} THEN {draft} ELSE 'b' END)"""
+    databases.build(ddl, databases.url, OLD)
+    with pytest.raises(EnumChangeBlockedError, match=r'default of column x of table public\.t names the value "dr\'aft %"'):
+        databases.change(lambda op: op.remove_enum_value(NAME, DRAFT, replace_with=LIVE, schema=SCHEMA))
+
+
+def test_a_child_with_a_generation_expression_of_its_own_is_refused(databases: Databases) -> None:
+    """The parent's would take its place; before PostgreSQL 17 every generated column is refused."""
+    with psycopg.connect(databases.url) as connection:
+        if connection.info.server_version < 170000:
+            return
+    databases.build(
+        """CREATE TABLE t (id int, m {T}, g text GENERATED ALWAYS AS (CASE WHEN m = {live} THEN 'y' ELSE 'n' END) STORED);
+        CREATE TABLE t1 (g text GENERATED ALWAYS AS ('z') STORED) INHERITS (t)""",
+        databases.url,
+        OLD,
+    )
+    with pytest.raises(EnumChangeBlockedError, match=r"generated column g of table public\.t is NOT NULL, or another expression"):
+        databases.change(replace)
+
+
+def test_a_value_that_is_added_at_the_same_time_is_not_lost(databases: Databases) -> None:
+    """The change waits for the other transaction, and says that the type is another one now."""
+    databases.build("CREATE TABLE t (m {T})", databases.url, OLD)
+    for statement in ("ADD VALUE 'new'", f"RENAME VALUE {sql.Literal(DRAFT).as_string()} TO 'other'"):
+        with ThreadPoolExecutor(1) as executor, psycopg.connect(databases.url) as other:
+            other.execute(fill_in("ALTER TYPE {T} " + statement).encode())
+            change = executor.submit(databases.change, lambda op: op.remove_enum_value(NAME, LIVE, schema=SCHEMA))
+            with psycopg.connect(databases.url, autocommit=True) as watcher:
+                query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+                while not change.done() and watcher.execute(query).fetchone() == (0,):
+                    time.sleep(0.05)
+            before = (
+                other.execute(fill_in("SELECT enum_range(NULL::{T})::text[]").encode()).fetchone()
+                if "RENAME" in statement
+                else None
+            )
+            other.commit()
+            with pytest.raises(EnumChangeFailedError, match="another transaction has changed the type at the same time"):
+                change.result(timeout=30)
+        with psycopg.connect(databases.url) as connection:
+            labels = connection.execute(fill_in("SELECT enum_range(NULL::{T})::text[]").encode()).fetchone()
+        assert labels == (before or ([*OLD, "new"],))
+
+
+def test_transactions_that_do_not_see_what_others_commit_are_refused(databases: Databases) -> None:
+    """REPEATABLE READ would put back definitions that somebody has changed since, and autocommit is no transaction at all."""
+    databases.build("CREATE TABLE t (m {T})", databases.url, OLD)
+    for level, error, message in (
+        ("REPEATABLE READ", EnumChangeBlockedError, "this transaction is repeatable read and does not see"),
+        ("AUTOCOMMIT", EnumChangeFailedError, "the connection commits every statement, and a change is one transaction"),
+    ):
+        engine = create_engine(databases.url.replace("postgresql:", "postgresql+psycopg:"), isolation_level=level)
+        with engine.connect() as connection, pytest.raises(error, match=message):
+            run(replace)(connection)
+        engine.dispose()
+
+
+def test_settings_of_the_session_change_no_constant(databases: Databases) -> None:
+    """Definitions are read and made again as pg_dump does, and the settings are as before afterwards."""
+    for url, labels in ((databases.url, OLD), (databases.model, NEW)):
+        databases.build(CASES["constants of other types"], url, labels)
+
+    def work(op: Any) -> None:
+        for setting, value in {
+            "standard_conforming_strings": "off",
+            "escape_string_warning": "off",
+            "datestyle": "SQL, DMY",
+            "timezone": "Asia/Kolkata",
+            "extra_float_digits": "0",
+            "quote_all_identifiers": "on",
+            "intervalstyle": "sql_standard",
+        }.items():
+            op.execute(f"SET LOCAL {setting} = {sql.Literal(value).as_string()}")
+        op.replace_enum_values(NAME, NEW, schema=SCHEMA)
+        assert op.get_bind().scalar(text("SHOW datestyle")) == "SQL, DMY"
+        assert op.get_bind().scalar(text("SHOW standard_conforming_strings")) == "off"
+
+    databases.change(work)
     databases.compare()

@@ -10,6 +10,7 @@ from enums import NASTY, offline
 
 from alembic_async_template.enums import operations as ops
 from alembic_async_template.enums import plan
+from alembic_async_template.enums.model import EnumType
 from alembic_async_template.errors import EnumOfflineError, InvalidEnumError
 
 CALLS: dict[str, tuple[Callable[[Any], None], str]] = {
@@ -194,26 +195,27 @@ def test_removals_say_what_rows_need_on_other_databases(caplog: pytest.LogCaptur
     ("expression", "labels", "replaced"),
     [
         ("'a'::s.mood", {"a"}, "'x'::s.mood"),
+        ("""'a'::"s"."mood" || 'a'::text || 'a'""", {"a"}, """'x'::"s"."mood" || 'a'::text || 'a'"""),
+        ("'a'::s.other", {"a"}, "'a'::s.other"),
         ("'{a,b}'::s.mood[]", {"{a,b}", "a", "b"}, """'{"x",b}'::s.mood[]"""),
         (
-            """'{{a,NULL},{"a b","a"}}'::"S x"."m'd"[]""",
+            """'{{a,NULL},{"a b","a"}}'::s.mood[]""",
             {'{{a,NULL},{"a b","a"}}', "a", "a b"},
-            """'{{"x",NULL},{"a b","x"}}'::"S x"."m'd"[]""",
+            """'{{"x",NULL},{"a b","x"}}'::s.mood[]""",
         ),
-        ("""ARRAY['a'::mood, 'it''s'::mood]""", {"a", "it's"}, "ARRAY['x'::mood, 'it''s'::mood]"),
-        (r"""E'back\\slash'::mood""", {"back\\slash"}, r"""E'back\\slash'::mood"""),
-        ("""("it's a" = 'a'::mood) OR ("'a'" = 'b')""", {"a", "b"}, """("it's a" = 'x'::mood) OR ("'a'" = 'b')"""),
-        (r"""E'{"qu\\"ote",a}'::mood[]""", {r'{"qu\"ote",a}', 'qu"ote', "a"}, ""),
+        ("'{a}'::character varying[]", {"{a}", "a"}, "'{a}'::character varying[]"),
+        ("""ARRAY['a'::s.mood, 'it''s'::s.mood]""", {"a", "it's"}, "ARRAY['x'::s.mood, 'it''s'::s.mood]"),
+        (r"""E'back\\slash'::s.mood""", {"back\\slash"}, r"""E'back\\slash'::s.mood"""),
+        ("""("it's a" = 'a'::s.mood) OR ("'a'" = 'b')""", {"a", "b"}, """("it's a" = 'x'::s.mood) OR ("'a'" = 'b')"""),
+        (r"""E'{"qu\\"ote"}'::s.other[]""", {r'{"qu\"ote"}', 'qu"ote'}, r"""E'{"qu\\"ote"}'::s.other[]"""),
         ("lower(x) || 1", set(), "lower(x) || 1"),
     ],
 )
 def test_labels_are_found_in_expressions(expression: str, labels: set[str], replaced: str) -> None:
-    """As constants and in arrays of any depth, never in names."""
-    found = plan.find_labels(expression)
-    assert labels <= found
-    if replaced:
-        assert found == labels
-        assert plan.replace_labels(expression, {"a": "x"}) == replaced
+    """As constants of any type and in arrays of any depth, never in names; those of the type are replaced."""
+    assert plan.find_labels(expression) == labels
+    enum = EnumType(oid=1, schema="s", name="mood", labels=("a", "x"), visible=False)
+    assert plan.replace_labels(expression, plan.Change(enum, ("x",), {"a": "x"})) == replaced
 
 
 def test_an_unknown_order_cannot_be_reversed() -> None:
