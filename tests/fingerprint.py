@@ -15,7 +15,8 @@ _OURS = "nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema'"
 _ACL = """ARRAY(SELECT format('%s:%s:%s:%s', grantor::regrole, CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END,
     privilege_type, is_grantable) FROM aclexplode({}) ORDER BY 1)"""
 
-# NO INHERIT means something for a CHECK and NOT NULL only. Some builds of PostgreSQL 15 count the versions of a column in an option of their own, pg_attver.
+# NO INHERIT means something for a CHECK and NOT NULL only.
+# Some builds of PostgreSQL 15 count the versions of a column in an option of their own, pg_attver.
 _QUERIES = {
     "types": f"""
         SELECT t.oid::regtype, typtype, typowner::regrole, {_ACL.format("COALESCE(typacl, acldefault('T', typowner))")},
@@ -43,7 +44,8 @@ _QUERIES = {
         FROM pg_index JOIN pg_class c ON c.oid = indexrelid JOIN pg_namespace n ON n.oid = relnamespace WHERE {_OURS}""",
     "constraints": f"""
         SELECT conrelid::regclass, conname, contype, pg_get_constraintdef(o.oid), convalidated, condeferrable, condeferred,
-            conislocal, coninhcount, contype IN ('c', 'n') AND connoinherit, conparentid <> 0, obj_description(o.oid, 'pg_constraint')
+            conislocal, coninhcount, contype IN ('c', 'n') AND connoinherit, conparentid <> 0,
+            obj_description(o.oid, 'pg_constraint')
         FROM pg_constraint o JOIN pg_namespace n ON n.oid = connamespace WHERE {_OURS}""",
     "views": f"""
         SELECT c.oid::regclass, pg_get_viewdef(c.oid) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
