@@ -1,0 +1,85 @@
+"""The plan of a change: computed without a database, in the order that PostgreSQL needs."""
+
+from alembic_async_template.enums.dependents import Blocker, Column, Default, Dependent, Relation, Usage
+from alembic_async_template.enums.model import EnumType
+from alembic_async_template.enums.plan import (
+    EXCLUSIVE,
+    Change,
+    count_rows,
+    find_blockers,
+    find_defaults,
+    plan_change,
+    refresh_views,
+)
+
+ENUM = EnumType(oid=7, schema="public", name="mood", labels=("a", "b", "c"), visible=True)
+CHANGE = Change(ENUM, ("c", "b"), {"a": "b"})
+USAGE = Usage(
+    relations=(Relation(1, "public.t", 5, "8192 bytes", True),),
+    columns=(
+        Column(1, 1, "m", "m", is_array=False, inherited=False, restore=()),
+        Column(1, 2, "n's", '"n\'s"', is_array=True, inherited=False, restore=("ALTER TABLE ONLY public.t ...",)),
+        Column(1, 3, "inherited", "inherited", is_array=False, inherited=True, restore=()),
+    ),
+    defaults=(Default(1, "public.t", 1, "m", "m", "'a'::public.mood", "", None, None, inherited=False),),
+    dependents=(
+        Dependent("index", 2, "public.i", "m = 'b'::public.mood", ("DROP INDEX public.i",), ("CREATE INDEX i",)),
+        Dependent("view", 3, "public.v", "SELECT m", ("DROP VIEW public.v",), ("CREATE VIEW v", "GRANT v"), ("FINISH v",)),
+    ),
+    blockers=(),
+    restore_type=('ALTER TYPE "public"."mood" OWNER TO somebody',),
+    refreshed=("public.mv",),
+)
+
+
+def test_the_plan_drops_rewrites_once_and_makes_again() -> None:
+    """Dependents are dropped in the opposite order, the old type without CASCADE, and every table is altered once."""
+    statements = plan_change(USAGE, CHANGE, "old")
+    assert [statement.text for statement in statements] == [
+        "DROP VIEW public.v",
+        "DROP INDEX public.i",
+        'ALTER TYPE "public"."mood" RENAME TO "old"',
+        """CREATE TYPE "public"."mood" AS ENUM ('c', 'b')""",
+        "ALTER TABLE ONLY public.t ALTER COLUMN m DROP DEFAULT",
+        'ALTER TABLE public.t ALTER COLUMN m TYPE "public"."mood" USING '
+        "(CASE m::pg_catalog.text WHEN 'a' THEN 'b' ELSE m::pg_catalog.text END)::\"public\".\"mood\", "
+        'ALTER COLUMN "n\'s" TYPE "public"."mood"[] USING '
+        '(pg_catalog.array_replace("n\'s"::pg_catalog.text[], \'a\', \'b\'))::"public"."mood"[]',
+        "ALTER TABLE ONLY public.t ALTER COLUMN m SET DEFAULT 'b'::public.mood",
+        "ALTER TABLE ONLY public.t ...",
+        'DROP TYPE "public"."old"',
+        'ALTER TYPE "public"."mood" OWNER TO somebody',
+        "CREATE INDEX i",
+        "CREATE VIEW v",
+        "GRANT v",
+        "FINISH v",
+        "ALTER TABLE public.t FORCE ROW LEVEL SECURITY",
+    ]
+    assert [statement.text for statement in refresh_views(USAGE)] == ["REFRESH MATERIALIZED VIEW public.mv"]
+
+
+def test_statements_know_their_lock_and_say_what_takes_long() -> None:
+    """Whoever watches sees the table, its rows and its size."""
+    statements = plan_change(USAGE, CHANGE, "old")
+    (rewrite,) = (statement for statement in statements if statement.progress and "rewritten" in statement.progress)
+    assert rewrite.lock == EXCLUSIVE
+    assert rewrite.progress == "table public.t is rewritten (about 5 rows, 8192 bytes)"
+
+
+def test_rows_are_counted_with_one_query_per_table() -> None:
+    """Arrays by their elements; labels are constants."""
+    ((relation, columns, query),) = count_rows(USAGE, ["it's", "\\"])
+    assert relation == "public.t"
+    assert len(columns) == 3
+    assert query.startswith(
+        "SELECT count(*) FILTER (WHERE m::pg_catalog.text OPERATOR(pg_catalog.=) ANY (ARRAY['it''s', E'\\\\']::"
+    )
+    assert query.endswith("FROM ONLY public.t")
+
+
+def test_labels_in_definitions_block_and_defaults_are_counted() -> None:
+    """A default with a replacement is none of either."""
+    assert find_blockers(USAGE, CHANGE) == []
+    assert find_blockers(USAGE, Change(ENUM, ("a", "c"), {"b": "a"})) == [Blocker("index public.i", 'names the value "b"')]
+    assert find_defaults(USAGE, ["a"]) == ["public.t.m"]
+    assert find_defaults(USAGE, ["c"]) == []
