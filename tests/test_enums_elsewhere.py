@@ -72,7 +72,7 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 
 
 @pytest.mark.parametrize("convention", [{}, {"ck": "ck_%(table_name)s_%(constraint_name)s"}], ids=["plain", "convention"])
-@pytest.mark.parametrize("operation", ["add", "rename"])
+@pytest.mark.parametrize("operation", ["add", "rename", "replace"])
 def test_a_check_that_lists_other_values_is_named(engine: Engine, operation: str, convention: dict[str, str]) -> None:
     """With the constraint, its table and what to write; other constraints, and one that lists the value, are no obstacle."""
     metadata = sa.MetaData(naming_convention=convention)
@@ -84,7 +84,12 @@ def test_a_check_that_lists_other_values_is_named(engine: Engine, operation: str
     def work(value: str, enum: str = "status") -> None:
         with engine.connect() as connection:
             op = operations(connection)
-            op.add_enum_value(enum, value) if operation == "add" else op.rename_enum_value(enum, "draft", value)
+            if operation == "add":
+                op.add_enum_value(enum, value)
+            elif operation == "rename":
+                op.rename_enum_value(enum, "draft", value)
+            else:
+                op.replace_enum_values(enum, [value], replace_with={"draft": value} if value != "draft" else None)
 
     name = "ck_post_status" if convention else "status"
     with pytest.raises(EnumCheckError) as error:

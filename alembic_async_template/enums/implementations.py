@@ -97,11 +97,7 @@ def _rename_enum_value(operation: RenameEnumValueOp, operations: Operations) -> 
     context = operations.get_context()
     if _lacks_enum_types(context, operation, f'Value "{old}" is not renamed to "{new}" in enum'):
         _require_listed(context, operation, new)
-        log.warning(
-            'Rows hold the text "%s", change it in each table that has it, for example: '
-            "op.execute(\"UPDATE post SET status = '%s' WHERE status = '%s'\")",
-            *(old, new, old),
-        )
+        _mention_rows(old, new)
         return
     if connection := _online(context):
         enum = find_enum(reflect_enums(connection), operation.enum_name, operation.schema)
@@ -156,6 +152,7 @@ def _replace_enum_values(operation: ReplaceEnumValuesOp, operations: Operations)
             raise InvalidEnumError(name, f"replace_with names {problem}", example)
     context = operations.get_context()
     if _lacks_enum_types(context, operation, "No other values are given to enum"):
+        _require_listed(context, operation, *values)
         for old, new in replace_with.items():
             _mention_rows(old, new)
         return
@@ -244,8 +241,8 @@ def _mention_rows(old: str, new: str) -> None:
     )
 
 
-def _require_listed(context: MigrationContext, operation: EnumOperation, value: str) -> None:
-    """Without enum types: make sure that no CHECK that SQLAlchemy made for the enum keeps the value out.
+def _require_listed(context: MigrationContext, operation: EnumOperation, *values: str) -> None:
+    """Without enum types: make sure that no CHECK that SQLAlchemy made for the enum keeps one of the values out.
 
     Its name is that of the enum, or what a naming convention makes of it:
     https://docs.sqlalchemy.org/en/20/core/type_basics.html#sqlalchemy.types.Enum.params.create_constraint
@@ -254,14 +251,16 @@ def _require_listed(context: MigrationContext, operation: EnumOperation, value: 
     if connection is None:
         return
     enum = operation.enum_name
-    literal = "'" + value.replace("'", "''") + "'"
     for (_, table), constraints in inspect(connection).get_multi_check_constraints().items():
         for constraint in constraints:
             name, definition = constraint["name"] or "", constraint["sqltext"]
             is_meant = name in {enum, f"ck_{enum}"} or name.endswith(f"{table}_{enum}")
-            listed = literal in definition.replace("\\'", "''")  # MariaDB writes the first for the second
-            if is_meant and " in " in definition.lower() and not listed:
-                raise EnumCheckError(enum, value, connection.dialect.name, table, name, definition)
+            if not is_meant or " in " not in definition.lower():
+                continue
+            written = definition.replace("\\'", "''")  # MariaDB writes the first for the second
+            for value in values:
+                if "'" + value.replace("'", "''") + "'" not in written:
+                    raise EnumCheckError(enum, value, connection.dialect.name, table, name, definition)
 
 
 def _require_free_name(enums: list[EnumType], schema: str | None, name: str) -> None:
