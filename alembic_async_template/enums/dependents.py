@@ -186,7 +186,7 @@ class _Reader:
             for blocks, reason in (
                 (generated and self.version < (17,), "cannot be changed before PostgreSQL 17"),
                 (differs, "is NOT NULL, or another expression, in a table that inherits it"),
-                (is_key, "is part of a key"),
+                (is_key, "is part of a key, or of an index of a partitioned table"),
             ):
                 if blocks:
                     self.block(f"generated column {name} of table {relation_name}", reason)

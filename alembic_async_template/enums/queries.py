@@ -133,6 +133,9 @@ SELECT adrelid, CAST(CAST(adrelid AS regclass) AS text), attname, quote_ident(at
            WHERE contype = 'p' AND conrelid = adrelid AND adnum = ANY (conkey)
               OR contype = 'f' AND (conrelid = adrelid AND adnum = ANY (conkey) OR confrelid = adrelid AND adnum = ANY (confkey))
               OR contype = 'u' AND conrelid = adrelid AND adnum = ANY (conkey) AND indnullsnotdistinct
+       ) OR attgenerated <> '' AND EXISTS (
+           SELECT FROM pg_index JOIN pg_class index ON index.oid = indexrelid
+           WHERE indrelid = adrelid AND adnum = ANY (indkey) AND (index.relkind = 'I' OR index.relispartition)
        )
 FROM pg_attrdef
 JOIN pg_attribute ON attrelid = adrelid AND attnum = adnum
