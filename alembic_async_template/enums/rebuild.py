@@ -71,7 +71,8 @@ def _lock_type(connection: Connection, change: Change) -> None:
     be added, and taken back with the savepoint.
     """
     _execute(connection, change, lock_type(change))
-    if next((enum for enum in reflect_enums(connection) if enum.oid == change.enum.oid), None) != change.enum:
+    known = (change.enum.qualified_name, change.enum.labels)
+    if known not in ((enum.qualified_name, enum.labels) for enum in reflect_enums(connection)):
         raise EnumChangeFailedError(
             change.enum.qualified_name, "ALTER TYPE", "another transaction has changed the type at the same time"
         )

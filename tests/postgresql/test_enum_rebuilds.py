@@ -17,7 +17,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from enums import OnConnection, create_enum, operations
+from enums import OnConnection, create_enum, operations, read_enums
 from fingerprint import read_fingerprint
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -537,6 +537,17 @@ def test_each_driver_changes_nasty_names(on_connection: OnConnection, databases:
     databases.build(CASES["views"], databases.model, NEW)
     on_connection(run(replace))
     databases.compare()
+
+
+def test_a_type_that_the_search_path_finds(on_connection: OnConnection, postgresql_url: str) -> None:
+    """Named without its schema, as most are; also where another schema has one of the same name."""
+    create_enum(postgresql_url, "mood", ["sad", "glad"])
+    create_enum(postgresql_url, "mood", ["sad", "glad"], schema="other")
+    on_connection(run(lambda op: op.execute("CREATE TABLE t (m mood DEFAULT 'sad')")))
+    on_connection(run(lambda op: op.remove_enum_value("mood", "sad", replace_with="glad")))
+    on_connection(run(lambda op: op.replace_enum_values("mood", ["new", "glad"])))
+    on_connection(run(lambda op: op.reorder_enum_values("mood", ["glad", "new"])))
+    assert read_enums(postgresql_url) == {"public.mood": ["glad", "new"], "other.mood": ["sad", "glad"]}
 
 
 def test_a_failure_in_the_middle_leaves_everything_as_it_was(databases: Databases) -> None:
