@@ -68,7 +68,7 @@ def embedded_postgresql(pytestconfig: pytest.Config) -> str:
 
 @pytest.fixture(params=POSTGRESQL_SERVERS)
 def postgresql_url(request: pytest.FixtureRequest) -> Iterator[str]:
-    """An empty database on the embedded PostgreSQL, and on each of TEST_POSTGRESQL_URL."""
+    """An empty database on each of TEST_POSTGRESQL_URL, or on the embedded PostgreSQL."""
     with create_postgresql_database(find_postgresql_server(request)) as url:
         yield url
 

@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 import pytest
 from project import Project, Result
-from servers import EMBEDDED, POSTGRESQL_SERVERS, SQLITE_SERVERS
+from servers import POSTGRESQL_SERVERS, SQLITE_SERVERS
 from sqlalchemy import Connection, NullPool, create_engine, inspect, text
 from sqlalchemy.engine import make_url
 
@@ -79,7 +79,7 @@ def test_layout_works_with_no_edit(
 ) -> None:
     """From init to offline SQL, with a model added on the way, and down to nothing and up again."""
     # What no server has a part in is done for one server of each kind.
-    first = request.node.callspec.params["database_url"] in {"sqlite", EMBEDDED}
+    first = request.node.callspec.params["database_url"] in {"sqlite", POSTGRESQL_SERVERS[0].values[0]}
     run_cycle(read_layout(name), database_url, project, tmp_path, offline=first)
 
 
