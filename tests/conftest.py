@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from project import Project
 from servers import (
-    EMBEDDED,
     MYSQL_VARIABLE,
     PGBOUNCER_VARIABLE,
     POSTGRESQL_SERVERS,
     SQLITE_SERVERS,
     create_mysql_database,
     create_postgresql_database,
+    find_postgresql_server,
     require_server,
     start_embedded_postgresql,
     watch_embedded_postgresql,
@@ -71,11 +71,6 @@ def postgresql_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """An empty database on each of TEST_POSTGRESQL_URL, or on the embedded PostgreSQL."""
     with create_postgresql_database(find_postgresql_server(request)) as url:
         yield url
-
-
-def find_postgresql_server(request: pytest.FixtureRequest) -> str:
-    """The URL of the server that a fixture's parameter stands for."""
-    return str(request.getfixturevalue("embedded_postgresql") if request.param == EMBEDDED else request.param)
 
 
 @pytest.fixture(params=[pytest.param(PGBOUNCER_VARIABLE, id="pgbouncer", marks=pytest.mark.pgbouncer)])

@@ -65,6 +65,11 @@ def require_server(variable: str) -> str:
     return url
 
 
+def find_postgresql_server(request: pytest.FixtureRequest) -> str:
+    """The URL of the server that a fixture's parameter stands for."""
+    return str(request.getfixturevalue("embedded_postgresql") if request.param == EMBEDDED else request.param)
+
+
 def start_embedded_postgresql(directory: Path) -> str:
     """Start PostgreSQL with its data in `directory`, unless another process has, and return its URL."""
     known_url = directory / "url"

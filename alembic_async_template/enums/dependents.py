@@ -35,7 +35,6 @@ class Column:
 
     relation: int
     number: int
-    name: str
     quoted_name: str
     is_array: bool
     inherited: bool
@@ -162,7 +161,7 @@ class _Reader:
         for row in self.connection.execute(queries.COLUMNS, {"enum": self.enum.oid}):
             oid, number, name, quoted, is_array, parents, restore, relation, rows, size, forces, is_key, row_types = row
             relations[oid] = Relation(oid, relation, rows, size, forces)
-            columns.append(Column(oid, number, name, quoted, is_array, parents > 0, tuple(restore)))
+            columns.append(Column(oid, number, quoted, is_array, parents > 0, tuple(restore)))
             if parents > 1:
                 self.block(f"column {name} of table {relation}", "is inherited from several tables")
             if is_key:
@@ -175,7 +174,7 @@ class _Reader:
         """Defaults and generation expressions; those of views that are made again are made with them."""
         defaults = []
         for row in self.rows(queries.DEFAULTS, self.oids("pg_attrdef")):
-            relation, relation_name, name, quoted, expression, generated, not_null, constraint, _, number, *rest = row
+            relation, relation_name, name, quoted, expression, generated, not_null, constraint, number, *rest = row
             inherited, differs, is_key = rest
             if relation in views:
                 continue

@@ -26,7 +26,7 @@ from ..errors import (
     UncommittedWorkError,
 )
 from . import sql
-from .catalog import current_schema, describe_dependents, find_enum, has_done_work, reflect_enums, require_labels
+from .catalog import current_schema, describe_dependents, find_enum, find_sqlstate, has_done_work, reflect_enums, require_labels
 from .model import EnumType, check_labels, check_name, qualify
 from .operations import (
     AddEnumValueOp,
@@ -308,6 +308,5 @@ def _explain_unsafe_use(connection: Connection) -> None:
 
 def _raise_explained(context: ExceptionContext) -> None:
     error = context.original_exception
-    # https://www.postgresql.org/docs/current/errcodes-appendix.html: unsafe_new_enum_value_usage
-    if "55P04" in (getattr(error, "sqlstate", None), getattr(error, "pgcode", None)):
+    if find_sqlstate(error) == "55P04":  # unsafe_new_enum_value_usage
         raise UncommittedEnumValueError(str(error).partition("\n")[0]) from error

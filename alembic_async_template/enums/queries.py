@@ -116,7 +116,7 @@ SELECT adrelid, CAST(CAST(adrelid AS regclass) AS text), attname, quote_ident(at
        (SELECT format('ALTER TABLE ONLY %s ADD CONSTRAINT %I %s', CAST(adrelid AS regclass), conname,
                       pg_get_constraintdef(pg_constraint.oid))
         FROM pg_constraint WHERE conrelid = adrelid AND contype = 'n' AND conkey = ARRAY[adnum]),
-       relkind = 'v', adnum, attinhcount > 0,
+       adnum, attinhcount > 0,
        attgenerated <> '' AND EXISTS (
            WITH RECURSIVE children AS (
                SELECT inhrelid FROM pg_inherits WHERE inhparent = adrelid

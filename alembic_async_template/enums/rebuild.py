@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
 from ..errors import EnumChangeBlockedError, EnumChangeFailedError, EnumValueInUseError
-from .catalog import DUMP_SETTINGS, change_settings, reflect_enums
+from .catalog import DUMP_SETTINGS, change_settings, find_sqlstate, reflect_enums
 from .dependents import Usage, read_usage
 from .plan import (
     Change,
@@ -58,7 +58,7 @@ def rebuild_enum(connection: Connection, change: Change, example: str) -> None:
         holders = list(connection.scalars(_HOLDERS, {"oids": error.relations}))
         raise EnumChangeFailedError(enum, error.statement, error.problem, holders) from error.__cause__
     except DBAPIError as error:
-        if _sqlstate(error) == "25P01":  # no_active_sql_transaction
+        if find_sqlstate(error.orig) == "25P01":  # no_active_sql_transaction
             problem = "the connection commits every statement, and a change is one transaction"
             raise EnumChangeFailedError(enum, "SAVEPOINT", problem) from error
         raise
@@ -121,13 +121,9 @@ def _execute(connection: Connection, change: Change, statements: Iterable[Statem
             connection.exec_driver_sql(statement.text, execution_options={"no_parameters": True})
         except DBAPIError as error:
             problem = str(error.orig).partition("\n")[0]
-            if _sqlstate(error) == "55P03":  # lock_not_available
+            if find_sqlstate(error.orig) == "55P03":  # lock_not_available
                 raise _LockNotAvailableError(statement.text, problem, relations) from error
             raise EnumChangeFailedError(change.enum.qualified_name, statement.text, problem) from error
-
-
-def _sqlstate(error: DBAPIError) -> str | None:
-    return getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None)
 
 
 class _LockNotAvailableError(Exception):

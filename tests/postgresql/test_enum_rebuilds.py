@@ -22,7 +22,7 @@ from fingerprint import read_fingerprint
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from psycopg import sql
-from servers import EMBEDDED, POSTGRESQL_SERVERS_FOR_ENUMS, create_postgresql_database
+from servers import POSTGRESQL_SERVERS_FOR_ENUMS, create_postgresql_database, find_postgresql_server
 from sqlalchemy import create_engine, event, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.pool import NullPool
@@ -230,8 +230,7 @@ def create_roles(url: str) -> Iterator[dict[str, str]]:
 @pytest.fixture(params=POSTGRESQL_SERVERS_FOR_ENUMS)
 def postgresql_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """An empty database on every PostgreSQL there is: what stands in the way differs between versions."""
-    server = request.getfixturevalue("embedded_postgresql") if request.param == EMBEDDED else request.param
-    with create_postgresql_database(server) as url:
+    with create_postgresql_database(find_postgresql_server(request)) as url:
         yield url
 
 

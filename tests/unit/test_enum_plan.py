@@ -17,9 +17,9 @@ CHANGE = Change(ENUM, ("c", "b"), {"a": "b"})
 USAGE = Usage(
     relations=(Relation(1, "public.t", 5, "8192 bytes", True),),
     columns=(
-        Column(1, 1, "m", "m", is_array=False, inherited=False, restore=()),
-        Column(1, 2, "n's", '"n\'s"', is_array=True, inherited=False, restore=("ALTER TABLE ONLY public.t ...",)),
-        Column(1, 3, "inherited", "inherited", is_array=False, inherited=True, restore=()),
+        Column(1, 1, "m", is_array=False, inherited=False, restore=()),
+        Column(1, 2, '"n\'s"', is_array=True, inherited=False, restore=("ALTER TABLE ONLY public.t ...",)),
+        Column(1, 3, "inherited", is_array=False, inherited=True, restore=()),
     ),
     defaults=(Default(1, "public.t", 1, "m", "m", "'a'::public.mood", "", None, None, inherited=False),),
     dependents=(
