@@ -115,64 +115,74 @@ def plan_change(usage: Usage, change: Change, unused_name: str) -> list[Statemen
 
     :param unused_name: a name that no type of the schema has, for the old type.
     """
-    enum = change.enum
-    new_type, old_type = _type_name(change), f"{identifier(enum.schema)}.{identifier(unused_name)}"
-    relations = {relation.oid: relation for relation in usage.relations}
+    new_type, old_type = _type_name(change), f"{identifier(change.enum.schema)}.{identifier(unused_name)}"
     generated = [default for default in usage.defaults if default.generated and not default.inherited]
     plain = [default for default in usage.defaults if not default.generated]
-    statements = [
+    # Without a cast, the empty value of a generated column would not follow its type.
+    make_cast = [Statement(f"CREATE CAST ({old_type} AS {new_type}) WITH INOUT AS ASSIGNMENT")] if generated else []
+    drop_cast = [Statement(f"DROP CAST ({old_type} AS {new_type})")] if generated else []
+    return [
         *(Statement(text, EXCLUSIVE) for dependent in reversed(usage.dependents) for text in dependent.drop),
         Statement(f"ALTER TYPE {new_type} RENAME TO {identifier(unused_name)}"),
         Statement(f"CREATE TYPE {new_type} AS ENUM ({', '.join(map(literal, change.target))})"),
+        *make_cast,
+        *_empty_generated(generated),
+        *(Statement(f"{_alter_only(default)} DROP DEFAULT", EXCLUSIVE) for default in plain),
+        *_rewrite_tables(usage, change, generated),
+        *(Statement(default.set_not_null, EXCLUSIVE) for default in generated if default.set_not_null),
+        *(
+            Statement(f"{_alter_only(default)} SET DEFAULT {replace_labels(default.expression, change)}", EXCLUSIVE)
+            for default in plain
+        ),
+        *(Statement(text, EXCLUSIVE) for column in usage.columns for text in column.restore),
+        *drop_cast,
+        Statement(f"DROP TYPE {old_type}"),
+        *(Statement(text) for text in usage.restore_type),
+        *_make_again(usage),
     ]
-    if generated:
-        # Without a cast, the empty value of a generated column would not follow its type.
-        statements.append(Statement(f"CREATE CAST ({old_type} AS {new_type}) WITH INOUT AS ASSIGNMENT"))
+
+
+def _alter_only(default: Default) -> str:
+    return f"ALTER TABLE ONLY {default.relation_name} ALTER COLUMN {default.quoted_column}"
+
+
+def _empty_generated(generated: Sequence[Default]) -> Iterator[Statement]:
+    """Take the expressions from generated columns, which would keep other columns from changing their type."""
     for default in generated:
+        if default.drop_not_null:
+            yield Statement(default.drop_not_null, EXCLUSIVE)
         alter = f"ALTER TABLE {default.relation_name} ALTER COLUMN {default.quoted_column}"
-        statements += [Statement(default.drop_not_null, EXCLUSIVE)] if default.drop_not_null else []
-        statements.append(Statement(f"{alter} SET EXPRESSION AS (NULL)", EXCLUSIVE))
-    statements += [
-        Statement(f"ALTER TABLE ONLY {default.relation_name} ALTER COLUMN {default.quoted_column} DROP DEFAULT", EXCLUSIVE)
-        for default in plain
-    ]
-    for oid, relation in relations.items():
-        columns = [column for column in usage.columns if column.relation == oid and not column.inherited]
-        actions = [_change_type(column, new_type, change, generated) for column in columns]
-        actions += [
-            f"ALTER COLUMN {default.quoted_column} SET EXPRESSION AS ({default.expression})"
-            for default in generated
-            if default.relation == oid
-        ]
-        if actions:
-            progress = f"table {relation.name} is rewritten (about {relation.rows} rows, {relation.size})"
-            statements.append(Statement(f"ALTER TABLE {relation.name} {', '.join(actions)}", EXCLUSIVE, progress))
-    statements += [Statement(default.set_not_null, EXCLUSIVE) for default in generated if default.set_not_null]
-    statements += [
-        Statement(
-            f"ALTER TABLE ONLY {default.relation_name} ALTER COLUMN {default.quoted_column} "
-            f"SET DEFAULT {replace_labels(default.expression, change)}",
-            EXCLUSIVE,
-        )
-        for default in plain
-    ]
-    statements += [Statement(text, EXCLUSIVE) for column in usage.columns for text in column.restore]
-    if generated:
-        statements.append(Statement(f"DROP CAST ({old_type} AS {new_type})"))
-    statements.append(Statement(f"DROP TYPE {old_type}"))
-    statements += [Statement(text) for text in usage.restore_type]
+        yield Statement(f"{alter} SET EXPRESSION AS (NULL)", EXCLUSIVE)
+
+
+def _rewrite_tables(usage: Usage, change: Change, generated: Sequence[Default]) -> Iterator[Statement]:
+    """One statement for each table, and so one rewrite; also for those where only a generated column uses the type."""
+    relations = {relation.oid: relation for relation in usage.relations}
+    actions: dict[str, list[str]] = {}
+    for column in usage.columns:
+        if not column.inherited:
+            action = _change_type(column, _type_name(change), change, generated)
+            actions.setdefault(relations[column.relation].name, []).append(action)
+    for default in generated:
+        action = f"ALTER COLUMN {default.quoted_column} SET EXPRESSION AS ({default.expression})"
+        actions.setdefault(default.relation_name, []).append(action)
+    sizes = {relation.name: f" (about {relation.rows} rows, {relation.size})" for relation in usage.relations}
+    for name, subcommands in actions.items():
+        progress = f"table {name} is rewritten{sizes.get(name, '')}"
+        yield Statement(f"ALTER TABLE {name} {', '.join(subcommands)}", EXCLUSIVE, progress)
+
+
+def _make_again(usage: Usage) -> Iterator[Statement]:
     for dependent in usage.dependents:
-        statements += [
-            Statement(text, EXCLUSIVE, f"{dependent.kind} {dependent.name} is made again" if position == 0 else None)
-            for position, text in enumerate(dependent.create)
-        ]
-    statements += [Statement(text, EXCLUSIVE) for dependent in reversed(usage.dependents) for text in dependent.finish]
-    statements += [
-        Statement(f"ALTER TABLE {relation.name} FORCE ROW LEVEL SECURITY", EXCLUSIVE)
-        for relation in usage.relations
-        if relation.forces_row_security
-    ]
-    return statements
+        progress: str | None = f"{dependent.kind} {dependent.name} is made again"
+        for text in dependent.create:
+            yield Statement(text, EXCLUSIVE, progress)
+            progress = None
+    for dependent in reversed(usage.dependents):
+        yield from (Statement(text, EXCLUSIVE) for text in dependent.finish)
+    for relation in usage.relations:
+        if relation.forces_row_security:
+            yield Statement(f"ALTER TABLE {relation.name} FORCE ROW LEVEL SECURITY", EXCLUSIVE)
 
 
 def refresh_views(usage: Usage) -> list[Statement]:

@@ -167,6 +167,7 @@ CASES = {
 }
 GENERATED = """CREATE TABLE t (id int, m {T}, g text GENERATED ALWAYS AS (CASE WHEN m = {live} THEN 'yes' ELSE 'no' END) STORED NOT NULL,
     n {T} GENERATED ALWAYS AS (CASE WHEN id > 1 THEN {live}::{T} ELSE {archived}::{T} END) STORED, z int DEFAULT 5);
+    CREATE TABLE typeless (id int, g int GENERATED ALWAYS AS (CASE WHEN {live}::{T} <> {archived}::{T} THEN id END) STORED); INSERT INTO typeless VALUES (1);
     CREATE INDEX i ON t (g); CREATE VIEW v AS SELECT g, n FROM t; CREATE UNIQUE INDEX u ON t (id) WHERE g = 'yes';
     INSERT INTO t (id, m) VALUES (1, {live}), (2, {archived})"""
 

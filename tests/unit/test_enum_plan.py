@@ -1,5 +1,7 @@
 """The plan of a change: computed without a database, in the order that PostgreSQL needs."""
 
+from dataclasses import replace
+
 from alembic_async_template.enums.dependents import Blocker, Column, Default, Dependent, Relation, Usage
 from alembic_async_template.enums.model import EnumType
 from alembic_async_template.enums.plan import (
@@ -83,3 +85,13 @@ def test_labels_in_definitions_block_and_defaults_are_counted() -> None:
     assert find_blockers(USAGE, Change(ENUM, ("a", "c"), {"b": "a"})) == [Blocker("index public.i", 'names the value "b"')]
     assert find_defaults(USAGE, ["a"]) == ["public.t.m"]
     assert find_defaults(USAGE, ["c"]) == []
+
+
+def test_a_table_where_only_a_generated_column_uses_the_type_gets_its_expression_back() -> None:
+    """It has no column of the type, and is emptied and filled like the others."""
+    default = Default(9, "public.u", 1, "g", "g", "lower('b'::public.mood::text)", "s", None, None, inherited=False)
+    usage = replace(USAGE, relations=(), columns=(), defaults=(default,), dependents=())
+    statements = [statement.text for statement in plan_change(usage, CHANGE, "old")]
+    assert statements.index("ALTER TABLE public.u ALTER COLUMN g SET EXPRESSION AS (NULL)") < statements.index(
+        "ALTER TABLE public.u ALTER COLUMN g SET EXPRESSION AS (lower('b'::public.mood::text))"
+    )
