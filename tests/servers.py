@@ -43,15 +43,11 @@ def _named_servers(variable: str, prefix: str) -> list[ParameterSet]:
     return [pytest.param(url, id=f"{prefix}{number}", marks=pytest.mark.postgresql) for number, url in urls]
 
 
-_EMBEDDED_SERVERS = [pytest.param(EMBEDDED, id="postgresql", marks=pytest.mark.postgresql)]
-_NAMED_SERVERS = _named_servers(POSTGRESQL_VARIABLE, "postgresql")
-# The embedded server stands in where none is named; what depends on the version most runs on all that there are.
-POSTGRESQL_SERVERS = _NAMED_SERVERS or _EMBEDDED_SERVERS
-POSTGRESQL_SERVERS_FOR_ENUMS = [
-    *_EMBEDDED_SERVERS,
-    *_NAMED_SERVERS,
-    *_named_servers(POSTGRESQL_ENUMS_VARIABLE, "postgresql-enums"),
+# The embedded server stands in where none is named.
+POSTGRESQL_SERVERS = _named_servers(POSTGRESQL_VARIABLE, "postgresql") or [
+    pytest.param(EMBEDDED, id="postgresql", marks=pytest.mark.postgresql)
 ]
+POSTGRESQL_SERVERS_FOR_ENUMS = [*POSTGRESQL_SERVERS, *_named_servers(POSTGRESQL_ENUMS_VARIABLE, "postgresql-enums")]
 
 # Every character that a URL cannot hold as it is, and the percent sign of ConfigParser's interpolation.
 _PASSWORD = "s@cret/%:#?&"
