@@ -18,7 +18,9 @@
     │   └── ConnectionBindError
     ├── AutogenerateError
     │   ├── ExistingTablesError
-    │   └── BaselineError
+    │   ├── ExistingEnumsError
+    │   ├── BaselineError
+    │   └── EnumDeclarationsDifferError
     └── EnumOperationError         an enum operation cannot be carried out
         ├── InvalidEnumError
         ├── UnknownEnumError
@@ -62,12 +64,14 @@ __all__ = [
     "EnumChangeBlockedError",
     "EnumChangeFailedError",
     "EnumCheckError",
+    "EnumDeclarationsDifferError",
     "EnumExistsError",
     "EnumInUseError",
     "EnumOfflineError",
     "EnumOperationError",
     "EnumValueExistsError",
     "EnumValueInUseError",
+    "ExistingEnumsError",
     "ExistingTablesError",
     "InitError",
     "InvalidEnumError",
@@ -311,6 +315,33 @@ class BaselineError(AutogenerateError):
         super().__init__(
             f"-x baseline compares with an empty database, for the first revision, but there are revisions already (head "
             f"{', '.join(heads)}): every table would be created twice. Leave it out: alembic revision --autogenerate"
+        )
+
+
+class ExistingEnumsError(AutogenerateError):
+    """The database has enum types of the models already, no table of them, and there is no revision yet."""
+
+    def __init__(self, enums: Sequence[str]) -> None:
+        self.enums = tuple(enums)
+        super().__init__(
+            f"There is no revision yet, but the database already has {_count(enums, 'enum type')} of the models "
+            f"({_series(enums, 5)}), left over perhaps: the first revision would leave them out. Drop them, for example: "
+            f"DROP TYPE {enums[0]}"
+        )
+
+
+class EnumDeclarationsDifferError(AutogenerateError):
+    """Two columns of the models declare an enum type with different values."""
+
+    def __init__(self, enum: str, first: tuple[str, Sequence[str]], second: tuple[str, Sequence[str]], example: str) -> None:
+        self.enum = enum
+        self.columns = (first[0], second[0])
+        self.values = (tuple(first[1]), tuple(second[1]))
+        described = " and ".join(f"{_series([_quote(value) for value in values])} by {name}" for name, values in (first, second))
+        super().__init__(
+            f"Enum {enum} is declared with different values: {described}. A Python enum gives the type its class's name in "
+            "lower case. Share one declaration, or give one of them another name, for example: "
+            f"sqlalchemy.Enum(..., name={example!r})"
         )
 
 

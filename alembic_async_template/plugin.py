@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from importlib import import_module
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from alembic.runtime.plugins import Plugin
@@ -38,24 +38,43 @@ _WHEN_IMPORTED = {
 }
 
 
+# What a comparison calls, by target, element and dialect. Comparators of one element can stop each other: "types" and
+# "server_default" are Alembic's own, see https://alembic.sqlalchemy.org/en/latest/api/plugins.html.
+_COMPARATORS = [
+    (".enums.compare", "compare_column", "column", "enums", "postgresql", "MEDIUM"),
+    (".enums.compare", "compare_type", "column", "types", "postgresql", "MEDIUM"),
+    (".enums.compare", "compare_enums", "autogenerate", "enums", "postgresql", "LAST"),
+    (".environment.defaults", "compare_server_default", "column", "server_default", "default", "FIRST"),
+]
+
+
 def setup(plugin: Plugin) -> None:
-    """Register operations, comparators, template and write hook; a fault becomes one warning that names its cause."""
+    """Register operations, comparators, renderers, template and write hook; a fault becomes a warning that names its cause."""
     _guard(lambda: _register(plugin))
 
 
 def _register(plugin: Plugin) -> None:
+    from alembic.autogenerate.render import renderers
+    from alembic.util import DispatchPriority
     from wrapt import register_post_import_hook
 
-    from .enums import operations  # noqa: F401  (registers with Alembic's operations)
-    from .environment import defaults
+    from .enums.operations import EnumOperation
 
-    defaults.setup(plugin)
+    renderers.dispatch_for(EnumOperation)(partial(_call, ".enums.render", "render"))
+    for owner, function, target, element, dialect, priority in _COMPARATORS:
+        comparator = partial(_call, owner, function)
+        plugin.add_autogenerate_comparator(comparator, target, element, qualifier=dialect, priority=DispatchPriority[priority])
     for module, (owner, function) in _WHEN_IMPORTED.items():
-        register_post_import_hook(partial(_call, owner, function), module)
+        register_post_import_hook(partial(_call_guarded, owner, function), module)
 
 
-def _call(owner: str, function: str, module: ModuleType) -> None:
-    _guard(lambda: getattr(import_module(owner, __package__), function)(module))
+def _call(owner: str, function: str, *arguments: Any) -> Any:
+    """Call a function of a module that is not imported before it is needed."""
+    return getattr(import_module(owner, __package__), function)(*arguments)
+
+
+def _call_guarded(owner: str, function: str, module: ModuleType) -> None:
+    _guard(lambda: _call(owner, function, module))
 
 
 def _guard(action: Callable[[], None]) -> None:

@@ -36,6 +36,37 @@ _DEPENDENTS = text("""
     ORDER BY 1
 """)
 
+# What uses each enum type, and the tables and columns with which that goes: a column itself, and what PostgreSQL drops
+# automatically together with a table or column, see https://www.postgresql.org/docs/current/catalog-pg-depend.html. With a
+# partition's column, that of each table which it is a partition of.
+_USES = text("""
+    SELECT DISTINCT enum.oid, used.classid, used.objid, used.objsubid,
+           CAST(nspname AS text), CAST(relname AS text), CAST(attname AS text)
+    FROM pg_catalog.pg_type AS enum
+    JOIN pg_catalog.pg_depend AS used
+      ON used.refclassid = CAST('pg_catalog.pg_type' AS pg_catalog.regclass)
+     AND used.refobjid IN (enum.oid, enum.typarray) AND used.deptype <> 'i'
+    LEFT JOIN LATERAL (
+        SELECT used.objid, used.objsubid
+        WHERE used.classid = CAST('pg_catalog.pg_class' AS pg_catalog.regclass) AND used.objsubid > 0
+        UNION ALL
+        SELECT refobjid, refobjsubid FROM pg_catalog.pg_depend
+        WHERE classid = used.classid AND objid = used.objid AND used.objsubid = 0 AND deptype IN ('a', 'i')
+          AND refclassid = CAST('pg_catalog.pg_class' AS pg_catalog.regclass)
+    ) AS part (relation, number) ON true
+    LEFT JOIN pg_catalog.pg_attribute ON attrelid = relation AND attnum = number
+    LEFT JOIN LATERAL (
+        SELECT relation UNION SELECT relid FROM pg_catalog.pg_partition_ancestors(relation)
+    ) AS ancestor (oid) ON true
+    LEFT JOIN pg_catalog.pg_class ON pg_class.oid = ancestor.oid
+    LEFT JOIN pg_catalog.pg_namespace ON pg_namespace.oid = relnamespace
+    WHERE enum.typtype = 'e'
+    UNION ALL
+    SELECT objid, refclassid, refobjid, 0, NULL, NULL, NULL
+    FROM pg_catalog.pg_depend
+    WHERE classid = CAST('pg_catalog.pg_type' AS pg_catalog.regclass) AND deptype = 'e'
+""")
+
 # https://www.postgresql.org/docs/current/functions-info.html: txid_current_if_assigned has the epoch in its upper half,
 # xmin has not.
 _TRANSACTION_WORK = text("""
@@ -55,6 +86,22 @@ def reflect_enums(connection: Connection) -> list[EnumType]:
         EnumType(oid, schema, name, tuple(row[4] for row in group if row[4] is not None), visible)
         for (oid, schema, name, visible), group in groupby(rows, lambda row: tuple(row[:4]))
     ]
+
+
+Part = tuple[str, str, str | None]
+
+
+def reflect_uses(connection: Connection) -> dict[int, list[set[Part]]]:
+    """For the OID of each type: what uses it, each with the columns and tables (schema, table, column) with which it goes.
+
+    A use without any stays, whatever is dropped: a function, a view, an extension that owns the type.
+    """
+    uses: dict[int, dict[tuple[int, ...], set[Part]]] = {}
+    for oid, *used, schema, table, column in connection.execute(_USES):
+        parts = uses.setdefault(oid, {}).setdefault(tuple(used), set())
+        if schema is not None:
+            parts.add((schema, table, column))
+    return {oid: list(used.values()) for oid, used in uses.items()}
 
 
 def current_schema(connection: Connection) -> str | None:

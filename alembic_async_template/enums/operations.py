@@ -125,15 +125,23 @@ class RenameEnumValueOp(EnumOperation):
 
 @Operations.register_operation("create_enum")
 class CreateEnumOp(EnumOperation):
-    """Creates an enum type."""
+    """Creates an enum type; `renamed_from` is schema and name of one that goes, if this may be that under another name."""
 
-    def __init__(self, enum_name: str, values: Sequence[str], *, schema: str | None = None) -> None:
+    def __init__(
+        self,
+        enum_name: str,
+        values: Sequence[str],
+        *,
+        renamed_from: tuple[str | None, str] | None = None,
+        schema: str | None = None,
+    ) -> None:
         self.enum_name = enum_name
         self.values = values if isinstance(values, str) else tuple(values)
+        self.renamed_from = renamed_from
         self.schema = schema
 
     def reverse(self) -> DropEnumOp:
-        return DropEnumOp(self.enum_name, self.values, schema=self.schema)
+        return DropEnumOp(self.enum_name, self.values, renamed_to=self.renamed_from, schema=self.schema)
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
         return ("create_enum", self.schema, self.enum_name, self.values)
@@ -158,15 +166,23 @@ class CreateEnumOp(EnumOperation):
 
 @Operations.register_operation("drop_enum")
 class DropEnumOp(EnumOperation):
-    """Drops an enum type."""
+    """Drops an enum type; `renamed_to` is schema and name of one that comes, if that may be this under another name."""
 
-    def __init__(self, enum_name: str, values: Sequence[str], *, schema: str | None = None) -> None:
+    def __init__(
+        self,
+        enum_name: str,
+        values: Sequence[str],
+        *,
+        renamed_to: tuple[str | None, str] | None = None,
+        schema: str | None = None,
+    ) -> None:
         self.enum_name = enum_name
         self.values = values if isinstance(values, str) else tuple(values)
+        self.renamed_to = renamed_to
         self.schema = schema
 
     def reverse(self) -> CreateEnumOp:
-        return CreateEnumOp(self.enum_name, self.values, schema=self.schema)
+        return CreateEnumOp(self.enum_name, self.values, renamed_from=self.renamed_to, schema=self.schema)
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
         return ("drop_enum", self.schema, self.enum_name, self.values)

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from alembic.operations import ops
-from sqlalchemy import Column, ForeignKeyConstraint, MetaData, inspect, select, table, text
+from sqlalchemy import ForeignKeyConstraint, MetaData, inspect, select, table, text
+from sqlalchemy.dialects.postgresql.base import PGInspector
 from sqlalchemy.engine import Connection
 from sqlalchemy.sql.sqltypes import Enum
 
-from ..errors import BaselineError, ExistingTablesError
+from ..errors import BaselineError, ExistingEnumsError, ExistingTablesError
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -39,11 +40,12 @@ def model_schemas(metadatas: Iterable[MetaData]) -> tuple[str, ...]:
 def refuse_existing_tables(
     connection: Connection, script: ScriptDirectory, metadatas: Sequence[MetaData], options: dict[str, Any], *, baseline: bool
 ) -> None:
-    """Refuse a first revision that would leave out the tables which are in the database already.
+    """Refuse a first revision that would leave out the tables and enum types which are in the database already.
 
     A database that names a revision has lost its files; Alembic says so itself.
 
     :raises ExistingTablesError: there is no revision, and the database has tables of the models.
+    :raises ExistingEnumsError: there is no revision, and the database has enum types of the models.
     :raises BaselineError: an empty database was asked for although there are revisions.
     """
     heads = script.get_heads()
@@ -64,6 +66,18 @@ def refuse_existing_tables(
     declared = {key for metadata in metadatas for key in metadata.tables}
     if existing & declared:
         raise ExistingTablesError(sorted(existing & declared))
+    if isinstance(inspector, PGInspector):
+        default = connection.dialect.default_schema_name
+        enums = {f"{enum['schema']}.{enum['name']}" for enum in inspector.get_enums("*")}
+        types = [
+            getattr(column.type, "item_type", column.type)
+            for metadata in metadatas
+            for declared_table in metadata.tables.values()
+            for column in declared_table.columns
+        ]
+        declared = {f"{type_.schema or default}.{type_.name}" for type_ in types if isinstance(type_, Enum)}
+        if enums & declared:
+            raise ExistingEnumsError(sorted(enums & declared))
 
 
 def filter_names(
@@ -89,6 +103,8 @@ def filter_names(
 
     def include_name(name: str | None, type_: str, parents: dict[str, str | None]) -> bool:
         if type_ == "schema" and name not in schemas and not every_schema:
+            return False
+        if type_ == "enum" and baseline:
             return False
         if type_ == "table" and (baseline or (parents.get("schema_name"), name) in extension):
             return False
@@ -145,24 +161,20 @@ def _flatten(container: ops.OpContainer) -> Iterator[ops.MigrateOperation]:
 
 
 def _create_schemas(context: MigrationContext, directive: ops.MigrationScript, *, baseline: bool) -> None:
-    """Put CREATE SCHEMA before the first table of a schema, and DROP SCHEMA after its last one in the downgrade.
-
-    A schema that holds an enum type stays in the downgrade: the type outlives its tables, and DROP SCHEMA would fail.
-    """
+    """Put CREATE SCHEMA before the first operation in a schema that is not there, and DROP SCHEMA last in the downgrade."""
     for upgrade_ops, downgrade_ops in zip(directive.upgrade_ops_list, directive.downgrade_ops_list, strict=True):
-        created = [operation for operation in _flatten(upgrade_ops) if isinstance(operation, ops.CreateTableOp)]
-        missing = sorted({operation.schema for operation in created if operation.schema})
-        if missing and not baseline and context.connection is not None:
+        schemas = [getattr(operation, "schema", None) for operation in upgrade_ops.ops]
+        missing = sorted({schema for schema in schemas if schema})
+        if not baseline and context.connection is not None:
             inspector = inspect(context.connection)
             missing = [schema for schema in missing if not inspector.has_schema(schema)]
         # Not the dialect's own preparer, which doubles percent signs for some drivers; the statement goes through text().
         quote = context.dialect.__class__(paramstyle="named").identifier_preparer.quote_identifier  # type: ignore[call-arg]
-        enum_schemas = {_enum_schema(column.type) for table in created for column in table.columns if isinstance(column, Column)}
+        first = min(map(schemas.index, missing), default=0)
         for schema in reversed(missing):
             name = quote(schema).replace(":", r"\:")
-            upgrade_ops.ops.insert(0, ops.ExecuteSQLOp(f"CREATE SCHEMA IF NOT EXISTS {name}"))
-            if schema not in enum_schemas:
-                downgrade_ops.ops.append(ops.ExecuteSQLOp(f"DROP SCHEMA {name}"))
+            upgrade_ops.ops.insert(first, ops.ExecuteSQLOp(f"CREATE SCHEMA IF NOT EXISTS {name}"))
+            downgrade_ops.ops.append(ops.ExecuteSQLOp(f"DROP SCHEMA {name}"))
 
 
 def _keep_equal_foreign_keys(context: MigrationContext, directive: ops.MigrationScript) -> None:
@@ -189,7 +201,7 @@ def _keep_equal_foreign_keys(context: MigrationContext, directive: ops.Migration
             table_ops.ops = [inner for inner in table_ops.ops if inner not in equal]
         if equal:
             upgrade_ops.ops = [
-                inner for inner in upgrade_ops.ops if not (isinstance(inner, ops.OpContainer) and inner.is_empty())
+                inner for inner in upgrade_ops.ops if not (isinstance(inner, ops.ModifyTableOps) and inner.is_empty())
             ]
             upgrade_ops.reverse_into(downgrade_ops)
 
@@ -230,8 +242,3 @@ def _leave_indexes_to_their_table(container: ops.OpContainer) -> None:
             and all(isinstance(inner, ops.DropIndexOp) for inner in operation.ops)
         )
     ]
-
-
-def _enum_schema(type_: Any) -> str | None:
-    inner = getattr(type_, "item_type", type_)
-    return inner.schema if isinstance(inner, Enum) else None

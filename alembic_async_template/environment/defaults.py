@@ -6,14 +6,13 @@ import re
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
-from alembic.util import DispatchPriority, PriorityDispatchResult
+from alembic.util import PriorityDispatchResult
 from sqlalchemy.schema import Column, DefaultClause, Identity
 from sqlalchemy.types import JSON, String
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
     from alembic.operations.ops import AlterColumnOp
-    from alembic.runtime.plugins import Plugin
     from sqlalchemy.engine import Dialect
 
 # 'it''s', 'it''s'::character varying, ('it''s'): what databases show for a string that is a default.
@@ -31,12 +30,7 @@ _MYSQL_NAMES = {
 }
 
 
-def setup(plugin: Plugin) -> None:
-    """Register the comparator before Alembic's own."""
-    plugin.add_autogenerate_comparator(_compare_server_default, "column", "server_default", priority=DispatchPriority.FIRST)
-
-
-def _compare_server_default(
+def compare_server_default(
     context: AutogenContext,
     operation: AlterColumnOp,
     _schema: str | None,

@@ -1,0 +1,179 @@
+"""Writes enum operations, and the enum types of columns, into a revision."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable
+from inspect import signature
+from typing import TYPE_CHECKING, Any, Literal
+
+from alembic.autogenerate.render import render_op, render_op_text, renderers
+from alembic.operations import ops
+from sqlalchemy.types import TypeEngine
+
+from .. import _compat
+from .declared import EnumUse, find_enum_use, find_implementation
+from .differences import ConvertColumnOp, EnumAdditionOps, EnumChangeOps, EnumRebuildOps, pair_renames
+from .operations import DIRECTIVES, CreateEnumOp, EnumOperation
+
+if TYPE_CHECKING:
+    from alembic.autogenerate.api import AutogenContext
+
+# How far a comment goes, which is indented by four.
+_WIDTH = 100
+
+
+@renderers.dispatch_for(EnumChangeOps)
+@renderers.dispatch_for(ConvertColumnOp)
+def render(context: AutogenContext, operation: ops.MigrateOperation) -> list[str]:
+    """The lines of a revision for an operation of this package."""
+    if isinstance(operation, EnumChangeOps):
+        return [*_comment_change(context, operation), *(line for inner in operation.ops for line in render_op(context, inner))]
+    if isinstance(operation, ConvertColumnOp):
+        return _render_conversion(context, operation)
+    assert isinstance(operation, EnumOperation)
+    comment = _comment_creation(context, operation) if isinstance(operation, CreateEnumOp) else []
+    return [*comment, _render_directive(context, operation)]
+
+
+def _render_directive(context: AutogenContext, operation: EnumOperation) -> str:
+    """A call of a directive, with the keyword arguments that say something."""
+    (directive,) = [name for name, class_ in DIRECTIVES.items() if class_ is type(operation)]
+    _, *parameters = signature(getattr(type(operation), directive)).parameters.values()
+    arguments = []
+    for parameter in parameters:
+        value = getattr(operation, parameter.name)
+        if parameter.kind is not parameter.KEYWORD_ONLY:
+            arguments.append(_write(value))
+        elif value is not None and value != {}:
+            arguments.append(f"{parameter.name}={_write(value)}")
+    return f"{_prefix(context)}{directive}({', '.join(arguments)})"
+
+
+def _write(value: Any) -> str:
+    """A value as a person writes it: a list and not a tuple, and no subclass of str."""
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{_write(key)}: {_write(item)}' for key, item in value.items())}}}"
+    return repr(str(value)) if isinstance(value, str) else f"[{', '.join(map(_write, value))}]"
+
+
+def _comment_change(context: AutogenContext, container: EnumChangeOps) -> list[str]:
+    pairs = pair_renames(container.existing_values, container.values)
+    name = _write(container.enum_name)
+    schema = f", schema={_write(container.schema)}" if container.schema else ""
+    if isinstance(container, EnumAdditionOps) and pairs:
+        return [
+            *_comment(
+                f"If {' and '.join(f'{old!r} was renamed to {new!r}' for old, new in pairs.items())}, write this instead of the "
+                "addition here and the removal below, and the reverse in the downgrade:"
+            ),
+            *(
+                f"# {_prefix(context)}rename_enum_value({name}, {_write(old)}, {_write(new)}{schema})"
+                for old, new in pairs.items()
+            ),
+        ]
+    if not isinstance(container, EnumRebuildOps):
+        return []
+    removed = [value for value in container.existing_values if value not in container.values]
+    if not removed:
+        return []
+    replacements = {value: pairs.get(value, container.values[0]) for value in removed}
+    written = _write(replacements) if len(removed) > 1 else _write(replacements[removed[0]])
+    argument = f"replace_with={written}"
+    return _comment(
+        f"Refused while rows hold {' or '.join(map(_write, removed))}. To have them changed, add what they get, for example: "
+        f"{argument}"
+    )
+
+
+def _comment_creation(context: AutogenContext, operation: CreateEnumOp) -> list[str]:
+    if operation.renamed_from is None:
+        return []
+    schema, name = operation.renamed_from
+    steps = []
+    if operation.enum_name != name:
+        argument = f", schema={_write(schema)}" if schema else ""
+        steps.append(f"# {_prefix(context)}rename_enum({_write(name)}, {_write(operation.enum_name)}{argument})")
+    if operation.schema != schema:
+        # The dialect's own preparer may double percent signs for its driver; the statement goes through text().
+        quote = context.dialect.__class__(paramstyle="named").identifier_preparer.quote  # type: ignore[call-arg]
+        moved = ".".join(quote(part) for part in (schema, operation.enum_name) if part)
+        new_schema = quote(operation.schema or context.dialect.default_schema_name or "public")
+        statement = f"ALTER TYPE {moved} SET SCHEMA {new_schema}".replace(":", r"\:")
+        steps.append(f"# {_prefix(context)}execute({_write(statement)})")
+    explained = _comment(
+        f"If this is the type {_write(name)} under another name, write this instead of what is here about the two types, and the "
+        "reverse in the downgrade:"
+    )
+    return [*explained, *steps]
+
+
+def _comment(text: str) -> list[str]:
+    lines = textwrap.wrap(text, _WIDTH - len("# "), break_long_words=False, break_on_hyphens=False)
+    return [f"# {line}" for line in lines]
+
+
+def _render_conversion(context: AutogenContext, operation: ConvertColumnOp) -> list[str]:
+    """Alembic's own `alter_column`, which has no words for the USING clause."""
+    plain = ops.AlterColumnOp(
+        operation.table_name,
+        operation.column_name,
+        schema=operation.schema,
+        existing_type=operation.existing_type,
+        existing_nullable=operation.existing_nullable,
+        existing_comment=operation.existing_comment,
+        modify_nullable=operation.modify_nullable,
+        modify_comment=operation.modify_comment,
+        modify_type=operation.modify_type,
+    )
+    text = render_op_text(context, plain)
+    if operation.using is None:
+        return [text]
+    comment = _comment("Of each array, only the first element is kept.") if operation.using.startswith("(") else []
+    return [*comment, f"{text.removesuffix(')')},\n{' ' * 11}postgresql_using={operation.using!r})"]
+
+
+def _prefix(context: AutogenContext) -> str:
+    return context.opts.get("alembic_module_prefix") or ""
+
+
+RenderItem = Callable[[str, Any, "AutogenContext"], str | Literal[False]]
+
+
+def render_item(given: RenderItem | None, kind: str, item: Any, context: AutogenContext) -> str | Literal[False]:
+    """Render an enum type of a column so that the column does not create it: `op.create_enum` does.
+
+    PostgreSQL's ENUM is text on a database without enum types, so that the revision runs there too.
+
+    :param given: the `render_item` of `env.py`, which comes first.
+    """
+    rendered = given(kind, item, context) if given is not None else False
+    if rendered is not False or kind != "type":
+        return rendered
+    return _render_type(item, context)
+
+
+def _render_type(type_: TypeEngine[Any], context: AutogenContext) -> str | Literal[False]:
+    variants = _compat.type_variants(type_)
+    use = find_enum_use(type_, context.dialect)
+    if use is None or "postgresql" in variants:  # a variant is rendered by itself
+        return False
+    context.imports.add("from sqlalchemy.dialects import postgresql")
+    rendered = _render_enum(use)
+    if use.is_array:
+        dimensions = getattr(find_implementation(type_, context.dialect), "dimensions", None)
+        rendered = f"postgresql.ARRAY({rendered}{f', dimensions={dimensions}' if dimensions else ''})"
+    for dialect, variant in variants.items():
+        rendered += f".with_variant({_compat.render_type(variant, context)}, {dialect!r})"
+    return rendered
+
+
+def _render_enum(use: EnumUse) -> str:
+    arguments = [*map(_write, use.labels), f"name={_write(use.name)}"]
+    if use.schema:
+        arguments.append(f"schema={_write(use.schema)}")
+    if use.enum.create_constraint:
+        arguments.append("create_constraint=True")
+    if use.labels and use.enum.length not in (None, max(map(len, use.labels))):
+        arguments.append(f"length={use.enum.length}")
+    return f"postgresql.ENUM({', '.join(arguments)}, create_type=False)"
