@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from inspect import signature
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,7 +14,8 @@ from sqlalchemy.types import TypeEngine
 from .. import _compat
 from .declared import EnumUse, find_enum_use, find_implementation
 from .differences import ConvertColumnOp, EnumAdditionOps, EnumChangeOps, EnumRebuildOps, pair_renames
-from .operations import DIRECTIVES, CreateEnumOp, EnumOperation
+from .model import qualify
+from .operations import DIRECTIVES, CreateEnumOp, EnumOperation, RenameEnumOp, RenameEnumValueOp
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
@@ -58,59 +59,52 @@ def _write(value: Any) -> str:
 
 
 def _comment_change(context: AutogenContext, container: EnumChangeOps) -> list[str]:
+    """Say what to write if a value was renamed, and what happens to the rows that hold one that goes."""
     pairs = pair_renames(container.existing_values, container.values)
-    name = _write(container.enum_name)
-    schema = f", schema={_write(container.schema)}" if container.schema else ""
     if isinstance(container, EnumAdditionOps) and pairs:
-        return [
-            *_comment(
-                f"If {' and '.join(f'{old!r} was renamed to {new!r}' for old, new in pairs.items())}, write this instead of the "
-                "addition here and the removal below, and the reverse in the downgrade:"
-            ),
-            *(
-                f"# {_prefix(context)}rename_enum_value({name}, {_write(old)}, {_write(new)}{schema})"
-                for old, new in pairs.items()
-            ),
-        ]
-    if not isinstance(container, EnumRebuildOps):
-        return []
+        renames = [RenameEnumValueOp(container.enum_name, old, new, schema=container.schema) for old, new in pairs.items()]
+        was_renamed = [f"{_write(old)} was renamed to {_write(new)}" for old, new in pairs.items()]
+        return _comment(
+            f"If {_join(was_renamed, 'and')}, write this instead of the addition here and the removal below:",
+            [_render_directive(context, rename) for rename in renames],
+        )
     removed = [value for value in container.existing_values if value not in container.values]
-    if not removed:
-        return []
-    replacements = {value: pairs.get(value, container.values[0]) for value in removed}
-    written = _write(replacements) if len(removed) > 1 else _write(replacements[removed[0]])
-    argument = f"replace_with={written}"
-    return _comment(
-        f"Refused while rows hold {' or '.join(map(_write, removed))}. To have them changed, add what they get, for example: "
-        f"{argument}"
-    )
+    if isinstance(container, EnumRebuildOps) and removed:
+        replacements = {value: pairs.get(value, container.values[0]) for value in removed}
+        written = _write(replacements if len(removed) > 1 else replacements[removed[0]])
+        return _comment(
+            f"Refused while rows hold {_join(list(map(_write, removed)), 'or')}, unless it is told what they get, for example:",
+            [f"replace_with={written}"],
+        )
+    return []
 
 
 def _comment_creation(context: AutogenContext, operation: CreateEnumOp) -> list[str]:
+    """Say what to write if the type is another one under a new name, or in another schema."""
     if operation.renamed_from is None:
         return []
     schema, name = operation.renamed_from
     steps = []
     if operation.enum_name != name:
-        argument = f", schema={_write(schema)}" if schema else ""
-        steps.append(f"# {_prefix(context)}rename_enum({_write(name)}, {_write(operation.enum_name)}{argument})")
+        steps.append(_render_directive(context, RenameEnumOp(name, operation.enum_name, schema=schema)))
     if operation.schema != schema:
         # The dialect's own preparer may double percent signs for its driver; the statement goes through text().
         quote = context.dialect.__class__(paramstyle="named").identifier_preparer.quote  # type: ignore[call-arg]
         moved = ".".join(quote(part) for part in (schema, operation.enum_name) if part)
         new_schema = quote(operation.schema or context.dialect.default_schema_name or "public")
         statement = f"ALTER TYPE {moved} SET SCHEMA {new_schema}".replace(":", r"\:")
-        steps.append(f"# {_prefix(context)}execute({_write(statement)})")
-    explained = _comment(
-        f"If this is the type {_write(name)} under another name, write this instead of what is here about the two types, and the "
-        "reverse in the downgrade:"
-    )
-    return [*explained, *steps]
+        steps.append(f"{_prefix(context)}execute({_write(statement)})")
+    old, new = _write(qualify(name, schema)), _write(qualify(operation.enum_name, operation.schema))
+    return _comment(f"If {old} became {new}, write this instead of all that is here about the two types:", steps)
 
 
-def _comment(text: str) -> list[str]:
+def _comment(text: str, code: Sequence[str] = ()) -> list[str]:
     lines = textwrap.wrap(text, _WIDTH - len("# "), break_long_words=False, break_on_hyphens=False)
-    return [f"# {line}" for line in lines]
+    return [f"# {line}" for line in (*lines, *code)]
+
+
+def _join(parts: Sequence[str], word: str) -> str:
+    return f" {word} ".join([*([", ".join(parts[:-1])] if len(parts) > 1 else []), parts[-1]])
 
 
 def _render_conversion(context: AutogenContext, operation: ConvertColumnOp) -> list[str]:

@@ -7,13 +7,13 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 from alembic.util import PriorityDispatchResult
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import Column, DefaultClause, Identity
-from sqlalchemy.types import JSON, String
+from sqlalchemy.types import JSON, Enum, String
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
     from alembic.operations.ops import AlterColumnOp
-    from sqlalchemy.engine import Dialect
 
 # 'it''s', 'it''s'::character varying, ('it''s'): what databases show for a string that is a default.
 _LITERAL = re.compile(r"\(*'((?:[^']|'')*)'(?:::[\w .\"\[\](),]+)?\)*")
@@ -47,8 +47,7 @@ def compare_server_default(
     """
     if context.opts is None or context.opts.get("compare_server_default") is not True:
         return PriorityDispatchResult.CONTINUE
-    assert context.dialect is not None
-    differs = _differ(reflected, declared, context.dialect)
+    differs = _differ(context, reflected, declared)
     if differs is None:
         return PriorityDispatchResult.CONTINUE
     operation.existing_server_default = reflected.server_default
@@ -57,8 +56,8 @@ def compare_server_default(
     return PriorityDispatchResult.STOP
 
 
-def _differ(reflected: Column[Any], declared: Column[Any], dialect: Dialect) -> bool | None:
-    current, target = reflected.server_default, declared.server_default
+def _differ(context: AutogenContext, reflected: Column[Any], declared: Column[Any]) -> bool | None:
+    current, target, dialect = reflected.server_default, declared.server_default, context.dialect
     if isinstance(target, Identity) and not dialect.supports_identity_columns:
         return False if current is None else None
     if not isinstance(current, DefaultClause) or not isinstance(target, DefaultClause):
@@ -75,7 +74,20 @@ def _differ(reflected: Column[Any], declared: Column[Any], dialect: Dialect) -> 
         return True
     if isinstance(reflected.type, JSON):
         return current_text != target_text
+    if isinstance(getattr(reflected.type, "item_type", reflected.type), Enum):
+        return _differ_on_server(context, reflected, declared, current_text, target_text)
     return None
+
+
+def _differ_on_server(context: AutogenContext, reflected: Column[Any], declared: Column[Any], current: str, target: str) -> bool:
+    """What Alembic would do, which asks the server whether two values are equal: one that it does not know is another one."""
+    assert context.connection is not None
+    try:
+        with context.connection.begin_nested():
+            impl = context.migration_context.impl
+            return bool(impl.compare_server_default(reflected, declared, target, current))  # type: ignore[no-untyped-call]
+    except DBAPIError:
+        return True
 
 
 def _literal_value(expression: str) -> str | None:

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy.types import TypeDecorator, TypeEngine
+from sqlalchemy.types import Enum, TypeDecorator, TypeEngine
 
 from .. import _compat
 
@@ -37,6 +37,9 @@ def render_items(given: RenderItem | None) -> RenderItem:
 def _render_type(type_: TypeEngine[Any], context: AutogenContext) -> str | Literal[False]:
     if _package(type_) in {"sqlalchemy", "alembic"}:
         return False
+    underneath = type_.load_dialect_impl(context.dialect) if isinstance(type_, TypeDecorator) else type_
+    if isinstance(underneath, Enum):
+        return _compat.render_type(underneath, context)  # its labels of today, and a type that a revision can create by itself
     rendered = _render_foreign_type(type_, context)
     if rendered is not False:
         for dialect, variant in _compat.type_variants(type_).items():
