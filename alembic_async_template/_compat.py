@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
     from alembic.config import Config
     from alembic.runtime.migration import MigrationContext
+    from sqlalchemy import Column
     from sqlalchemy.engine import Engine
     from sqlalchemy.types import TypeEngine
 
@@ -140,3 +141,8 @@ def render_type(type_: TypeEngine[Any], context: AutogenContext) -> str:
 def type_variants(type_: TypeEngine[Any]) -> dict[str, TypeEngine[Any]]:
     """What `with_variant` was given, by dialect; `TypeEngine._variant_mapping`: SQLAlchemy 2.0.29 to 2.1.9."""
     return dict(type_._variant_mapping)
+
+
+def copy_column(column: Column[Any]) -> Column[Any]:
+    """A column like this one that belongs to no table; `Column._copy`: SQLAlchemy 2.0.29 to 2.1.9."""
+    return column._copy()

@@ -357,6 +357,7 @@ class InvalidEnumError(EnumOperationError):
     """The arguments of an operation have no meaning, whatever the database holds."""
 
     def __init__(self, enum: str, problem: str, example: str | None = None) -> None:
+        self.problem = problem
         example = example or 'op.create_enum("status", ["draft", "live"])'
         super().__init__(enum, f"Enum {enum}: {problem}. For example: {example}")
 

@@ -44,7 +44,8 @@ _COMPARATORS = [
     (".enums.compare", "compare_column", "column", "enums", "postgresql", "MEDIUM"),
     (".enums.compare", "compare_type", "column", "types", "postgresql", "MEDIUM"),
     (".enums.compare", "compare_enums", "autogenerate", "enums", "postgresql", "LAST"),
-    (".environment.defaults", "compare_server_default", "column", "server_default", "default", "FIRST"),
+    (".enums.compare", "compare_table", "table", "enums", "postgresql", "MEDIUM"),
+    (".defaults", "compare_server_default", "column", "server_default", "default", "MEDIUM"),
 ]
 
 

@@ -30,7 +30,8 @@ _QUERIES = {
             (SELECT amname FROM pg_am WHERE oid = relam)
         FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE {_OURS}""",
     "columns": f"""
-        SELECT attrelid::regclass, attname, attnum, format_type(atttypid, atttypmod), attnotnull, attgenerated, attstorage,
+        SELECT attrelid::regclass, attname, rank() OVER (PARTITION BY attrelid ORDER BY attnum),
+            format_type(atttypid, atttypmod), attnotnull, attgenerated, attstorage,
             attcompression, COALESCE(attstattarget, -1), attislocal, attinhcount,
             ARRAY(SELECT option FROM unnest(attoptions) AS option WHERE option NOT LIKE 'pg\\_attver=%'),
             {_ACL.format("attacl")}, col_description(attrelid, attnum), pg_get_expr(adbin, adrelid)

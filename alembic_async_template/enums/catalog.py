@@ -37,11 +37,11 @@ _DEPENDENTS = text("""
 """)
 
 # What uses each enum type, and the tables and columns with which that goes: a column itself, and what PostgreSQL drops
-# automatically together with a table or column, see https://www.postgresql.org/docs/current/catalog-pg-depend.html. With a
-# partition's column, that of each table which it is a partition of.
+# automatically together with a table or column, see https://www.postgresql.org/docs/current/catalog-pg-depend.html. A column that
+# is inherited only, as in a partition, goes with that of its parent.
 _USES = text("""
-    SELECT DISTINCT enum.oid, used.classid, used.objid, used.objsubid,
-           CAST(nspname AS text), CAST(relname AS text), CAST(attname AS text)
+    SELECT DISTINCT enum.oid, used.classid, used.objid, used.objsubid, CAST(nspname AS text),
+           pg_catalog.pg_table_is_visible(pg_class.oid), CAST(relname AS text), CAST(attname AS text)
     FROM pg_catalog.pg_type AS enum
     JOIN pg_catalog.pg_depend AS used
       ON used.refclassid = CAST('pg_catalog.pg_type' AS pg_catalog.regclass)
@@ -54,17 +54,37 @@ _USES = text("""
         WHERE classid = used.classid AND objid = used.objid AND used.objsubid = 0 AND deptype IN ('a', 'i')
           AND refclassid = CAST('pg_catalog.pg_class' AS pg_catalog.regclass)
     ) AS part (relation, number) ON true
-    LEFT JOIN pg_catalog.pg_attribute ON attrelid = relation AND attnum = number
+    LEFT JOIN pg_catalog.pg_attribute AS own ON own.attrelid = relation AND own.attnum = number
     LEFT JOIN LATERAL (
-        SELECT relation UNION SELECT relid FROM pg_catalog.pg_partition_ancestors(relation)
-    ) AS ancestor (oid) ON true
+        WITH RECURSIVE ancestor (oid, inherited) AS (
+            SELECT relation, NOT COALESCE(own.attislocal, false)
+            UNION
+            SELECT inhparent, NOT COALESCE(attislocal, false)
+            FROM ancestor
+            JOIN pg_catalog.pg_inherits ON inhrelid = ancestor.oid AND inherited
+            LEFT JOIN pg_catalog.pg_attribute ON attrelid = inhparent AND attname = own.attname
+            WHERE own.attname IS NULL OR attname IS NOT NULL
+        )
+        SELECT oid FROM ancestor
+    ) AS ancestor ON true
     LEFT JOIN pg_catalog.pg_class ON pg_class.oid = ancestor.oid
     LEFT JOIN pg_catalog.pg_namespace ON pg_namespace.oid = relnamespace
     WHERE enum.typtype = 'e'
     UNION ALL
-    SELECT objid, refclassid, refobjid, 0, NULL, NULL, NULL
+    SELECT objid, refclassid, refobjid, 0, NULL, NULL, NULL, NULL
     FROM pg_catalog.pg_depend
     WHERE classid = CAST('pg_catalog.pg_type' AS pg_catalog.regclass) AND deptype = 'e'
+""")
+
+# Names under which a column would get another type: that of pg_catalog comes first in every search path, and the grammar knows
+# some words by itself, https://www.postgresql.org/docs/current/sql-keywords-appendix.html. A table has a type of its name too.
+_TAKEN_NAMES = text("""
+    SELECT CAST(typname AS text), CAST(nspname AS text) FROM pg_catalog.pg_type
+    JOIN pg_catalog.pg_namespace ON pg_namespace.oid = typnamespace
+    WHERE typtype <> 'e' AND typname = ANY (CAST(:names AS text[]))
+    UNION
+    SELECT word, 'pg_catalog' FROM pg_catalog.pg_get_keywords()
+    WHERE (catcode = 'C' OR word = 'double') AND word = ANY (CAST(:names AS text[]))
 """)
 
 # https://www.postgresql.org/docs/current/functions-info.html: txid_current_if_assigned has the epoch in its upper half,
@@ -88,20 +108,28 @@ def reflect_enums(connection: Connection) -> list[EnumType]:
     ]
 
 
-Part = tuple[str, str, str | None]
+# Schema, table and column; without a schema, a table that the search path finds, and without a column, the whole table.
+Part = tuple[str | None, str, str | None]
 
 
 def reflect_uses(connection: Connection) -> dict[int, list[set[Part]]]:
-    """For the OID of each type: what uses it, each with the columns and tables (schema, table, column) with which it goes.
+    """For the OID of each type: what uses it, each with the columns and tables with which it goes.
 
     A use without any stays, whatever is dropped: a function, a view, an extension that owns the type.
     """
     uses: dict[int, dict[tuple[int, ...], set[Part]]] = {}
-    for oid, *used, schema, table, column in connection.execute(_USES):
+    for oid, *used, schema, visible, table, column in connection.execute(_USES):
         parts = uses.setdefault(oid, {}).setdefault(tuple(used), set())
         if schema is not None:
             parts.add((schema, table, column))
+            if visible:
+                parts.add((None, table, column))
     return {oid: list(used.values()) for oid, used in uses.items()}
+
+
+def find_taken_names(connection: Connection, names: Sequence[str]) -> set[tuple[str, str]]:
+    """Which of the names belong to types that are no enums, each with the schema."""
+    return {(name, schema) for name, schema in connection.execute(_TAKEN_NAMES, {"names": list(names)})}
 
 
 def current_schema(connection: Connection) -> str | None:

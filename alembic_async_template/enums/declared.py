@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ARRAY
-from sqlalchemy.dialects.postgresql import ENUM
+from sqlalchemy import ARRAY, Enum
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql import DOMAIN, ENUM
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from .. import _compat
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,39 @@ def find_enum_use(type_: TypeEngine[Any], dialect: Dialect) -> EnumUse | None:
     if isinstance(implementation, ENUM) and implementation.name:
         return EnumUse(implementation, is_array=False)
     return None
+
+
+def find_declared_enum(type_: TypeEngine[Any], dialect: Dialect) -> EnumUse | None:
+    """The enum type that has to be there for a column of this type: its own, or that of its domain."""
+    implementation = find_implementation(type_, dialect)
+    if isinstance(implementation, DOMAIN):
+        return find_declared_enum(implementation.data_type, dialect)
+    return find_enum_use(type_, dialect)
+
+
+def make_passive_type(type_: TypeEngine[Any], dialect: Dialect) -> TypeEngine[Any]:
+    """The type for an operation: an enum type as PostgreSQL's own, so that the column does not create it; all others as they are.
+
+    On a database without enum types it is text like any other enum.
+    """
+    variant = _compat.type_variants(type_).get(dialect.name)
+    if variant is not None:
+        # SQLAlchemy's copies of an enum have lost its variants; those of other types keep them.
+        return make_passive_type(variant, dialect) if isinstance(type_, Enum) else type_
+    use = find_enum_use(type_, dialect)
+    if use is None:
+        return type_
+    enum = ENUM(
+        *use.labels,
+        name=use.name,
+        schema=use.schema,
+        create_type=False,
+        create_constraint=use.enum.create_constraint,
+        length=use.enum.length,
+    )
+    if not use.is_array:
+        return enum
+    return postgresql.ARRAY(enum, dimensions=getattr(find_implementation(type_, dialect), "dimensions", None))
 
 
 def find_implementation(type_: TypeEngine[Any], dialect: Dialect) -> TypeEngine[Any]:

@@ -72,5 +72,8 @@ def _find_problem(text: object) -> str | None:
         return f"is of type {type(text).__name__} and no text"
     if "\0" in text:
         return "has a NUL character, which PostgreSQL cannot store"
-    length = len(text.encode())
+    try:
+        length = len(text.encode())
+    except UnicodeEncodeError:
+        return "has a character that UTF-8 does not have"
     return f"is {length} bytes long, and PostgreSQL takes {MAX_BYTES} at most" if length > MAX_BYTES else None

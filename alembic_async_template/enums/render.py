@@ -12,10 +12,11 @@ from alembic.operations import ops
 from sqlalchemy.types import TypeEngine
 
 from .. import _compat
+from .conversions import ConvertColumnOp
 from .declared import EnumUse, find_enum_use, find_implementation
-from .differences import ConvertColumnOp, EnumAdditionOps, EnumChangeOps, EnumRebuildOps, pair_renames
+from .differences import EnumAdditionOps, EnumChangeOps, EnumRebuildOps, pair_renames
 from .model import qualify
-from .operations import DIRECTIVES, CreateEnumOp, EnumOperation, RenameEnumOp, RenameEnumValueOp
+from .operations import DIRECTIVES, CreateEnumOp, EnumOperation, RemoveEnumValueOp, RenameEnumOp, RenameEnumValueOp
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
@@ -61,15 +62,18 @@ def _write(value: Any) -> str:
 def _comment_change(context: AutogenContext, container: EnumChangeOps) -> list[str]:
     """Say what to write if a value was renamed, and what happens to the rows that hold one that goes."""
     pairs = pair_renames(container.existing_values, container.values)
+    removed = [value for value in container.existing_values if value not in container.values]
     if isinstance(container, EnumAdditionOps) and pairs:
         renames = [RenameEnumValueOp(container.enum_name, old, new, schema=container.schema) for old, new in pairs.items()]
         was_renamed = [f"{_write(old)} was renamed to {_write(new)}" for old, new in pairs.items()]
+        # op.replace_enum_values is right after a rename too.
+        (rebuild,) = EnumRebuildOps(container.enum_name, container.existing_values, container.values).ops
+        instead = "the addition here and the removal below" if isinstance(rebuild, RemoveEnumValueOp) else "the addition here"
         return _comment(
-            f"If {_join(was_renamed, 'and')}, write this instead of the addition here and the removal below:",
+            f"If {_join(was_renamed, 'and')}, write this instead of {instead}:",
             [_render_directive(context, rename) for rename in renames],
         )
-    removed = [value for value in container.existing_values if value not in container.values]
-    if isinstance(container, EnumRebuildOps) and removed:
+    if isinstance(container, EnumRebuildOps) and removed and container.values:
         replacements = {value: pairs.get(value, container.values[0]) for value in removed}
         written = _write(replacements if len(removed) > 1 else replacements[removed[0]])
         return _comment(
@@ -123,7 +127,7 @@ def _render_conversion(context: AutogenContext, operation: ConvertColumnOp) -> l
     text = render_op_text(context, plain)
     if operation.using is None:
         return [text]
-    comment = _comment("Of each array, only the first element is kept.") if operation.using.startswith("(") else []
+    comment = _comment("Refused while an array has more than one element.") if operation.using.startswith("array_to_") else []
     return [*comment, f"{text.removesuffix(')')},\n{' ' * 11}postgresql_using={operation.using!r})"]
 
 

@@ -34,7 +34,9 @@ class Labels:
     def render(self, dialect: Dialect) -> str:
         process = String().literal_processor(dialect)  # type: ignore[no-untyped-call]
         assert process is not None
-        return ", ".join(map(process, self.labels))
+        # A backslash means the same in an escape string whatever standard_conforming_strings is.
+        literals = [f"E{process(label)}".replace("\\", "\\\\") if "\\" in label else process(label) for label in self.labels]
+        return ", ".join(literals)
 
 
 class Statement(ExecutableDDLElement):

@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from alembic.operations import ops
 from sqlalchemy import ForeignKeyConstraint, MetaData, inspect, select, table, text
-from sqlalchemy.dialects.postgresql.base import PGInspector
 from sqlalchemy.engine import Connection
-from sqlalchemy.sql.sqltypes import Enum
 
-from ..errors import BaselineError, ExistingEnumsError, ExistingTablesError
+from ..errors import BaselineError, ExistingTablesError
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -40,12 +38,11 @@ def model_schemas(metadatas: Iterable[MetaData]) -> tuple[str, ...]:
 def refuse_existing_tables(
     connection: Connection, script: ScriptDirectory, metadatas: Sequence[MetaData], options: dict[str, Any], *, baseline: bool
 ) -> None:
-    """Refuse a first revision that would leave out the tables and enum types which are in the database already.
+    """Refuse a first revision that would leave out the tables which are in the database already.
 
     A database that names a revision has lost its files; Alembic says so itself.
 
     :raises ExistingTablesError: there is no revision, and the database has tables of the models.
-    :raises ExistingEnumsError: there is no revision, and the database has enum types of the models.
     :raises BaselineError: an empty database was asked for although there are revisions.
     """
     heads = script.get_heads()
@@ -66,18 +63,6 @@ def refuse_existing_tables(
     declared = {key for metadata in metadatas for key in metadata.tables}
     if existing & declared:
         raise ExistingTablesError(sorted(existing & declared))
-    if isinstance(inspector, PGInspector):
-        default = connection.dialect.default_schema_name
-        enums = {f"{enum['schema']}.{enum['name']}" for enum in inspector.get_enums("*")}
-        types = [
-            getattr(column.type, "item_type", column.type)
-            for metadata in metadatas
-            for declared_table in metadata.tables.values()
-            for column in declared_table.columns
-        ]
-        declared = {f"{type_.schema or default}.{type_.name}" for type_ in types if isinstance(type_, Enum)}
-        if enums & declared:
-            raise ExistingEnumsError(sorted(enums & declared))
 
 
 def filter_names(
@@ -164,7 +149,7 @@ def _create_schemas(context: MigrationContext, directive: ops.MigrationScript, *
     """Put CREATE SCHEMA before the first operation in a schema that is not there, and DROP SCHEMA last in the downgrade."""
     for upgrade_ops, downgrade_ops in zip(directive.upgrade_ops_list, directive.downgrade_ops_list, strict=True):
         schemas = [getattr(operation, "schema", None) for operation in upgrade_ops.ops]
-        missing = sorted({schema for schema in schemas if schema})
+        missing = sorted({schema for schema in schemas if schema and schema != context.dialect.default_schema_name})
         if not baseline and context.connection is not None:
             inspector = inspect(context.connection)
             missing = [schema for schema in missing if not inspector.has_schema(schema)]

@@ -37,14 +37,24 @@ def render_items(given: RenderItem | None) -> RenderItem:
 def _render_type(type_: TypeEngine[Any], context: AutogenContext) -> str | Literal[False]:
     if _package(type_) in {"sqlalchemy", "alembic"}:
         return False
-    underneath = type_.load_dialect_impl(context.dialect) if isinstance(type_, TypeDecorator) else type_
-    if isinstance(underneath, Enum):
-        return _compat.render_type(underneath, context)  # its labels of today, and a type that a revision can create by itself
+    underneath = _find_enum(type_, context)
+    if underneath is not None:
+        return _compat.render_type(underneath, context)
     rendered = _render_foreign_type(type_, context)
     if rendered is not False:
         for dialect, variant in _compat.type_variants(type_).items():
             rendered += f".with_variant({_compat.render_type(variant, context)}, {dialect!r})"
     return rendered
+
+
+def _find_enum(type_: TypeEngine[Any], context: AutogenContext) -> TypeEngine[Any] | None:
+    """The enum type, or the array of one, that a type stands for: a revision keeps the labels of today."""
+    if isinstance(type_, Enum):
+        generic: TypeEngine[Any] = type_.as_generic()  # type: ignore[no-untyped-call]
+        return generic
+    while isinstance(type_, TypeDecorator):
+        type_ = type_.load_dialect_impl(context.dialect)
+    return type_ if isinstance(getattr(type_, "item_type", type_), Enum) else None
 
 
 def _package(type_: TypeEngine[Any]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import sqlalchemy as sa
@@ -88,7 +88,6 @@ class Scenario:
     rows: str = "INSERT INTO post (status) VALUES ('draft'), ('live')"
     # Whether the revisions run on SQLite too, which can create and drop, and add columns.
     portable: bool = False
-    options: dict[str, Any] = field(default_factory=dict)
 
 
 def _both(make: Callable[..., TypeEngine[Any]], *labels: str) -> tuple[Models, ...]:

@@ -52,7 +52,7 @@ def downgrade() -> None:
                existing_nullable=True)
     op.alter_column('post', 'status',
                existing_type=postgresql.ARRAY(sa.VARCHAR()),
-               server_default=sa.text("'{}'::character varying[]"),
+               server_default='{}',
                existing_nullable=True)
     op.drop_enum('status', ['draft', 'live'])
     # ### end Alembic commands ###

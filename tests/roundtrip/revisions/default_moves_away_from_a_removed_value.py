@@ -8,7 +8,7 @@ Create Date: now
 
 from collections.abc import Sequence
 
-import sqlalchemy as sa
+import sqlalchemy as sa  # noqa: F401
 import sqlmodel  # noqa: F401
 from alembic_async_template import op
 from sqlalchemy.dialects import postgresql
@@ -38,6 +38,6 @@ def downgrade() -> None:
     op.add_enum_value('status', 'gone')
     op.alter_column('post', 'status',
                existing_type=postgresql.ENUM('draft', 'live', 'gone', name='status', create_type=False),
-               server_default=sa.text("'gone'::status"),
+               server_default='gone',
                existing_nullable=False)
     # ### end Alembic commands ###

@@ -56,6 +56,6 @@ def downgrade() -> None:
                postgresql_using='status::status')
     op.alter_column('post', 'status',
                existing_type=postgresql.ENUM('draft', 'live', name='status', create_type=False),
-               server_default=sa.text("'draft'::status"),
+               server_default='draft',
                existing_nullable=True)
     # ### end Alembic commands ###

@@ -52,7 +52,7 @@ def downgrade() -> None:
                existing_nullable=False)
     op.alter_column('post', 'status',
                existing_type=sa.TEXT(),
-               server_default=sa.text("'draft'::text"),
+               server_default='draft',
                existing_nullable=False)
     op.drop_enum('status', ['draft', 'live'])
     # ### end Alembic commands ###

@@ -8,7 +8,7 @@ Create Date: now
 
 from collections.abc import Sequence
 
-import sqlalchemy as sa
+import sqlalchemy as sa  # noqa: F401
 import sqlmodel  # noqa: F401
 from alembic_async_template import op
 from sqlalchemy.dialects import postgresql
@@ -59,7 +59,7 @@ def downgrade() -> None:
                postgresql_using='status::text::status')
     op.alter_column('post', 'status',
                existing_type=postgresql.ENUM('draft', 'live', name='status', create_type=False),
-               server_default=sa.text("'draft'::status"),
+               server_default='draft',
                existing_nullable=True)
     op.drop_enum('post_status', ['draft', 'live'])
     # ### end Alembic commands ###

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 from alembic.util import PriorityDispatchResult
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import Column, DefaultClause, Identity
-from sqlalchemy.types import JSON, Enum, String
+from sqlalchemy.types import JSON, String
+
+from .enums.declared import find_enum_use
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
     from alembic.operations.ops import AlterColumnOp
 
-# 'it''s', 'it''s'::character varying, ('it''s'): what databases show for a string that is a default.
-_LITERAL = re.compile(r"\(*'((?:[^']|'')*)'(?:::[\w .\"\[\](),]+)?\)*")
+# 'it''s', 'it''s'::character varying, ('it''s'), 'it''s'::"a type": what databases show for a string that is a default.
+_LITERAL = re.compile(r"""\(*'((?:[^']|'')*)'(?:::(?:[\w .\[\](),]|"(?:[^"]|"")*")+)?\)*""")
 
 # MySQL and MariaDB keep one name of several: https://mariadb.com/kb/en/now/.
 _MYSQL_NAMES = {
@@ -45,8 +47,6 @@ def compare_server_default(
     compare two values, which fails for JSON (there is no `=`), for an apostrophe, and for an enum label that is not there yet. On
     MySQL it compares names of functions as they are written.
     """
-    if context.opts is None or context.opts.get("compare_server_default") is not True:
-        return PriorityDispatchResult.CONTINUE
     differs = _differ(context, reflected, declared)
     if differs is None:
         return PriorityDispatchResult.CONTINUE
@@ -62,10 +62,10 @@ def _differ(context: AutogenContext, reflected: Column[Any], declared: Column[An
         return False if current is None else None
     if not isinstance(current, DefaultClause) or not isinstance(target, DefaultClause):
         return None
-    current_text = str(current.arg)
+    current_text = read_expression(current)
     target_text = target.arg if isinstance(target.arg, str) else str(target.arg.compile(dialect=dialect))
-    current_value = _literal_value(current_text)
-    target_value = target_text if isinstance(target.arg, str) else _literal_value(target_text)
+    current_value = read_literal(current_text)
+    target_value = target_text if isinstance(target.arg, str) else read_literal(target_text)
     if current_value is not None and current_value == target_value:
         return False
     if dialect.name in {"mysql", "mariadb"} and _mysql_expression(current_text) == _mysql_expression(target_text):
@@ -74,7 +74,7 @@ def _differ(context: AutogenContext, reflected: Column[Any], declared: Column[An
         return True
     if isinstance(reflected.type, JSON):
         return current_text != target_text
-    if isinstance(getattr(reflected.type, "item_type", reflected.type), Enum):
+    if dialect.name == "postgresql" and (find_enum_use(reflected.type, dialect) or find_enum_use(declared.type, dialect)):
         return _differ_on_server(context, reflected, declared, current_text, target_text)
     return None
 
@@ -90,10 +90,26 @@ def _differ_on_server(context: AutogenContext, reflected: Column[Any], declared:
         return True
 
 
-def _literal_value(expression: str) -> str | None:
+def read_literal(expression: str) -> str | None:
     """The string that an SQL literal stands for, None for any other expression."""
     match = _LITERAL.fullmatch(expression.strip())
     return None if match is None else match[1].replace("''", "'")
+
+
+def simplify_default(default: DefaultClause) -> None:
+    """Make a plain string of a reflected default that is one.
+
+    A revision is easier to read with it, and Alembic writes it as it is: in an expression, it takes a colon for a parameter, and
+    doubles percent signs for some drivers.
+    """
+    value = None if isinstance(default.arg, str) else read_literal(read_expression(default))
+    if value is not None and not (value.startswith("'") or value.endswith("'")):  # Alembic takes these for quotes
+        default.arg = value
+
+
+def read_expression(default: DefaultClause) -> str:
+    """The text of a reflected default."""
+    return str(getattr(default.arg, "text", default.arg))
 
 
 def _mysql_expression(expression: str) -> str:
