@@ -15,6 +15,8 @@ _OURS = "nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema'"
 _ACL = """ARRAY(SELECT format('%s:%s:%s:%s', grantor::regrole, CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END,
     privilege_type, is_grantable) FROM aclexplode({}) ORDER BY 1)"""
 
+_POSITION = "rank() OVER (PARTITION BY attrelid ORDER BY attnum)"
+
 # NO INHERIT means something for a CHECK and NOT NULL only.
 # Some builds of PostgreSQL 15 count the versions of a column in an option of their own, pg_attver.
 _QUERIES = {
@@ -30,8 +32,7 @@ _QUERIES = {
             (SELECT amname FROM pg_am WHERE oid = relam)
         FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE {_OURS}""",
     "columns": f"""
-        SELECT attrelid::regclass, attname, rank() OVER (PARTITION BY attrelid ORDER BY attnum),
-            format_type(atttypid, atttypmod), attnotnull, attgenerated, attstorage,
+        SELECT attrelid::regclass, attname, {_POSITION}, format_type(atttypid, atttypmod), attnotnull, attgenerated, attstorage,
             attcompression, COALESCE(attstattarget, -1), attislocal, attinhcount,
             ARRAY(SELECT option FROM unnest(attoptions) AS option WHERE option NOT LIKE 'pg\\_attver=%'),
             {_ACL.format("attacl")}, col_description(attrelid, attnum), pg_get_expr(adbin, adrelid)
@@ -77,12 +78,17 @@ _QUERIES = {
 }
 
 
-def read_fingerprint(url: str) -> dict[str, list[str]]:
-    """What two databases have in common if nothing tells them apart."""
+def read_fingerprint(url: str, *, positions: bool = True) -> dict[str, list[str]]:
+    """What two databases have in common if nothing tells them apart.
+
+    :param positions: whether the order of columns does, in a table without rows.
+    """
     found: dict[str, list[str]] = {}
     with psycopg.connect(url) as connection:
         connection.execute("SET search_path = ''")
         for name, query in _QUERIES.items():
+            if not positions:
+                query = query.replace(_POSITION, "0")
             found[name] = sorted(map(repr, connection.execute(query).fetchall()))
         tables: list[Any] = connection.execute(f"""
             SELECT nspname, relname FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace

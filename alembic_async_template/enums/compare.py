@@ -390,3 +390,5 @@ def _make_passive(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> None:
             for inner in operation.ops:
                 if isinstance(inner, ops.AddColumnOp):
                     inner.column = replace(inner.column)
+                elif isinstance(inner, ops.AlterColumnOp) and inner.existing_type is not None:
+                    inner.existing_type = make_passive_type(inner.existing_type, context.dialect)

@@ -30,7 +30,10 @@ _WIDTH = 100
 def render(context: AutogenContext, operation: ops.MigrateOperation) -> list[str]:
     """The lines of a revision for an operation of this package."""
     if isinstance(operation, EnumChangeOps):
-        return [*_comment_change(context, operation), *(line for inner in operation.ops for line in render_op(context, inner))]
+        lines = [line for inner in operation.ops for line in render_op(context, inner)]
+        if isinstance(operation, EnumAdditionOps):
+            return lines + _comment_renames(context, operation)
+        return _comment_removal(operation) + lines
     if isinstance(operation, ConvertColumnOp):
         return _render_conversion(context, operation)
     assert isinstance(operation, EnumOperation)
@@ -59,28 +62,35 @@ def _write(value: Any) -> str:
     return repr(str(value)) if isinstance(value, str) else f"[{', '.join(map(_write, value))}]"
 
 
-def _comment_change(context: AutogenContext, container: EnumChangeOps) -> list[str]:
-    """Say what to write if a value was renamed, and what happens to the rows that hold one that goes."""
-    pairs = pair_renames(container.existing_values, container.values)
-    removed = [value for value in container.existing_values if value not in container.values]
-    if isinstance(container, EnumAdditionOps) and pairs:
-        renames = [RenameEnumValueOp(container.enum_name, old, new, schema=container.schema) for old, new in pairs.items()]
-        was_renamed = [f"{_write(old)} was renamed to {_write(new)}" for old, new in pairs.items()]
-        # op.replace_enum_values is right after a rename too.
-        (rebuild,) = EnumRebuildOps(container.enum_name, container.existing_values, container.values).ops
-        instead = "the addition here and the removal below" if isinstance(rebuild, RemoveEnumValueOp) else "the addition here"
-        return _comment(
-            f"If {_join(was_renamed, 'and')}, write this instead of {instead}:",
-            [_render_directive(context, rename) for rename in renames],
-        )
-    if isinstance(container, EnumRebuildOps) and removed and container.values:
-        replacements = {value: pairs.get(value, container.values[0]) for value in removed}
-        written = _write(replacements if len(removed) > 1 else replacements[removed[0]])
-        return _comment(
-            f"Refused while rows hold {_join(list(map(_write, removed)), 'or')}, unless it is told what they get, for example:",
-            [f"replace_with={written}"],
-        )
-    return []
+def _comment_renames(context: AutogenContext, additions: EnumChangeOps) -> list[str]:
+    """Say what to write if a value was renamed; after all additions, which have to come first."""
+    pairs = pair_renames(additions.existing_values, additions.values)
+    if not pairs:
+        return []
+    renames = [RenameEnumValueOp(additions.enum_name, old, new, schema=additions.schema) for old, new in pairs.items()]
+    was_renamed = [f"{_write(old)} was renamed to {_write(new)}" for old, new in pairs.items()]
+    instead = f"the addition of {_join(list(map(_write, pairs.values())), 'and')}"
+    # op.replace_enum_values is right after a rename too.
+    (rebuild,) = EnumRebuildOps(additions.enum_name, additions.existing_values, additions.values).ops
+    rest = f" and the removal of {_write(rebuild.value)}" if isinstance(rebuild, RemoveEnumValueOp) else ""
+    return _comment(
+        f"If {_join(was_renamed, 'and')}, write this instead of {instead}{rest}:",
+        [_render_directive(context, rename) for rename in renames],
+    )
+
+
+def _comment_removal(rebuild: EnumChangeOps) -> list[str]:
+    """Say what happens to the rows that hold a value that goes."""
+    removed = [value for value in rebuild.existing_values if value not in rebuild.values]
+    if not removed or not rebuild.values:
+        return []
+    pairs = pair_renames(rebuild.existing_values, rebuild.values)
+    replacements = {value: pairs.get(value, rebuild.values[0]) for value in removed}
+    written = _write(replacements if len(removed) > 1 else replacements[removed[0]])
+    return _comment(
+        f"Refused while rows hold {_join(list(map(_write, removed)), 'or')}, unless it is told what they get, for example:",
+        [f"replace_with={written}"],
+    )
 
 
 def _comment_creation(context: AutogenContext, operation: CreateEnumOp) -> list[str]:
@@ -127,7 +137,7 @@ def _render_conversion(context: AutogenContext, operation: ConvertColumnOp) -> l
     text = render_op_text(context, plain)
     if operation.using is None:
         return [text]
-    comment = _comment("Refused while an array has more than one element.") if operation.using.startswith("array_to_") else []
+    comment = _comment("Refused unless each array has one element.") if operation.using.startswith("array_to_") else []
     return [*comment, f"{text.removesuffix(')')},\n{' ' * 11}postgresql_using={operation.using!r})"]
 
 

@@ -32,9 +32,8 @@ with create_engine(config.attributes["url"], poolclass=NullPool).connect() as co
         connection=connection,
         target_metadata=config.attributes["metadata"],
         autogenerate_plugins=["alembic.autogenerate.*", "alembic_async_template.enums"],
-        compare_server_default=True,
         transaction_per_migration=True,
-        **config.attributes["options"],
+        **{"compare_server_default": True, **config.attributes["options"]},
     )
     with context.begin_transaction():
         context.run_migrations()
@@ -49,6 +48,8 @@ class Migrations:
     url: str
     metadata: MetaData = field(default_factory=MetaData)
     options: dict[str, Any] = field(default_factory=dict)
+    # What the command line would have behind -x.
+    arguments: list[str] = field(default_factory=list)
 
     def initialise(self, env: str = ENV) -> Migrations:
         self.directory.mkdir(exist_ok=True)
@@ -60,7 +61,7 @@ class Migrations:
         return self
 
     def _config(self) -> Config:
-        config = Config(str(self.directory / "alembic.ini"), cmd_opts=Namespace(x=[f"url={self.url}"]))
+        config = Config(str(self.directory / "alembic.ini"), cmd_opts=Namespace(x=[f"url={self.url}", *self.arguments]))
         config.attributes.update(metadata=self.metadata, options=self.options, url=self.url.replace("ql:", "ql+psycopg:"))
         config.print_stdout = lambda *_: None  # type: ignore[method-assign]
         return config

@@ -26,8 +26,8 @@ def upgrade() -> None:
     op.create_enum('status', ['draft'])
     op.create_table('post',
     sa.Column('id', sa.Integer(), nullable=False),
-    sa.Column('status', postgresql.ENUM('draft', name='status', create_type=False), nullable=True),
-    sa.Column('marks', postgresql.ARRAY(postgresql.ENUM('x', name='mark', create_type=False)), nullable=True),
+    sa.Column('status', sa.String(length=20).with_variant(postgresql.ENUM('draft', name='status', create_type=False), 'postgresql'), nullable=True),
+    sa.Column('marks', sa.JSON().with_variant(postgresql.ARRAY(postgresql.ENUM('x', name='mark', create_type=False)), 'postgresql'), nullable=True),
     sa.PrimaryKeyConstraint('id')
     )
     # ### end Alembic commands ###
