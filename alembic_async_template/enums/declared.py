@@ -18,7 +18,7 @@ from .. import _compat
 class EnumUse:
     """What a column's type is on PostgreSQL: an enum type, or an array of one."""
 
-    enum: ENUM
+    enum: Enum
     is_array: bool
 
     @property
@@ -32,7 +32,16 @@ class EnumUse:
     @property
     def labels(self) -> tuple[str, ...]:
         """None of them where a model only refers to a type that somebody else creates."""
-        return tuple(self.enum.enums)
+        return tuple(map(str, self.enum.enums))
+
+
+def find_implementation(type_: TypeEngine[Any], dialect: Dialect) -> TypeEngine[Any]:
+    """The type that a column of this type has with a dialect, without decorators and without variants."""
+    type_ = _compat.type_variants(type_).get(dialect.name, type_)
+    while isinstance(type_, TypeDecorator):
+        type_ = type_.load_dialect_impl(dialect)
+        type_ = _compat.type_variants(type_).get(dialect.name, type_)
+    return type_
 
 
 def find_enum_use(type_: TypeEngine[Any], dialect: Dialect) -> EnumUse | None:
@@ -41,7 +50,7 @@ def find_enum_use(type_: TypeEngine[Any], dialect: Dialect) -> EnumUse | None:
     if isinstance(implementation, ARRAY):
         item = find_enum_use(implementation.item_type, dialect)
         return None if item is None else EnumUse(item.enum, is_array=True)
-    if isinstance(implementation, ENUM) and implementation.name:
+    if isinstance(implementation, Enum) and implementation.native_enum and implementation.name:
         return EnumUse(implementation, is_array=False)
     return None
 
@@ -74,14 +83,9 @@ def make_passive_type(type_: TypeEngine[Any], dialect: Dialect) -> TypeEngine[An
         create_constraint=use.enum.create_constraint,
         length=use.enum.length,
     )
+    copy = enum.copy()
+    if (copy.create_constraint, copy.length) != (enum.create_constraint, enum.length):
+        return type_  # SQLAlchemy 2.0's copies lose both, which matter elsewhere
     if not use.is_array:
         return enum
     return postgresql.ARRAY(enum, dimensions=getattr(find_implementation(type_, dialect), "dimensions", None))
-
-
-def find_implementation(type_: TypeEngine[Any], dialect: Dialect) -> TypeEngine[Any]:
-    """The type without decorators and variants of other databases."""
-    implementation = type_.dialect_impl(dialect)
-    while isinstance(implementation, TypeDecorator):
-        implementation = implementation.impl_instance
-    return implementation
