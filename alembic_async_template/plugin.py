@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -69,9 +69,15 @@ def _register(plugin: Plugin) -> None:
         register_post_import_hook(partial(_call_guarded, owner, function), module)
 
 
+@cache
+def _find(owner: str, function: str) -> Callable[..., Any]:
+    found: Callable[..., Any] = getattr(import_module(owner, __package__), function)
+    return found
+
+
 def _call(owner: str, function: str, *arguments: Any) -> Any:
     """Call a function of a module that is not imported before it is needed."""
-    return getattr(import_module(owner, __package__), function)(*arguments)
+    return _find(owner, function)(*arguments)
 
 
 def _call_guarded(owner: str, function: str, module: ModuleType) -> None:

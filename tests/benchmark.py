@@ -1,13 +1,17 @@
-"""What a change of an enum type costs, against the fastest that can be written by hand: python tests/benchmark.py [rows]
+"""What this package costs, measured in turns with what it is compared to; prints the ratios of the medians.
 
-Both run on the same server in turns, on tables of the same rows with three enum columns: a removal by this package, and one
-ALTER TABLE by hand, with the rest of the work (the new type, its name) around it. Prints the ratio of the medians.
+python tests/benchmark.py change [rows]         a removal from three enum columns, and the ALTER TABLE that can be written
+                                                by hand, with the rest of the work (the new type, its name) around it
+python tests/benchmark.py autogenerate [tables] a comparison that finds nothing, a tenth as many enum types as tables: Alembic
+                                                alone, with this package, and with alembic-postgresql-enum
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -16,7 +20,7 @@ from pathlib import Path
 import psycopg
 from enums import operations
 from servers import create_postgresql_database, start_embedded_postgresql, watch_embedded_postgresql
-from sqlalchemy import create_engine
+from sqlalchemy import Column, Enum, Integer, MetaData, String, Table, Text, create_engine
 
 SET_UP = """
     CREATE TYPE mood AS ENUM ('a', 'b', 'c');
@@ -52,28 +56,89 @@ def change_by_operation(url: str) -> None:
             op.remove_enum_value("mood", "a", replace_with="b")
 
 
-def main(rows: int) -> None:
+def measure_change(server: str, rows: int) -> None:
+    seconds: dict[str, list[float]] = {"by hand": [], "by operation": []}
+    for _ in range(5):
+        for name, change in (("by hand", change_by_hand), ("by operation", change_by_operation)):
+            with create_postgresql_database(server) as url:
+                with psycopg.connect(url, autocommit=True) as connection:
+                    connection.execute(SET_UP.format(rows).encode())
+                start = time.perf_counter()
+                change(url)
+                seconds[name].append(time.perf_counter() - start)
+    print_ratios(seconds, f"{rows} rows")
+
+
+def make_models(tables: int) -> MetaData:
+    metadata = MetaData()
+    for number in range(tables):
+        labels = Enum("draft", "live", "gone", name=f"status{number // 10}")
+        columns = [Column("id", Integer, primary_key=True), Column("title", String(50), index=True), Column("body", Text)]
+        Table(f"table{number}", metadata, *columns, Column("status", labels, server_default="draft"))
+    return metadata
+
+
+ENV = """
+import os
+import sys
+from alembic import context
+from sqlalchemy import NullPool, create_engine
+sys.path.insert(0, os.environ["TESTS"])
+from benchmark import make_models
+
+plugins = ["alembic.autogenerate.*"]
+if os.environ["PLUGIN"] == "alembic_async_template":
+    plugins.append("alembic_async_template.enums")
+elif os.environ["PLUGIN"] == "alembic_postgresql_enum":
+    import alembic_postgresql_enum
+with create_engine(os.environ["DATABASE_URL"], poolclass=NullPool).connect() as connection:
+    metadata = make_models(int(os.environ["TABLES"]))
+    context.configure(connection=connection, target_metadata=metadata, autogenerate_plugins=plugins)
+    with context.begin_transaction():
+        context.run_migrations()
+"""
+
+
+def measure_autogenerate(server: str, tables: int) -> None:
+    """The whole command `alembic check`, in a process of its own."""
+    seconds: dict[str, list[float]] = {"alembic": [], "alembic_async_template": [], "alembic_postgresql_enum": []}
+    with create_postgresql_database(server) as url, tempfile.TemporaryDirectory() as directory:
+        driver_url = url.replace("postgresql:", "postgresql+psycopg:")
+        make_models(tables).create_all(create_engine(driver_url))
+        folder = Path(directory)
+        (folder / "versions").mkdir()
+        (folder / "env.py").write_text(ENV)
+        (folder / "alembic.ini").write_text("[alembic]\nscript_location = %(here)s\n")
+        environment = os.environ | {"DATABASE_URL": driver_url, "TABLES": str(tables), "TESTS": str(Path(__file__).parent)}
+        command = [sys.executable, "-m", "alembic", "-c", str(folder / "alembic.ini"), "check"]
+        for _ in range(9):
+            for plugin, measured in seconds.items():
+                start = time.perf_counter()
+                subprocess.run(command, env={**environment, "PLUGIN": plugin}, check=True, capture_output=True)
+                measured.append(time.perf_counter() - start)
+    print_ratios(seconds, f"{tables} tables")
+
+
+def print_ratios(seconds: dict[str, list[float]], size: str) -> None:
+    """The first is what the others are compared to."""
+    medians = {name: statistics.median(measured) for name, measured in seconds.items()}
+    base = next(iter(medians.values()))
+    for name, measured in seconds.items():
+        values = ", ".join(f"{value:.2f}" for value in measured)
+        print(f"{name}: median {medians[name]:.2f} s of {values}, ratio {medians[name] / base:.3f} at {size}")
+
+
+def main(subject: str, size: int) -> None:
     directory = Path(tempfile.mkdtemp(prefix="pg-"))
     watcher = watch_embedded_postgresql(directory)
     try:
         server = start_embedded_postgresql(directory)
-        seconds: dict[str, list[float]] = {"by hand": [], "by operation": []}
-        for _ in range(5):
-            for name, change in (("by hand", change_by_hand), ("by operation", change_by_operation)):
-                with create_postgresql_database(server) as url:
-                    with psycopg.connect(url, autocommit=True) as connection:
-                        connection.execute(SET_UP.format(rows).encode())
-                    start = time.perf_counter()
-                    change(url)
-                    seconds[name].append(time.perf_counter() - start)
+        (measure_change if subject == "change" else measure_autogenerate)(server, size)
     finally:
         watcher.communicate()
         shutil.rmtree(directory, ignore_errors=True)
-    for name, measured in seconds.items():
-        print(f"{name}: median {statistics.median(measured):.2f} s of {', '.join(f'{value:.2f}' for value in measured)}")
-    medians = [statistics.median(measured) for measured in seconds.values()]
-    print(f"ratio {medians[1] / medians[0]:.3f} at {rows} rows")
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 2_000_000)
+    _, subject, *arguments = sys.argv
+    main(subject, int(arguments[0]) if arguments else {"change": 2_000_000, "autogenerate": 1_000}[subject])

@@ -20,7 +20,7 @@ from ..defaults import simplify_default
 from ..errors import EnumDeclarationsDifferError, ExistingEnumsError, InvalidEnumError
 from .catalog import Part, find_taken_names, reflect_enums, reflect_uses
 from .conversions import ConvertColumnOp, plan_conversion
-from .declared import EnumUse, find_declared_enum, find_enum_use, make_passive_type
+from .declared import EnumUse, find_enum_use, make_passive_type
 from .differences import EnumAdditionOps, EnumRebuildOps
 from .model import EnumType, check_labels, check_name, qualify
 from .operations import CreateEnumOp, DropEnumOp
@@ -106,16 +106,18 @@ def compare_column(
     schema: str | None,
     table_name: str,
     column_name: str,
-    _reflected: Column[Any],
+    reflected: Column[Any],
     declared: Column[Any],
 ) -> PriorityDispatchResult:
     """Take note of a column that is compared, and of the enum type that the models give it.
 
     :raises EnumDeclarationsDifferError: another column declares it with other values.
     """
-    comparison = _find_comparison(context)
-    comparison.columns[schema, str(table_name), str(column_name)] = declared
-    comparison.declare(declared, find_declared_enum(declared.type, context.dialect))
+    use = find_enum_use(declared.type, context.dialect, in_domain=True)
+    if use is not None or find_enum_use(reflected.type, context.dialect) is not None:
+        comparison = _find_comparison(context)
+        comparison.columns[schema, str(table_name), str(column_name)] = declared
+        comparison.declare(declared, use)
     return PriorityDispatchResult.CONTINUE
 
 
@@ -155,7 +157,7 @@ def compare_table(
         use = find_enum_use(column.type, context.dialect)
         if use is not None:
             comparison.used.add(comparison.identify(use))
-            column.type = make_passive_type(column.type, context.dialect)
+            use.enum.create_type = False
             if isinstance(column.server_default, DefaultClause):
                 simplify_default(column.server_default)
     return PriorityDispatchResult.CONTINUE
@@ -173,7 +175,7 @@ def compare_enums(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> Prior
     """
     comparison = _find_comparison(context)
     for column in _added_columns(upgrade_ops):
-        comparison.declare(column, find_declared_enum(column.type, context.dialect), needed=True)
+        comparison.declare(column, find_enum_use(column.type, context.dialect, in_domain=True), needed=True)
     _expand_conversions(context, upgrade_ops, comparison)
     additions: list[EnumAdditionOps] = []
     rebuilds: list[EnumRebuildOps] = []
@@ -227,7 +229,7 @@ def _expand_conversions(context: AutogenContext, upgrade_ops: ops.UpgradeOps, co
                 types = [type_ for type_ in (operation.existing_type, operation.modify_type) if type_ is not None]
                 if len(types) == 2 and any(find_enum_use(type_, context.dialect) for type_ in types):
                     declared = comparison.columns[table_ops.schema, str(table_ops.table_name), str(operation.column_name)]
-                    comparison.declare(declared, find_declared_enum(declared.type, context.dialect), needed=True)
+                    comparison.declare(declared, find_enum_use(declared.type, context.dialect, in_domain=True), needed=True)
                     expanded += plan_conversion(operation, declared.server_default, context.dialect)
                     continue
             expanded.append(operation)

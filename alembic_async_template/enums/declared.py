@@ -44,23 +44,20 @@ def find_implementation(type_: TypeEngine[Any], dialect: Dialect) -> TypeEngine[
     return type_
 
 
-def find_enum_use(type_: TypeEngine[Any], dialect: Dialect) -> EnumUse | None:
-    """The enum type that a column of this type has on PostgreSQL, None when it has another type or a nameless one."""
+def find_enum_use(type_: TypeEngine[Any], dialect: Dialect, *, in_domain: bool = False) -> EnumUse | None:
+    """The enum type that a column of this type has on PostgreSQL, None when it has another type or a nameless one.
+
+    :param in_domain: whether the type of a domain counts, which has to be there too.
+    """
     implementation = find_implementation(type_, dialect)
+    if isinstance(implementation, Enum):
+        return EnumUse(implementation, is_array=False) if implementation.native_enum and implementation.name else None
     if isinstance(implementation, ARRAY):
         item = find_enum_use(implementation.item_type, dialect)
         return None if item is None else EnumUse(item.enum, is_array=True)
-    if isinstance(implementation, Enum) and implementation.native_enum and implementation.name:
-        return EnumUse(implementation, is_array=False)
+    if in_domain and isinstance(implementation, DOMAIN):
+        return find_enum_use(implementation.data_type, dialect, in_domain=True)
     return None
-
-
-def find_declared_enum(type_: TypeEngine[Any], dialect: Dialect) -> EnumUse | None:
-    """The enum type that has to be there for a column of this type: its own, or that of its domain."""
-    implementation = find_implementation(type_, dialect)
-    if isinstance(implementation, DOMAIN):
-        return find_declared_enum(implementation.data_type, dialect)
-    return find_enum_use(type_, dialect)
 
 
 def make_passive_type(type_: TypeEngine[Any], dialect: Dialect) -> TypeEngine[Any]:
@@ -83,7 +80,7 @@ def make_passive_type(type_: TypeEngine[Any], dialect: Dialect) -> TypeEngine[An
         create_constraint=use.enum.create_constraint,
         length=use.enum.length,
     )
-    copy = enum.copy()
+    copy = enum.copy()  # type: ignore[no-untyped-call]
     if (copy.create_constraint, copy.length) != (enum.create_constraint, enum.length):
         return type_  # SQLAlchemy 2.0's copies lose both, which matter elsewhere
     if not use.is_array:
