@@ -80,7 +80,7 @@ def make_passive_type(type_: TypeEngine[Any], dialect: Dialect) -> TypeEngine[An
         create_constraint=use.enum.create_constraint,
         length=use.enum.length,
     )
-    copy = enum.copy()  # type: ignore[no-untyped-call]
+    copy: ENUM = enum.copy()  # type: ignore[no-untyped-call]
     if (copy.create_constraint, copy.length) != (enum.create_constraint, enum.length):
         return type_  # SQLAlchemy 2.0's copies lose both, which matter elsewhere
     if not use.is_array:

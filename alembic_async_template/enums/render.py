@@ -131,9 +131,9 @@ def _render_conversion(context: AutogenContext, operation: ConvertColumnOp) -> l
         existing_nullable=operation.existing_nullable,
         existing_comment=operation.existing_comment,
         modify_nullable=operation.modify_nullable,
-        modify_comment=operation.modify_comment,
         modify_type=operation.modify_type,
     )
+    plain.modify_comment = operation.modify_comment
     text = render_op_text(context, plain)
     if operation.using is None:
         return [text]
