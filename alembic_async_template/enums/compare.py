@@ -12,6 +12,7 @@ from alembic.operations import ops
 from alembic.util import PriorityDispatchResult
 from sqlalchemy import Column, Table
 from sqlalchemy.dialects.postgresql import ENUM
+from sqlalchemy.engine import Dialect
 from sqlalchemy.schema import DefaultClause
 from sqlalchemy.types import NullType
 
@@ -39,6 +40,7 @@ Key = tuple[str, str]
 class _Comparison:
     """What the comparators of one run have come by."""
 
+    dialect: Dialect
     default_schema: str
     reflected: dict[Key, EnumType]
     visible: dict[str, Key]
@@ -60,9 +62,14 @@ class _Comparison:
             return False
         return one.is_array == other.is_array and self.identify(one) == self.identify(other)
 
-    def declare(self, column: Column[Any], use: EnumUse | None, *, needed: bool = False) -> None:
+    def declare(self, column: Column[Any], *, needed: bool = False) -> EnumUse | None:
+        """Take note of the type of a column, if it is an enum type.
+
+        :raises EnumDeclarationsDifferError: another column declares it with other values.
+        """
+        use = find_enum_use(column.type, self.dialect, in_domain=True)
         if use is None:
-            return
+            return None
         key = self.identify(use)
         if needed:
             self.needed.add(key)
@@ -76,6 +83,7 @@ class _Comparison:
                 (_describe(column), use.labels),
                 f"{column.table.name}_{column.name}",
             )
+        return use
 
 
 def _describe(column: Column[Any]) -> str:
@@ -95,7 +103,7 @@ def _find_comparison(context: AutogenContext) -> _Comparison:
             if context.run_name_filters(*arguments):
                 reflected[enum.schema, enum.name] = enum
         visible = {enum.name: (enum.schema, enum.name) for enum in reflected.values() if enum.visible}
-        cache[key] = _Comparison(default, reflected, visible)
+        cache[key] = _Comparison(context.dialect, default, reflected, visible)
     comparison: _Comparison = cache[key]
     return comparison
 
@@ -113,11 +121,9 @@ def compare_column(
 
     :raises EnumDeclarationsDifferError: another column declares it with other values.
     """
-    use = find_enum_use(declared.type, context.dialect, in_domain=True)
-    if use is not None or find_enum_use(reflected.type, context.dialect) is not None:
-        comparison = _find_comparison(context)
+    comparison = _find_comparison(context)
+    if comparison.declare(declared) is not None or find_enum_use(reflected.type, context.dialect) is not None:
         comparison.columns[schema, str(table_name), str(column_name)] = declared
-        comparison.declare(declared, use)
     return PriorityDispatchResult.CONTINUE
 
 
@@ -175,7 +181,7 @@ def compare_enums(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> Prior
     """
     comparison = _find_comparison(context)
     for column in _added_columns(upgrade_ops):
-        comparison.declare(column, find_enum_use(column.type, context.dialect, in_domain=True), needed=True)
+        comparison.declare(column, needed=True)
     _expand_conversions(context, upgrade_ops, comparison)
     additions: list[EnumAdditionOps] = []
     rebuilds: list[EnumRebuildOps] = []
@@ -229,7 +235,7 @@ def _expand_conversions(context: AutogenContext, upgrade_ops: ops.UpgradeOps, co
                 types = [type_ for type_ in (operation.existing_type, operation.modify_type) if type_ is not None]
                 if len(types) == 2 and any(find_enum_use(type_, context.dialect) for type_ in types):
                     declared = comparison.columns[table_ops.schema, str(table_ops.table_name), str(operation.column_name)]
-                    comparison.declare(declared, find_enum_use(declared.type, context.dialect, in_domain=True), needed=True)
+                    comparison.declare(declared, needed=True)
                     expanded += plan_conversion(operation, declared.server_default, context.dialect)
                     continue
             expanded.append(operation)
