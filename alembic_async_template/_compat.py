@@ -62,6 +62,16 @@ def has_transaction_per_migration(context: MigrationContext) -> bool:
     return bool(context._transaction_per_migration)
 
 
+def is_up_to_date(context: MigrationContext) -> bool:
+    """Whether the running command has nothing to do: the version table is there and no step leads to where it is told to go.
+
+    `MigrationContext._has_version_table`, `MigrationContext._migrations_fn`: Alembic 1.18.0 to 1.20.1.
+    """
+    if context._migrations_fn is None or not context._has_version_table():
+        return False
+    return not list(context._migrations_fn(context.get_current_heads(), context))
+
+
 def create_version_table(context: MigrationContext) -> None:
     """Make the version table unless it is there; `MigrationContext._ensure_version_table`: Alembic 1.18.0 to 1.20.1."""
     context._ensure_version_table()

@@ -15,7 +15,8 @@
     │   ├── InvalidURLError
     │   ├── MissingDriverError
     │   ├── MemoryDatabaseError
-    │   └── ConnectionBindError
+    │   ├── ConnectionBindError
+    │   └── MigrationLockedError
     ├── AutogenerateError
     │   ├── ExistingTablesError
     │   ├── ExistingEnumsError
@@ -77,6 +78,7 @@ __all__ = [
     "InvalidEnumError",
     "InvalidURLError",
     "MemoryDatabaseError",
+    "MigrationLockedError",
     "MissingDriverError",
     "ModelsNotChosenError",
     "NoDatabaseURLError",
@@ -119,6 +121,7 @@ class SettingError(AlembicAsyncTemplateError):
 
 
 _SETTING_EXAMPLES = {
+    "lock_wait": "Give a time, for example: lock_wait = 60s",
     "prepend_sys_path": ("Name the folder from which the application is imported, for example: prepend_sys_path = %(here)s/src"),
     "app_models": ("Name the modules or packages that define the models, for example: app_models = app.models, app.billing"),
     "app_engine": (
@@ -287,6 +290,19 @@ class ConnectionBindError(DatabaseError):
         super().__init__(
             f'config.attributes["connection"] {problem}. Hand over an engine, or a connection inside its run_sync, for example: '
             'await connection.run_sync(lambda _: command.upgrade(config, "head"))'
+        )
+
+
+class MigrationLockedError(DatabaseError):
+    """Another process migrates the database, and did not finish in time."""
+
+    def __init__(self, database: str, holder: str | None, wait: float) -> None:
+        self.database = database
+        self.holder = holder
+        self.wait = wait
+        super().__init__(
+            f'The migration lock of database "{database}" was not free after {wait:g} s: {holder or "another process"} holds it. '
+            "Wait for it, or raise lock_wait in alembic.ini, for example: lock_wait = 300s"
         )
 
 

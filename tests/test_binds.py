@@ -13,7 +13,7 @@ import pytest
 from alembic import command
 from alembic.config import Config
 from project import Project
-from sqlalchemy import create_engine, event, inspect
+from sqlalchemy import create_engine, event, inspect, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import StaticPool
@@ -109,6 +109,25 @@ def test_the_callers_transaction_is_the_callers(configure: Configure, postgresql
         assert transaction.is_active
         transaction.rollback()
         assert table_names(connection) == set()
+    engine.dispose()
+
+
+def test_the_callers_transaction_holds_the_migration_lock(configure: Configure, postgresql_url: str) -> None:
+    """Others wait until the caller ends it, and see all of it or nothing."""
+    engine = create_engine(sync_url(postgresql_url))
+    locks = text(
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' "
+        "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
+    with engine.connect() as connection, engine.connect() as other:
+        with connection.begin():
+            command.upgrade(configure(connection), "head")
+            assert other.scalar(locks) == 1
+        assert other.scalar(locks) == 0
+        # At head already, there is nothing to lock.
+        with connection.begin():
+            command.upgrade(configure(connection), "head")
+            assert other.scalar(locks) == 0
     engine.dispose()
 
 

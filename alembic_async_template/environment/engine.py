@@ -74,6 +74,27 @@ def connect_sync(engine: Engine) -> Iterator[Connection]:
         clone.dispose()
 
 
+@contextmanager
+def connect_again(connection: Connection) -> Iterator[Connection]:
+    """A second connection to the database of one that is open, with the same limits lifted, from no pool."""
+    engine = _compat.clone_engine(connection.engine)
+    event.listen(engine, "do_connect", _connect_for_migration)
+    try:
+        token = _connecting.set(True)
+        try:
+            second = engine.connect()
+        finally:
+            _connecting.reset(token)
+        try:
+            _prepare(second)
+            yield second
+        finally:
+            second.close()
+    finally:
+        event.remove(engine, "do_connect", _connect_for_migration)
+        engine.dispose()
+
+
 def _connect_for_migration(dialect: Any, _record: object, arguments: Any, parameters: dict[str, Any]) -> Any:
     """Connect with what a migration needs; None leaves the connection to SQLAlchemy.
 

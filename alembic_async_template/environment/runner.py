@@ -7,6 +7,7 @@ import contextvars
 import logging
 from collections.abc import Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ from ..errors import (
 )
 from .autogenerate import filter_names, model_schemas, process_directives, refuse_existing_tables
 from .engine import connect, connect_sync
+from .locking import hold_migration_lock
 from .logs import configure_logging
 from .models import load_metadata, mention_naming_convention
 from .project import describe_project
@@ -88,6 +90,7 @@ class _Run:
         self.given_metadata = target_metadata
         self.naming_convention = naming_convention
         self.options = options
+        self.lock_wait = settings.read_seconds("lock_wait")
         self.arguments = context.get_x_argument(as_dictionary=True)
         self.compares = bool(_compat.revision_arguments().get("autogenerate"))
         self.metadatas: list[MetaData] = []
@@ -163,12 +166,26 @@ class _Run:
         if not in_transaction and connection.in_transaction():
             connection.rollback()  # what was read above; Alembic takes an open transaction for the caller's
         context.configure(**options)
-        if not in_transaction and _compat.running_command() in {"upgrade", "downgrade"}:
+        with ExitStack() as stack:
+            if _compat.running_command() in {"upgrade", "downgrade", "stamp"}:
+                self._prepare_migration(connection, stack, in_transaction=in_transaction)
+            with context.begin_transaction():
+                context.run_migrations()
+
+    def _prepare_migration(self, connection: Connection, stack: ExitStack, *, in_transaction: bool) -> None:
+        """Have the migration lock held, unless there is nothing to do, and the version table there."""
+        migration_context = context.get_context()
+        idle = _compat.is_up_to_date(migration_context)
+        if not in_transaction:
+            connection.rollback()
+        if idle:
+            return
+        table = ".".join(filter(None, (migration_context.version_table_schema, migration_context.version_table)))
+        stack.enter_context(hold_migration_lock(connection, table, self.lock_wait))
+        if not in_transaction:
             # Before the first revision, so that its transaction holds nothing but its own work.
-            _compat.create_version_table(context.get_context())
+            _compat.create_version_table(migration_context)
             connection.commit()
-        with context.begin_transaction():
-            context.run_migrations()
 
     def _prepare_comparison(self, connection: Connection, options: dict[str, Any]) -> None:
         metadatas = self.metadatas

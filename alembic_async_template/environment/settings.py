@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..errors import SettingError
+
 if TYPE_CHECKING:
     from alembic.config import Config
 
@@ -34,6 +36,19 @@ class Settings:
     app_engine: str | None
     database_url_env: str
     sqlalchemy_url: str | None
+    lock_wait: str
+    """How long to wait for another process that migrates."""
+
+    def read_seconds(self, name: str) -> float:
+        """A setting that is a time, as PostgreSQL writes one: `500ms`, `60s`, `5min`; a bare number is seconds.
+
+        :raises SettingError: it is no time.
+        """
+        value: str = getattr(self, name)
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|min|h|)", value)
+        if match is None:
+            raise SettingError(name, value, self, "is no time")
+        return float(match[1]) * {"ms": 0.001, "s": 1, "": 1, "min": 60, "h": 3600}[match[2]]
 
 
 def read_settings(config: Config) -> Settings:
@@ -55,6 +70,7 @@ def read_settings(config: Config) -> Settings:
         app_engine=read_setting(config, "app_engine") or None,
         database_url_env=read_setting(config, "database_url_env") or "DATABASE_URL",
         sqlalchemy_url=read_setting(config, "sqlalchemy.url") or None,
+        lock_wait=read_setting(config, "lock_wait") or "60s",
     )
 
 

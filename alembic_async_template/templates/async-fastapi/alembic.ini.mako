@@ -15,6 +15,9 @@ path_separator = os
 # is committed.
 # sqlalchemy.url = postgresql://app@localhost/app
 
+# How long a process waits while another one migrates this database.
+# lock_wait = 60s
+
 [post_write_hooks]
 # New revisions are tidied with ruff where it is installed.
 hooks = ruff

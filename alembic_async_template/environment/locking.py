@@ -1,0 +1,212 @@
+"""The migration lock: one process at a time changes a database, however many start at once.
+
+It is held on a connection of its own, so that it holds over the commits of the migrations. A waiter tries again and again, with
+no transaction open in between: `CREATE INDEX CONCURRENTLY` in a revision waits for every transaction that has a snapshot.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import os
+import random
+import socket
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from sqlalchemy import text
+from sqlalchemy.engine import Connection
+
+from .. import _compat
+from ..errors import MigrationLockedError
+from .engine import connect_again
+
+log = logging.getLogger("alembic_async_template")
+
+# How long a waiter pauses between two attempts, in seconds; at random, so that waiters do not come all at once.
+_PAUSE = (0.1, 0.5)
+
+
+class _Lock(Protocol):
+    """What each kind of database has instead of the others'."""
+
+    def acquire(self) -> bool:
+        """Take the lock if it is free, and leave nothing open if it is not."""
+
+    def describe_holder(self) -> str | None:
+        """The process that has it, None if it cannot be seen (any more)."""
+
+
+@contextmanager
+def hold_migration_lock(connection: Connection, version_table: str, wait: float) -> Iterator[None]:
+    """Hold the lock of a database and a version table while the body runs, or until the caller's transaction ends.
+
+    In a transaction of the caller, there is a lock on PostgreSQL only.
+
+    :param connection: the one that migrates, which is left as it is.
+    :param wait: how many seconds to wait for the lock.
+    :raises MigrationLockedError: it was not free in time.
+    """
+    name = connection.dialect.name
+    with ExitStack() as stack:
+        lock: _Lock | None = None
+        if connection.in_transaction():
+            if name == "postgresql":
+                lock = _PostgreSQLLock(connection, version_table, callers=True)
+        elif name == "postgresql":
+            lock = _PostgreSQLLock(stack.enter_context(connect_again(connection)), version_table)
+        elif name in {"mysql", "mariadb"}:
+            lock = _MySQLLock(stack.enter_context(connect_again(connection)), version_table)
+        elif name == "sqlite" and (path := _find_file(connection)):
+            file = sqlite3.connect(f"{path}-migration-lock", timeout=0, isolation_level=None)
+            lock = _SQLiteLock(stack.enter_context(closing(file)))
+        if lock is not None:
+            _acquire(lock, connection, wait)
+        yield
+
+
+def _find_file(connection: Connection) -> str:
+    """The file of a SQLite database, however its URL names it; empty if it is in memory."""
+    files = [row[2] for row in connection.exec_driver_sql("PRAGMA database_list") if row[1] == "main"]
+    connection.rollback()
+    return files[0] or ""
+
+
+def _acquire(lock: _Lock, connection: Connection, wait: float) -> None:
+    end = time.monotonic() + wait
+    holder = None
+    mentioned = False
+    while not lock.acquire():
+        holder = lock.describe_holder() or holder
+        if time.monotonic() >= end:
+            raise MigrationLockedError(connection.engine.url.database or "", holder, wait)
+        if not mentioned:
+            log.info("Waiting for the migration lock, which %s holds", holder or "another process")
+            mentioned = True
+        _pause(connection, random.uniform(*_PAUSE))
+
+
+def _pause(connection: Connection, seconds: float) -> None:
+    """Sleep; where the connection belongs to an event loop, let that run."""
+    if _compat.in_greenlet():
+        driver: Any = connection.connection.dbapi_connection
+        driver.run_async(lambda _: asyncio.sleep(seconds))
+    else:
+        time.sleep(seconds)
+
+
+def _describe_self() -> str:
+    return f"alembic, process {os.getpid()} on {socket.gethostname()}"
+
+
+@dataclass(slots=True)
+class _PostgreSQLLock:
+    """A transaction-level advisory lock, which holds behind a pooler in transaction mode too.
+
+    See https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS
+    """
+
+    connection: Connection
+    version_table: str
+    # Whether the transaction is the caller's: it is not ended, and its name is not changed.
+    callers: bool = False
+
+    @property
+    def key(self) -> int:
+        digest = hashlib.sha256(f"alembic_async_template {self.version_table}".encode()).digest()
+        return int.from_bytes(digest[:8], "big", signed=True)
+
+    def acquire(self) -> bool:
+        taken = text("SELECT pg_catalog.pg_try_advisory_xact_lock(:key)")
+        if not self.connection.scalar(taken, {"key": self.key}):
+            self._end()
+            return False
+        if self.callers:
+            return True
+        self.connection.execute(
+            text("SELECT pg_catalog.set_config('application_name', :name, true)"), {"name": _describe_self()[:63]}
+        )
+        self._release_snapshot()
+        return True
+
+    def _release_snapshot(self) -> None:
+        """End the last query also for the server: asyncpg leaves its portal open, and with it a snapshot."""
+        driver: Any = self.connection.connection.dbapi_connection
+        if self.connection.dialect.driver == "asyncpg":
+            driver.run_async(lambda connection: connection.execute("SELECT 1"))
+
+    def describe_holder(self) -> str | None:
+        query = text("""
+            SELECT pid, application_name, to_char(xact_start, 'HH24:MI:SS')
+            FROM pg_catalog.pg_locks JOIN pg_catalog.pg_stat_activity USING (pid)
+            WHERE locktype = 'advisory' AND granted AND objsubid = 1
+              AND pg_locks.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
+              AND (CAST(classid AS bigint) << 32) | CAST(pg_locks.objid AS bigint) = :key
+        """)
+        row = self.connection.execute(query, {"key": self.key}).first()
+        self._end()
+        return None if row is None else f"process {row[0]} ({row[1]}, since {row[2]})"
+
+    def _end(self) -> None:
+        if not self.callers:
+            self.connection.rollback()
+
+
+@dataclass(slots=True)
+class _MySQLLock:
+    """A named lock of the session: https://dev.mysql.com/doc/refman/8.4/en/locking-functions.html#function_get-lock"""
+
+    connection: Connection
+    version_table: str
+
+    @property
+    def name(self) -> str:
+        database = self.connection.engine.url.database
+        return hashlib.sha256(f"alembic_async_template {database} {self.version_table}".encode()).hexdigest()
+
+    def acquire(self) -> bool:
+        taken = self.connection.scalar(text("SELECT GET_LOCK(:name, 0)"), {"name": self.name})
+        self.connection.rollback()  # a named lock is no part of the transaction
+        return bool(taken)
+
+    def describe_holder(self) -> str | None:
+        query = text("SELECT id, user, host, time FROM information_schema.processlist WHERE id = IS_USED_LOCK(:name)")
+        row = self.connection.execute(query, {"name": self.name}).first()
+        self.connection.rollback()
+        return None if row is None else f"connection {row[0]} ({row[1]} from {row[2]}, for {row[3]} s)"
+
+
+@dataclass(slots=True)
+class _SQLiteLock:
+    """The write lock of a file next to the database, which SQLite gives back when the process ends.
+
+    See https://www.sqlite.org/lockingv3.html. A reserved lock lets others read who has it.
+    """
+
+    file: sqlite3.Connection
+
+    def acquire(self) -> bool:
+        try:
+            self.file.execute("BEGIN IMMEDIATE")
+            self.file.execute("CREATE TABLE IF NOT EXISTS holder (description text)")
+            self.file.execute("DELETE FROM holder")
+            self.file.execute("INSERT INTO holder VALUES (?)", [f"{_describe_self()}, since {time.strftime('%H:%M:%S')}"])
+            self.file.execute("COMMIT")
+            self.file.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:  # database is locked
+            if self.file.in_transaction:
+                self.file.execute("ROLLBACK")
+            return False
+        return True
+
+    def describe_holder(self) -> str | None:
+        try:
+            row = self.file.execute("SELECT description FROM holder").fetchone()
+        except sqlite3.OperationalError:
+            return None
+        return None if row is None else str(row[0])

@@ -1,0 +1,226 @@
+"""Any number of processes may run `upgrade` at once: each migration runs once, and all of them succeed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import psycopg
+import pymysql
+import pytest
+from project import ALEMBIC, Project
+from servers import (
+    MYSQL_VARIABLE,
+    PGBOUNCER_VARIABLE,
+    POSTGRESQL_SERVERS,
+    create_mysql_database,
+    create_postgresql_database,
+    find_postgresql_server,
+    require_server,
+)
+from sqlalchemy.engine import make_url
+
+HEADER = """
+import time
+
+import sqlalchemy as sa
+from alembic_async_template import op
+
+revision = {revision!r}
+down_revision = {down_revision!r}
+
+
+def upgrade():
+    {body}
+
+
+def downgrade():
+    pass
+"""
+
+# What a revision does that must happen once; the third one takes its time, the last two leave the transaction.
+BODIES = {
+    "one": 'op.create_table("log", sa.Column("id", sa.Integer(), primary_key=True), sa.Column("name", sa.String(9)))',
+    "two": """op.create_enum("mood", ["sad"])
+    op.execute("INSERT INTO log (name) VALUES ('two')")""",
+    "three": """time.sleep(1)
+    op.execute("INSERT INTO log (name) VALUES ('three')")""",
+    "four": """op.add_enum_value("mood", "glad")
+    op.execute("INSERT INTO log (name) VALUES ('four')")""",
+    "five": """with op.get_context().autocommit_block():
+        op.create_index("ix_log_name", "log", ["name"], postgresql_concurrently=True)
+    op.execute("INSERT INTO log (name) VALUES ('five')")""",
+}
+
+
+@pytest.fixture
+def migrated(project: Project) -> Project:
+    """A project with five revisions."""
+    project.alembic("init", "-t", "async-fastapi", "migrations")
+    previous = None
+    for revision, body in BODIES.items():
+        text = HEADER.format(revision=revision, down_revision=previous, body=body)
+        project.write({f"migrations/versions/{revision}.py": text})
+        previous = revision
+    return project
+
+
+# One PostgreSQL is enough: they do not differ here.
+@pytest.fixture(
+    params=[
+        pytest.param("postgresql", marks=pytest.mark.postgresql),
+        pytest.param("sqlite", marks=pytest.mark.sqlite),
+        pytest.param("mysql", marks=pytest.mark.mysql),
+        pytest.param("pgbouncer", marks=pytest.mark.pgbouncer),
+    ]
+)
+def any_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """An empty database of each kind."""
+    if request.param == "sqlite":
+        yield request.getfixturevalue("sqlite_url")
+        return
+    if request.param == "mysql":
+        database = create_mysql_database(require_server(MYSQL_VARIABLE))
+    elif request.param == "pgbouncer":
+        database = create_postgresql_database(require_server(PGBOUNCER_VARIABLE))
+    else:
+        request.param = POSTGRESQL_SERVERS[-1].values[0]
+        database = create_postgresql_database(find_postgresql_server(request))
+    with database as url:
+        yield url
+
+
+def start(project: Project, url: str, *arguments: str) -> subprocess.Popen[str]:
+    environment = {name: os.environ[name] for name in ("HOME", "LANG", "PATH") if name in os.environ}
+    return subprocess.Popen(
+        [ALEMBIC, *(arguments or ["upgrade", "head"])],
+        cwd=project.directory,
+        env=environment | {"PYTHONWARNINGS": "error", "DATABASE_URL": url},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def finish(processes: list[subprocess.Popen[str]]) -> str:
+    outputs = [process.communicate()[0] for process in processes]
+    assert [process.returncode for process in processes] == [0] * len(processes), "\n".join(outputs)
+    return "\n".join(outputs)
+
+
+def read_log(url: str) -> list[str]:
+    query = "SELECT name FROM log ORDER BY name"
+    known = make_url(url)
+    if known.get_backend_name() == "sqlite":
+        with closing(sqlite3.connect(known.database or "")) as connection:
+            return [row[0] for row in connection.execute(query)]
+    if known.get_backend_name() == "mysql":
+        with (
+            pymysql.connect(
+                host=known.host,
+                port=known.port or 3306,
+                user=known.username,
+                password=known.password or "",
+                database=known.database,
+            ) as mysql,
+            mysql.cursor() as cursor,
+        ):
+            cursor.execute(query)
+            return [row[0] for row in cursor.fetchall()]
+    with psycopg.connect(url, prepare_threshold=None) as postgresql:
+        return [row[0] for row in postgresql.execute(query)]
+
+
+def test_twenty_processes_migrate_an_empty_database_at_once(migrated: Project, any_url: str) -> None:
+    """All succeed, and each revision runs once."""
+    output = finish([start(migrated, any_url) for _ in range(20)])
+    assert output.count("Running upgrade") == len(BODIES)
+    assert read_log(any_url) == ["five", "four", "three", "two"]
+
+
+@pytest.mark.postgresql
+def test_processes_meet_half_way(migrated: Project, postgresql_url: str) -> None:
+    """Some go further than others, and one marks the database only."""
+    migrated.alembic("upgrade", "two", env={"DATABASE_URL": postgresql_url})
+    output = finish([start(migrated, postgresql_url, "upgrade", goal) for goal in ("three", "head", "four", "head")])
+    assert output.count("Running upgrade") == 3
+    assert read_log(postgresql_url) == ["five", "four", "three", "two"]
+
+
+def test_a_holder_that_is_killed_leaves_no_lock(migrated: Project, any_url: str) -> None:
+    """The others finish what it has begun."""
+    holder = start(migrated, any_url)
+    assert holder.stdout is not None
+    for line in holder.stdout:
+        if "two -> three" in line:  # which sleeps now
+            break
+    others = [start(migrated, any_url) for _ in range(3)]
+    time.sleep(0.5)
+    holder.send_signal(signal.SIGKILL)
+    holder.communicate()
+    finish(others)
+    assert read_log(any_url) == ["five", "four", "three", "two"]
+
+
+@contextmanager
+def held(project: Project, url: str, seconds: int) -> Iterator[subprocess.Popen[str]]:
+    """While a process migrates that takes its time."""
+    path = project.directory / "migrations/versions/three.py"
+    path.write_text(path.read_text().replace("sleep(1)", f"sleep({seconds})"))
+    process = start(project, url)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "two -> three" in line:
+            break
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_a_waiter_gives_up_in_time_and_names_the_holder(migrated: Project, any_url: str) -> None:
+    """After lock_wait, with the process that has it and what to set; nothing was changed by it."""
+    ini = migrated.directory / "alembic.ini"
+    ini.write_text(ini.read_text().replace("[alembic]", "[alembic]\nlock_wait = 700ms", 1))
+    with held(migrated, any_url, 30) as holder:
+        waiter = start(migrated, any_url)
+        output = " ".join(waiter.communicate()[0].split())
+        assert waiter.returncode != 0
+        assert "Traceback" not in output
+        message = output.partition("FAILED: ")[2]
+        assert message.startswith("The migration lock of database ")
+        assert "was not free after 0.7 s: " in message
+        assert "holds it. Wait for it, or raise lock_wait in alembic.ini, for example: lock_wait = 300s" in message
+        if "mysql" in any_url:
+            assert "connection " in message
+        else:
+            assert f"alembic, process {holder.pid} on " in message
+        # What changes nothing does not wait.
+        finish([start(migrated, any_url, "current"), start(migrated, any_url, "upgrade", "two")])
+
+
+@pytest.mark.sqlite
+def test_a_wait_that_is_no_time_is_refused(migrated: Project, sqlite_url: str) -> None:
+    """By the name of the setting, with an example."""
+    ini = migrated.directory / "alembic.ini"
+    ini.write_text(ini.read_text().replace("[alembic]", "[alembic]\nlock_wait = soon", 1))
+    result = migrated.alembic("upgrade", "head", env={"DATABASE_URL": sqlite_url}, check=False)
+    assert " ".join(result.stdout.split()) == (
+        'FAILED: lock_wait in section [alembic] of alembic.ini: "soon" is no time. Give a time, for example: lock_wait = 60s'
+    )
+
+
+@pytest.mark.sqlite
+def test_the_lock_of_a_database_in_a_folder_that_is_not_there(migrated: Project, tmp_path: Path) -> None:
+    """The database is what cannot be opened, and not the lock."""
+    url = f"sqlite:///{tmp_path}/nowhere/app.db"
+    result = migrated.alembic("upgrade", "head", env={"DATABASE_URL": url}, check=False)
+    assert "unable to open database file" in result.output
+    assert "locking.py" not in result.output
