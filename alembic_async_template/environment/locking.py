@@ -22,7 +22,6 @@ from typing import Any, Protocol
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
-from .. import _compat
 from ..errors import MigrationLockedError
 from .engine import connect_again
 
@@ -37,9 +36,11 @@ class _Lock(Protocol):
 
     def acquire(self) -> bool:
         """Take the lock if it is free, and leave nothing open if it is not."""
+        ...
 
     def describe_holder(self) -> str | None:
         """The process that has it, None if it cannot be seen (any more)."""
+        ...
 
 
 @contextmanager
@@ -93,7 +94,7 @@ def _acquire(lock: _Lock, connection: Connection, wait: float) -> None:
 
 def _pause(connection: Connection, seconds: float) -> None:
     """Sleep; where the connection belongs to an event loop, let that run."""
-    if _compat.in_greenlet():
+    if connection.dialect.is_async:
         driver: Any = connection.connection.dbapi_connection
         driver.run_async(lambda _: asyncio.sleep(seconds))
     else:
@@ -135,10 +136,15 @@ class _PostgreSQLLock:
         return True
 
     def _release_snapshot(self) -> None:
-        """End the last query also for the server: asyncpg leaves its portal open, and with it a snapshot."""
-        driver: Any = self.connection.connection.dbapi_connection
-        if self.connection.dialect.driver == "asyncpg":
-            driver.run_async(lambda connection: connection.execute("SELECT 1"))
+        """End the last query for the server too: in the extended protocol it stays open in the transaction, with its snapshot.
+
+        A query in the simple protocol takes its place, see https://www.postgresql.org/docs/current/protocol-flow.html.
+        """
+        driver: Any = self.connection.connection
+        if self.connection.dialect.is_async:
+            driver.dbapi_connection.run_async(lambda connection: connection.execute("SELECT 1"))
+        elif hasattr(driver.driver_connection, "execute"):  # psycopg2 knows no other protocol
+            driver.driver_connection.execute("SELECT 1")
 
     def describe_holder(self) -> str | None:
         query = text("""
