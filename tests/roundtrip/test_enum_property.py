@@ -72,7 +72,7 @@ def test_any_models_lead_to_any_others(postgresql_url: str, tmp_path: Path) -> N
     versions = tmp_path / "project/migrations/versions"
     empty = read_fingerprint(postgresql_url)
 
-    @settings(max_examples=15, deadline=None, phases=[Phase.generate], derandomize=True)
+    @settings(max_examples=10, deadline=None, phases=[Phase.generate], derandomize=True)
     @given(first=_MODELS, second=_MODELS)
     def check(first: dict[str, Any], second: dict[str, Any]) -> None:
         try:
