@@ -131,11 +131,11 @@ def starts_in_autocommit(engine: Engine) -> bool:
 def in_greenlet() -> bool:
     """Whether the caller runs inside `run_sync`, where synchronous calls may wait for the event loop.
 
-    `__sqlalchemy_greenlet_provider__`, which SQLAlchemy's own greenlets carry: SQLAlchemy 2.0.29 to 2.1.9.
+    `_AsyncIoGreenlet`, SQLAlchemy's own class of greenlets: SQLAlchemy 2.0.29 to 2.1.9.
     """
     import greenlet  # type: ignore[import-untyped,unused-ignore]
 
-    return getattr(greenlet.getcurrent(), "__sqlalchemy_greenlet_provider__", False) is True
+    return type(greenlet.getcurrent()).__name__ == "_AsyncIoGreenlet"
 
 
 def render_type(type_: TypeEngine[Any], context: AutogenContext) -> str:

@@ -44,21 +44,16 @@ async def connect(database: Database) -> AsyncIterator[AsyncConnection]:
         engine = AsyncEngine(_compat.clone_engine(database.engine.sync_engine))
     else:
         engine = create_async_engine(database.url, poolclass=NullPool, connect_args=database.connect_arguments)
-    event.listen(engine.sync_engine, "do_connect", _connect_for_migration)
     try:
         connection = engine.connect()
-        token = _connecting.set(True)
-        try:
+        with _fit_for_migration(engine.sync_engine):
             await connection.start()
-        finally:
-            _connecting.reset(token)
         try:
             await connection.run_sync(_prepare)
             yield connection
         finally:
             await connection.close()
     finally:
-        event.remove(engine.sync_engine, "do_connect", _connect_for_migration)
         await engine.dispose()
 
 
@@ -78,21 +73,29 @@ def connect_sync(engine: Engine) -> Iterator[Connection]:
 def connect_again(connection: Connection) -> Iterator[Connection]:
     """A second connection to the database of one that is open, with the same limits lifted, from no pool."""
     engine = _compat.clone_engine(connection.engine)
-    event.listen(engine, "do_connect", _connect_for_migration)
     try:
-        token = _connecting.set(True)
-        try:
+        with _fit_for_migration(engine):
             second = engine.connect()
-        finally:
-            _connecting.reset(token)
-        try:
+        with second:
             _prepare(second)
             yield second
-        finally:
-            second.close()
     finally:
-        event.remove(engine, "do_connect", _connect_for_migration)
         engine.dispose()
+
+
+@contextmanager
+def _fit_for_migration(engine: Engine) -> Iterator[None]:
+    """While this lasts, the engine connects as migrations need it.
+
+    The listener stays: engines that share a dialect share it, and several may connect at once.
+    """
+    if not event.contains(engine, "do_connect", _connect_for_migration):
+        event.listen(engine, "do_connect", _connect_for_migration)
+    token = _connecting.set(True)
+    try:
+        yield
+    finally:
+        _connecting.reset(token)
 
 
 def _connect_for_migration(dialect: Any, _record: object, arguments: Any, parameters: dict[str, Any]) -> Any:
