@@ -13,20 +13,27 @@ if TYPE_CHECKING:
 
     from alembic.autogenerate.api import AutogenContext
     from alembic.config import Config
+    from alembic.runtime.environment import EnvironmentContext
     from alembic.runtime.migration import MigrationContext
     from sqlalchemy import Column
     from sqlalchemy.engine import Engine
     from sqlalchemy.types import TypeEngine
 
 
+def current_environment() -> EnvironmentContext:
+    """What `alembic.context` stands for in the running command; `alembic.context._proxy`: Alembic 1.18.0 to 1.20.1."""
+    import alembic.context
+
+    environment: EnvironmentContext = alembic.context._proxy  # type: ignore[attr-defined]
+    return environment
+
+
 def environment_options() -> dict[str, Any]:
     """What the running command told its environment: the work function, `as_sql`, `revision_context` and so on.
 
-    `alembic.context._proxy`, `EnvironmentContext.context_opts`: Alembic 1.18.0 to 1.20.1.
+    `EnvironmentContext.context_opts`: Alembic 1.18.0 to 1.20.1.
     """
-    import alembic.context
-
-    options: dict[str, Any] = alembic.context._proxy.context_opts  # type: ignore[attr-defined]
+    options: dict[str, Any] = current_environment().context_opts
     return options
 
 
@@ -70,6 +77,17 @@ def is_up_to_date(context: MigrationContext) -> bool:
     if context._migrations_fn is None or not context._has_version_table():
         return False
     return not list(context._migrations_fn(context.get_current_heads(), context))
+
+
+def exchange_work(context: MigrationContext, work: Callable[..., Any]) -> Callable[..., Any]:
+    """Let `run_migrations` ask `work` for the steps, and return whom it would have asked.
+
+    `MigrationContext._migrations_fn`: Alembic 1.18.0 to 1.20.1.
+    """
+    asked = context._migrations_fn
+    assert asked is not None
+    context._migrations_fn = work
+    return asked
 
 
 def create_version_table(context: MigrationContext) -> None:

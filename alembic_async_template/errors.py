@@ -16,7 +16,12 @@
     │   ├── MissingDriverError
     │   ├── MemoryDatabaseError
     │   ├── ConnectionBindError
-    │   └── MigrationLockedError
+    │   ├── DatabaseNotReachableError
+    │   ├── DatabaseNotAtHeadError
+    │   ├── ConcurrentRunError
+    │   ├── MigrationLockedError
+    │   ├── MigrationLockLostError
+    │   └── LockTimeoutError
     ├── AutogenerateError
     │   ├── ExistingTablesError
     │   ├── ExistingEnumsError
@@ -58,8 +63,11 @@ __all__ = [
     "ApplicationImportError",
     "AutogenerateError",
     "BaselineError",
+    "ConcurrentRunError",
     "ConnectionBindError",
     "DatabaseError",
+    "DatabaseNotAtHeadError",
+    "DatabaseNotReachableError",
     "DuplicateTableError",
     "EngineReferenceError",
     "EnumChangeBlockedError",
@@ -77,7 +85,9 @@ __all__ = [
     "InitError",
     "InvalidEnumError",
     "InvalidURLError",
+    "LockTimeoutError",
     "MemoryDatabaseError",
+    "MigrationLockLostError",
     "MigrationLockedError",
     "MissingDriverError",
     "ModelsNotChosenError",
@@ -121,7 +131,11 @@ class SettingError(AlembicAsyncTemplateError):
 
 
 _SETTING_EXAMPLES = {
+    "database_wait": "Give a time, for example: database_wait = 10s",
     "lock_wait": "Give a time, for example: lock_wait = 60s",
+    "lock_timeout": "Give a time, or off, for example: lock_timeout = 5s",
+    "lock_retries": "Give a number, for example: lock_retries = 5",
+    "statement_timeout": "Give a time, or off, for example: statement_timeout = 5min",
     "prepend_sys_path": ("Name the folder from which the application is imported, for example: prepend_sys_path = %(here)s/src"),
     "app_models": ("Name the modules or packages that define the models, for example: app_models = app.models, app.billing"),
     "app_engine": (
@@ -293,6 +307,69 @@ class ConnectionBindError(DatabaseError):
         )
 
 
+class DatabaseNotReachableError(DatabaseError):
+    """The database was not up in time."""
+
+    def __init__(self, database: str, source: str, problem: str, wait: float) -> None:
+        self.database = database
+        self.source = source
+        self.problem = problem
+        self.wait = wait
+        super().__init__(
+            f"Database {database}, from {source}, could not be reached within {wait:g} s: {problem}. Start it, correct host and "
+            "port, or wait longer, for example: database_wait = 60s"
+        )
+
+
+class DatabaseNotAtHeadError(DatabaseError):
+    """The database is not at the revision that the application needs, or its enum types have other values."""
+
+    def __init__(
+        self,
+        current: Sequence[str],
+        heads: Sequence[str],
+        unknown: Sequence[str] = (),
+        enums: Sequence[tuple[str, Sequence[str], Sequence[str]]] = (),
+    ) -> None:
+        self.current = tuple(current)
+        self.heads = tuple(heads)
+        self.unknown = tuple(unknown)
+        self.enums = tuple(enums)
+        at = f"at revision {', '.join(current)}" if current else "at no revision"
+        if unknown:
+            message = (
+                f"The database is {at}, and this application's head is {', '.join(heads) or 'no revision'}: it has no revision "
+                f"{', '.join(unknown)}, so a newer release has migrated the database. Deploy a release that has it, or take it "
+                f"back with that release, for example: alembic downgrade {heads[0] if heads else 'base'}"
+            )
+        elif enums:
+            described = "; ".join(
+                f"{name} has {_series([_quote(value) for value in there])} and the application "
+                f"{_series([_quote(value) for value in declared])}"
+                for name, declared, there in enums
+            )
+            message = (
+                f"The database is {at}, which is the head, but its enum types are not the application's: {described}. Write the "
+                'revision that is missing: alembic revision --autogenerate -m "change enums"'
+            )
+        else:
+            target = "head" if len(heads) < 2 else "heads"
+            needed = ", ".join(heads) or "none"
+            message = f"The database is {at}, and this application needs {needed}. Migrate it: alembic upgrade {target}"
+        super().__init__(message)
+
+
+class ConcurrentRunError(DatabaseError):
+    """Two Alembic commands ran at the same time in one process."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Another Alembic command runs in this process, and alembic.op and alembic.context belong to that one: this one would "
+            "change its database. Let them run one after the other, which Migrations does, for example: "
+            'await Migrations("alembic.ini").upgrade("head")'
+        )
+
+
 class MigrationLockedError(DatabaseError):
     """Another process migrates the database, and did not finish in time."""
 
@@ -303,6 +380,56 @@ class MigrationLockedError(DatabaseError):
         super().__init__(
             f'The migration lock of database "{database}" was not free after {wait:g} s: {holder or "another process"} holds it. '
             "Wait for it, or raise lock_wait in alembic.ini, for example: lock_wait = 300s"
+        )
+
+
+class MigrationLockLostError(DatabaseError):
+    """The connection that held the migration lock ended, so another process may have begun to migrate."""
+
+    def __init__(self, database: str, problem: str) -> None:
+        self.database = database
+        self.problem = problem
+        super().__init__(
+            f'The migration lock of database "{database}" was lost between two revisions ({problem}), and the next one did not '
+            "run, since another process may migrate now. Run the same command again: alembic upgrade head"
+        )
+
+
+class LockTimeoutError(DatabaseError):
+    """A revision did not get a lock that it needs, as often as it was tried."""
+
+    def __init__(
+        self,
+        revision: str,
+        statement: str,
+        problem: str,
+        *,
+        attempts: int,
+        blockers: Sequence[str],
+        committed: bool,
+        invalid_indexes: Sequence[str] = (),
+    ) -> None:
+        self.revision = revision
+        self.statement = statement
+        self.problem = problem
+        self.attempts = attempts
+        self.blockers = tuple(blockers)
+        self.committed = committed
+        self.invalid_indexes = tuple(invalid_indexes)
+        tried = "one attempt" if attempts == 1 else f"{attempts} attempts"
+        state = (
+            "It is not tried again, since it has left its transaction, and what it had committed before stays"
+            if committed
+            else "It was rolled back"
+        )
+        indexes = "".join(
+            f". It has left the invalid index {index}, which is to be dropped first: DROP INDEX CONCURRENTLY {index}"
+            for index in invalid_indexes
+        )
+        super().__init__(
+            f"Revision {revision} did not get a lock in {tried} ({problem}): it waited for "
+            f"{_series(blockers) or 'another transaction'}, at: {statement}. {state}{indexes}. Let what it waited for end and "
+            "run the same command again, or allow more, for example: lock_timeout = 30s, lock_retries = 10"
         )
 
 

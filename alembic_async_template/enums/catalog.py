@@ -161,11 +161,6 @@ def change_settings(connection: Connection, settings: Mapping[str, str]) -> dict
     return dict(zip(names, before, strict=True))
 
 
-def find_sqlstate(error: BaseException | None) -> str | None:
-    """The code of an error, which drivers keep under two names: https://www.postgresql.org/docs/current/errcodes-appendix.html."""
-    return getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
-
-
 def find_enum(enums: Sequence[EnumType], name: str, schema: str | None) -> EnumType:
     """The type that PostgreSQL would take for this name.
 

@@ -15,6 +15,7 @@ from sqlalchemy import event, inspect
 from sqlalchemy.engine import Connection, ExceptionContext
 
 from .. import _compat
+from ..driver_errors import find_sqlstate
 from ..errors import (
     EnumCheckError,
     EnumExistsError,
@@ -26,7 +27,7 @@ from ..errors import (
     UncommittedWorkError,
 )
 from . import sql
-from .catalog import current_schema, describe_dependents, find_enum, find_sqlstate, has_done_work, reflect_enums, require_labels
+from .catalog import current_schema, describe_dependents, find_enum, has_done_work, reflect_enums, require_labels
 from .model import EnumType, check_labels, check_name, qualify
 from .operations import (
     AddEnumValueOp,

@@ -9,8 +9,9 @@ from sqlalchemy import text
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
+from ..driver_errors import find_sqlstate
 from ..errors import EnumChangeBlockedError, EnumChangeFailedError, EnumValueInUseError
-from .catalog import DUMP_SETTINGS, change_settings, find_sqlstate, reflect_enums
+from .catalog import DUMP_SETTINGS, change_settings, reflect_enums
 from .dependents import Usage, read_usage
 from .plan import (
     Change,

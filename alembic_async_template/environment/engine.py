@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import logging
+import math
+import random
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import event, text
@@ -14,29 +20,39 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import NullPool
 
 from .. import _compat
-from ..errors import MemoryDatabaseError
-from .url import is_memory
+from ..driver_errors import describe_outage
+from ..errors import DatabaseNotReachableError, MemoryDatabaseError
+from .url import Database, is_memory, mask_url
 
-if TYPE_CHECKING:
-    from .url import Database
+log = logging.getLogger("alembic_async_template")
 
 # Set while a migration connects: a cloned engine shares its dialect with the application's, whose connections stay as they are.
 _connecting: ContextVar[bool] = ContextVar("_connecting", default=False)
 
 # Limits meant for requests, which would end a migration half way; a role or database can have them as defaults.
-_RELEASE_LIMITS = text(
-    "SELECT set_config(name, '0', :local) FROM pg_catalog.pg_settings WHERE setting <> '0' "
-    "AND name IN ('statement_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout')"
+_NO_LIMITS = {"statement_timeout": "0", "idle_in_transaction_session_timeout": "0", "transaction_timeout": "0"}
+# Those that the server knows: transaction_timeout is new in PostgreSQL 17.
+_SET_LIMITS = text(
+    "SELECT pg_catalog.set_config(name, value, :local) FROM pg_catalog.pg_settings "
+    "JOIN pg_catalog.json_each_text(CAST(:limits AS json)) AS wanted (key, value) ON key = name"
 )
+# Under which key a connection's information has the process that answers it, where a pooler may change that.
+BACKEND = "alembic_async_template.backend"
+
+# How long one attempt to connect may take at least, in seconds, and the pause before the next one.
+_ATTEMPT = 10
+_PAUSE = (0.2, 0.6)
 
 
 @asynccontextmanager
-async def connect(database: Database) -> AsyncIterator[AsyncConnection]:
+async def connect(database: Database, wait: float) -> AsyncIterator[AsyncConnection]:
     """Open the one connection of a run, on a new engine that is disposed of afterwards.
 
     An engine of the application gives its dialect, connect arguments and events; its pool is never touched.
 
+    :param wait: how many seconds to wait for a database that is not up.
     :raises MemoryDatabaseError: the database would end with the connection.
+    :raises DatabaseNotReachableError: it was not up in time.
     """
     if is_memory(database.url):
         raise MemoryDatabaseError(database.source)
@@ -45,9 +61,7 @@ async def connect(database: Database) -> AsyncIterator[AsyncConnection]:
     else:
         engine = create_async_engine(database.url, poolclass=NullPool, connect_args=database.connect_arguments)
     try:
-        connection = engine.connect()
-        with _fit_for_migration(engine.sync_engine):
-            await connection.start()
+        connection = await _open(engine, _Outage(database, wait))
         try:
             await connection.run_sync(_prepare)
             yield connection
@@ -57,16 +71,62 @@ async def connect(database: Database) -> AsyncIterator[AsyncConnection]:
         await engine.dispose()
 
 
+async def _open(engine: AsyncEngine, outage: _Outage) -> AsyncConnection:
+    while True:
+        connection = engine.connect()
+        try:
+            with _fit_for_migration(engine.sync_engine):
+                async with asyncio.timeout(max(_ATTEMPT, outage.end - time.monotonic())):
+                    return await connection.start()
+        except Exception as error:
+            pause = outage.meet(error)
+        await asyncio.sleep(pause)
+
+
 @contextmanager
-def connect_sync(engine: Engine) -> Iterator[Connection]:
+def connect_sync(database: Database, engine: Engine, wait: float) -> Iterator[Connection]:
     """The same for an engine that needs no event loop, or whose loop is the one that runs: a connection of a clone."""
     clone = _compat.clone_engine(engine)
+    outage = _Outage(database, wait)
     try:
-        with clone.connect() as connection:
+        while True:
+            try:
+                connection = clone.connect()
+                break
+            except Exception as error:
+                pause = outage.meet(error)
+            time.sleep(pause)
+        with connection:
             _prepare(connection)
             yield connection
     finally:
         clone.dispose()
+
+
+class _Outage:
+    """The attempts to reach a database that may not be up yet."""
+
+    def __init__(self, database: Database, wait: float) -> None:
+        self.database = database
+        self.wait = wait
+        self.end = time.monotonic() + wait
+        self.mentioned = False
+
+    def meet(self, error: Exception) -> float:
+        """How long to pause before the next attempt; what is no outage is raised as it is.
+
+        :raises DatabaseNotReachableError: the time is over.
+        """
+        url = self.database.url
+        problem = describe_outage(error, on_socket=str(url.query.get("host") or url.host or "").startswith("/"))
+        if problem is None:
+            raise error
+        if time.monotonic() >= self.end:
+            raise DatabaseNotReachableError(mask_url(url), self.database.source, problem, self.wait) from error
+        if not self.mentioned:
+            log.info("Waiting for the database: %s", problem)
+            self.mentioned = True
+        return random.uniform(*_PAUSE)
 
 
 @contextmanager
@@ -127,35 +187,74 @@ def _prepare(connection: Connection) -> None:
     if _compat.starts_in_autocommit(connection.engine):
         connection.execution_options(isolation_level=connection.default_isolation_level)
     if connection.dialect.name == "postgresql":
-        _release_limits(connection)
+        _set_limits(connection, _NO_LIMITS)
     elif connection.dialect.name == "sqlite":
         _make_transactional(connection)
 
 
-def _release_limits(connection: Connection) -> None:
+def limit_waiting(connection: Connection, lock_timeout: float, statement_timeout: float) -> None:
+    """Bound how long a migration waits for a lock, and what a statement may take; in seconds, zero for no bound.
+
+    What there is of it: https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-LOCK-TIMEOUT,
+    https://dev.mysql.com/doc/refman/8.4/en/server-system-variables.html#sysvar_lock_wait_timeout,
+    https://www.sqlite.org/pragma.html#pragma_busy_timeout
+    """
+    milliseconds = math.ceil(lock_timeout * 1000)
+    if connection.dialect.name == "postgresql":
+        limits = {"lock_timeout": str(milliseconds), "statement_timeout": str(math.ceil(statement_timeout * 1000))}
+        _set_limits(connection, limits)
+    elif milliseconds and connection.dialect.name in {"mysql", "mariadb"}:
+        connection.exec_driver_sql(f"SET SESSION lock_wait_timeout = {math.ceil(lock_timeout)}")
+        connection.rollback()
+    elif milliseconds and connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {milliseconds}")
+        connection.rollback()
+
+
+def _set_limits(connection: Connection, limits: dict[str, str]) -> None:
+    parameters = {"limits": json.dumps(limits)}
     if not _is_pooled(connection):
-        connection.execute(_RELEASE_LIMITS, {"local": False})
+        connection.execute(_SET_LIMITS, {**parameters, "local": False})
         connection.commit()
         return
     connection.rollback()
 
-    # A session behind a pooler belongs to everybody: the limits go for one transaction at a time.
+    # A session behind a pooler belongs to everybody: the limits hold for one transaction at a time.
     @event.listens_for(connection, "begin")
-    def release_in_transaction(connection: Connection) -> None:
-        if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
-            connection.execute(_RELEASE_LIMITS, {"local": True})
+    def set_in_transaction(connection: Connection) -> None:
+        if connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT":
+            connection.info.pop(BACKEND, None)
+            return
+        connection.execute(_SET_LIMITS, {**parameters, "local": True})
+        connection.info[BACKEND] = connection.scalar(_BACKEND_PID)
+
+
+_BACKEND_PID = text("SELECT pg_catalog.pg_backend_pid()")
+
+
+def find_backend(connection: Connection) -> int | None:
+    """The process of PostgreSQL that a connection was made to."""
+    driver: Any = connection.connection.driver_connection
+    if hasattr(driver, "get_server_pid"):
+        return int(driver.get_server_pid())
+    if hasattr(driver, "info"):
+        return int(driver.info.backend_pid)
+    return None
+
+
+def pause(connection: Connection, seconds: float) -> None:
+    """Sleep; where the connection belongs to an event loop, let that run."""
+    if connection.dialect.is_async:
+        driver: Any = connection.connection.dbapi_connection
+        driver.run_async(lambda _: asyncio.sleep(seconds))
+    else:
+        time.sleep(seconds)
 
 
 def _is_pooled(connection: Connection) -> bool:
     """Whether the server that answers is another one than the driver was connected to: a pooler stands in between."""
-    driver: Any = connection.connection.driver_connection
-    if hasattr(driver, "get_server_pid"):
-        known = driver.get_server_pid()
-    elif hasattr(driver, "info"):
-        known = driver.info.backend_pid
-    else:
-        return False
-    return bool(connection.scalar(text("SELECT pg_catalog.pg_backend_pid()")) != known)
+    known = find_backend(connection)
+    return known is not None and connection.scalar(_BACKEND_PID) != known
 
 
 def _make_transactional(connection: Connection) -> None:

@@ -1,12 +1,12 @@
 """The migration lock: one process at a time changes a database, however many start at once.
 
-It is held on a connection of its own, so that it holds over the commits of the migrations. A waiter tries again and again, with
-no transaction open in between: `CREATE INDEX CONCURRENTLY` in a revision waits for every transaction that has a snapshot.
+It is held on a connection of its own, so that it holds over the commits of the migrations. A waiter has only the one connection
+that it came with, and tries again and again, with no transaction open in between: `CREATE INDEX CONCURRENTLY` in a revision
+waits for every transaction that has a snapshot.
 """
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import logging
 import os
@@ -14,16 +14,18 @@ import random
 import socket
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
-from ..errors import MigrationLockedError
-from .engine import connect_again
+from ..driver_errors import describe, describe_outage
+from ..errors import MigrationLockedError, MigrationLockLostError
+from .engine import connect_again, pause
 
 log = logging.getLogger("alembic_async_template")
 
@@ -42,15 +44,22 @@ class _Lock(Protocol):
         """The process that has it, None if it cannot be seen (any more)."""
         ...
 
+    def check(self) -> None:
+        """Raise whatever is raised if the lock is not held any more."""
+        ...
+
 
 @contextmanager
-def hold_migration_lock(connection: Connection, version_table: str, wait: float) -> Iterator[None]:
+def hold_migration_lock(
+    connection: Connection, version_table: str, wait: float, end: float | None = None
+) -> Iterator[Callable[[], None]]:
     """Hold the lock of a database and a version table while the body runs, or until the caller's transaction ends.
 
     In a transaction of the caller, there is a lock on PostgreSQL only.
 
     :param connection: the one that migrates, which is left as it is.
-    :param wait: how many seconds to wait for the lock.
+    :param wait: how many seconds to wait for the lock; they are over at `end` on the monotonic clock, where that is known.
+    :return: what raises `MigrationLockLostError` if the lock is not held any more.
     :raises MigrationLockedError: it was not free in time.
     """
     name = connection.dialect.name
@@ -58,17 +67,25 @@ def hold_migration_lock(connection: Connection, version_table: str, wait: float)
         lock: _Lock | None = None
         if connection.in_transaction():
             if name == "postgresql":
-                lock = _PostgreSQLLock(connection, version_table, callers=True)
+                lock = _CallersLock(connection, version_table)
         elif name == "postgresql":
-            lock = _PostgreSQLLock(stack.enter_context(connect_again(connection)), version_table)
+            lock = _PostgreSQLLock(connection, version_table, stack)
         elif name in {"mysql", "mariadb"}:
             lock = _MySQLLock(stack.enter_context(connect_again(connection)), version_table)
         elif name == "sqlite" and (path := _find_file(connection)):
             file = sqlite3.connect(f"{path}-migration-lock", timeout=0, isolation_level=None)
             lock = _SQLiteLock(stack.enter_context(closing(file)))
         if lock is not None:
-            _acquire(lock, connection, wait)
-        yield
+            _acquire(lock, connection, wait, time.monotonic() + wait if end is None else end)
+        yield partial(_check, lock, connection)
+
+
+def _check(lock: _Lock | None, connection: Connection) -> None:
+    try:
+        if lock is not None:
+            lock.check()
+    except Exception as error:
+        raise MigrationLockLostError(connection.engine.url.database or "", describe(error)) from error
 
 
 def _find_file(connection: Connection) -> str:
@@ -78,8 +95,7 @@ def _find_file(connection: Connection) -> str:
     return files[0] or ""
 
 
-def _acquire(lock: _Lock, connection: Connection, wait: float) -> None:
-    end = time.monotonic() + wait
+def _acquire(lock: _Lock, connection: Connection, wait: float, end: float) -> None:
     holder = None
     mentioned = False
     while not lock.acquire():
@@ -89,16 +105,7 @@ def _acquire(lock: _Lock, connection: Connection, wait: float) -> None:
         if not mentioned:
             log.info("Waiting for the migration lock, which %s holds", holder or "another process")
             mentioned = True
-        _pause(connection, random.uniform(*_PAUSE))
-
-
-def _pause(connection: Connection, seconds: float) -> None:
-    """Sleep; where the connection belongs to an event loop, let that run."""
-    if connection.dialect.is_async:
-        driver: Any = connection.connection.dbapi_connection
-        driver.run_async(lambda _: asyncio.sleep(seconds))
-    else:
-        time.sleep(seconds)
+        pause(connection, random.uniform(*_PAUSE))
 
 
 def _describe_self() -> str:
@@ -114,53 +121,89 @@ class _PostgreSQLLock:
 
     connection: Connection
     version_table: str
-    # Whether the transaction is the caller's: it is not ended, and its name is not changed.
-    callers: bool = False
-
-    @property
-    def key(self) -> int:
-        digest = hashlib.sha256(f"alembic_async_template {self.version_table}".encode()).digest()
-        return int.from_bytes(digest[:8], "big", signed=True)
+    stack: ExitStack
+    second: Connection | None = None
 
     def acquire(self) -> bool:
-        taken = text("SELECT pg_catalog.pg_try_advisory_xact_lock(:key)")
-        if not self.connection.scalar(taken, {"key": self.key}):
-            self._end()
+        # The second connection is made when the lock is free: waiters need one each, and a server has so many.
+        free = _take(self.connection, self.version_table)
+        self.connection.rollback()
+        if not free:
             return False
-        if self.callers:
-            return True
-        self.connection.execute(
-            text("SELECT pg_catalog.set_config('application_name', :name, true)"), {"name": _describe_self()[:63]}
-        )
-        self._release_snapshot()
+        with ExitStack() as attempt:
+            try:
+                second = attempt.enter_context(connect_again(self.connection))
+            except Exception as error:
+                if describe_outage(error) is None:
+                    raise
+                log.debug("No second connection: %s", describe(error))
+                return False
+            if not _take(second, self.version_table):
+                return False
+            second.execute(text("SELECT pg_catalog.set_config('application_name', :name, true)"), {"name": _describe_self()[:63]})
+            self.second = second
+            self.check()
+            self.stack.push(attempt.pop_all())
         return True
 
-    def _release_snapshot(self) -> None:
-        """End the last query for the server too: in the extended protocol it stays open in the transaction, with its snapshot.
+    def check(self) -> None:
+        """Ask the holder for nothing, in the simple protocol.
 
-        A query in the simple protocol takes its place, see https://www.postgresql.org/docs/current/protocol-flow.html.
+        In the extended protocol the last query stays open in the transaction, with its snapshot, until the next one:
+        https://www.postgresql.org/docs/current/protocol-flow.html
         """
-        driver: Any = self.connection.connection
-        if self.connection.dialect.is_async:
+        assert self.second is not None
+        driver: Any = self.second.connection
+        if self.second.dialect.is_async:
             driver.dbapi_connection.run_async(lambda connection: connection.execute("SELECT 1"))
-        elif hasattr(driver.driver_connection, "execute"):  # psycopg2 knows no other protocol
+        elif hasattr(driver.driver_connection, "execute"):
             driver.driver_connection.execute("SELECT 1")
+        else:  # psycopg2 knows no other protocol
+            self.second.exec_driver_sql("SELECT 1")
 
     def describe_holder(self) -> str | None:
-        query = text("""
-            SELECT pid, application_name, to_char(xact_start, 'HH24:MI:SS')
-            FROM pg_catalog.pg_locks JOIN pg_catalog.pg_stat_activity USING (pid)
-            WHERE locktype = 'advisory' AND granted AND objsubid = 1
-              AND pg_locks.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
-              AND (CAST(classid AS bigint) << 32) | CAST(pg_locks.objid AS bigint) = :key
-        """)
-        row = self.connection.execute(query, {"key": self.key}).first()
-        self._end()
-        return None if row is None else f"process {row[0]} ({row[1]}, since {row[2]})"
+        holder = _find_holder(self.connection, self.version_table)
+        self.connection.rollback()
+        return holder
 
-    def _end(self) -> None:
-        if not self.callers:
-            self.connection.rollback()
+
+@dataclass(slots=True)
+class _CallersLock:
+    """The same lock as a part of the caller's transaction, which it ends with."""
+
+    connection: Connection
+    version_table: str
+
+    def acquire(self) -> bool:
+        return _take(self.connection, self.version_table)
+
+    def check(self) -> None:
+        """The transaction that does the work has the lock: they cannot part."""
+
+    def describe_holder(self) -> str | None:
+        return _find_holder(self.connection, self.version_table)
+
+
+def _take(connection: Connection, version_table: str) -> bool:
+    taken = text("SELECT pg_catalog.pg_try_advisory_xact_lock(:key)")
+    return bool(connection.scalar(taken, {"key": _make_key(version_table)}))
+
+
+def _make_key(version_table: str) -> int:
+    digest = hashlib.sha256(f"alembic_async_template {version_table}".encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)
+
+
+def _find_holder(connection: Connection, version_table: str) -> str | None:
+    query = text("""
+        SELECT pid, application_name, to_char(xact_start, 'HH24:MI:SS')
+        FROM pg_catalog.pg_locks JOIN pg_catalog.pg_stat_activity USING (pid)
+        WHERE locktype = 'advisory' AND granted AND objsubid = 1
+          AND pg_locks.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
+          AND (CAST(classid AS bigint) << 32) | CAST(pg_locks.objid AS bigint) = :key
+    """)
+    row = connection.execute(query, {"key": _make_key(version_table)}).first()
+    return None if row is None else f"process {row[0]} ({row[1]}, since {row[2]})"
 
 
 @dataclass(slots=True)
@@ -185,6 +228,11 @@ class _MySQLLock:
         row = self.connection.execute(query, {"name": self.name}).first()
         self.connection.rollback()
         return None if row is None else f"connection {row[0]} ({row[1]} from {row[2]}, for {row[3]} s)"
+
+    def check(self) -> None:
+        if not self.connection.scalar(text("SELECT IS_USED_LOCK(:name) = CONNECTION_ID()"), {"name": self.name}):
+            raise ConnectionError("the session that held it is another one")
+        self.connection.rollback()
 
 
 @dataclass(slots=True)
@@ -216,3 +264,6 @@ class _SQLiteLock:
         except sqlite3.OperationalError:
             return None
         return None if row is None else str(row[0])
+
+    def check(self) -> None:
+        """The file is locked for as long as this process has it open."""

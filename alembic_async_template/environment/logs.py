@@ -7,6 +7,8 @@ import sys
 from logging.config import fileConfig
 from typing import TYPE_CHECKING
 
+from .settings import is_command_line
+
 if TYPE_CHECKING:
     from alembic.config import Config
 
@@ -19,7 +21,7 @@ def configure_logging(config: Config) -> None:
 
     Alembic's templates call `fileConfig`, which disables every logger that exists and needs sections that may be missing.
     """
-    if config.cmd_opts is None:
+    if not is_command_line(config):
         return
     if config.config_file_name and all(config.file_config.has_section(section) for section in _SECTIONS):
         fileConfig(config.config_file_name, disable_existing_loggers=False)

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextvars
 import logging
-from collections.abc import Coroutine, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from alembic import context
 from sqlalchemy import MetaData
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from .. import _compat
+from ..driver_errors import describe_outage
 from ..errors import (
     AlembicAsyncTemplateError,
     ApplicationImportError,
@@ -25,10 +22,12 @@ from ..errors import (
     NoDatabaseURLError,
     NoTablesError,
 )
+from .attempts import run_attempts, run_migrations
 from .autogenerate import filter_names, model_schemas, process_directives, refuse_existing_tables
-from .engine import connect, connect_sync
+from .engine import connect, connect_sync, limit_waiting
 from .locking import hold_migration_lock
 from .logs import configure_logging
+from .loops import cancellation, have_turn, run_coroutine
 from .models import load_metadata, mention_naming_convention
 from .project import describe_project
 from .render import render_items
@@ -36,7 +35,7 @@ from .settings import Settings, project_directory, read_settings
 from .url import Database, adapt_url, application_database, configured_urls, is_memory, mask_url, parse_url, same_database
 
 if TYPE_CHECKING:
-    from alembic.config import Config
+    from alembic.runtime.environment import EnvironmentContext
 
 log = logging.getLogger("alembic_async_template")
 
@@ -63,12 +62,13 @@ def run_environment(
         `include_name`, `process_revision_directives` and `render_item` are called in addition to this package's own.
     :raises AlembicAsyncTemplateError: the settings, the application's models or the database are not as they need to be.
     """
-    config = context.config
+    environment = _compat.current_environment()
+    config = environment.config
     configure_logging(config)
     settings = read_settings(config)
-    run = _Run(config, settings, target_metadata, naming_convention, context_configure_arguments)
-    with project_directory(settings, config):
-        if context.is_offline_mode():
+    run = _Run(environment, settings, target_metadata, naming_convention, context_configure_arguments)
+    with have_turn(), project_directory(settings, config):
+        if environment.is_offline_mode():
             run.offline()
         else:
             run.online()
@@ -79,19 +79,26 @@ class _Run:
 
     def __init__(
         self,
-        config: Config,
+        environment: EnvironmentContext,
         settings: Settings,
         target_metadata: Target,
         naming_convention: dict[str, Any] | None,
         options: dict[str, Any],
     ) -> None:
-        self.config = config
+        self.environment = environment
+        self.config = environment.config
         self.settings = settings
         self.given_metadata = target_metadata
         self.naming_convention = naming_convention
         self.options = options
+        self.database_wait = settings.read_seconds("database_wait")
         self.lock_wait = settings.read_seconds("lock_wait")
-        self.arguments = context.get_x_argument(as_dictionary=True)
+        self.lock_wait_end: float | None = None
+        self.lock_timeout = settings.read_seconds("lock_timeout")
+        self.lock_retries = settings.read_number("lock_retries")
+        self.statement_timeout = settings.read_seconds("statement_timeout")
+        self.has_begun = False
+        self.arguments = environment.get_x_argument(as_dictionary=True)
         self.compares = bool(_compat.revision_arguments().get("autogenerate"))
         self.metadatas: list[MetaData] = []
 
@@ -131,22 +138,42 @@ class _Run:
             with sync_engine.connect() as connection:
                 self._migrate(connection)
             return
-        with connect_sync(sync_engine) as connection:
-            self._migrate(connection, transactional=True)
+
+        def migrate() -> None:
+            with connect_sync(database, sync_engine, self.database_wait) as connection:
+                self._migrate(connection, own=True)
+
+        self._reconnect(migrate)
 
     def _run_in_loop(self, database: Database) -> None:
         _announce(database)
 
         async def migrate() -> None:
-            async with connect(database) as connection:
-                await connection.run_sync(self._migrate, transactional=True)
+            async with connect(database, self.database_wait) as connection:
+                await connection.run_sync(self._migrate, own=True)
 
-        _run_coroutine(migrate())
+        def run() -> None:
+            request = cancellation.get()
+            run_coroutine(migrate() if request is None else request.watch(migrate()), database.url.get_driver_name())
 
-    def _migrate(self, connection: Connection, *, transactional: bool = False) -> None:
+        self._reconnect(run)
+
+    def _reconnect(self, run: Callable[[], None]) -> None:
+        """Run with a new connection when the database went away while the migration had not begun: it waited for the lock."""
+        while True:
+            try:
+                run()
+                return
+            except Exception as error:
+                problem = describe_outage(error)
+                if problem is None or self.has_begun or self.lock_wait_end is None:
+                    raise
+                log.warning("The connection ended while it waited for the migration lock, and is made again: %s", problem)
+
+    def _migrate(self, connection: Connection, *, own: bool = False) -> None:
         """Configure Alembic on a connection and let the command work.
 
-        :param transactional: whether SQLite was made to begin transactions before DDL.
+        :param own: whether the connection was made for this run, and set up for it.
         """
         in_transaction = connection.in_transaction()
         options: dict[str, Any] = {
@@ -159,33 +186,40 @@ class _Run:
             "render_as_batch": connection.dialect.name == "sqlite",
             **self.options,
         }
-        if transactional and connection.dialect.name == "sqlite":
+        if own and connection.dialect.name == "sqlite":
             options.setdefault("transactional_ddl", True)
         if self.compares:
             self._prepare_comparison(connection, options)
         if not in_transaction and connection.in_transaction():
             connection.rollback()  # what was read above; Alembic takes an open transaction for the caller's
-        context.configure(**options)
-        with ExitStack() as stack:
-            if _compat.running_command() in {"upgrade", "downgrade", "stamp"}:
-                self._prepare_migration(connection, stack, in_transaction=in_transaction)
-            with context.begin_transaction():
-                context.run_migrations()
+        self.environment.configure(**options)
+        if _compat.running_command() in {"upgrade", "downgrade", "stamp"}:
+            self._change(connection, own=own, in_transaction=in_transaction)
+        else:
+            run_migrations(self.environment)
 
-    def _prepare_migration(self, connection: Connection, stack: ExitStack, *, in_transaction: bool) -> None:
-        """Have the migration lock held, unless there is nothing to do, and the version table there."""
-        migration_context = context.get_context()
-        idle = _compat.is_up_to_date(migration_context)
+    def _change(self, connection: Connection, *, own: bool, in_transaction: bool) -> None:
+        """Let a command work that changes the database: under the migration lock, unless there is nothing to do."""
+        context = self.environment.get_context()
+        idle = _compat.is_up_to_date(context)
         if not in_transaction:
             connection.rollback()
         if idle:
+            run_migrations(self.environment)
             return
-        table = ".".join(filter(None, (migration_context.version_table_schema, migration_context.version_table)))
-        stack.enter_context(hold_migration_lock(connection, table, self.lock_wait))
-        if not in_transaction:
+        table = ".".join(filter(None, (context.version_table_schema, context.version_table)))
+        self.lock_wait_end = self.lock_wait_end or time.monotonic() + self.lock_wait
+        with hold_migration_lock(connection, table, self.lock_wait, self.lock_wait_end) as check_lock:
+            self.has_begun = True
+            if in_transaction:
+                run_migrations(self.environment)
+                return
+            if own:
+                limit_waiting(connection, self.lock_timeout, self.statement_timeout)
             # Before the first revision, so that its transaction holds nothing but its own work.
-            _compat.create_version_table(migration_context)
+            _compat.create_version_table(context)
             connection.commit()
+            run_attempts(self.environment, connection, check_lock, self.lock_timeout, self.lock_retries)
 
     def _prepare_comparison(self, connection: Connection, options: dict[str, Any]) -> None:
         metadatas = self.metadatas
@@ -194,7 +228,7 @@ class _Run:
         writes = _compat.running_command() != "check"
         baseline = writes and "baseline" in self.arguments
         if writes:
-            refuse_existing_tables(connection, context.script, metadatas, options, baseline=baseline)
+            refuse_existing_tables(connection, self.environment.script, metadatas, options, baseline=baseline)
         options["include_name"] = filter_names(
             connection,
             metadatas,
@@ -222,7 +256,7 @@ class _Run:
             self.metadatas = self._load_metadata()
         except ApplicationImportError as error:
             log.warning("The models' naming convention is not known to this script. %s", error)
-        context.configure(
+        self.environment.configure(
             **{
                 "dialect_name": dialect,
                 "target_metadata": self._target(),
@@ -233,8 +267,7 @@ class _Run:
                 **self.options,
             }
         )
-        with context.begin_transaction():
-            context.run_migrations()
+        run_migrations(self.environment)
 
     # Both
 
@@ -290,20 +323,3 @@ def _announce(database: Database) -> None:
     for warning in database.warnings:
         log.warning(warning)
     log.info("Database %s, from %s", mask_url(database.url), database.source)
-
-
-def _run_coroutine(coroutine: Coroutine[Any, Any, None]) -> None:
-    """Run a coroutine to its end, in a thread of its own where a loop runs in this one."""
-    if not _loop_is_running():
-        asyncio.run(coroutine)
-        return
-    with ThreadPoolExecutor(1) as executor:
-        executor.submit(contextvars.copy_context().run, asyncio.run, coroutine).result()
-
-
-def _loop_is_running() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True

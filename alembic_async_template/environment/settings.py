@@ -36,19 +36,39 @@ class Settings:
     app_engine: str | None
     database_url_env: str
     sqlalchemy_url: str | None
+    database_wait: str
+    """How long to wait for a database that is not up."""
     lock_wait: str
     """How long to wait for another process that migrates."""
+    lock_timeout: str
+    """How long a statement of a migration waits for a lock."""
+    lock_retries: str
+    """How often a revision that did not get one begins anew."""
+    statement_timeout: str
+    """How long a statement of a migration may take."""
 
     def read_seconds(self, name: str) -> float:
-        """A setting that is a time, as PostgreSQL writes one: `500ms`, `60s`, `5min`; a bare number is seconds.
+        """A setting that is a time, as PostgreSQL writes one: `500ms`, `60s`, `5min`; a bare number is seconds, `off` is zero.
 
         :raises SettingError: it is no time.
         """
         value: str = getattr(self, name)
+        if value == "off":
+            return 0
         match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|min|h|)", value)
         if match is None:
             raise SettingError(name, value, self, "is no time")
         return float(match[1]) * {"ms": 0.001, "s": 1, "": 1, "min": 60, "h": 3600}[match[2]]
+
+    def read_number(self, name: str) -> int:
+        """A setting that is a whole number.
+
+        :raises SettingError: it is none.
+        """
+        value: str = getattr(self, name)
+        if not value.isdecimal():
+            raise SettingError(name, value, self, "is no number")
+        return int(value)
 
 
 def read_settings(config: Config) -> Settings:
@@ -70,8 +90,17 @@ def read_settings(config: Config) -> Settings:
         app_engine=read_setting(config, "app_engine") or None,
         database_url_env=read_setting(config, "database_url_env") or "DATABASE_URL",
         sqlalchemy_url=read_setting(config, "sqlalchemy.url") or None,
+        database_wait=read_setting(config, "database_wait") or "10s",
         lock_wait=read_setting(config, "lock_wait") or "60s",
+        lock_timeout=read_setting(config, "lock_timeout") or "5s",
+        lock_retries=read_setting(config, "lock_retries") or "5",
+        statement_timeout=read_setting(config, "statement_timeout") or "off",
     )
+
+
+def is_command_line(config: Config) -> bool:
+    """Whether Alembic's command line runs, and not a program of its own, which may have made up arguments (`-x`)."""
+    return hasattr(config.cmd_opts, "cmd")
 
 
 def read_setting(config: Config, name: str) -> str | None:
@@ -115,7 +144,7 @@ def project_directory(settings: Settings, config: Config) -> Iterator[None]:
     started anywhere. A program that runs migrations keeps its own working directory.
     """
     sys.path[:0] = [str(root) for root in settings.import_roots if str(root) not in sys.path]
-    if config.cmd_opts is None:
+    if not is_command_line(config):
         yield
         return
     previous = Path.cwd()

@@ -15,8 +15,17 @@ path_separator = os
 # is committed.
 # sqlalchemy.url = postgresql://app@localhost/app
 
-# How long a process waits while another one migrates this database.
+# How long to wait for a database that is not up yet, and while another process migrates this one.
+# database_wait = 10s
 # lock_wait = 60s
+
+# How long a statement of a revision waits for a lock; while it waits, others wait behind it. A revision that does not get one is
+# rolled back and begins anew, as often as lock_retries says.
+lock_timeout = 5s
+lock_retries = 5
+
+# How long a statement may take. Without it, as long as it takes.
+# statement_timeout = 5min
 
 [post_write_hooks]
 # New revisions are tidied with ruff where it is installed.

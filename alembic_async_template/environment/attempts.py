@@ -1,0 +1,165 @@
+"""Runs the revisions of a command, and again the one that did not get a lock."""
+
+from __future__ import annotations
+
+import logging
+import random
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import event, text
+from sqlalchemy.engine import Connection
+
+from .. import _compat
+from ..driver_errors import describe, is_lock_failure
+from ..errors import LockTimeoutError
+from .blockers import Watch, watch_blockers
+from .engine import pause
+
+log = logging.getLogger("alembic_async_template")
+
+# The pause before the second attempt, in seconds, which doubles with each one; and no pause is longer than this.
+_FIRST_PAUSE = 0.5
+_LONGEST_PAUSE = 10.0
+
+# Of a partitioned table, an index is invalid until it has a part in each partition: that is no index of its own.
+_INVALID_INDEXES = text("""
+    SELECT CAST(relname AS text), CAST(CAST(indexrelid AS pg_catalog.regclass) AS text)
+    FROM pg_catalog.pg_index JOIN pg_catalog.pg_class ON pg_class.oid = indexrelid
+    WHERE NOT indisvalid AND relkind = 'i'
+    ORDER BY 2
+""")
+
+
+class _Steps:
+    """The steps of a command: each is done once, however often Alembic asks for those that are left."""
+
+    def __init__(self, context: MigrationContext, check_lock: Callable[[], None]) -> None:
+        self.context = context
+        self.check_lock = check_lock
+        self.find = _compat.exchange_work(context, self)
+        self.steps: list[Any] | None = None
+        self.done = 0
+        self.revision = ""
+        # Whether anything of what would be done again is committed.
+        self.committed = not context.impl.transactional_ddl
+
+    def __call__(self, heads: tuple[str, ...], context: MigrationContext) -> Iterable[Any]:
+        """What is called in place of the command's own function."""
+        if self.steps is None:
+            self.steps = list(self.find(heads, context))
+        while self.done < len(self.steps):
+            step = self.steps[self.done]
+            if self.done:
+                self.check_lock()
+            self.revision = step.info.up_revision_id or "base"
+            yield step  # and is committed afterwards, before the next one is asked for
+            self.done += 1
+            if _compat.has_transaction_per_migration(self.context):
+                self.committed = not self.context.impl.transactional_ddl
+
+    def start_over(self) -> None:
+        """After a failure: what was rolled back is to be done again."""
+        if not _compat.has_transaction_per_migration(self.context):
+            self.done = 0
+
+
+def run_migrations(environment: EnvironmentContext) -> None:
+    """Let the command do its work, in the transactions that Alembic has for it."""
+    with environment.begin_transaction():
+        environment.run_migrations()
+
+
+def run_attempts(
+    environment: EnvironmentContext, connection: Connection, check_lock: Callable[[], None], lock_timeout: float, retries: int
+) -> None:
+    """The same, and once more with each revision that did not get a lock and was rolled back.
+
+    :param check_lock: is called between two revisions, and raises if the migration lock was lost.
+    :raises LockTimeoutError: it did not get it in any attempt, or it has committed something and cannot begin anew.
+    """
+    steps = _Steps(environment.get_context(), check_lock)
+    attempts = 1
+    with watch_blockers(connection, lock_timeout) as watch, _watch_commits(connection, steps):
+        while True:
+            done = steps.done
+            try:
+                run_migrations(environment)
+                return
+            except Exception as error:
+                if not is_lock_failure(error):
+                    raise
+                if steps.done > done:
+                    attempts = 1
+                if steps.committed or attempts > retries:
+                    raise _explain(error, connection, steps, watch, attempts) from error
+                seconds = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (attempts - 1)) * random.uniform(0.5, 1.5)
+                log.warning(
+                    "Revision %s was rolled back (%s) and begins anew in %.1f s, attempt %d of %d. It waited for %s, at: %s",
+                    steps.revision,
+                    describe(error),
+                    seconds,
+                    attempts + 1,
+                    retries + 1,
+                    ", ".join(watch.blockers) or "another transaction",
+                    _find_statement(error, watch),
+                )
+            attempts += 1
+            steps.start_over()
+            if connection.in_transaction():
+                connection.rollback()
+            pause(connection, seconds)
+
+
+@contextmanager
+def _watch_commits(connection: Connection, steps: _Steps) -> Iterator[None]:
+    """Take note of a revision that leaves its transaction: by an autocommit block, or by COMMIT."""
+
+    def note_options(_connection: Connection, options: dict[str, Any]) -> None:
+        steps.committed |= options.get("isolation_level") == "AUTOCOMMIT"
+
+    def note_statement(_connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
+        steps.committed |= re.match(r"\s*(COMMIT|END)\b", statement, re.IGNORECASE) is not None
+
+    note_options(connection, dict(connection.get_execution_options()))
+    listeners: list[tuple[str, Callable[..., None]]] = [
+        ("set_connection_execution_options", note_options),
+        ("before_cursor_execute", note_statement),
+    ]
+    for name, listener in listeners:
+        event.listen(connection, name, listener)
+    try:
+        yield
+    finally:
+        for name, listener in listeners:
+            event.remove(connection, name, listener)
+
+
+def _explain(error: Exception, connection: Connection, steps: _Steps, watch: Watch, attempts: int) -> LockTimeoutError:
+    if connection.in_transaction():
+        connection.rollback()
+    statement = _find_statement(error, watch)
+    indexes: list[str] = []
+    if connection.dialect.name == "postgresql" and "concurrently" in statement.lower():
+        rows = connection.execute(_INVALID_INDEXES).all()
+        connection.rollback()
+        # REINDEX makes one of a similar name: https://www.postgresql.org/docs/current/sql-reindex.html
+        indexes = [qualified for name, qualified in rows if re.sub(r"_cc(new|old)\d*$", "", name) in statement]
+    return LockTimeoutError(
+        steps.revision,
+        statement,
+        describe(error),
+        attempts=attempts,
+        blockers=watch.blockers,
+        committed=steps.committed,
+        invalid_indexes=indexes,
+    )
+
+
+def _find_statement(error: BaseException, watch: Watch) -> str:
+    statement = " ".join(str(getattr(error, "statement", None) or watch.statement or "a statement").split())
+    return statement if len(statement) <= 200 else f"{statement[:200]}..."

@@ -1,0 +1,118 @@
+"""Where a migration runs: its event loop, its turn in the process, and how it is cancelled from another loop."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar, copy_context
+from typing import Any
+
+from ..errors import ConcurrentRunError
+
+# `alembic.op` and `alembic.context` are global: one run at a time in a process. Who has the turn is known by an object, so that a
+# task which copied the context of a run that is over does not count as it.
+_turn = threading.Lock()
+_holder: object | None = None
+_run: ContextVar[object | None] = ContextVar("_run", default=None)
+
+
+def try_turn() -> bool:
+    """Take the turn for the running context if nobody has it; `end_turn` gives it back."""
+    global _holder
+    if not _turn.acquire(blocking=False):
+        return False
+    _holder = object()
+    _run.set(_holder)
+    return True
+
+
+def end_turn() -> None:
+    """Give the turn back."""
+    global _holder
+    _holder = None
+    _run.set(None)
+    _turn.release()
+
+
+@contextmanager
+def have_turn() -> Iterator[None]:
+    """Run the body while no other run is under way in this process, unless it is a part of that run.
+
+    :raises ConcurrentRunError: there is another one.
+    """
+    if _holder is not None and _run.get() is _holder:
+        yield
+        return
+    if not try_turn():
+        raise ConcurrentRunError
+    try:
+        yield
+    finally:
+        end_turn()
+
+
+class Cancellation:
+    """Cancels a coroutine that runs in another thread's loop, now or as soon as it begins."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._requested = False
+        self._cancel: Callable[[], object] | None = None
+
+    def request(self) -> None:
+        """Cancel it, from any thread."""
+        with self._lock:
+            self._requested = True
+            if self._cancel is not None:
+                self._cancel()
+
+    async def watch(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Run a coroutine that can be cancelled."""
+        task = asyncio.ensure_future(coroutine)
+        loop = asyncio.get_running_loop()
+        with self._lock:
+            self._cancel = lambda: loop.call_soon_threadsafe(task.cancel)
+            if self._requested:
+                task.cancel()
+        try:
+            await task
+        finally:
+            with self._lock:
+                self._cancel = None
+
+
+cancellation: ContextVar[Cancellation | None] = ContextVar("cancellation", default=None)
+
+
+def run_coroutine(coroutine: Coroutine[Any, Any, None], driver: str) -> None:
+    """Run a coroutine to its end in a loop of its own, and in a thread of its own where a loop runs in this one."""
+
+    def run() -> None:
+        with asyncio.Runner(loop_factory=choose_loop(driver)) as runner:
+            runner.run(coroutine)
+
+    if not _loop_is_running():
+        run()
+        return
+    with ThreadPoolExecutor(1) as executor:
+        executor.submit(copy_context().run, run).result()
+
+
+def choose_loop(driver: str, platform: str = sys.platform) -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """The kind of loop that a driver needs, None for the usual one.
+
+    Psycopg cannot use the one that Windows has by default: https://www.psycopg.org/psycopg3/docs/advanced/async.html
+    """
+    return asyncio.SelectorEventLoop if platform == "win32" and driver.startswith("psycopg") else None
+
+
+def _loop_is_running() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
