@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -80,11 +81,10 @@ class Project:
         :param check: whether a command that fails makes the test fail.
         """
         directory = cwd or self.directory
-        kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
         completed = subprocess.run(
             [str(ALEMBIC), *arguments],
             cwd=directory,
-            env={**kept, **self.environment, **(env or {})},
+            env={**self._environment(), **(env or {})},
             capture_output=True,
             text=True,
             check=False,
@@ -92,6 +92,29 @@ class Project:
         result = Result(("alembic", *arguments), directory, completed.returncode, completed.stdout, completed.stderr)
         assert not check or result.returncode == 0, str(result)
         return result
+
+    def start(self, url: str, *arguments: str, program: str | Path = ALEMBIC) -> subprocess.Popen[str]:
+        """Start `alembic upgrade head`, or another command, and go on; both streams of it are `stdout`."""
+        return subprocess.Popen(
+            [program, *(arguments or ["upgrade", "head"])],
+            cwd=self.directory,
+            env={**self._environment(), "DATABASE_URL": url, "PYTHONUNBUFFERED": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def set(self, **settings: str) -> None:
+        """Set settings in the ini."""
+        ini = self.directory / "alembic.ini"
+        text = ini.read_text()
+        for name, value in settings.items():
+            text = re.sub(rf"^{name} = .*\n", "", text, flags=re.MULTILINE)
+            text = text.replace("[alembic]\n", f"[alembic]\n{name} = {value}\n", 1)
+        ini.write_text(text)
+
+    def _environment(self) -> dict[str, str]:
+        return {**{name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}, **self.environment}
 
     def revisions(self) -> list[Path]:
         """The revision files, in the order in which they were written."""

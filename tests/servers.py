@@ -92,13 +92,7 @@ def _start_postgresql(data: Path) -> str:
     # The data is thrown away, so nothing needs to reach the disk. Every test process has connections of its own.
     options = f"-h 127.0.0.1 -p {port} -k {data} -c max_connections=200 -c fsync=off -c synchronous_commit=off"
     options += " -c full_page_writes=off"
-    subprocess.run(
-        [server.bin_path / "pg_ctl", "-w", "-D", data, "-l", data / "log", "-o", options, "start"],
-        check=True,
-        cwd=data,
-        user=server.system_user,
-        stdout=subprocess.DEVNULL,  # the server keeps it open
-    )
+    control_embedded_postgresql(data, "start", "-o", options)
     with psycopg.connect(host=str(data), port=port, user="postgres", autocommit=True) as connection:
         connection.execute(sql.SQL("ALTER ROLE postgres PASSWORD {}").format(_PASSWORD))
     url = URL.create("postgresql", "postgres", _PASSWORD, "127.0.0.1", port, "postgres")
@@ -113,6 +107,19 @@ def watch_embedded_postgresql(directory: Path) -> subprocess.Popen[bytes]:
     # In a session of its own, since an interrupt from the terminal goes to all processes of the tests' session.
     command = ["sh", "-c", _WATCH, "sh", str(directory)]
     return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+
+
+def control_embedded_postgresql(data: Path, action: str, *options: str) -> None:
+    """Run `pg_ctl`: `stop`, or `restart`, which starts a server that does not run with the options that it had."""
+    server = _embedded_server(data)
+    subprocess.run(
+        [server.bin_path / "pg_ctl", "-w", "-D", data, "-l", data / "log", *options, action],
+        check=True,
+        cwd=data,
+        user=server.system_user,
+        stdout=subprocess.DEVNULL,  # the server keeps it open
+        stderr=subprocess.DEVNULL,
+    )
 
 
 # SIGQUIT is PostgreSQL's immediate shutdown, https://www.postgresql.org/docs/current/server-shutdown.html.

@@ -14,11 +14,9 @@ from typing import Any
 
 from sqlalchemy import event, text
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from .. import _compat
-from .engine import BACKEND, find_backend
-from .loops import run_coroutine
+from .engine import BACKEND, call_apart, find_backend
 
 log = logging.getLogger("alembic_async_template")
 
@@ -58,7 +56,7 @@ class Watch:
         while not self.stopped.wait(self.interval):
             if self._is_slow():
                 try:
-                    self._connect()
+                    call_apart(self.engine, self._ask)
                 except Exception as error:
                     log.debug("Nobody can say what the statement waits for: %s", error)
                 return
@@ -67,20 +65,7 @@ class Watch:
         since = self.since
         return since is not None and self.pid is not None and time.monotonic() - since >= self.interval
 
-    def _connect(self) -> None:
-        if not self.engine.dialect.is_async:
-            with self.engine.connect() as connection:
-                self._ask(connection)
-            return
-
-        async def ask() -> None:
-            async with AsyncEngine(self.engine).connect() as connection:
-                await connection.run_sync(self._ask)
-
-        run_coroutine(ask(), self.engine.dialect.driver)
-
     def _ask(self, connection: Connection) -> None:
-        connection.execution_options(isolation_level="AUTOCOMMIT")
         while not self.stopped.is_set():
             if self._is_slow():
                 since = self.since
@@ -95,7 +80,7 @@ class Watch:
 def _describe(pid: int, user: str, application: str, state: str, since: str, query: str) -> str:
     if not pid:
         return "a prepared transaction (see pg_prepared_xacts)"
-    known = [f"user {user}" if user else "", application, f"{state} since {since}" if state else "", query]
+    known = [application, f"user {user}" if user else "", f"{state} since {since}" if state else "", query and f"query: {query}"]
     return f"process {pid} ({', '.join(filter(None, known))})"
 
 

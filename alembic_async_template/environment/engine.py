@@ -8,7 +8,7 @@ import logging
 import math
 import random
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -22,6 +22,7 @@ from sqlalchemy.pool import NullPool
 from .. import _compat
 from ..driver_errors import describe_outage
 from ..errors import DatabaseNotReachableError, MemoryDatabaseError
+from .loops import run_coroutine
 from .url import Database, is_memory, mask_url
 
 log = logging.getLogger("alembic_async_template")
@@ -136,11 +137,41 @@ def connect_again(connection: Connection) -> Iterator[Connection]:
     try:
         with _fit_for_migration(engine):
             second = engine.connect()
-        with second:
+        try:
             _prepare(second)
             yield second
+        finally:
+            try:
+                second.close()
+            except Exception as error:  # it ended before
+                log.debug("The second connection could not be closed: %s", error)
     finally:
         engine.dispose()
+
+
+def call_apart(engine: Engine, work: Callable[[Connection], None]) -> None:
+    """Call `work` with a new connection that commits each statement, from a thread in which no loop runs."""
+
+    def work_in_autocommit(connection: Connection) -> None:
+        connection.execution_options(isolation_level="AUTOCOMMIT")
+        work(connection)
+
+    async def connect_and_work() -> None:
+        connection = AsyncEngine(engine).connect()
+        with _fit_for_migration(engine):
+            await connection.start()
+        try:
+            await connection.run_sync(work_in_autocommit)
+        finally:
+            await connection.close()
+
+    if engine.dialect.is_async:
+        run_coroutine(connect_and_work(), engine.dialect.driver)
+        return
+    with _fit_for_migration(engine):
+        connection = engine.connect()
+    with connection:
+        work_in_autocommit(connection)
 
 
 @contextmanager

@@ -153,13 +153,20 @@ class _PostgreSQLLock:
         https://www.postgresql.org/docs/current/protocol-flow.html
         """
         assert self.second is not None
-        driver: Any = self.second.connection
-        if self.second.dialect.is_async:
+        try:
+            self._query(self.second)
+        except Exception:
+            self.second.invalidate()
+            raise
+
+    def _query(self, second: Connection) -> None:
+        driver: Any = second.connection
+        if second.dialect.is_async:
             driver.dbapi_connection.run_async(lambda connection: connection.execute("SELECT 1"))
         elif hasattr(driver.driver_connection, "execute"):
             driver.driver_connection.execute("SELECT 1")
         else:  # psycopg2 knows no other protocol
-            self.second.exec_driver_sql("SELECT 1")
+            second.exec_driver_sql("SELECT 1")
 
     def describe_holder(self) -> str | None:
         holder = _find_holder(self.connection, self.version_table)

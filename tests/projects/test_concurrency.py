@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sqlite3
 import subprocess
@@ -14,7 +13,7 @@ from pathlib import Path
 import psycopg
 import pymysql
 import pytest
-from project import ALEMBIC, Project
+from project import Project
 from servers import (
     MYSQL_VARIABLE,
     PGBOUNCER_VARIABLE,
@@ -96,18 +95,6 @@ def any_url(request: pytest.FixtureRequest) -> Iterator[str]:
         yield url
 
 
-def start(project: Project, url: str, *arguments: str) -> subprocess.Popen[str]:
-    environment = {name: os.environ[name] for name in ("HOME", "LANG", "PATH") if name in os.environ}
-    return subprocess.Popen(
-        [ALEMBIC, *(arguments or ["upgrade", "head"])],
-        cwd=project.directory,
-        env=environment | {"PYTHONWARNINGS": "error", "DATABASE_URL": url},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
 def finish(processes: list[subprocess.Popen[str]]) -> str:
     outputs = [process.communicate()[0] for process in processes]
     assert [process.returncode for process in processes] == [0] * len(processes), "\n".join(outputs)
@@ -139,7 +126,7 @@ def read_log(url: str) -> list[str]:
 
 def test_twenty_processes_migrate_an_empty_database_at_once(migrated: Project, any_url: str) -> None:
     """All succeed, and each revision runs once."""
-    output = finish([start(migrated, any_url) for _ in range(20)])
+    output = finish([migrated.start(any_url) for _ in range(20)])
     assert output.count("Running upgrade") == len(BODIES)
     assert read_log(any_url) == ["five", "four", "three", "two"]
 
@@ -148,19 +135,19 @@ def test_twenty_processes_migrate_an_empty_database_at_once(migrated: Project, a
 def test_processes_meet_half_way(migrated: Project, postgresql_url: str) -> None:
     """Some go further than others, and one marks the database only."""
     migrated.alembic("upgrade", "two", env={"DATABASE_URL": postgresql_url})
-    output = finish([start(migrated, postgresql_url, "upgrade", goal) for goal in ("three", "head", "four", "head")])
+    output = finish([migrated.start(postgresql_url, "upgrade", goal) for goal in ("three", "head", "four", "head")])
     assert output.count("Running upgrade") == 3
     assert read_log(postgresql_url) == ["five", "four", "three", "two"]
 
 
 def test_a_holder_that_is_killed_leaves_no_lock(migrated: Project, any_url: str) -> None:
     """The others finish what it has begun."""
-    holder = start(migrated, any_url)
+    holder = migrated.start(any_url)
     assert holder.stdout is not None
     for line in holder.stdout:
         if "two -> three" in line:  # which sleeps now
             break
-    others = [start(migrated, any_url) for _ in range(3)]
+    others = [migrated.start(any_url) for _ in range(3)]
     time.sleep(0.5)
     holder.send_signal(signal.SIGKILL)
     holder.communicate()
@@ -173,7 +160,7 @@ def held(project: Project, url: str, seconds: int) -> Iterator[subprocess.Popen[
     """While a process migrates that takes its time."""
     path = project.directory / "migrations/versions/three.py"
     path.write_text(path.read_text().replace("sleep(1)", f"sleep({seconds})"))
-    process = start(project, url)
+    process = project.start(url)
     assert process.stdout is not None
     for line in process.stdout:
         if "two -> three" in line:
@@ -190,7 +177,7 @@ def test_a_waiter_gives_up_in_time_and_names_the_holder(migrated: Project, any_u
     ini = migrated.directory / "alembic.ini"
     ini.write_text(ini.read_text().replace("[alembic]", "[alembic]\nlock_wait = 700ms", 1))
     with held(migrated, any_url, 30) as holder:
-        waiter = start(migrated, any_url)
+        waiter = migrated.start(any_url)
         output = " ".join(waiter.communicate()[0].split())
         assert waiter.returncode != 0
         assert "Traceback" not in output
@@ -203,7 +190,7 @@ def test_a_waiter_gives_up_in_time_and_names_the_holder(migrated: Project, any_u
         else:
             assert f"alembic, process {holder.pid} on " in message
         # What changes nothing does not wait.
-        finish([start(migrated, any_url, "current"), start(migrated, any_url, "upgrade", "two")])
+        finish([migrated.start(any_url, "current"), migrated.start(any_url, "upgrade", "two")])
 
 
 @pytest.mark.sqlite
