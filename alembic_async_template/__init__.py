@@ -11,11 +11,13 @@ if TYPE_CHECKING:
     from . import op
     from .environment.runner import run_environment
     from .errors import AlembicAsyncTemplateError
+    from .migrations import Migrations
 
-__all__ = ["AlembicAsyncTemplateError", "op", "run_environment"]
+__all__ = ["AlembicAsyncTemplateError", "Migrations", "op", "run_environment"]
 
 _MODULES = {
     "AlembicAsyncTemplateError": ".errors",
+    "Migrations": ".migrations",
     "op": ".op",
     "run_environment": ".environment.runner",
 }

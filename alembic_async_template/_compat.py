@@ -24,8 +24,17 @@ def current_environment() -> EnvironmentContext:
     """What `alembic.context` stands for in the running command; `alembic.context._proxy`: Alembic 1.18.0 to 1.20.1."""
     import alembic.context
 
-    environment: EnvironmentContext = alembic.context._proxy  # type: ignore[attr-defined]
+    environment: EnvironmentContext = getattr(alembic.context, "_proxy", None)  # type: ignore[assignment]
     return environment
+
+
+def reinstate_environment(environment: EnvironmentContext) -> None:
+    """Let `alembic.context` stand for this environment again, as Alembic expects it to when the command ends.
+
+    `EnvironmentContext._install_proxy`: Alembic 1.18.0 to 1.20.1.
+    """
+    if current_environment() is not environment:
+        environment._install_proxy()
 
 
 def environment_options() -> dict[str, Any]:

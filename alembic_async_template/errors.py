@@ -2,6 +2,7 @@
 
     AlembicAsyncTemplateError      also an `alembic.util.CommandError`: the command line prints it as one line
     ├── InitError                  `alembic init` cannot write this environment
+    ├── ConfigNotFoundError
     ├── SettingError               a setting of alembic.ini means nothing
     ├── ApplicationError           the application's modules and models
     │   ├── ApplicationImportError
@@ -52,9 +53,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from alembic.util import CommandError
+from alembic.util.exc import CommandError, DatabaseNotAtHead
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .environment.settings import Settings
 
 __all__ = [
@@ -64,6 +67,7 @@ __all__ = [
     "AutogenerateError",
     "BaselineError",
     "ConcurrentRunError",
+    "ConfigNotFoundError",
     "ConnectionBindError",
     "DatabaseError",
     "DatabaseNotAtHeadError",
@@ -115,6 +119,18 @@ class InitError(AlembicAsyncTemplateError):
         super().__init__(
             f'Directory "{directory}" with --package would be a Python package named alembic and hide Alembic itself. '
             "Choose another name, for example: alembic init -t async-fastapi --package migrations"
+        )
+
+
+class ConfigNotFoundError(AlembicAsyncTemplateError):
+    """`Migrations` has no configuration."""
+
+    def __init__(self, path: Path, *, given: bool) -> None:
+        self.path = path
+        looked = "" if given else " Without a path it is looked for in the working directory, as the command line does."
+        super().__init__(
+            f"{path} was not found.{looked} Give the path of the project's alembic.ini, for example: "
+            'Migrations(Path(__file__).parent / "alembic.ini")'
         )
 
 
@@ -321,7 +337,7 @@ class DatabaseNotReachableError(DatabaseError):
         )
 
 
-class DatabaseNotAtHeadError(DatabaseError):
+class DatabaseNotAtHeadError(DatabaseError, DatabaseNotAtHead):
     """The database is not at the revision that the application needs, or its enum types have other values."""
 
     def __init__(

@@ -31,6 +31,7 @@ POSTGRESQL_VARIABLE = "TEST_POSTGRESQL_URL"
 # Servers of further versions, for the changes of enum types only.
 POSTGRESQL_ENUMS_VARIABLE = "TEST_POSTGRESQL_ENUMS_URL"
 PGBOUNCER_VARIABLE = "TEST_PGBOUNCER_URL"
+PGBOUNCER_SESSION_VARIABLE = "TEST_PGBOUNCER_SESSION_URL"
 MYSQL_VARIABLE = "TEST_MYSQL_URL"
 
 # What the fixtures are parametrised with: where the server is, never as part of a test's name.

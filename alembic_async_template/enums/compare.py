@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from alembic.operations import ops
 from alembic.util import PriorityDispatchResult
-from sqlalchemy import Column, Table
+from sqlalchemy import Column, MetaData, Table
 from sqlalchemy.dialects.postgresql import ENUM
-from sqlalchemy.engine import Dialect
+from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.schema import DefaultClause
 from sqlalchemy.types import NullType
 
@@ -106,6 +106,26 @@ def _find_comparison(context: AutogenContext) -> _Comparison:
         cache[key] = _Comparison(context.dialect, default, reflected, visible)
     comparison: _Comparison = cache[key]
     return comparison
+
+
+def list_differing_enums(
+    connection: Connection, metadatas: Sequence[MetaData]
+) -> list[tuple[str, tuple[str, ...], tuple[str, ...]]]:
+    """The enum types that the models declare with other values than the database has: name, declared and reflected values."""
+    if connection.dialect.name != "postgresql":
+        return []
+    reflected = reflect_enums(connection)
+    by_name = {(enum.schema, enum.name): enum for enum in reflected}
+    visible = {enum.name: (enum.schema, enum.name) for enum in reflected if enum.visible}
+    comparison = _Comparison(connection.dialect, connection.dialect.default_schema_name or "", by_name, visible)
+    for column in (column for metadata in metadatas for table in metadata.tables.values() for column in table.columns):
+        comparison.declare(column)
+    return [
+        (qualify(key[1], key[0]), use.labels, known.labels if known else ())
+        for key, (use, _) in comparison.declared.items()
+        for known in [by_name.get(key)]
+        if use.labels and (known is None or set(known.labels) != set(use.labels))
+    ]
 
 
 def compare_column(

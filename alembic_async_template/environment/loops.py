@@ -7,11 +7,13 @@ import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar, copy_context
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import ConcurrentRunError
+
+Result = TypeVar("Result")
 
 # `alembic.op` and `alembic.context` are global: one run at a time in a process. Who has the turn is known by an object, so that a
 # task which copied the context of a run that is over does not count as it.
@@ -86,6 +88,25 @@ class Cancellation:
 
 
 cancellation: ContextVar[Cancellation | None] = ContextVar("cancellation", default=None)
+
+
+async def call_in_thread(function: Callable[[], Result]) -> Result:
+    """Call a function in a thread of its own. If the caller is cancelled, so is what runs in a loop there; both end together."""
+    request = Cancellation()
+    context = copy_context()
+    context.run(cancellation.set, request)
+    executor = ThreadPoolExecutor(1, "alembic_async_template")
+    future = asyncio.get_running_loop().run_in_executor(executor, context.run, function)
+    executor.shutdown(wait=False)
+    try:
+        return await asyncio.shield(future)
+    except asyncio.CancelledError:
+        request.request()
+        while not future.done():
+            with suppress(asyncio.CancelledError):  # again: some frameworks cancel until a task ends
+                await asyncio.wait([future])
+        future.exception()  # is known, and not to be reported as forgotten
+        raise
 
 
 def run_coroutine(coroutine: Coroutine[Any, Any, None], driver: str) -> None:

@@ -68,10 +68,13 @@ def run_environment(
     settings = read_settings(config)
     run = _Run(environment, settings, target_metadata, naming_convention, context_configure_arguments)
     with have_turn(), project_directory(settings, config):
-        if environment.is_offline_mode():
-            run.offline()
-        else:
-            run.online()
+        try:
+            if environment.is_offline_mode():
+                run.offline()
+            else:
+                run.online()
+        finally:
+            _compat.reinstate_environment(environment)  # a command that was refused meanwhile has taken it away
 
 
 class _Run:
@@ -100,6 +103,7 @@ class _Run:
         self.has_begun = False
         self.arguments = environment.get_x_argument(as_dictionary=True)
         self.compares = bool(_compat.revision_arguments().get("autogenerate"))
+        self.reads_models = bool(_compat.environment_options().get("reads_models"))
         self.metadatas: list[MetaData] = []
 
     # Online
@@ -121,6 +125,8 @@ class _Run:
             raise ConnectionBindError(f"is of type {type(bind).__name__}, neither an engine nor a connection of SQLAlchemy")
 
     def _run_on_callers(self, connection: Connection) -> None:
+        if connection.closed:
+            raise ConnectionBindError("is a connection that is closed")
         if connection.dialect.is_async and not _compat.in_greenlet():
             raise ConnectionBindError("belongs to an event loop and is used outside of it")
         _announce(Database(connection.engine.url, _BIND))
@@ -276,12 +282,13 @@ class _Run:
         given = self.given_metadata
         if given is not None:
             return [given] if isinstance(given, MetaData) else list(given)
-        if not self.compares and (self.naming_convention is not None or not mention_naming_convention(self.settings)):
+        wanted = self.compares or self.reads_models
+        if not wanted and (self.naming_convention is not None or not mention_naming_convention(self.settings)):
             return []
         return load_metadata(self.settings, complete=self.compares)
 
     def _target(self) -> Any:
-        if self.naming_convention is not None and not self.compares:
+        if self.naming_convention is not None and not (self.compares or self.reads_models):
             return MetaData(naming_convention=self.naming_convention)
         return self.metadatas[0] if len(self.metadatas) == 1 else self.metadatas
 

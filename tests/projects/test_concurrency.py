@@ -16,6 +16,7 @@ import pytest
 from project import Project
 from servers import (
     MYSQL_VARIABLE,
+    PGBOUNCER_SESSION_VARIABLE,
     PGBOUNCER_VARIABLE,
     POSTGRESQL_SERVERS,
     create_mysql_database,
@@ -77,6 +78,7 @@ def migrated(project: Project) -> Project:
         pytest.param("sqlite", marks=pytest.mark.sqlite),
         pytest.param("mysql", marks=pytest.mark.mysql),
         pytest.param("pgbouncer", marks=pytest.mark.pgbouncer),
+        pytest.param("pgbouncer-session", marks=pytest.mark.pgbouncer),
     ]
 )
 def any_url(request: pytest.FixtureRequest) -> Iterator[str]:
@@ -88,6 +90,8 @@ def any_url(request: pytest.FixtureRequest) -> Iterator[str]:
         database = create_mysql_database(require_server(MYSQL_VARIABLE))
     elif request.param == "pgbouncer":
         database = create_postgresql_database(require_server(PGBOUNCER_VARIABLE))
+    elif request.param == "pgbouncer-session":
+        database = create_postgresql_database(require_server(PGBOUNCER_SESSION_VARIABLE))
     else:
         request.param = POSTGRESQL_SERVERS[-1].values[0]
         database = create_postgresql_database(find_postgresql_server(request))

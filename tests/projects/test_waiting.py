@@ -1,4 +1,4 @@
-"""What a migration waits for, how long, and what it says: other transactions, a server that is not up, statements that take long."""
+"""What a migration waits for, how long, and what it says: other transactions, a server that is not up, slow statements."""
 
 from __future__ import annotations
 
@@ -67,6 +67,12 @@ def open_transaction(url: str, *statements: str) -> Iterator[psycopg.Connection]
         yield connection
 
 
+def describe_reader(connection: psycopg.Connection) -> str:
+    """A pattern of what is said of somebody who has read the table."""
+    known = rf"report, user {connection.info.user}, idle in transaction since ..:..:.., query: SELECT 1 FROM post"
+    return rf"process {connection.info.backend_pid} \({known}\)"
+
+
 def read_until(process: subprocess.Popen[str], words: str) -> str:
     assert process.stdout is not None
     read = ""
@@ -101,14 +107,11 @@ def test_a_revision_begins_anew_when_it_does_not_get_a_lock(
         with open_transaction(url, "SELECT 1 FROM post") as reader:
             process = project.start(driver_url, "upgrade", "+2")
             said = " ".join(read_until(process, "begins anew").split())
-            who = rf"process {reader.info.backend_pid} \(report, user postgres, idle in transaction since ..:..:.., query: SELECT 1 FROM post\)"
+            who = describe_reader(reader)
             what = "at: ALTER TABLE post ADD COLUMN x INTEGER"
             assert re.search(f"Waiting for {who}, {what}", said)
-            problem = "canceling statement due to lock timeout"
-            assert re.search(
-                rf"Revision two was rolled back \({problem}\) and begins anew in .* s, attempt 2 of 10. It waited for {who}, {what}",
-                said,
-            )
+            anew = r"Revision two was rolled back \(canceling statement due to lock timeout\) and begins anew in .* s, attempt 2 of 10."
+            assert re.search(f"{anew} It waited for {who}, {what}", said)
         returncode, output = finish(process)
         assert (returncode, output.count("two -> three")) == (0, 1), output
         assert columns(url) == {"post.id", "post.x", "post.y", "note.id"}
@@ -122,12 +125,10 @@ def test_a_revision_gives_up(project: Project, write: Write, postgresql_url: str
         returncode, output = finish(project.start(postgresql_url))
         assert returncode != 0
         assert "Traceback" not in output
-        user = make_url(postgresql_url).username
         assert re.fullmatch(
-            r"Revision two did not get a lock in 2 attempts \(canceling statement due to lock timeout\): it waited for process "
-            rf"{reader.info.backend_pid} \(report, user {user}, idle in transaction since ..:..:.., query: SELECT 1 FROM post\), at: "
-            r"ALTER TABLE post ADD COLUMN x INTEGER\. It was rolled back\. Let what it waited for end and run the same command again, "
-            r"or allow more, for example: lock_timeout = 30s, lock_retries = 10",
+            r"Revision two did not get a lock in 2 attempts \(canceling statement due to lock timeout\): it waited for "
+            rf"{describe_reader(reader)}, at: ALTER TABLE post ADD COLUMN x INTEGER\. It was rolled back\. Let what it waited for end "
+            r"and run the same command again, or allow more, for example: lock_timeout = 30s, lock_retries = 10",
             output.partition("FAILED: ")[2],
         )
         assert columns(postgresql_url) == {"post.id"}
