@@ -36,9 +36,9 @@ class Migrations:
     """The migrations of a database, run through the project's `alembic.ini` and `env.py` as the command line runs them.
 
     Without `bind`, or with an engine, a migration runs on a connection of its own in a thread of its own, and never blocks the
-    caller's loop. Cancelling the call rolls back the revision that runs and gives the migration lock back, and then ends. On a
-    connection, a migration runs where that connection lives: in its loop, which a revision that computes for long keeps
-    busy, and in its transaction, if there is one. `alembic.op` and `alembic.context` are global, so calls take turns in a process.
+    caller's loop. Cancelling the call rolls back the revision that runs and gives the migration lock back, and then ends. A
+    connection is used where it lives: in its loop, which a revision that computes for long keeps busy, and in its
+    transaction, if there is one. `alembic.op` and `alembic.context` are global, so calls take turns in a process.
 
     Errors are those of the command line: `AlembicAsyncTemplateError` and Alembic's own `CommandError` above it.
 

@@ -4,6 +4,8 @@ python tests/benchmark.py change [rows]         a removal from three enum column
                                                 by hand, with the rest of the work (the new type, its name) around it
 python tests/benchmark.py autogenerate [tables] a comparison that finds nothing, a tenth as many enum types as tables: Alembic
                                                 alone, with this package, and with alembic-postgresql-enum
+python tests/benchmark.py head [revisions]      `alembic upgrade head` where there is nothing to do: Alembic's own template for
+                                                async engines, and this package's
 """
 
 from __future__ import annotations
@@ -119,6 +121,55 @@ def measure_autogenerate(server: str, tables: int) -> None:
     print_ratios(seconds, f"{tables} tables")
 
 
+REVISION = """
+from alembic import op
+
+revision = {revision!r}
+down_revision = {previous!r}
+
+
+def upgrade():
+    op.execute("SELECT 1")
+"""
+
+
+def measure_head(server: str, revisions: int) -> None:
+    """The whole command, in a process of its own."""
+    seconds: dict[str, list[float]] = {"async": [], "async-fastapi": []}
+    alembic = [sys.executable, "-m", "alembic"]
+    with create_postgresql_database(server) as url, tempfile.TemporaryDirectory() as directory:
+        environment = os.environ | {"DATABASE_URL": url}
+        for template in seconds:
+            folder = Path(directory, template)
+            (folder / "app").mkdir(parents=True)
+            (folder / "app/models.py").write_text(MODELS)
+            subprocess.run([*alembic, "init", "-t", template, "migrations"], cwd=folder, check=True, capture_output=True)
+            ini = folder / "alembic.ini"
+            driver_url = url.replace("postgresql:", "postgresql+asyncpg:").replace("%", "%%")
+            ini.write_text(ini.read_text().replace("driver://user:pass@localhost/dbname", driver_url))
+            for number in range(revisions):
+                previous = f"r{number - 1}" if number else None
+                path = folder / f"migrations/versions/r{number}.py"
+                path.write_text(REVISION.format(revision=f"r{number}", previous=previous))
+            subprocess.run([*alembic, "upgrade", "head"], cwd=folder, env=environment, check=True, capture_output=True)
+        for _ in range(15):
+            for template, measured in seconds.items():
+                start = time.perf_counter()
+                folder = Path(directory, template)
+                subprocess.run([*alembic, "upgrade", "head"], cwd=folder, env=environment, check=True, capture_output=True)
+                measured.append(time.perf_counter() - start)
+    print_ratios(seconds, f"{revisions} revisions")
+
+
+MODELS = """
+from sqlmodel import Field, SQLModel
+
+
+class Post(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+"""
+
+
 def print_ratios(seconds: dict[str, list[float]], size: str) -> None:
     """The first is what the others are compared to."""
     medians = {name: statistics.median(measured) for name, measured in seconds.items()}
@@ -129,11 +180,12 @@ def print_ratios(seconds: dict[str, list[float]], size: str) -> None:
 
 
 def main(subject: str, size: int) -> None:
+    measure = {"change": measure_change, "autogenerate": measure_autogenerate, "head": measure_head}[subject]
     directory = Path(tempfile.mkdtemp(prefix="pg-"))
     watcher = watch_embedded_postgresql(directory)
     try:
         server = start_embedded_postgresql(directory)
-        (measure_change if subject == "change" else measure_autogenerate)(server, size)
+        measure(server, size)
     finally:
         watcher.communicate()
         shutil.rmtree(directory, ignore_errors=True)
@@ -141,4 +193,4 @@ def main(subject: str, size: int) -> None:
 
 if __name__ == "__main__":
     _, subject, *arguments = sys.argv
-    main(subject, int(arguments[0]) if arguments else {"change": 2_000_000, "autogenerate": 1_000}[subject])
+    main(subject, int(arguments[0]) if arguments else {"change": 2_000_000, "autogenerate": 1_000, "head": 20}[subject])

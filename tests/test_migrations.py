@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import threading
+import time
 import warnings
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -41,6 +42,9 @@ import time
 
 import sqlalchemy as sa
 from alembic_async_template import op
+from sqlalchemy.dialects import postgresql
+
+MOOD = sa.Enum("sad", "glad", name="mood").with_variant(postgresql.ENUM(name="mood", create_type=False), "postgresql")
 
 revision = {revision!r}
 down_revision = {previous!r}
@@ -101,10 +105,9 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
             "migrations/script.py.mako": "",
         }
         previous = None
-        mood = 'MOOD = sa.Enum("sad", "glad", name="mood").with_variant(sa.dialects.postgresql.ENUM(name="mood", create_type=False), "postgresql")'
         for revision, (up, down) in revisions.items():
             body = REVISION.format(revision=revision, previous=previous, up=up, down=down)
-            files[f"migrations/versions/{revision}.py"] = f"import sqlalchemy.dialects.postgresql\n{body}\n{mood}\n"
+            files[f"migrations/versions/{revision}.py"] = body
             previous = revision
         return write_files(directory, files) / "alembic.ini"
 
@@ -316,7 +319,7 @@ def test_the_loop_that_psycopg_needs_on_windows() -> None:
 
 
 def test_several_databases_at_once(make: Make, postgresql_url: str, tmp_path: Path) -> None:
-    """From tasks of one loop, from connections of one loop, and from threads with loops of their own: each gets its own tables."""
+    """From tasks and connections of one loop, and from threads with loops of their own: each gets its own tables."""
     urls = [postgresql_url, *(f"sqlite:///{tmp_path}/{number}.sqlite" for number in range(4))]
 
     def project(number: int, url: str) -> Path:
@@ -368,9 +371,9 @@ def test_a_plain_command_meanwhile_is_refused(make: Make, tmp_path: Path) -> Non
     with pytest.raises(ConcurrentRunError) as error:
         command.upgrade(Config(other), "head")
     assert str(error.value) == (
-        "Another Alembic command runs in this process, and alembic.op and alembic.context belong to that one: this one would change "
-        'its database. Let them run one after the other, which Migrations does, for example: await Migrations("alembic.ini").upgrade('
-        '"head")'
+        "Another Alembic command runs in this process, and alembic.op and alembic.context belong to that one: this one would "
+        "change its database. Let them run one after the other, which Migrations does, for example: "
+        'await Migrations("alembic.ini").upgrade("head")'
     )
     go_on.set()
     thread.join()
@@ -497,19 +500,19 @@ def test_ensure_head_names_both_revisions(make: Make, postgresql_url: str) -> No
     asyncio.run(migrations.upgrade())
     (ini.parent / "migrations/versions/two.py").unlink()
     assert message() == (
-        "The database is at revision two, and this application's head is one: it has no revision two, so a newer release has "
-        "migrated the database. Deploy a release that has it, or take it back with that release, for example: alembic downgrade one"
+        "The database is at revision two, and this application's head is one: it has no revision two, so a newer release "
+        "has migrated the database. Deploy a release that has it, or take it back with that release, for example: "
+        "alembic downgrade one"
     )
-    asyncio.run(migrations.stamp("base")) if False else None
     with psycopg.connect(postgresql_url, autocommit=True) as connection:
         connection.execute("UPDATE alembic_version SET version_num = 'one'")
         asyncio.run(migrations.ensure_head(enums=True))
         connection.execute("ALTER TYPE mood ADD VALUE 'bored'")
         asyncio.run(migrations.ensure_head())
         assert message(enums=True) == (
-            'The database is at revision one, which is the head, but its enum types are not the application\'s: public.mood has "sad", '
-            '"glad", "bored" and the application "sad", "glad". Write the revision that is missing: alembic revision --autogenerate '
-            '-m "change enums"'
+            "The database is at revision one, which is the head, but its enum types are not the application's: public.mood has "
+            '"sad", "glad", "bored" and the application "sad", "glad". Write the revision that is missing: alembic revision '
+            '--autogenerate -m "change enums"'
         )
 
 
@@ -546,7 +549,7 @@ def test_the_program_stays_as_it_was(make: Make, sqlite_url: str, capfd: pytest.
     assert capfd.readouterr() == ("", "")
 
 
-def test_arguments_in_code_are_read(make: Make, tmp_path: Path, sqlite_url: str) -> None:
+def test_arguments_in_code_are_read(make: Make, sqlite_url: str) -> None:
     """A Config with made-up `-x` arguments keeps them, and is still no command line."""
     from argparse import Namespace
 
@@ -556,7 +559,7 @@ def test_arguments_in_code_are_read(make: Make, tmp_path: Path, sqlite_url: str)
     assert config.cmd_opts is not None
 
 
-def test_two_hundred_calls_leave_nothing_behind(make: Make, embedded_postgresql: str) -> None:
+def test_many_calls_leave_nothing_behind(make: Make, embedded_postgresql: str) -> None:
     """No thread, no connection."""
     with create_postgresql_database(embedded_postgresql) as url:
         migrations = Migrations(make(url, one=TWO))
@@ -569,7 +572,8 @@ def test_two_hundred_calls_leave_nothing_behind(make: Make, embedded_postgresql:
 
         threads = threading.active_count()
         asyncio.run(use())
-        assert threading.active_count() == threads
+        while threading.active_count() > threads:  # the last one is ending
+            time.sleep(0.01)
         engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
         with engine.connect() as connection:
             query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"

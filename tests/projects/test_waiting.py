@@ -110,7 +110,10 @@ def test_a_revision_begins_anew_when_it_does_not_get_a_lock(
             who = describe_reader(reader)
             what = "at: ALTER TABLE post ADD COLUMN x INTEGER"
             assert re.search(f"Waiting for {who}, {what}", said)
-            anew = r"Revision two was rolled back \(canceling statement due to lock timeout\) and begins anew in .* s, attempt 2 of 10."
+            anew = (
+                r"Revision two was rolled back \(canceling statement due to lock timeout\) "
+                r"and begins anew in .* s, attempt 2 of 10\."
+            )
             assert re.search(f"{anew} It waited for {who}, {what}", said)
         returncode, output = finish(process)
         assert (returncode, output.count("two -> three")) == (0, 1), output
@@ -127,8 +130,8 @@ def test_a_revision_gives_up(project: Project, write: Write, postgresql_url: str
         assert "Traceback" not in output
         assert re.fullmatch(
             r"Revision two did not get a lock in 2 attempts \(canceling statement due to lock timeout\): it waited for "
-            rf"{describe_reader(reader)}, at: ALTER TABLE post ADD COLUMN x INTEGER\. It was rolled back\. Let what it waited for end "
-            r"and run the same command again, or allow more, for example: lock_timeout = 30s, lock_retries = 10",
+            rf"{describe_reader(reader)}, at: ALTER TABLE post ADD COLUMN x INTEGER\. It was rolled back\. Let what it "
+            r"waited for end and run the same command again, or allow more, for example: lock_timeout = 30s, lock_retries = 10",
             output.partition("FAILED: ")[2],
         )
         assert columns(postgresql_url) == {"post.id"}
