@@ -49,6 +49,36 @@ def write_files(directory: Path, files: Mapping[str, str]) -> Path:
     return directory
 
 
+_REVISION = """
+import time
+
+import sqlalchemy as sa
+from alembic_async_template import op
+from sqlalchemy.dialects import postgresql
+
+revision = {revision!r}
+down_revision = {previous!r}
+
+
+def upgrade():
+    {upgrade}
+
+
+def downgrade():
+    {downgrade}
+"""
+
+
+def write_revisions(directory: Path, **bodies: str | tuple[str, str]) -> None:
+    """Write a history into a project: each revision by its name, with the body of its upgrade, or of both."""
+    previous = None
+    for revision, body in bodies.items():
+        upgrade, downgrade = (body, "pass") if isinstance(body, str) else body
+        text = _REVISION.format(revision=revision, previous=previous, upgrade=upgrade, downgrade=downgrade)
+        write_files(directory, {f"migrations/versions/{revision}.py": text})
+        previous = revision
+
+
 @dataclass(slots=True)
 class Project:
     """A folder with an application, the environment variables of its commands, and the commands."""

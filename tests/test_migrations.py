@@ -20,7 +20,7 @@ import uvloop
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
-from project import write_files
+from project import write_files, write_revisions
 from servers import create_postgresql_database
 from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.engine import Connection
@@ -37,26 +37,6 @@ from alembic_async_template.errors import (
     NoDatabaseURLError,
 )
 
-REVISION = """
-import time
-
-import sqlalchemy as sa
-from alembic_async_template import op
-from sqlalchemy.dialects import postgresql
-
-MOOD = sa.Enum("sad", "glad", name="mood").with_variant(postgresql.ENUM(name="mood", create_type=False), "postgresql")
-
-revision = {revision!r}
-down_revision = {previous!r}
-
-
-def upgrade():
-    {up}
-
-
-def downgrade():
-    {down}
-"""
 MODELS = """
 import enum
 
@@ -80,7 +60,10 @@ class Item(Base):
 """
 ONE = (
     """op.create_enum("mood", ["sad", "glad"])
-    op.create_table("item", sa.Column("id", sa.Integer, primary_key=True), sa.Column("mood", MOOD, nullable=False))""",
+    op.create_table("item", sa.Column("id", sa.Integer, primary_key=True), sa.Column("mood", MOOD, nullable=False))""".replace(
+        "MOOD",
+        'sa.Enum("sad", "glad", name="mood").with_variant(postgresql.ENUM(name="mood", create_type=False), "postgresql")',
+    ),
     """op.drop_table("item")
     op.drop_enum("mood", ["sad", "glad"])""",
 )
@@ -104,11 +87,7 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
             "migrations/env.py": "from alembic_async_template import run_environment\n\nrun_environment()\n",
             "migrations/script.py.mako": "",
         }
-        previous = None
-        for revision, (up, down) in revisions.items():
-            body = REVISION.format(revision=revision, previous=previous, up=up, down=down)
-            files[f"migrations/versions/{revision}.py"] = body
-            previous = revision
+        write_revisions(directory, **revisions)
         return write_files(directory, files) / "alembic.ini"
 
     return make

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -38,15 +38,16 @@ _INVALID_INDEXES = text("""
 class _Steps:
     """The steps of a command: each is done once, however often Alembic asks for those that are left."""
 
-    def __init__(self, context: MigrationContext, check_lock: Callable[[], None]) -> None:
+    def __init__(self, context: MigrationContext, connection: Connection, check_lock: Callable[[], None]) -> None:
         self.context = context
         self.check_lock = check_lock
         self.find = _compat.exchange_work(context, self)
         self.steps: list[Any] | None = None
         self.done = 0
         self.revision = ""
-        # Whether anything of what would be done again is committed.
-        self.committed = not context.impl.transactional_ddl
+        # Whether each statement is committed, and whether anything of what would be done again is.
+        self.commits = not context.impl.transactional_ddl or _is_autocommit(connection.get_execution_options())
+        self.committed = self.commits
 
     def __call__(self, heads: tuple[str, ...], context: MigrationContext) -> Iterable[Any]:
         """What is called in place of the command's own function."""
@@ -60,12 +61,16 @@ class _Steps:
             yield step  # and is committed afterwards, before the next one is asked for
             self.done += 1
             if _compat.has_transaction_per_migration(self.context):
-                self.committed = not self.context.impl.transactional_ddl
+                self.committed = self.commits
 
     def start_over(self) -> None:
         """After a failure: what was rolled back is to be done again."""
         if not _compat.has_transaction_per_migration(self.context):
             self.done = 0
+
+
+def _is_autocommit(options: Mapping[str, Any]) -> bool:
+    return options.get("isolation_level") == "AUTOCOMMIT"
 
 
 def run_migrations(environment: EnvironmentContext) -> None:
@@ -82,7 +87,7 @@ def run_attempts(
     :param check_lock: is called between two revisions, and raises if the migration lock was lost.
     :raises LockTimeoutError: it did not get it in any attempt, or it has committed something and cannot begin anew.
     """
-    steps = _Steps(environment.get_context(), check_lock)
+    steps = _Steps(environment.get_context(), connection, check_lock)
     attempts = 1
     with watch_blockers(connection, lock_timeout) as watch, _watch_commits(connection, steps):
         while True:
@@ -120,12 +125,11 @@ def _watch_commits(connection: Connection, steps: _Steps) -> Iterator[None]:
     """Take note of a revision that leaves its transaction: by an autocommit block, or by COMMIT."""
 
     def note_options(_connection: Connection, options: dict[str, Any]) -> None:
-        steps.committed |= options.get("isolation_level") == "AUTOCOMMIT"
+        steps.committed |= _is_autocommit(options)
 
     def note_statement(_connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
         steps.committed |= re.match(r"\s*(COMMIT|END)\b", statement, re.IGNORECASE) is not None
 
-    note_options(connection, dict(connection.get_execution_options()))
     listeners: list[tuple[str, Callable[..., None]]] = [
         ("set_connection_execution_options", note_options),
         ("before_cursor_execute", note_statement),

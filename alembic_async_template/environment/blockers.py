@@ -22,6 +22,8 @@ log = logging.getLogger("alembic_async_template")
 
 # How long a statement runs before somebody asks whether it waits, and between two questions, in seconds at most.
 _INTERVAL = 2.0
+# How long its end is waited for: it may be about to connect to a server that does not answer.
+_PATIENCE = 5.0
 
 _BLOCKERS = text("""
     SELECT blocker, CAST(usename AS text), application_name, state, to_char(coalesce(xact_start, query_start), 'HH24:MI:SS'),
@@ -102,4 +104,4 @@ def watch_blockers(connection: Connection, lock_timeout: float) -> Iterator[Watc
         watch.stopped.set()
         for name, listener in listeners:
             event.remove(connection, name, listener)
-        thread.join()
+        thread.join(_PATIENCE)

@@ -13,7 +13,7 @@ from pathlib import Path
 import psycopg
 import pymysql
 import pytest
-from project import Project
+from project import Project, write_revisions
 from servers import (
     MYSQL_VARIABLE,
     PGBOUNCER_SESSION_VARIABLE,
@@ -25,24 +25,6 @@ from servers import (
     require_server,
 )
 from sqlalchemy.engine import make_url
-
-HEADER = """
-import time
-
-import sqlalchemy as sa
-from alembic_async_template import op
-
-revision = {revision!r}
-down_revision = {down_revision!r}
-
-
-def upgrade():
-    {body}
-
-
-def downgrade():
-    pass
-"""
 
 # What a revision does that must happen once; the third one takes its time, the last two leave the transaction.
 BODIES = {
@@ -63,11 +45,7 @@ BODIES = {
 def migrated(project: Project) -> Project:
     """A project with five revisions."""
     project.alembic("init", "-t", "async-fastapi", "migrations")
-    previous = None
-    for revision, body in BODIES.items():
-        text = HEADER.format(revision=revision, down_revision=previous, body=body)
-        project.write({f"migrations/versions/{revision}.py": text})
-        previous = revision
+    write_revisions(project.directory, **BODIES)
     return project
 
 

@@ -9,32 +9,16 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import psycopg
 import pymysql
 import pytest
-from project import Project
+from project import Project, write_revisions
 from servers import control_embedded_postgresql, create_postgresql_database, start_embedded_postgresql, watch_embedded_postgresql
 from sqlalchemy.engine import make_url
 
-HEADER = """
-import time
-
-import sqlalchemy as sa
-from alembic_async_template import op
-
-revision = {revision!r}
-down_revision = {previous!r}
-
-
-def upgrade():
-    {body}
-
-
-def downgrade():
-    pass
-"""
 POST = 'op.create_table("post", sa.Column("id", sa.Integer(), primary_key=True))'
 ADD_COLUMN = """op.execute("CREATE TABLE IF NOT EXISTS note (id int)")
     op.add_column("post", sa.Column("x", sa.Integer()))"""
@@ -47,15 +31,7 @@ def write(project: Project) -> Write:
     """Writes revisions, one after the other, and sets short times."""
     project.alembic("init", "-t", "async-fastapi", "migrations")
     project.set(lock_timeout="600ms", lock_retries="1")
-
-    def write(**bodies: str) -> None:
-        previous = None
-        for revision, body in bodies.items():
-            text = HEADER.format(revision=revision, previous=previous, body=body)
-            project.write({f"migrations/versions/{revision}.py": text})
-            previous = revision
-
-    return write
+    return partial(write_revisions, project.directory)
 
 
 @contextmanager
