@@ -318,7 +318,8 @@ class ConnectionBindError(DatabaseError):
 
     def __init__(self, problem: str) -> None:
         super().__init__(
-            f'config.attributes["connection"] {problem}. Hand over an engine, or a connection inside its run_sync, for example: '
+            f'bind (config.attributes["connection"]) {problem}. Hand over an engine or an open connection, for example: await '
+            "Migrations(bind=engine).upgrade(); or to Alembic's own functions: "
             'await connection.run_sync(lambda _: command.upgrade(config, "head"))'
         )
 
@@ -333,7 +334,7 @@ class DatabaseNotReachableError(DatabaseError):
         self.wait = wait
         super().__init__(
             f"Database {database}, from {source}, could not be reached within {wait:g} s: {problem}. Start it, correct host and "
-            "port, or wait longer, for example: database_wait = 60s"
+            "port, or raise database_wait in alembic.ini, for example: database_wait = 60s"
         )
 
 
@@ -352,7 +353,12 @@ class DatabaseNotAtHeadError(DatabaseError, DatabaseNotAtHead):
         self.unknown = tuple(unknown)
         self.enums = tuple(enums)
         at = f"at revision {', '.join(current)}" if current else "at no revision"
-        if unknown:
+        if not heads and not unknown:
+            message = (
+                "This application has no revisions, so nobody can tell whether the database is migrated. Write the first one: alembic "
+                'revision --autogenerate -m "create tables"; or if there are some, let the folder migrations/versions be deployed too'
+            )
+        elif unknown:
             message = (
                 f"The database is {at}, and this application's head is {', '.join(heads) or 'no revision'}: it has no revision "
                 f"{', '.join(unknown)}, so a newer release has migrated the database. Deploy a release that has it, or take it "
@@ -445,7 +451,8 @@ class LockTimeoutError(DatabaseError):
         super().__init__(
             f"Revision {revision} did not get a lock in {tried} ({problem}): it waited for "
             f"{_series(blockers) or 'another transaction'}, at: {statement}. {state}{indexes}. Let what it waited for end and "
-            "run the same command again, or allow more, for example: lock_timeout = 30s, lock_retries = 10"
+            f"run the same command again, or raise {'lock_timeout' if committed else 'lock_timeout and lock_retries'} in "
+            f"alembic.ini, for example: lock_timeout = 30s{'' if committed else ', lock_retries = 10'}"
         )
 
 

@@ -180,7 +180,7 @@ def _ensure_head(current: tuple[str, ...], _context: MigrationContext, script: S
     heads = tuple(script.get_heads())
     known = {revision.revision for revision in script.walk_revisions()}
     unknown = tuple(revision for revision in current if revision not in known)
-    if unknown or _list_pending(current, script):
+    if not heads or unknown or _list_pending(current, script):
         raise DatabaseNotAtHeadError(current, heads, unknown)
 
 

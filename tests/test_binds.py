@@ -212,8 +212,9 @@ def test_what_cannot_be_used_is_refused(configure: Configure, tmp_path: Path) ->
     with pytest.raises(ConnectionBindError) as error:
         command.upgrade(configure("sqlite://"), "head")
     assert str(error.value) == (
-        'config.attributes["connection"] is of type str, neither an engine nor a connection of SQLAlchemy. Hand over an engine, '
-        'or a connection inside its run_sync, for example: await connection.run_sync(lambda _: command.upgrade(config, "head"))'
+        'bind (config.attributes["connection"]) is of type str, neither an engine nor a connection of SQLAlchemy. Hand over an '
+        "engine or an open connection, for example: await Migrations(bind=engine).upgrade(); or to Alembic's own functions: "
+        'await connection.run_sync(lambda _: command.upgrade(config, "head"))'
     )
     with pytest.raises(MemoryDatabaseError):
         command.upgrade(configure(create_async_engine("sqlite+aiosqlite://")), "head")

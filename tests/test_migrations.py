@@ -474,6 +474,8 @@ def test_ensure_head_names_both_revisions(make: Make, postgresql_url: str) -> No
         return str(error.value)
 
     assert message() == "The database is at no revision, and this application needs two. Migrate it: alembic upgrade head"
+    with pytest.raises(DatabaseNotAtHeadError, match="This application has no revisions, so nobody can tell whether"):
+        asyncio.run(Migrations(make(postgresql_url)).ensure_head())
     asyncio.run(migrations.upgrade("one"))
     assert message() == "The database is at revision one, and this application needs two. Migrate it: alembic upgrade head"
     asyncio.run(migrations.upgrade())

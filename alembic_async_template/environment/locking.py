@@ -109,7 +109,7 @@ def _acquire(lock: _Lock, connection: Connection, wait: float, end: float) -> No
 
 
 def _describe_self() -> str:
-    return f"alembic, process {os.getpid()} on {socket.gethostname()}"
+    return f"alembic, pid {os.getpid()} on {socket.gethostname()}"
 
 
 @dataclass(slots=True)

@@ -207,6 +207,10 @@ class _Run:
     def _change(self, connection: Connection, *, own: bool, in_transaction: bool) -> None:
         """Let a command work that changes the database: under the migration lock, unless there is nothing to do."""
         context = self.environment.get_context()
+        if not self.environment.script.get_heads():
+            log.warning(
+                "There are no revisions in %s", ", ".join(map(str, self.environment.script.version_locations)) or "versions"
+            )
         idle = _compat.is_up_to_date(context)
         if not in_transaction:
             connection.rollback()

@@ -24,7 +24,7 @@ def test_the_holder_has_no_snapshot_and_a_waiter_no_transaction(on_connection: O
             assert not connection.in_transaction()
             ((state, snapshot, name),) = other.execute(HOLDERS).fetchall()
             assert (state, snapshot) == ("idle in transaction", None)
-            assert name.startswith("alembic, process ")
+            assert name.startswith("alembic, pid ")
             # Another version table is another lock.
             with hold_migration_lock(connection, "other.alembic_version", 1):
                 assert len(other.execute(HOLDERS).fetchall()) == 2

@@ -170,7 +170,7 @@ def test_a_waiter_gives_up_in_time_and_names_the_holder(migrated: Project, any_u
         if "mysql" in any_url:
             assert "connection " in message
         else:
-            assert f"alembic, process {holder.pid} on " in message
+            assert f"alembic, pid {holder.pid} on " in message
         # What changes nothing does not wait.
         finish([migrated.start(any_url, "current"), migrated.start(any_url, "upgrade", "two")])
 

@@ -107,7 +107,8 @@ def test_a_revision_gives_up(project: Project, write: Write, postgresql_url: str
         assert re.fullmatch(
             r"Revision two did not get a lock in 2 attempts \(canceling statement due to lock timeout\): it waited for "
             rf"{describe_reader(reader)}, at: ALTER TABLE post ADD COLUMN x INTEGER\. It was rolled back\. Let what it "
-            r"waited for end and run the same command again, or allow more, for example: lock_timeout = 30s, lock_retries = 10",
+            r"waited for end and run the same command again, or raise lock_timeout and lock_retries in alembic\.ini, for example: "
+            r"lock_timeout = 30s, lock_retries = 10",
             output.partition("FAILED: ")[2],
         )
         assert columns(postgresql_url) == {"post.id"}
@@ -301,7 +302,7 @@ def test_a_database_that_does_not_come_up(project: Project, write: Write, url: s
     shown = known.set(drivername=driver).render_as_string()
     assert " ".join(result.stdout.split()) == (
         f"FAILED: Database {shown}, from the environment variable DATABASE_URL, could not be reached within 0.3 s: {problem}. "
-        "Start it, correct host and port, or wait longer, for example: database_wait = 60s"
+        "Start it, correct host and port, or raise database_wait in alembic.ini, for example: database_wait = 60s"
     )
     assert f"Waiting for the database: {problem}" in result.stderr
     assert "Traceback" not in result.output
