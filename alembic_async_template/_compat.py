@@ -83,7 +83,7 @@ def is_up_to_date(context: MigrationContext) -> bool:
 
     `MigrationContext._has_version_table`, `MigrationContext._migrations_fn`: Alembic 1.18.0 to 1.20.1.
     """
-    if context._migrations_fn is None or not context._has_version_table():
+    if context._migrations_fn is None or context.purge or not context._has_version_table():
         return False
     return not list(context._migrations_fn(context.get_current_heads(), context))
 

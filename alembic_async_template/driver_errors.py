@@ -40,6 +40,16 @@ _OUTAGE_WORDS = (
     "cannot connect to server",  # PgBouncer
     "no such file or directory is the server running",  # libpq, of a Unix socket
 )
+# A list of hosts is described at once, and what one of them said may be final.
+_FINAL_WORDS = (
+    "authentication failed",
+    "does not exist",
+    "no pg_hba.conf entry",
+    "ssl upgrade",
+    "support ssl",
+    "ssl error",
+    "certificate",
+)
 _MYSQL_DRIVERS = {"asyncmy", "aiomysql", "pymysql", "MySQLdb", "mysql"}
 
 
@@ -83,6 +93,8 @@ def describe_outage(error: BaseException, *, on_socket: bool = False) -> str | N
 def _describe_outage(cause: BaseException, on_socket: bool) -> str | None:
     words = " ".join(str(cause).lower().split())
     state = find_sqlstate(cause) or ""
+    if any(final in words for final in _FINAL_WORDS):
+        return None
     if (
         isinstance(cause, ConnectionError | TimeoutError | socket.gaierror)
         or (isinstance(cause, OSError) and cause.errno in _OUTAGE_ERRNOS)

@@ -355,8 +355,8 @@ class DatabaseNotAtHeadError(DatabaseError, DatabaseNotAtHead):
         at = f"at revision {', '.join(current)}" if current else "at no revision"
         if not heads and not unknown:
             message = (
-                "This application has no revisions, so nobody can tell whether the database is migrated. Write the first one: alembic "
-                'revision --autogenerate -m "create tables"; or if there are some, let the folder migrations/versions be deployed too'
+                "This application has no revisions, so nobody can tell whether the database is migrated. Write the first one, "
+                'for example: alembic revision --autogenerate -m "create tables"; if there are, deploy migrations/versions too'
             )
         elif unknown:
             message = (
@@ -387,7 +387,7 @@ class ConcurrentRunError(DatabaseError):
     def __init__(self) -> None:
         super().__init__(
             "Another Alembic command runs in this process, and alembic.op and alembic.context belong to that one: this one would "
-            "change its database. Let them run one after the other, which Migrations does, for example: "
+            "change its database. Let them run one after the other, which Migrations does outside of a revision, for example: "
             'await Migrations("alembic.ini").upgrade("head")'
         )
 
@@ -395,14 +395,19 @@ class ConcurrentRunError(DatabaseError):
 class MigrationLockedError(DatabaseError):
     """Another process migrates the database, and did not finish in time."""
 
-    def __init__(self, database: str, holder: str | None, wait: float) -> None:
+    def __init__(self, database: str, holder: str | None, wait: float, problem: tuple[str, str] | None = None) -> None:
         self.database = database
         self.holder = holder
         self.wait = wait
-        super().__init__(
-            f'The migration lock of database "{database}" was not free after {wait:g} s: {holder or "another process"} holds it. '
-            "Wait for it, or raise lock_wait in alembic.ini, for example: lock_wait = 300s"
-        )
+        self.problem = None if problem is None else problem[0]
+        if problem is None:
+            message = (
+                f"was not free after {wait:g} s: {holder or 'another process'} holds it. Wait for it, or raise lock_wait in "
+                "alembic.ini, for example: lock_wait = 300s"
+            )
+        else:
+            message = f"could not be had within {wait:g} s: {problem[0]}. Change that, for example: {problem[1]}"
+        super().__init__(f'The migration lock of database "{database}" {message}')
 
 
 class MigrationLockLostError(DatabaseError):
@@ -422,7 +427,7 @@ class LockTimeoutError(DatabaseError):
 
     def __init__(
         self,
-        revision: str,
+        revision: str | None,
         statement: str,
         problem: str,
         *,
@@ -438,6 +443,7 @@ class LockTimeoutError(DatabaseError):
         self.blockers = tuple(blockers)
         self.committed = committed
         self.invalid_indexes = tuple(invalid_indexes)
+        subject = f"Revision {revision}" if revision else "The command"
         tried = "one attempt" if attempts == 1 else f"{attempts} attempts"
         state = (
             "It is not tried again, since it has left its transaction, and what it had committed before stays"
@@ -449,7 +455,7 @@ class LockTimeoutError(DatabaseError):
             for index in invalid_indexes
         )
         super().__init__(
-            f"Revision {revision} did not get a lock in {tried} ({problem}): it waited for "
+            f"{subject} did not get a lock in {tried} ({problem}): it waited for "
             f"{_series(blockers) or 'another transaction'}, at: {statement}. {state}{indexes}. Let what it waited for end and "
             f"run the same command again, or raise {'lock_timeout' if committed else 'lock_timeout and lock_retries'} in "
             f"alembic.ini, for example: lock_timeout = 30s{'' if committed else ', lock_retries = 10'}"

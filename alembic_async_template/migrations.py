@@ -6,6 +6,8 @@ import asyncio
 import copy
 import io
 import os
+import re
+import sys
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -23,7 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from .enums.compare import list_differing_enums
 from .environment.loops import call_in_thread, end_turn, try_turn
 from .environment.url import is_memory
-from .errors import ConfigNotFoundError, DatabaseNotAtHeadError
+from .errors import ConfigNotFoundError, ConnectionBindError, DatabaseNotAtHeadError, NoTablesError
 
 Bind = AsyncEngine | AsyncConnection | Engine | Connection
 Result = TypeVar("Result")
@@ -48,6 +50,7 @@ class Migrations:
         database in memory.
     :param section: the section of the ini, as with `-n`; a `Config` has its own.
     :raises ConfigNotFoundError: there is no such file.
+    :raises ConnectionBindError: `bind` is something else.
     """
 
     def __init__(
@@ -57,6 +60,8 @@ class Migrations:
         bind: Bind | None = None,
         section: str = "alembic",
     ) -> None:
+        if not isinstance(bind, Bind | None):
+            raise ConnectionBindError(f"is of type {type(bind).__name__}, neither an engine nor a connection of SQLAlchemy")
         self._config = config if isinstance(config, Config) else _find_config(config, section)
         self._bind = bind
 
@@ -122,17 +127,29 @@ class Migrations:
     async def _call(self, work: Callable[[Config], Result]) -> Result:
         bind = self._bind
         if isinstance(bind, AsyncConnection) and bind.sync_connection is not None and not bind.closed:
-            return await bind.run_sync(lambda connection: work(self._configure(connection)))
+            return await bind.run_sync(lambda connection: self._work(work, connection))
         if isinstance(bind, AsyncEngine) and is_memory(bind.url):
             async with bind.connect() as connection:
-                return await connection.run_sync(lambda connection: work(self._configure(connection)))
+                return await connection.run_sync(lambda connection: self._work(work, connection))
         if isinstance(bind, Connection) or (isinstance(bind, Engine) and is_memory(bind.url)):
-            return work(self._configure(bind))
-        return await call_in_thread(lambda: work(self._configure(bind)))
+            return self._work(work, bind)
+        return await call_in_thread(lambda: self._work(work, bind))
+
+    def _work(self, work: Callable[[Config], Result], bind: Bind | None) -> Result:
+        known = list(sys.path)
+        try:
+            config = self._configure(bind)
+            if bind is not None:
+                _refuse_unused_bind(config)
+            return work(config)
+        finally:
+            # Alembic puts the import roots there each time.
+            sys.path[:] = [*(entry for entry in dict.fromkeys(sys.path) if entry not in known), *known]
 
     def _configure(self, bind: Any) -> Config:
         """A copy of the configuration for one call, which prints nothing and leaves the program's logging and folder alone."""
         config = copy.copy(self._config)
+        vars(config)["file_config"] = copy.deepcopy(self._config.file_config)
         vars(config)["attributes"] = self._config.attributes | ({} if bind is None else {"connection": bind})
         config.stdout = io.StringIO()
         if config.cmd_opts is not None:
@@ -147,6 +164,13 @@ def _find_config(path: str | os.PathLike[str] | None, section: str) -> Config:
     if not found.exists() and (path is not None or not toml.exists()):
         raise ConfigNotFoundError(found, given=path is not None)
     return Config(ini, toml_file=toml, ini_section=section)
+
+
+def _refuse_unused_bind(config: Config) -> None:
+    """Refuse a hand-written `env.py` that does not look at what is handed over: it would change another database."""
+    env = Path(ScriptDirectory.from_config(config).dir, "env.py")
+    if not re.search(r"run_environment|attributes", env.read_text()):
+        raise ConnectionBindError(f"is not looked at by {env}, which would change the database of its settings")
 
 
 def _read(config: Config, read: Callable[[tuple[str, ...], MigrationContext, ScriptDirectory], Result], **options: Any) -> Result:
@@ -188,6 +212,8 @@ def _ensure_enums(current: tuple[str, ...], context: MigrationContext, script: S
     _ensure_head(current, context, script)
     target = context.opts["target_metadata"]
     metadatas = list(target) if isinstance(target, list | tuple) else [target]
+    if not any(metadatas):
+        raise NoTablesError(None, ())
     assert context.connection is not None
     if differing := list_differing_enums(context.connection, metadatas):
         raise DatabaseNotAtHeadError(current, tuple(script.get_heads()), enums=differing)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import sys
 import threading
 import time
+import types
 import warnings
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import alembic
 import anyio
 import psycopg
 import pytest
@@ -28,13 +31,16 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import StaticPool
 
 from alembic_async_template import Migrations
+from alembic_async_template.environment.locking import hold_migration_lock
 from alembic_async_template.environment.loops import choose_loop
 from alembic_async_template.errors import (
     ConcurrentRunError,
     ConfigNotFoundError,
     ConnectionBindError,
     DatabaseNotAtHeadError,
+    LockTimeoutError,
     NoDatabaseURLError,
+    NoTablesError,
 )
 
 MODELS = """
@@ -230,7 +236,7 @@ def test_a_connection_keeps_its_transaction(make: Make, postgresql_url: str) -> 
         with pytest.raises(ConnectionBindError, match="is an AsyncConnection that is not open"):
             await Migrations(make(one=ONE), bind=engine.connect()).upgrade()
         with pytest.raises(ConnectionBindError, match="is of type str"):
-            await Migrations(make(one=ONE), bind="sqlite://").upgrade()  # type: ignore[arg-type]
+            Migrations(make(one=ONE), bind="sqlite://")  # type: ignore[arg-type]
         await engine.dispose()
 
     asyncio.run(use())
@@ -337,9 +343,6 @@ def test_a_plain_command_meanwhile_is_refused(make: Make, tmp_path: Path) -> Non
     waits = make(f"sqlite:///{tmp_path}/one.sqlite", one=('op.get_context().opts["wait"](); ' + TWO[0], "pass"))
     env = "import conftest_wait\nfrom alembic_async_template import run_environment\n\nrun_environment(wait=conftest_wait.wait)\n"
     (waits.parent / "migrations/env.py").write_text(env.replace("conftest_wait", f"wait_{tmp_path.name}"))
-    import sys
-    import types
-
     module = types.ModuleType(f"wait_{tmp_path.name}")
     module.wait = lambda: (began.set(), go_on.wait(10))  # type: ignore[attr-defined]
     sys.modules[module.__name__] = module
@@ -351,7 +354,7 @@ def test_a_plain_command_meanwhile_is_refused(make: Make, tmp_path: Path) -> Non
         command.upgrade(Config(other), "head")
     assert str(error.value) == (
         "Another Alembic command runs in this process, and alembic.op and alembic.context belong to that one: this one would "
-        "change its database. Let them run one after the other, which Migrations does, for example: "
+        "change its database. Let them run one after the other, which Migrations does outside of a revision, for example: "
         'await Migrations("alembic.ini").upgrade("head")'
     )
     go_on.set()
@@ -446,8 +449,6 @@ def test_cancellation_of_one_that_waits(make: Make, postgresql_url: str) -> None
             await second
         await first
         # Whoever has the lock, as the process that migrates would.
-        from alembic_async_template.environment.locking import hold_migration_lock
-
         engine = create_engine(postgresql_url.replace("postgresql:", "postgresql+psycopg:"))
         with engine.connect() as connection, hold_migration_lock(connection, "alembic_version", 1):
             third = asyncio.ensure_future(Migrations(ini).downgrade("base"))
@@ -560,3 +561,119 @@ def test_many_calls_leave_nothing_behind(make: Make, embedded_postgresql: str) -
             query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
             assert connection.scalar(text(query)) == 1
         engine.dispose()
+
+
+def test_reading_leaves_no_transaction(make: Make, database_url: str) -> None:
+    """The next command on the same connection would take it for the caller's, and never commit."""
+
+    async def use() -> None:
+        engine = async_engine(database_url)
+        async with engine.connect() as connection:
+            migrations = Migrations(make(one=ONE), bind=connection)
+            assert await migrations.pending() == ("one",)
+            assert not connection.in_transaction()
+            await migrations.upgrade()
+            await migrations.ensure_head()
+            assert await migrations.check() == ()
+            assert not connection.in_transaction()
+        await engine.dispose()
+
+    asyncio.run(use())
+    assert tables(database_url) == {"item"}
+
+
+def test_a_call_inside_a_revision_is_refused(make: Make, sqlite_url: str) -> None:
+    """It would wait for itself."""
+    inside = """import asyncio, contextvars, threading
+    from alembic_async_template import Migrations
+    result = []
+    def call():
+        try:
+            asyncio.run(Migrations(op.get_context().config.config_file_name).heads())
+        except Exception as error:
+            result.append(error)
+    thread = threading.Thread(target=contextvars.copy_context().run, args=[call])
+    thread.start()
+    thread.join()
+    raise result[0]"""
+    with pytest.raises(ConcurrentRunError):
+        asyncio.run(Migrations(make(sqlite_url, one=(inside, "pass"))).upgrade())
+
+
+def test_the_import_path_does_not_grow(make: Make, sqlite_url: str) -> None:
+    """Alembic puts the import roots there at every call; one that was not there stays, for what is imported later."""
+    migrations = Migrations(make(sqlite_url, one=TWO))
+    asyncio.run(migrations.upgrade())
+    before = list(sys.path)
+    for _ in range(3):
+        asyncio.run(migrations.ensure_head())
+    assert sys.path == before
+
+
+def test_a_hand_written_environment(make: Make, postgresql_url: str, tmp_path: Path) -> None:
+    """That of Alembic's own template works on its own engine; one that does not look at `bind` is refused."""
+    ini = make(f"{postgresql_url.replace('postgresql:', 'postgresql+psycopg:')}".replace("%", "%%"), one=TWO)
+    template = Path(alembic.__file__).parent / "templates/async/env.py"
+    (ini.parent / "migrations/env.py").write_text(template.read_text().replace("fileConfig(config.config_file_name)", "pass"))
+    asyncio.run(Migrations(ini).upgrade())
+    assert tables(postgresql_url) == {"other"}
+    with pytest.raises(NoTablesError):
+        asyncio.run(Migrations(ini).ensure_head(enums=True))
+    engine = async_engine(f"sqlite:///{tmp_path}/elsewhere.sqlite")
+    with pytest.raises(
+        ConnectionBindError, match=r"is not looked at by .*env\.py, which would change the database of its settings"
+    ):
+        asyncio.run(Migrations(ini, bind=engine).downgrade("base"))
+    assert tables(postgresql_url) == {"other"}
+
+
+def test_a_cancelled_call_on_a_sync_engine_stops_where_it_waits(make: Make, postgresql_url: str) -> None:
+    """No loop can interrupt it there; it looks by itself, and between revisions."""
+    ini = make(one=TWO)
+    engine = create_engine(postgresql_url.replace("postgresql:", "postgresql+psycopg:"))
+
+    async def use() -> None:
+        held = hold_migration_lock(engine.connect(), "alembic_version", 1)
+        with held, pytest.raises(TimeoutError):
+            await asyncio.wait_for(Migrations(ini, bind=engine).upgrade(), 0.5)
+        assert tables(postgresql_url) == set()
+
+    asyncio.run(use())
+    engine.dispose()
+
+
+def test_a_config_stays_as_it_is(make: Make, sqlite_url: str) -> None:
+    """An env.py may set options of its own."""
+    ini = make(one=TWO)
+    (ini.parent / "migrations/env.py").write_text(
+        "from alembic import context\nfrom alembic_async_template import run_environment\n\n"
+        f"context.config.set_main_option('sqlalchemy.url', '{sqlite_url}')\nrun_environment()\n"
+    )
+    config = Config(ini)
+    config.set_main_option("lock_wait", "1s")
+    asyncio.run(Migrations(config).upgrade())
+    assert config.get_main_option("sqlalchemy.url") == ""
+    assert config.get_main_option("lock_wait") == "1s"
+    assert tables(sqlite_url) == {"other"}
+
+
+def test_a_connection_that_commits_each_statement_is_not_tried_again(make: Make, postgresql_url: str) -> None:
+    """What a revision has done there stays, and would be done twice."""
+    twice = ('op.execute("INSERT INTO note VALUES (1)"); op.execute("ALTER TABLE held ADD COLUMN x int")', "pass")
+
+    async def use() -> None:
+        limit = {"server_settings": {"lock_timeout": "300"}}
+        engine = async_engine(postgresql_url, isolation_level="AUTOCOMMIT", connect_args=limit)
+        async with engine.connect() as connection, engine.connect() as other:
+            for statement in ("CREATE TABLE note (id int)", "CREATE TABLE held (id int)"):
+                await connection.execute(text(statement))
+            await connection.rollback()
+            await other.execution_options(isolation_level="READ COMMITTED")
+            await other.execute(text("SELECT 1 FROM held"))
+            with pytest.raises(LockTimeoutError) as error:
+                await Migrations(make(one=twice), bind=connection).upgrade()
+            assert (error.value.committed, error.value.attempts) == (True, 1)
+            assert await connection.scalar(text("SELECT count(*) FROM note")) == 1
+        await engine.dispose()
+
+    asyncio.run(use())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,8 +17,9 @@ from sqlalchemy.engine import Connection
 from .. import _compat
 from ..driver_errors import describe, is_lock_failure
 from ..errors import LockTimeoutError
-from .blockers import Watch, watch_blockers
-from .engine import pause
+from .blockers import Watch, shorten, watch_blockers
+from .engine import expect_writes, is_autocommit, pause
+from .loops import raise_if_cancelled
 
 log = logging.getLogger("alembic_async_template")
 
@@ -26,6 +27,11 @@ log = logging.getLogger("alembic_async_template")
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 10.0
 
+# After ROLLBACK too, the driver does not begin another transaction, and statements are committed. Not ROLLBACK TO a savepoint.
+_ENDS_TRANSACTION = re.compile(
+    r"(?:\s|/\*.*?\*/|--[^\n]*\n)*(COMMIT|END|PREPARE\s+TRANSACTION|(ROLLBACK|ABORT)(?!(\s+(WORK|TRANSACTION))?\s+TO\b))\b",
+    re.IGNORECASE | re.DOTALL,
+)
 # Of a partitioned table, an index is invalid until it has a part in each partition: that is no index of its own.
 _INVALID_INDEXES = text("""
     SELECT CAST(relname AS text), CAST(CAST(indexrelid AS pg_catalog.regclass) AS text)
@@ -40,13 +46,14 @@ class _Steps:
 
     def __init__(self, context: MigrationContext, connection: Connection, check_lock: Callable[[], None]) -> None:
         self.context = context
+        self.connection = connection
         self.check_lock = check_lock
         self.find = _compat.exchange_work(context, self)
         self.steps: list[Any] | None = None
         self.done = 0
-        self.revision = ""
+        self.revision: str | None = None
         # Whether each statement is committed, and whether anything of what would be done again is.
-        self.commits = not context.impl.transactional_ddl or _is_autocommit(connection.get_execution_options())
+        self.commits = not context.impl.transactional_ddl or is_autocommit(connection)
         self.committed = self.commits
 
     def __call__(self, heads: tuple[str, ...], context: MigrationContext) -> Iterable[Any]:
@@ -55,22 +62,23 @@ class _Steps:
             self.steps = list(self.find(heads, context))
         while self.done < len(self.steps):
             step = self.steps[self.done]
+            raise_if_cancelled()
             if self.done:
                 self.check_lock()
             self.revision = step.info.up_revision_id or "base"
             yield step  # and is committed afterwards, before the next one is asked for
             self.done += 1
             if _compat.has_transaction_per_migration(self.context):
+                if self.connection.in_transaction():
+                    # The revision has ended Alembic's transaction, and what it did later, its version too, is in another.
+                    self.connection.commit()
                 self.committed = self.commits
 
     def start_over(self) -> None:
         """After a failure: what was rolled back is to be done again."""
+        self.committed = self.commits
         if not _compat.has_transaction_per_migration(self.context):
             self.done = 0
-
-
-def _is_autocommit(options: Mapping[str, Any]) -> bool:
-    return options.get("isolation_level") == "AUTOCOMMIT"
 
 
 def run_migrations(environment: EnvironmentContext) -> None:
@@ -88,11 +96,16 @@ def run_attempts(
     :raises LockTimeoutError: it did not get it in any attempt, or it has committed something and cannot begin anew.
     """
     steps = _Steps(environment.get_context(), connection, check_lock)
+    expect_writes(connection)
     attempts = 1
     with watch_blockers(connection, lock_timeout) as watch, _watch_commits(connection, steps):
         while True:
             done = steps.done
             try:
+                # Before the first revision, so that its transaction holds nothing but its own work.
+                _compat.create_version_table(environment.get_context())
+                connection.commit()
+                steps.committed = steps.commits
                 run_migrations(environment)
                 return
             except Exception as error:
@@ -104,8 +117,8 @@ def run_attempts(
                     raise _explain(error, connection, steps, watch, attempts) from error
                 seconds = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (attempts - 1)) * random.uniform(0.5, 1.5)
                 log.warning(
-                    "Revision %s was rolled back (%s) and begins anew in %.1f s, attempt %d of %d. It waited for %s, at: %s",
-                    steps.revision,
+                    "%s was rolled back (%s) and begins anew in %.1f s, attempt %d of %d. It waited for %s, at: %s",
+                    f"Revision {steps.revision}" if steps.revision else "The command",
                     describe(error),
                     seconds,
                     attempts + 1,
@@ -115,8 +128,7 @@ def run_attempts(
                 )
             attempts += 1
             steps.start_over()
-            if connection.in_transaction():
-                connection.rollback()
+            connection.rollback()
             pause(connection, seconds)
 
 
@@ -125,13 +137,17 @@ def _watch_commits(connection: Connection, steps: _Steps) -> Iterator[None]:
     """Take note of a revision that leaves its transaction: by an autocommit block, or by COMMIT."""
 
     def note_options(_connection: Connection, options: dict[str, Any]) -> None:
-        steps.committed |= _is_autocommit(options)
+        steps.committed |= options.get("isolation_level") == "AUTOCOMMIT"
+
+    def note_commit(_connection: Connection) -> None:
+        steps.committed = True
 
     def note_statement(_connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
-        steps.committed |= re.match(r"\s*(COMMIT|END)\b", statement, re.IGNORECASE) is not None
+        steps.committed |= _ENDS_TRANSACTION.match(statement) is not None
 
     listeners: list[tuple[str, Callable[..., None]]] = [
         ("set_connection_execution_options", note_options),
+        ("commit", note_commit),
         ("before_cursor_execute", note_statement),
     ]
     for name, listener in listeners:
@@ -165,5 +181,4 @@ def _explain(error: Exception, connection: Connection, steps: _Steps, watch: Wat
 
 
 def _find_statement(error: BaseException, watch: Watch) -> str:
-    statement = " ".join(str(getattr(error, "statement", None) or watch.statement or "a statement").split())
-    return statement if len(statement) <= 200 else f"{statement[:200]}..."
+    return shorten(str(getattr(error, "statement", None) or watch.statement or "a statement"))

@@ -23,7 +23,7 @@ log = logging.getLogger("alembic_async_template")
 # How long a statement runs before somebody asks whether it waits, and between two questions, in seconds at most.
 _INTERVAL = 2.0
 # How long its end is waited for: it may be about to connect to a server that does not answer.
-_PATIENCE = 5.0
+_PATIENCE = 1.0
 
 _BLOCKERS = text("""
     SELECT blocker, CAST(usename AS text), application_name, state, to_char(coalesce(xact_start, query_start), 'HH24:MI:SS'),
@@ -75,8 +75,14 @@ class Watch:
                 connection.rollback()
                 if blockers and since == self.since and blockers != self.blockers:
                     self.blockers = blockers
-                    log.warning("Waiting for %s, at: %s", ", ".join(blockers), self.statement)
+                    log.warning("Waiting for %s, at: %s", ", ".join(blockers), shorten(self.statement))
             self.stopped.wait(self.interval)
+
+
+def shorten(statement: str) -> str:
+    """A statement as a message shows it."""
+    statement = " ".join(statement[:1000].split())
+    return statement if len(statement) <= 200 else f"{statement[:200]}..."
 
 
 def _describe(pid: int, user: str, application: str, state: str, since: str, query: str) -> str:

@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
@@ -22,7 +23,7 @@ from sqlalchemy.pool import NullPool
 from .. import _compat
 from ..driver_errors import describe_outage
 from ..errors import DatabaseNotReachableError, MemoryDatabaseError
-from .loops import run_coroutine
+from .loops import raise_if_cancelled, run_coroutine
 from .url import Database, is_memory, mask_url
 
 log = logging.getLogger("alembic_async_template")
@@ -31,27 +32,47 @@ log = logging.getLogger("alembic_async_template")
 _connecting: ContextVar[bool] = ContextVar("_connecting", default=False)
 
 # Limits meant for requests, which would end a migration half way; a role or database can have them as defaults.
-_NO_LIMITS = {"statement_timeout": "0", "idle_in_transaction_session_timeout": "0", "transaction_timeout": "0"}
+_NO_LIMITS = {
+    "statement_timeout": "0",
+    "idle_session_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+    "transaction_timeout": "0",
+}
 # Those that the server knows: transaction_timeout is new in PostgreSQL 17.
 _SET_LIMITS = text(
     "SELECT pg_catalog.set_config(name, value, :local) FROM pg_catalog.pg_settings "
     "JOIN pg_catalog.json_each_text(CAST(:limits AS json)) AS wanted (key, value) ON key = name"
 )
+# A connection that holds a lock of MySQL says nothing for as long as a migration takes: a week.
+_MYSQL_WAIT_TIMEOUT = 604_800
+# As good as no limit, where that cannot be said.
+_SQLITE_FOREVER = 2**31 - 1
 # Under which key a connection's information has the process that answers it, where a pooler may change that.
 BACKEND = "alembic_async_template.backend"
+# And whether its transactions will write.
+_WRITES = "alembic_async_template.writes"
 
 # How long one attempt to connect may take at least, in seconds, and the pause before the next one.
 _ATTEMPT = 10
 _PAUSE = (0.2, 0.6)
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a migration waits for a lock, and what a statement may take; in seconds, zero for no bound."""
+
+    lock_timeout: float
+    statement_timeout: float
+
+
 @asynccontextmanager
-async def connect(database: Database, wait: float) -> AsyncIterator[AsyncConnection]:
+async def connect(database: Database, wait: float, limits: Limits | None) -> AsyncIterator[AsyncConnection]:
     """Open the one connection of a run, on a new engine that is disposed of afterwards.
 
     An engine of the application gives its dialect, connect arguments and events; its pool is never touched.
 
     :param wait: how many seconds to wait for a database that is not up.
+    :param limits: those of a command that changes the database.
     :raises MemoryDatabaseError: the database would end with the connection.
     :raises DatabaseNotReachableError: it was not up in time.
     """
@@ -64,7 +85,7 @@ async def connect(database: Database, wait: float) -> AsyncIterator[AsyncConnect
     try:
         connection = await _open(engine, _Outage(database, wait))
         try:
-            await connection.run_sync(_prepare)
+            await connection.run_sync(_prepare, limits)
             yield connection
         finally:
             await connection.close()
@@ -85,20 +106,22 @@ async def _open(engine: AsyncEngine, outage: _Outage) -> AsyncConnection:
 
 
 @contextmanager
-def connect_sync(database: Database, engine: Engine, wait: float) -> Iterator[Connection]:
+def connect_sync(database: Database, engine: Engine, wait: float, limits: Limits | None) -> Iterator[Connection]:
     """The same for an engine that needs no event loop, or whose loop is the one that runs: a connection of a clone."""
     clone = _compat.clone_engine(engine)
     outage = _Outage(database, wait)
     try:
         while True:
             try:
-                connection = clone.connect()
+                with _fit_for_migration(clone):
+                    connection = clone.connect()
                 break
             except Exception as error:
                 pause = outage.meet(error)
             time.sleep(pause)
+            raise_if_cancelled()
         with connection:
-            _prepare(connection)
+            _prepare(connection, limits)
             yield connection
     finally:
         clone.dispose()
@@ -138,7 +161,7 @@ def connect_again(connection: Connection) -> Iterator[Connection]:
         with _fit_for_migration(engine):
             second = engine.connect()
         try:
-            _prepare(second)
+            _prepare(second, None)
             yield second
         finally:
             try:
@@ -159,7 +182,8 @@ def call_apart(engine: Engine, work: Callable[[Connection], None]) -> None:
     async def connect_and_work() -> None:
         connection = AsyncEngine(engine).connect()
         with _fit_for_migration(engine):
-            await connection.start()
+            async with asyncio.timeout(_ATTEMPT):
+                await connection.start()
         try:
             await connection.run_sync(work_in_autocommit)
         finally:
@@ -207,39 +231,46 @@ def _connect_for_migration(dialect: Any, _record: object, arguments: Any, parame
         }
     elif dialect.driver in {"psycopg", "psycopg_async"}:
         parameters["prepare_threshold"] = None
+        parameters.setdefault("connect_timeout", _ATTEMPT)
     return dialect.connect(*arguments, **parameters)
 
 
-def _prepare(connection: Connection) -> None:
+def _prepare(connection: Connection, limits: Limits | None) -> None:
     """Make a fresh connection fit for migrations, and leave it outside of any transaction.
 
-    Alembic takes an open transaction for the caller's and would never commit it.
-    """
-    if _compat.starts_in_autocommit(connection.engine):
-        connection.execution_options(isolation_level=connection.default_isolation_level)
-    if connection.dialect.name == "postgresql":
-        _set_limits(connection, _NO_LIMITS)
-    elif connection.dialect.name == "sqlite":
-        _make_transactional(connection)
-
-
-def limit_waiting(connection: Connection, lock_timeout: float, statement_timeout: float) -> None:
-    """Bound how long a migration waits for a lock, and what a statement may take; in seconds, zero for no bound.
-
-    What there is of it: https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-LOCK-TIMEOUT,
+    Alembic takes an open transaction for the caller's and would never commit it. What there is of limits:
+    https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-LOCK-TIMEOUT,
     https://dev.mysql.com/doc/refman/8.4/en/server-system-variables.html#sysvar_lock_wait_timeout,
     https://www.sqlite.org/pragma.html#pragma_busy_timeout
     """
-    milliseconds = math.ceil(lock_timeout * 1000)
+    if is_autocommit(connection):
+        connection.execution_options(isolation_level=connection.default_isolation_level)
     if connection.dialect.name == "postgresql":
-        limits = {"lock_timeout": str(milliseconds), "statement_timeout": str(math.ceil(statement_timeout * 1000))}
-        _set_limits(connection, limits)
-    elif milliseconds and connection.dialect.name in {"mysql", "mariadb"}:
-        connection.exec_driver_sql(f"SET SESSION lock_wait_timeout = {math.ceil(lock_timeout)}")
+        _set_limits(connection, _NO_LIMITS | (_write_limits(limits) if limits else {}))
+    elif connection.dialect.name in {"mysql", "mariadb"}:
+        connection.exec_driver_sql(f"SET SESSION wait_timeout = {_MYSQL_WAIT_TIMEOUT}")
+        if limits and limits.lock_timeout:
+            connection.exec_driver_sql(f"SET SESSION lock_wait_timeout = {math.ceil(limits.lock_timeout)}")
         connection.rollback()
-    elif milliseconds and connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(f"PRAGMA busy_timeout = {milliseconds}")
-        connection.rollback()
+    elif connection.dialect.name == "sqlite":
+        if limits:
+            milliseconds = math.ceil(limits.lock_timeout * 1000) or _SQLITE_FOREVER
+            connection.exec_driver_sql(f"PRAGMA busy_timeout = {milliseconds}")
+        _make_transactional(connection)
+
+
+def _write_limits(limits: Limits) -> dict[str, str]:
+    milliseconds = {"lock_timeout": limits.lock_timeout, "statement_timeout": limits.statement_timeout}
+    return {name: str(math.ceil(seconds * 1000)) for name, seconds in milliseconds.items()}
+
+
+def is_autocommit(connection: Connection) -> bool:
+    """Whether each statement is committed: by the connection's options, its engine's, or the driver's."""
+    level = connection.get_execution_options().get("isolation_level")
+    if level is not None:
+        return bool(level == "AUTOCOMMIT")
+    driver: Any = connection.connection.driver_connection
+    return _compat.starts_in_autocommit(connection.engine) or getattr(driver, "autocommit", None) is True
 
 
 def _set_limits(connection: Connection, limits: dict[str, str]) -> None:
@@ -274,18 +305,30 @@ def find_backend(connection: Connection) -> int | None:
 
 
 def pause(connection: Connection, seconds: float) -> None:
-    """Sleep; where the connection belongs to an event loop, let that run."""
+    """Sleep; where the connection belongs to an event loop, let that run.
+
+    :raises asyncio.CancelledError: the call was cancelled, and no loop is there to end it.
+    """
     if connection.dialect.is_async:
         driver: Any = connection.connection.dbapi_connection
         driver.run_async(lambda _: asyncio.sleep(seconds))
     else:
         time.sleep(seconds)
+        raise_if_cancelled()
 
 
 def _is_pooled(connection: Connection) -> bool:
     """Whether the server that answers is another one than the driver was connected to: a pooler stands in between."""
     known = find_backend(connection)
     return known is not None and connection.scalar(_BACKEND_PID) != known
+
+
+def expect_writes(connection: Connection) -> None:
+    """Let the transactions on a connection of `connect` wait at their begin, on SQLite, until they may write.
+
+    One that has read does not wait to become one that writes: it fails, https://www.sqlite.org/lang_transaction.html.
+    """
+    connection.info[_WRITES] = True
 
 
 def _make_transactional(connection: Connection) -> None:
@@ -305,4 +348,4 @@ def _make_transactional(connection: Connection) -> None:
     def begin(connection: Connection) -> None:
         driver: Any = connection.connection.driver_connection
         if not driver.in_transaction:
-            connection.exec_driver_sql("BEGIN")
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.info.get(_WRITES) else "BEGIN")

@@ -23,7 +23,7 @@ from typing import Any, Protocol
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
-from ..driver_errors import describe, describe_outage
+from ..driver_errors import describe, describe_outage, is_lock_failure
 from ..errors import MigrationLockedError, MigrationLockLostError
 from .engine import connect_again, pause
 
@@ -31,10 +31,15 @@ log = logging.getLogger("alembic_async_template")
 
 # How long a waiter pauses between two attempts, in seconds; at random, so that waiters do not come all at once.
 _PAUSE = (0.1, 0.5)
+# Of the file next to a SQLite database.
+_SUFFIX = "-migration-lock"
 
 
 class _Lock(Protocol):
     """What each kind of database has instead of the others'."""
+
+    # Why the lock could not be had although nobody holds it, and an example of what to do then.
+    problem: tuple[str, str] | None
 
     def acquire(self) -> bool:
         """Take the lock if it is free, and leave nothing open if it is not."""
@@ -73,8 +78,8 @@ def hold_migration_lock(
         elif name in {"mysql", "mariadb"}:
             lock = _MySQLLock(stack.enter_context(connect_again(connection)), version_table)
         elif name == "sqlite" and (path := _find_file(connection)):
-            file = sqlite3.connect(f"{path}-migration-lock", timeout=0, isolation_level=None)
-            lock = _SQLiteLock(stack.enter_context(closing(file)))
+            path += _SUFFIX
+            lock = _SQLiteLock(stack.enter_context(closing(sqlite3.connect(path, timeout=0, isolation_level=None))), path)
         if lock is not None:
             _acquire(lock, connection, wait, time.monotonic() + wait if end is None else end)
         yield partial(_check, lock, connection)
@@ -101,9 +106,10 @@ def _acquire(lock: _Lock, connection: Connection, wait: float, end: float) -> No
     while not lock.acquire():
         holder = lock.describe_holder() or holder
         if time.monotonic() >= end:
-            raise MigrationLockedError(connection.engine.url.database or "", holder, wait)
+            raise MigrationLockedError(connection.engine.url.database or "", holder, wait, lock.problem)
         if not mentioned:
-            log.info("Waiting for the migration lock, which %s holds", holder or "another process")
+            reason = lock.problem[0] if lock.problem else f"{holder or 'another process'} holds it"
+            log.info("Waiting for the migration lock: %s", reason)
             mentioned = True
         pause(connection, random.uniform(*_PAUSE))
 
@@ -123,11 +129,13 @@ class _PostgreSQLLock:
     version_table: str
     stack: ExitStack
     second: Connection | None = None
+    problem: tuple[str, str] | None = None
 
     def acquire(self) -> bool:
         # The second connection is made when the lock is free: waiters need one each, and a server has so many.
         free = _take(self.connection, self.version_table)
         self.connection.rollback()
+        self.problem = None
         if not free:
             return False
         with ExitStack() as attempt:
@@ -136,7 +144,11 @@ class _PostgreSQLLock:
             except Exception as error:
                 if describe_outage(error) is None:
                     raise
-                log.debug("No second connection: %s", describe(error))
+                role = self.connection.engine.url.username
+                self.problem = (
+                    f"it needs a second connection, and there was none ({describe(error)})",
+                    f"ALTER ROLE {role} CONNECTION LIMIT 10",
+                )
                 return False
             if not _take(second, self.version_table):
                 return False
@@ -180,6 +192,7 @@ class _CallersLock:
 
     connection: Connection
     version_table: str
+    problem: tuple[str, str] | None = None
 
     def acquire(self) -> bool:
         return _take(self.connection, self.version_table)
@@ -219,6 +232,7 @@ class _MySQLLock:
 
     connection: Connection
     version_table: str
+    problem: tuple[str, str] | None = None
 
     @property
     def name(self) -> str:
@@ -250,6 +264,8 @@ class _SQLiteLock:
     """
 
     file: sqlite3.Connection
+    path: str
+    problem: tuple[str, str] | None = None
 
     def acquire(self) -> bool:
         try:
@@ -259,7 +275,10 @@ class _SQLiteLock:
             self.file.execute("INSERT INTO holder VALUES (?)", [f"{_describe_self()}, since {time.strftime('%H:%M:%S')}"])
             self.file.execute("COMMIT")
             self.file.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError:  # database is locked
+        except sqlite3.Error as error:
+            if not is_lock_failure(error):
+                self.problem = f"{self.path}: {error}", f"rm {self.path}"
+                raise MigrationLockedError(self.path.removesuffix(_SUFFIX), None, 0, self.problem) from error
             if self.file.in_transaction:
                 self.file.execute("ROLLBACK")
             return False

@@ -7,13 +7,16 @@ import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from contextvars import ContextVar, copy_context
 from typing import Any, TypeVar
 
 from ..errors import ConcurrentRunError
 
 Result = TypeVar("Result")
+
+# How long what is cancelled may take to end, as to close its connections, before it is cancelled again; in seconds.
+_PATIENCE = 5.0
 
 # `alembic.op` and `alembic.context` are global: one run at a time in a process. Who has the turn is known by an object, so that a
 # task which copied the context of a run that is over does not count as it.
@@ -23,8 +26,13 @@ _run: ContextVar[object | None] = ContextVar("_run", default=None)
 
 
 def try_turn() -> bool:
-    """Take the turn for the running context if nobody has it; `end_turn` gives it back."""
+    """Take the turn for the running context if nobody has it; `end_turn` gives it back.
+
+    :raises ConcurrentRunError: the running context has it, and would wait for itself.
+    """
     global _holder
+    if _has_turn():
+        raise ConcurrentRunError
     if not _turn.acquire(blocking=False):
         return False
     _holder = object()
@@ -40,13 +48,17 @@ def end_turn() -> None:
     _turn.release()
 
 
+def _has_turn() -> bool:
+    return _holder is not None and _run.get() is _holder
+
+
 @contextmanager
 def have_turn() -> Iterator[None]:
     """Run the body while no other run is under way in this process, unless it is a part of that run.
 
     :raises ConcurrentRunError: there is another one.
     """
-    if _holder is not None and _run.get() is _holder:
+    if _has_turn():
         yield
         return
     if not try_turn():
@@ -61,14 +73,14 @@ class Cancellation:
     """Cancels a coroutine that runs in another thread's loop, now or as soon as it begins."""
 
     def __init__(self) -> None:
+        self.requested = False
         self._lock = threading.Lock()
-        self._requested = False
         self._cancel: Callable[[], object] | None = None
 
     def request(self) -> None:
         """Cancel it, from any thread."""
         with self._lock:
-            self._requested = True
+            self.requested = True
             if self._cancel is not None:
                 self._cancel()
 
@@ -76,10 +88,16 @@ class Cancellation:
         """Run a coroutine that can be cancelled."""
         task = asyncio.ensure_future(coroutine)
         loop = asyncio.get_running_loop()
-        with self._lock:
-            self._cancel = lambda: loop.call_soon_threadsafe(task.cancel)
-            if self._requested:
+
+        def insist() -> None:
+            if not task.done():
                 task.cancel()
+                loop.call_later(_PATIENCE, insist)
+
+        with self._lock:
+            self._cancel = lambda: loop.call_soon_threadsafe(insist)
+            if self.requested:
+                insist()
         try:
             await task
         finally:
@@ -88,6 +106,13 @@ class Cancellation:
 
 
 cancellation: ContextVar[Cancellation | None] = ContextVar("cancellation", default=None)
+
+
+def raise_if_cancelled() -> None:
+    """Raise what a cancelled task raises, for synchronous code that no loop can interrupt."""
+    request = cancellation.get()
+    if request is not None and request.requested:
+        raise asyncio.CancelledError
 
 
 async def call_in_thread(function: Callable[[], Result]) -> Result:
@@ -102,9 +127,11 @@ async def call_in_thread(function: Callable[[], Result]) -> Result:
         return await asyncio.shield(future)
     except asyncio.CancelledError:
         request.request()
-        while not future.done():
-            with suppress(asyncio.CancelledError):  # again: some frameworks cancel until a task ends
-                await asyncio.wait([future])
+        # anyio cancels a task until it ends, unless it is shielded.
+        with sys.modules["anyio"].CancelScope(shield=True) if "anyio" in sys.modules else nullcontext():
+            while not future.done():
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait([future])
         future.exception()  # is known, and not to be reported as forgotten
         raise
 

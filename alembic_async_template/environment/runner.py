@@ -8,12 +8,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from alembic.util.exc import CommandError
 from sqlalchemy import MetaData
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from .. import _compat
-from ..driver_errors import describe_outage
+from ..driver_errors import describe_outage, is_lock_failure
 from ..errors import (
     AlembicAsyncTemplateError,
     ApplicationImportError,
@@ -24,7 +25,7 @@ from ..errors import (
 )
 from .attempts import run_attempts, run_migrations
 from .autogenerate import filter_names, model_schemas, process_directives, refuse_existing_tables
-from .engine import connect, connect_sync, limit_waiting
+from .engine import Limits, connect, connect_sync
 from .locking import hold_migration_lock
 from .logs import configure_logging
 from .loops import cancellation, have_turn, run_coroutine
@@ -97,9 +98,9 @@ class _Run:
         self.database_wait = settings.read_seconds("database_wait")
         self.lock_wait = settings.read_seconds("lock_wait")
         self.lock_wait_end: float | None = None
-        self.lock_timeout = settings.read_seconds("lock_timeout")
+        self.limits = Limits(settings.read_seconds("lock_timeout"), settings.read_seconds("statement_timeout"))
         self.lock_retries = settings.read_number("lock_retries")
-        self.statement_timeout = settings.read_seconds("statement_timeout")
+        self.changes = _compat.running_command() in {"upgrade", "downgrade", "stamp"}
         self.has_begun = False
         self.arguments = environment.get_x_argument(as_dictionary=True)
         self.compares = bool(_compat.revision_arguments().get("autogenerate"))
@@ -146,7 +147,7 @@ class _Run:
             return
 
         def migrate() -> None:
-            with connect_sync(database, sync_engine, self.database_wait) as connection:
+            with connect_sync(database, sync_engine, self.database_wait, self._find_limits()) as connection:
                 self._migrate(connection, own=True)
 
         self._reconnect(migrate)
@@ -155,7 +156,7 @@ class _Run:
         _announce(database)
 
         async def migrate() -> None:
-            async with connect(database, self.database_wait) as connection:
+            async with connect(database, self.database_wait, self._find_limits()) as connection:
                 await connection.run_sync(self._migrate, own=True)
 
         def run() -> None:
@@ -164,15 +165,21 @@ class _Run:
 
         self._reconnect(run)
 
+    def _find_limits(self) -> Limits | None:
+        return self.limits if self.changes else None
+
     def _reconnect(self, run: Callable[[], None]) -> None:
         """Run with a new connection when the database went away while the migration had not begun: it waited for the lock."""
         while True:
             try:
                 run()
                 return
+            except CommandError:
+                raise
             except Exception as error:
                 problem = describe_outage(error)
-                if problem is None or self.has_begun or self.lock_wait_end is None:
+                waited = self.lock_wait_end is not None and not self.has_begun
+                if problem is None or not waited:
                     raise
                 log.warning("The connection ended while it waited for the migration lock, and is made again: %s", problem)
 
@@ -199,37 +206,40 @@ class _Run:
         if not in_transaction and connection.in_transaction():
             connection.rollback()  # what was read above; Alembic takes an open transaction for the caller's
         self.environment.configure(**options)
-        if _compat.running_command() in {"upgrade", "downgrade", "stamp"}:
-            self._change(connection, own=own, in_transaction=in_transaction)
+        if self.changes:
+            self._change(connection, in_transaction=in_transaction)
         else:
             run_migrations(self.environment)
+        if not in_transaction and connection.in_transaction():
+            connection.rollback()  # what was only read; the caller's next command is not to take it for the caller's
 
-    def _change(self, connection: Connection, *, own: bool, in_transaction: bool) -> None:
+    def _change(self, connection: Connection, *, in_transaction: bool) -> None:
         """Let a command work that changes the database: under the migration lock, unless there is nothing to do."""
-        context = self.environment.get_context()
-        if not self.environment.script.get_heads():
-            log.warning(
-                "There are no revisions in %s", ", ".join(map(str, self.environment.script.version_locations)) or "versions"
-            )
-        idle = _compat.is_up_to_date(context)
+        environment = self.environment
+        context = environment.get_context()
+        if not environment.script.get_heads():
+            log.warning("There are no revisions in %s", ", ".join(map(str, environment.script.version_locations)) or "versions")
+        try:
+            idle = _compat.is_up_to_date(context)
+        except Exception as error:
+            if in_transaction or not is_lock_failure(error):
+                raise
+            idle = False  # the version table is locked: whoever needs it will say so, and begin anew
         if not in_transaction:
             connection.rollback()
         if idle:
-            run_migrations(self.environment)
+            run_migrations(environment)
             return
-        table = ".".join(filter(None, (context.version_table_schema, context.version_table)))
+        schema = context.version_table_schema
+        in_default = schema is None or schema == connection.dialect.default_schema_name
+        table = context.version_table if in_default else f"{schema}.{context.version_table}"
         self.lock_wait_end = self.lock_wait_end or time.monotonic() + self.lock_wait
         with hold_migration_lock(connection, table, self.lock_wait, self.lock_wait_end) as check_lock:
             self.has_begun = True
             if in_transaction:
-                run_migrations(self.environment)
-                return
-            if own:
-                limit_waiting(connection, self.lock_timeout, self.statement_timeout)
-            # Before the first revision, so that its transaction holds nothing but its own work.
-            _compat.create_version_table(context)
-            connection.commit()
-            run_attempts(self.environment, connection, check_lock, self.lock_timeout, self.lock_retries)
+                run_migrations(environment)
+            else:
+                run_attempts(environment, connection, check_lock, self.limits.lock_timeout, self.lock_retries)
 
     def _prepare_comparison(self, connection: Connection, options: dict[str, Any]) -> None:
         metadatas = self.metadatas

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import sqlite3
 import subprocess
 import tempfile
 import time
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from uuid import uuid4
 
 import psycopg
 import pymysql
@@ -107,8 +109,8 @@ def test_a_revision_gives_up(project: Project, write: Write, postgresql_url: str
         assert re.fullmatch(
             r"Revision two did not get a lock in 2 attempts \(canceling statement due to lock timeout\): it waited for "
             rf"{describe_reader(reader)}, at: ALTER TABLE post ADD COLUMN x INTEGER\. It was rolled back\. Let what it "
-            r"waited for end and run the same command again, or raise lock_timeout and lock_retries in alembic\.ini, for example: "
-            r"lock_timeout = 30s, lock_retries = 10",
+            r"waited for end and run the same command again, or raise lock_timeout and lock_retries in alembic\.ini, for "
+            r"example: lock_timeout = 30s, lock_retries = 10",
             output.partition("FAILED: ")[2],
         )
         assert columns(postgresql_url) == {"post.id"}
@@ -161,6 +163,55 @@ def test_what_has_committed_is_not_tried_again(project: Project, write: Write, p
     assert columns(postgresql_url) == {"post.id", "post.z"}
 
 
+@pytest.mark.parametrize(
+    "commit",
+    ["op.get_bind().commit()", 'op.execute("/* done */ COMMIT")', 'op.execute("ROLLBACK")'],
+)
+def test_a_transaction_that_a_revision_ends_itself(project: Project, write: Write, postgresql_url: str, commit: str) -> None:
+    """What it has committed is not done twice."""
+    write(one=POST, two=f"{commit}\n    op.execute('CREATE TABLE IF NOT EXISTS note (id int)')\n    {commit}\n    {ADD_COLUMN}")
+    project.alembic("upgrade", "one", env={"DATABASE_URL": postgresql_url})
+    with open_transaction(postgresql_url, "SELECT 1 FROM post"):
+        returncode, output = finish(project.start(postgresql_url))
+        assert returncode != 0
+        assert "did not get a lock in one attempt" in output
+    project.alembic("upgrade", "head", env={"DATABASE_URL": postgresql_url})
+    assert columns(postgresql_url) == {"post.id", "post.x", "note.id"}
+    assert "(head)" in project.alembic("current", env={"DATABASE_URL": postgresql_url}).stdout
+
+
+def test_a_locked_version_table(project: Project, write: Write, postgresql_url: str) -> None:
+    """It is waited for no longer than any other lock, and who has it is named."""
+    write(one=POST, two=ADD_COLUMN)
+    project.alembic("upgrade", "one", env={"DATABASE_URL": postgresql_url})
+    with open_transaction(postgresql_url, "LOCK TABLE alembic_version"):
+        returncode, output = finish(project.start(postgresql_url))
+        assert returncode != 0
+        assert output.partition("FAILED: ")[2].startswith("The command did not get a lock in 2 attempts (canceling statement")
+        assert "query: LOCK TABLE alembic_version" in output
+    project.alembic("upgrade", "head", env={"DATABASE_URL": postgresql_url})
+
+
+def test_a_role_that_may_not_have_a_second_connection(project: Project, write: Write, postgresql_url: str) -> None:
+    """Nobody holds the lock: what is missing is said."""
+    write(one=POST)
+    project.set(lock_wait="500ms")
+    role = f"role_{uuid4().hex[:8]}"
+    url = make_url(postgresql_url)
+    with psycopg.connect(postgresql_url, autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'x' CONNECTION LIMIT 1".encode())
+        try:
+            own = url.set(username=role, password="x").render_as_string(hide_password=False)
+            result = project.alembic("upgrade", "head", env={"DATABASE_URL": own}, check=False)
+        finally:
+            connection.execute(f"DROP ROLE {role}".encode())
+    assert " ".join(result.stdout.split()) == (
+        f'FAILED: The migration lock of database "{url.database}" could not be had within 0.5 s: it needs a second connection, '
+        f'and there was none (too many connections for role "{role}"). Change that, for example: '
+        f"ALTER ROLE {role} CONNECTION LIMIT 10"
+    )
+
+
 @pytest.mark.pgbouncer
 def test_the_lock_timeout_behind_a_pooler(project: Project, write: Write, pgbouncer_url: str) -> None:
     """It belongs to the transaction, and who is in the way is known although the server's process changes."""
@@ -183,16 +234,37 @@ def test_a_locked_sqlite_database(project: Project, write: Write, sqlite_url: st
     project.set(lock_retries="9", lock_timeout="100ms")
     environment = {"DATABASE_URL": sqlite_url}
     project.alembic("upgrade", "one", env=environment)
-    import sqlite3
-
     writer = sqlite3.connect(make_url(sqlite_url).database or "", isolation_level=None)
     writer.execute("BEGIN IMMEDIATE")
     process = project.start(sqlite_url)
     said = read_until(process, "begins anew")
-    assert "Revision two was rolled back (database is locked) and begins anew" in said
+    assert "was rolled back (database is locked) and begins anew" in said
     writer.execute("ROLLBACK")
     writer.close()
     assert finish(process)[0] == 0
+
+
+@pytest.mark.sqlite
+def test_a_lock_file_that_may_not_be_written(project: Project, write: Write, sqlite_url: str) -> None:
+    """Said at once: it belongs to somebody else."""
+    write(one=POST)
+    path = f"{make_url(sqlite_url).database}-migration-lock"
+    # root may write files of others: one that is no database is as bad.
+    Path(path).write_bytes(b"this is no database, and long enough to be looked at" * 20)
+    result = project.alembic("upgrade", "head", env={"DATABASE_URL": sqlite_url}, check=False)
+    assert " ".join(result.stdout.split()) == (
+        f'FAILED: The migration lock of database "{make_url(sqlite_url).database}" could not be had within 0 s: {path}: file is '
+        f"not a database. Change that, for example: rm {path}"
+    )
+
+
+def test_stamp_purges_a_revision_that_is_not_there(project: Project, write: Write, database_url: str) -> None:
+    """Which is what `--purge` is for."""
+    write(one=POST)
+    project.alembic("upgrade", "head", env={"DATABASE_URL": database_url})
+    project.write({"migrations/versions/one.py": "revision = 'other'\ndown_revision = None\n"})
+    project.alembic("stamp", "--purge", "head", env={"DATABASE_URL": database_url})
+    assert "other (head)" in project.alembic("current", env={"DATABASE_URL": database_url}).stdout
 
 
 @pytest.mark.mysql
