@@ -18,8 +18,8 @@ from .. import _compat
 from ..driver_errors import describe, is_lock_failure
 from ..errors import LockTimeoutError
 from .blockers import Watch, shorten, watch_blockers
-from .engine import expect_writes, is_autocommit, pause
 from .loops import raise_if_cancelled
+from .session import expect_writes, is_autocommit, pause
 
 log = logging.getLogger("alembic_async_template")
 

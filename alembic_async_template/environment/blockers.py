@@ -16,7 +16,8 @@ from sqlalchemy import event, text
 from sqlalchemy.engine import Connection, Engine
 
 from .. import _compat
-from .engine import BACKEND, call_apart, find_backend
+from .engine import call_apart
+from .session import BACKEND, find_backend
 
 log = logging.getLogger("alembic_async_template")
 

@@ -25,7 +25,8 @@ from sqlalchemy.engine import Connection
 
 from ..driver_errors import describe, describe_outage, is_lock_failure
 from ..errors import MigrationLockedError, MigrationLockLostError
-from .engine import connect_again, pause
+from .engine import connect_again
+from .session import pause
 
 log = logging.getLogger("alembic_async_template")
 

@@ -25,13 +25,14 @@ from ..errors import (
 )
 from .attempts import run_attempts, run_migrations
 from .autogenerate import filter_names, model_schemas, process_directives, refuse_existing_tables
-from .engine import Limits, connect, connect_sync
+from .engine import connect, connect_sync
 from .locking import hold_migration_lock
 from .logs import configure_logging
 from .loops import cancellation, have_turn, run_coroutine
 from .models import load_metadata, mention_naming_convention
 from .project import describe_project
 from .render import render_items
+from .session import Limits
 from .settings import Settings, project_directory, read_settings
 from .url import Database, adapt_url, application_database, configured_urls, is_memory, mask_url, parse_url, same_database
 
