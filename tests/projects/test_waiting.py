@@ -18,7 +18,14 @@ import psycopg
 import pymysql
 import pytest
 from project import Project, write_revisions
-from servers import control_embedded_postgresql, create_postgresql_database, start_embedded_postgresql, watch_embedded_postgresql
+from servers import (
+    POSTGRESQL_SERVERS,
+    control_embedded_postgresql,
+    create_postgresql_database,
+    find_postgresql_server,
+    start_embedded_postgresql,
+    watch_embedded_postgresql,
+)
 from sqlalchemy.engine import make_url
 
 POST = 'op.create_table("post", sa.Column("id", sa.Integer(), primary_key=True))'
@@ -26,6 +33,14 @@ ADD_COLUMN = """op.execute("CREATE TABLE IF NOT EXISTS note (id int)")
     op.add_column("post", sa.Column("x", sa.Integer()))"""
 
 Write = Callable[..., None]
+
+
+# One PostgreSQL is enough: they do not differ here.
+@pytest.fixture(params=POSTGRESQL_SERVERS[-1:])
+def postgresql_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """An empty database."""
+    with create_postgresql_database(find_postgresql_server(request)) as url:
+        yield url
 
 
 @pytest.fixture
