@@ -27,7 +27,6 @@ _OUTAGE_WORDS = (
     "could not translate host name",
     "failed to resolve host",
     "name or service not known",
-    "connection timeout expired",
     "timeout expired",
     "server closed the connection unexpectedly",
     "connection is closed",

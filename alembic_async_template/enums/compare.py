@@ -96,16 +96,21 @@ def _find_comparison(context: AutogenContext) -> _Comparison:
     if key not in cache:
         assert context.connection is not None
         default = context.dialect.default_schema_name or ""  # without one, a type needs a schema to be created at all
-        reflected = {}
+        compared = []
         for enum in reflect_enums(context.connection):
             schema = None if enum.schema == default else enum.schema
             arguments: tuple[Any, ...] = (enum.name, "enum", {"schema_name": schema})
             if context.run_name_filters(*arguments):
-                reflected[enum.schema, enum.name] = enum
-        visible = {enum.name: (enum.schema, enum.name) for enum in reflected.values() if enum.visible}
-        cache[key] = _Comparison(context.dialect, default, reflected, visible)
+                compared.append(enum)
+        cache[key] = _begin_comparison(context.dialect, compared)
     comparison: _Comparison = cache[key]
     return comparison
+
+
+def _begin_comparison(dialect: Dialect, enums: Sequence[EnumType]) -> _Comparison:
+    reflected = {(enum.schema, enum.name): enum for enum in enums}
+    visible = {enum.name: (enum.schema, enum.name) for enum in enums if enum.visible}
+    return _Comparison(dialect, dialect.default_schema_name or "", reflected, visible)
 
 
 def list_differing_enums(
@@ -114,16 +119,13 @@ def list_differing_enums(
     """The enum types that the models declare with other values than the database has: name, declared and reflected values."""
     if connection.dialect.name != "postgresql":
         return []
-    reflected = reflect_enums(connection)
-    by_name = {(enum.schema, enum.name): enum for enum in reflected}
-    visible = {enum.name: (enum.schema, enum.name) for enum in reflected if enum.visible}
-    comparison = _Comparison(connection.dialect, connection.dialect.default_schema_name or "", by_name, visible)
+    comparison = _begin_comparison(connection.dialect, reflect_enums(connection))
     for column in (column for metadata in metadatas for table in metadata.tables.values() for column in table.columns):
         comparison.declare(column)
     return [
         (qualify(key[1], key[0]), use.labels, known.labels if known else ())
         for key, (use, _) in comparison.declared.items()
-        for known in [by_name.get(key)]
+        for known in [comparison.reflected.get(key)]
         if use.labels and (known is None or set(known.labels) != set(use.labels))
     ]
 

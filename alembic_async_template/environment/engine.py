@@ -64,14 +64,17 @@ async def connect(database: Database, wait: float, limits: Limits | None) -> Asy
 
 async def _open(engine: AsyncEngine, outage: _Outage) -> AsyncConnection:
     while True:
-        connection = engine.connect()
         try:
-            with _fit_for_migration(engine.sync_engine):
-                async with asyncio.timeout(max(_ATTEMPT, outage.end - time.monotonic())):
-                    return await connection.start()
+            return await _start(engine, max(_ATTEMPT, outage.end - time.monotonic()))
         except Exception as error:
             pause = outage.meet(error)
         await asyncio.sleep(pause)
+
+
+async def _start(engine: AsyncEngine, seconds: float) -> AsyncConnection:
+    with _fit_for_migration(engine.sync_engine):
+        async with asyncio.timeout(seconds):
+            return await engine.connect().start()
 
 
 @contextmanager
@@ -149,10 +152,7 @@ def call_apart(engine: Engine, work: Callable[[Connection], None]) -> None:
         work(connection)
 
     async def connect_and_work() -> None:
-        connection = AsyncEngine(engine).connect()
-        with _fit_for_migration(engine):
-            async with asyncio.timeout(_ATTEMPT):
-                await connection.start()
+        connection = await _start(AsyncEngine(engine), _ATTEMPT)
         try:
             await connection.run_sync(work_in_autocommit)
         finally:

@@ -156,8 +156,7 @@ def held(project: Project, url: str, seconds: int) -> Iterator[subprocess.Popen[
 
 def test_a_waiter_gives_up_in_time_and_names_the_holder(migrated: Project, any_url: str) -> None:
     """After lock_wait, with the process that has it and what to set; nothing was changed by it."""
-    ini = migrated.directory / "alembic.ini"
-    ini.write_text(ini.read_text().replace("[alembic]", "[alembic]\nlock_wait = 700ms", 1))
+    migrated.set(lock_wait="700ms")
     with held(migrated, any_url, 30) as holder:
         waiter = migrated.start(any_url)
         output = " ".join(waiter.communicate()[0].split())
@@ -178,8 +177,7 @@ def test_a_waiter_gives_up_in_time_and_names_the_holder(migrated: Project, any_u
 @pytest.mark.sqlite
 def test_a_wait_that_is_no_time_is_refused(migrated: Project, sqlite_url: str) -> None:
     """By the name of the setting, with an example."""
-    ini = migrated.directory / "alembic.ini"
-    ini.write_text(ini.read_text().replace("[alembic]", "[alembic]\nlock_wait = soon", 1))
+    migrated.set(lock_wait="soon")
     result = migrated.alembic("upgrade", "head", env={"DATABASE_URL": sqlite_url}, check=False)
     assert " ".join(result.stdout.split()) == (
         'FAILED: lock_wait in section [alembic] of alembic.ini: "soon" is no time. Give a time, for example: lock_wait = 60s'
