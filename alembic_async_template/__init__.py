@@ -26,8 +26,20 @@ _MODULES = {
 def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name in {"Migrations", "run_environment"}:
+        _require_greenlet()
     module = import_module(_MODULES[name], __name__)
     return module if name == "op" else getattr(module, name)
+
+
+def _require_greenlet() -> None:
+    """SQLAlchemy 2.1 does not install it, and asks for it in words of its own, when it is imported or when it connects."""
+    try:
+        import_module("greenlet")
+    except ImportError as error:
+        from .errors import GreenletNotInstalledError
+
+        raise GreenletNotInstalledError(str(error)) from error
 
 
 def __dir__() -> list[str]:

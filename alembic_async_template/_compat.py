@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
     from alembic.runtime.environment import EnvironmentContext
     from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
     from sqlalchemy import Column
     from sqlalchemy.engine import Engine
     from sqlalchemy.types import TypeEngine
@@ -102,6 +103,11 @@ def exchange_work(context: MigrationContext, work: Callable[..., Any]) -> Callab
 def create_version_table(context: MigrationContext) -> None:
     """Make the version table unless it is there; `MigrationContext._ensure_version_table`: Alembic 1.18.0 to 1.20.1."""
     context._ensure_version_table()
+
+
+def list_version_folders(script: ScriptDirectory) -> list[Path]:
+    """The folders of the revisions' files; `ScriptDirectory._version_locations`: Alembic 1.18.0 to 1.20.1."""
+    return list(script._version_locations)
 
 
 def find_template(config: Config, template: str) -> Path:

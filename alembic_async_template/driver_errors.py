@@ -52,7 +52,7 @@ _FINAL_WORDS = (
 _MYSQL_DRIVERS = {"asyncmy", "aiomysql", "pymysql", "MySQLdb", "mysql"}
 
 
-def _list_causes(error: BaseException | None) -> Iterator[BaseException]:
+def list_causes(error: BaseException | None) -> Iterator[BaseException]:
     """The driver's own exception and its causes, without SQLAlchemy's around it."""
     while error is not None:
         original = getattr(error, "orig", None)
@@ -63,21 +63,26 @@ def _list_causes(error: BaseException | None) -> Iterator[BaseException]:
 
 def describe(error: BaseException) -> str:
     """What the driver said, on one line: PostgreSQL's details and SQLAlchemy's prefixes left out."""
-    line = str(next(_list_causes(error))).strip().partition("\n")[0]
-    return re.sub(r"^<class '[^']*'>: ", "", line)
+    line = str(next(list_causes(error))).strip().partition("\n")[0]
+    return mask_passwords(re.sub(r"^<class '[^']*'>: | \(Background on this error at: .*", "", line)).removesuffix(".")
+
+
+def mask_passwords(text: str) -> str:
+    """The same without the passwords of the URLs in it; one that is not encoded may hold an @ itself."""
+    return re.sub(r"(//[^:/@\s]*:)\S+@", r"\1***@", text)
 
 
 def find_sqlstate(error: BaseException | None) -> str | None:
     """The SQLSTATE of an error of PostgreSQL, or of the one that caused it."""
-    states = (getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None) for cause in _list_causes(error))
+    states = (getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None) for cause in list_causes(error))
     return next((state for state in states if isinstance(state, str)), None)
 
 
 def is_lock_failure(error: BaseException) -> bool:
     """Whether a statement was ended because it did not get a lock: the same may succeed in a moment."""
     return find_sqlstate(error) in _LOCK_STATES or any(
-        (getattr(cause, "sqlite_errorcode", None) or 0) & 0xFF == _SQLITE_BUSY or _find_number(cause) in _LOCK_NUMBERS
-        for cause in _list_causes(error)
+        (getattr(cause, "sqlite_errorcode", None) or 0) & 0xFF == _SQLITE_BUSY or find_number(cause) in _LOCK_NUMBERS
+        for cause in list_causes(error)
     )
 
 
@@ -86,7 +91,7 @@ def describe_outage(error: BaseException, *, on_socket: bool = False) -> str | N
 
     :param on_socket: whether the server is reached through a file, which is there when the server is.
     """
-    return next(filter(None, (_describe_outage(cause, on_socket) for cause in _list_causes(error))), None)
+    return next(filter(None, (_describe_outage(cause, on_socket) for cause in list_causes(error))), None)
 
 
 def _describe_outage(cause: BaseException, on_socket: bool) -> str | None:
@@ -101,14 +106,14 @@ def _describe_outage(cause: BaseException, on_socket: bool) -> str | None:
         or state in _OUTAGE_STATES
         # The class of connections; 08P01 is all that older PgBouncers say, whatever has happened.
         or (state.startswith("08") and state != "08P01")
-        or _find_number(cause) in _OUTAGE_NUMBERS
+        or find_number(cause) in _OUTAGE_NUMBERS
         or any(known in words for known in _OUTAGE_WORDS)
     ):
         return describe(cause) or "no answer in time"
     return None
 
 
-def _find_number(error: BaseException) -> int | None:
+def find_number(error: BaseException) -> int | None:
     """The number by which drivers of MySQL tell errors apart."""
     number = error.args[0] if error.args and type(error).__module__.partition(".")[0] in _MYSQL_DRIVERS else None
     return number if isinstance(number, int) else None

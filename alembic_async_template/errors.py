@@ -15,14 +15,20 @@
     │   ├── EngineReferenceError
     │   ├── InvalidURLError
     │   ├── MissingDriverError
+    │   ├── GreenletNotInstalledError
     │   ├── MemoryDatabaseError
     │   ├── ConnectionBindError
+    │   ├── ConnectionFailedError
     │   ├── DatabaseNotReachableError
     │   ├── DatabaseNotAtHeadError
     │   ├── ConcurrentRunError
     │   ├── MigrationLockedError
     │   ├── MigrationLockLostError
     │   └── LockTimeoutError
+    ├── RevisionError              the revisions' files, or what is in one
+    │   ├── RevisionNotFoundError
+    │   ├── SeveralHeadsError
+    │   └── RevisionFailedError
     ├── AutogenerateError
     │   ├── ExistingTablesError
     │   ├── ExistingEnumsError
@@ -51,6 +57,7 @@ one line. The facts are attributes too.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from alembic.util.exc import CommandError, DatabaseNotAtHead
@@ -69,6 +76,7 @@ __all__ = [
     "ConcurrentRunError",
     "ConfigNotFoundError",
     "ConnectionBindError",
+    "ConnectionFailedError",
     "DatabaseError",
     "DatabaseNotAtHeadError",
     "DatabaseNotReachableError",
@@ -86,6 +94,7 @@ __all__ = [
     "EnumValueInUseError",
     "ExistingEnumsError",
     "ExistingTablesError",
+    "GreenletNotInstalledError",
     "InitError",
     "InvalidEnumError",
     "InvalidURLError",
@@ -98,7 +107,11 @@ __all__ = [
     "NoDatabaseURLError",
     "NoTablesError",
     "OperationClashError",
+    "RevisionError",
+    "RevisionFailedError",
+    "RevisionNotFoundError",
     "SettingError",
+    "SeveralHeadsError",
     "UncommittedEnumValueError",
     "UncommittedWorkError",
     "UnknownEnumError",
@@ -107,8 +120,49 @@ __all__ = [
 ]
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Where a command failed, and what of its work stays."""
+
+    revision: str | None
+    """The revision that failed, if one had begun."""
+    file: Path | None
+    line: int | None
+    operation: str | None
+    """The source text that failed, of a file of revisions."""
+    done: tuple[str, ...]
+    """The revisions of this run that are committed."""
+    committed: bool
+    """Whether the one that failed had committed something before."""
+    in_callers_transaction: bool
+
+    @property
+    def place(self) -> str:
+        """For a message: revision, operation, line and file."""
+        subject = f"Revision {self.revision}" if self.revision else "The command"
+        return f"{subject} failed at {self.operation} (line {self.line} of {self.file})" if self.line else f"{subject} failed"
+
+    @property
+    def state(self) -> str:
+        """For a message: what is committed, and what is not."""
+        if self.in_callers_transaction:
+            return "The transaction is yours: roll it back"
+        if self.revision is None:
+            return "Nothing was changed"
+        own = "What it had committed before stays" if self.committed else "It was rolled back"
+        return f"{own}; committed in this run: {', '.join(self.done) or 'nothing'}"
+
+
 class AlembicAsyncTemplateError(CommandError):
     """The root of this package's errors."""
+
+    failure: Failure | None = None
+    """Where a command failed, unless that was before it began to work."""
+
+    def add_failure(self, failure: Failure) -> None:
+        """Say where it happened, and what is committed."""
+        self.failure = failure
+        self.args = (f"{self}. {failure.place}. {failure.state}",)
 
 
 class InitError(AlembicAsyncTemplateError):
@@ -168,12 +222,14 @@ class ApplicationError(AlembicAsyncTemplateError):
 class ApplicationImportError(ApplicationError):
     """A module of the application could not be imported."""
 
-    def __init__(self, module: str, settings: Settings, problem: str) -> None:
+    def __init__(self, module: str, settings: Settings, problem: str, fix: str | None) -> None:
         self.module = module
+        self.problem = problem
+        self.fix = fix
         roots = ", ".join(map(str, settings.import_roots))
         super().__init__(
-            f"Module {module} could not be imported: {problem}. The import root is {roots} (prepend_sys_path in section "
-            f"[{settings.section}] of {settings.config_file}). See the error itself with: "
+            f"Module {module} could not be imported: {problem}. {f'{fix}. ' if fix else ''}The import root is {roots} "
+            f"(prepend_sys_path in section [{settings.section}] of {settings.config_file}). See the error itself with: "
             f'PYTHONPATH={roots} python -c "import {module}"'
         )
 
@@ -265,11 +321,13 @@ class NoDatabaseURLError(DatabaseError):
 class EngineReferenceError(DatabaseError):
     """`app_engine` does not lead to an engine or a URL."""
 
-    def __init__(self, reference: str, settings: Settings, problem: str) -> None:
+    def __init__(self, reference: str, settings: Settings, problem: str, fix: str | None = None) -> None:
         self.reference = reference
+        self.problem = problem
+        self.fix = fix
         super().__init__(
             f"app_engine = {reference} in section [{settings.section}] of {settings.config_file}: {problem}. "
-            f"{_SETTING_EXAMPLES['app_engine']}"
+            f"{fix or _SETTING_EXAMPLES['app_engine']}"
         )
 
 
@@ -301,6 +359,17 @@ class MissingDriverError(DatabaseError):
         )
 
 
+class GreenletNotInstalledError(DatabaseError):
+    """SQLAlchemy's asyncio cannot work."""
+
+    def __init__(self, problem: str) -> None:
+        self.problem = problem
+        super().__init__(
+            f"SQLAlchemy's asyncio needs the library greenlet, which cannot be imported: {problem}. Install it: "
+            "pip install 'sqlalchemy[asyncio]'"
+        )
+
+
 class MemoryDatabaseError(DatabaseError):
     """An in-memory SQLite database exists in one connection only, so a migration of it would be lost."""
 
@@ -322,6 +391,17 @@ class ConnectionBindError(DatabaseError):
             "Migrations(bind=engine).upgrade(); or to Alembic's own functions: "
             'await connection.run_sync(lambda _: command.upgrade(config, "head"))'
         )
+
+
+class ConnectionFailedError(DatabaseError):
+    """The server is up, or the file's place is known, and no connection was made."""
+
+    def __init__(self, database: str, source: str, problem: str, fix: str) -> None:
+        self.database = database
+        self.source = source
+        self.problem = problem
+        self.fix = fix
+        super().__init__(f"Database {database}, from {source}, cannot be opened: {problem}. {fix}")
 
 
 class DatabaseNotReachableError(DatabaseError):
@@ -427,39 +507,71 @@ class LockTimeoutError(DatabaseError):
 
     def __init__(
         self,
-        revision: str | None,
+        failure: Failure,
         statement: str,
         problem: str,
         *,
         attempts: int,
         blockers: Sequence[str],
-        committed: bool,
         invalid_indexes: Sequence[str] = (),
     ) -> None:
-        self.revision = revision
+        self.failure = failure
         self.statement = statement
         self.problem = problem
         self.attempts = attempts
         self.blockers = tuple(blockers)
-        self.committed = committed
         self.invalid_indexes = tuple(invalid_indexes)
-        subject = f"Revision {revision}" if revision else "The command"
         tried = "one attempt" if attempts == 1 else f"{attempts} attempts"
-        state = (
-            "It is not tried again, since it has left its transaction, and what it had committed before stays"
-            if committed
-            else "It was rolled back"
-        )
+        why = "It is not tried again, since it has left its transaction. " if failure.committed else ""
+        settings = "lock_timeout" if failure.committed else "lock_timeout and lock_retries"
         indexes = "".join(
             f". It has left the invalid index {index}, which is to be dropped first: DROP INDEX CONCURRENTLY {index}"
             for index in invalid_indexes
         )
+        waited = _series(blockers) or "another transaction"
         super().__init__(
-            f"{subject} did not get a lock in {tried} ({problem}): it waited for "
-            f"{_series(blockers) or 'another transaction'}, at: {statement}. {state}{indexes}. Let what it waited for end and "
-            f"run the same command again, or raise {'lock_timeout' if committed else 'lock_timeout and lock_retries'} in "
-            f"alembic.ini, for example: lock_timeout = 30s{'' if committed else ', lock_retries = 10'}"
+            f"{failure.place}: it did not get a lock in {tried} ({problem}), and waited for {waited}, at: {statement}. "
+            f"{why}{failure.state}{indexes}. Let what it waited for end and run the same command again, or raise {settings} in "
+            "alembic.ini, for example: lock_timeout = 30s"
         )
+
+
+class RevisionError(AlembicAsyncTemplateError):
+    """Something about the revisions."""
+
+
+class RevisionNotFoundError(RevisionError):
+    """No file has the revision that was asked for."""
+
+    def __init__(self, revision: str, current: Sequence[str], heads: Sequence[str]) -> None:
+        self.revision = revision
+        self.current = tuple(current)
+        self.heads = tuple(heads)
+        super().__init__(
+            f"There is no revision {revision} among the files, whose head is {', '.join(heads) or 'none'}; the database is at "
+            f"{', '.join(current) or 'none'}. See which there are: alembic history"
+        )
+
+
+class SeveralHeadsError(RevisionError):
+    """The history has branches, and the command is for one of them."""
+
+    def __init__(self, heads: Sequence[str]) -> None:
+        self.heads = tuple(heads)
+        super().__init__(
+            f"The revisions have {len(heads)} heads, {', '.join(heads)}: written at the same time perhaps, and nobody knows "
+            'which comes first. Join them: alembic merge -m "merge" heads; or go to all of them: alembic upgrade heads'
+        )
+
+
+class RevisionFailedError(RevisionError):
+    """A revision, or Alembic's own part of a command, failed for a reason that is known."""
+
+    def __init__(self, failure: Failure, problem: str, fix: str) -> None:
+        self.failure = failure
+        self.problem = problem
+        self.fix = fix
+        super().__init__(f"{failure.place}: {problem}. {fix}. {failure.state}")
 
 
 class AutogenerateError(AlembicAsyncTemplateError):

@@ -87,7 +87,9 @@ def _embedded_server(data: Path) -> PostgresServer:
 def _start_postgresql(data: Path) -> str:
     server = _embedded_server(data)
     server.ensure_pgdata_inited()
-    (data / "pg_hba.conf").write_text("local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n")
+    # Roles whose names end so are refused without TLS, which the server does not have.
+    rules = "hostnossl all /_tls$ all reject\nlocal all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
+    (data / "pg_hba.conf").write_text(rules)
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port = unused.getsockname()[1]
     # The data is thrown away, so nothing needs to reach the disk. Every test process has connections of its own.

@@ -18,6 +18,7 @@ from .. import _compat
 from ..driver_errors import describe, is_lock_failure
 from ..errors import LockTimeoutError
 from .blockers import Watch, shorten, watch_blockers
+from .failures import Progress, locate_failure
 from .loops import raise_if_cancelled
 from .session import expect_writes, is_autocommit, pause
 
@@ -44,17 +45,19 @@ _INVALID_INDEXES = text("""
 class _Steps:
     """The steps of a command: each is done once, however often Alembic asks for those that are left."""
 
-    def __init__(self, context: MigrationContext, connection: Connection, check_lock: Callable[[], None]) -> None:
+    def __init__(
+        self, context: MigrationContext, connection: Connection, check_lock: Callable[[], None], progress: Progress
+    ) -> None:
         self.context = context
         self.connection = connection
         self.check_lock = check_lock
+        self.progress = progress
         self.find = _compat.exchange_work(context, self)
         self.steps: list[Any] | None = None
         self.done = 0
-        self.revision: str | None = None
-        # Whether each statement is committed, and whether anything of what would be done again is.
+        # Whether each statement is committed.
         self.commits = not context.impl.transactional_ddl or is_autocommit(connection)
-        self.committed = self.commits
+        progress.committed = self.commits
 
     def __call__(self, heads: tuple[str, ...], context: MigrationContext) -> Iterable[Any]:
         """What is called in place of the command's own function."""
@@ -65,18 +68,19 @@ class _Steps:
             raise_if_cancelled()
             if self.done:
                 self.check_lock()
-            self.revision = step.info.up_revision_id or "base"
+            self.progress.revision = revision = step.info.up_revision_id or "base"
             yield step  # and is committed afterwards, before the next one is asked for
             self.done += 1
-            if _compat.has_transaction_per_migration(self.context):
+            if _compat.has_transaction_per_migration(self.context) and not self.progress.in_callers_transaction:
                 if self.connection.in_transaction():
                     # The revision has ended Alembic's transaction, and what it did later, its version too, is in another.
                     self.connection.commit()
-                self.committed = self.commits
+                self.progress.committed = self.commits
+                self.progress.done += (revision,)
 
     def start_over(self) -> None:
         """After a failure: what was rolled back is to be done again."""
-        self.committed = self.commits
+        self.progress.committed = self.commits
         if not _compat.has_transaction_per_migration(self.context):
             self.done = 0
 
@@ -88,24 +92,32 @@ def run_migrations(environment: EnvironmentContext) -> None:
 
 
 def run_attempts(
-    environment: EnvironmentContext, connection: Connection, check_lock: Callable[[], None], lock_timeout: float, retries: int
+    environment: EnvironmentContext,
+    connection: Connection,
+    check_lock: Callable[[], None],
+    lock_timeout: float,
+    retries: int,
+    progress: Progress,
 ) -> None:
     """The same, and once more with each revision that did not get a lock and was rolled back.
 
     :param check_lock: is called between two revisions, and raises if the migration lock was lost.
+    :param progress: is kept up to date. In the caller's transaction nothing is tried again.
     :raises LockTimeoutError: it did not get it in any attempt, or it has committed something and cannot begin anew.
     """
-    steps = _Steps(environment.get_context(), connection, check_lock)
+    steps = _Steps(environment.get_context(), connection, check_lock, progress)
+    callers = progress.in_callers_transaction
     expect_writes(connection)
     attempts = 1
-    with watch_blockers(connection, lock_timeout) as watch, _watch_commits(connection, steps):
+    with watch_blockers(connection, lock_timeout) as watch, _watch_commits(connection, progress):
         while True:
             done = steps.done
             try:
-                # Before the first revision, so that its transaction holds nothing but its own work.
-                _compat.create_version_table(environment.get_context())
-                connection.commit()
-                steps.committed = steps.commits
+                if not callers:
+                    # Before the first revision, so that its transaction holds nothing but its own work.
+                    _compat.create_version_table(environment.get_context())
+                    connection.commit()
+                    progress.committed = steps.commits
                 run_migrations(environment)
                 return
             except Exception as error:
@@ -113,12 +125,12 @@ def run_attempts(
                     raise
                 if steps.done > done:
                     attempts = 1
-                if steps.committed or attempts > retries:
-                    raise _explain(error, connection, steps, watch, attempts) from error
+                if callers or progress.committed or attempts > retries:
+                    raise _explain(error, environment, connection, progress, watch, attempts) from error
                 seconds = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (attempts - 1)) * random.uniform(0.5, 1.5)
                 log.warning(
                     "%s was rolled back (%s) and begins anew in %.1f s, attempt %d of %d. It waited for %s, at: %s",
-                    f"Revision {steps.revision}" if steps.revision else "The command",
+                    f"Revision {progress.revision}" if progress.revision else "The command",
                     describe(error),
                     seconds,
                     attempts + 1,
@@ -133,17 +145,17 @@ def run_attempts(
 
 
 @contextmanager
-def _watch_commits(connection: Connection, steps: _Steps) -> Iterator[None]:
+def _watch_commits(connection: Connection, progress: Progress) -> Iterator[None]:
     """Take note of a revision that leaves its transaction: by an autocommit block, or by COMMIT."""
 
     def note_options(_connection: Connection, options: dict[str, Any]) -> None:
-        steps.committed |= options.get("isolation_level") == "AUTOCOMMIT"
+        progress.committed |= options.get("isolation_level") == "AUTOCOMMIT"
 
     def note_commit(_connection: Connection) -> None:
-        steps.committed = True
+        progress.committed = True
 
     def note_statement(_connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
-        steps.committed |= _ENDS_TRANSACTION.match(statement) is not None
+        progress.committed |= _ENDS_TRANSACTION.match(statement) is not None
 
     listeners: list[tuple[str, Callable[..., None]]] = [
         ("set_connection_execution_options", note_options),
@@ -159,23 +171,25 @@ def _watch_commits(connection: Connection, steps: _Steps) -> Iterator[None]:
             event.remove(connection, name, listener)
 
 
-def _explain(error: Exception, connection: Connection, steps: _Steps, watch: Watch, attempts: int) -> LockTimeoutError:
-    if connection.in_transaction():
+def _explain(
+    error: Exception, environment: EnvironmentContext, connection: Connection, progress: Progress, watch: Watch, attempts: int
+) -> LockTimeoutError:
+    callers = progress.in_callers_transaction
+    if connection.in_transaction() and not callers:
         connection.rollback()
     statement = _find_statement(error, watch)
     indexes: list[str] = []
-    if connection.dialect.name == "postgresql" and "concurrently" in statement.lower():
+    if connection.dialect.name == "postgresql" and not callers and "concurrently" in statement.lower():
         rows = connection.execute(_INVALID_INDEXES).all()
         connection.rollback()
         # REINDEX makes one of a similar name: https://www.postgresql.org/docs/current/sql-reindex.html
         indexes = [qualified for name, qualified in rows if re.sub(r"_cc(new|old)\d*$", "", name) in statement]
     return LockTimeoutError(
-        steps.revision,
+        locate_failure(error, environment.script, progress),
         statement,
         describe(error),
         attempts=attempts,
         blockers=watch.blockers,
-        committed=steps.committed,
         invalid_indexes=indexes,
     )
 

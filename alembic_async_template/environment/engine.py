@@ -9,18 +9,21 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
+from shlex import quote
 from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine.url import URL
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from .. import _compat
 from ..driver_errors import describe_outage
-from ..errors import DatabaseNotReachableError, MemoryDatabaseError
+from ..errors import ConnectionFailedError, DatabaseNotReachableError, MemoryDatabaseError
 from .loops import raise_if_cancelled, run_coroutine
+from .rules import CONNECTION_RULES, find_fix
 from .session import Limits, prepare
 from .url import Database, is_memory, mask_url
 
@@ -47,12 +50,17 @@ async def connect(database: Database, wait: float, limits: Limits | None) -> Asy
     """
     if is_memory(database.url):
         raise MemoryDatabaseError(database.source)
+    outage = _Outage(database, wait)
     if database.engine is not None:
         engine = AsyncEngine(_compat.clone_engine(database.engine.sync_engine))
     else:
-        engine = create_async_engine(database.url, poolclass=NullPool, connect_args=database.connect_arguments)
+        try:
+            engine = create_async_engine(database.url, poolclass=NullPool, connect_args=database.connect_arguments)
+        except Exception as error:  # the driver itself cannot be loaded
+            outage.meet(error)
+            raise
     try:
-        connection = await _open(engine, _Outage(database, wait))
+        connection = await _open(engine, outage)
         try:
             await connection.run_sync(prepare, limits)
             yield connection
@@ -109,20 +117,36 @@ class _Outage:
         self.mentioned = False
 
     def meet(self, error: Exception) -> float:
-        """How long to pause before the next attempt; what is no outage is raised as it is.
+        """How long to pause before the next attempt; what nobody knows is raised as it is.
 
+        :raises ConnectionFailedError: it is no outage, or one of too many connections that does not end.
         :raises DatabaseNotReachableError: the time is over.
         """
         url = self.database.url
         problem = describe_outage(error, on_socket=str(url.query.get("host") or url.host or "").startswith("/"))
+        over = problem is None or time.monotonic() >= self.end
+        if over and (found := find_fix(CONNECTION_RULES, error, _list_facts(url))):
+            raise ConnectionFailedError(mask_url(url), self.database.source, *found) from error
         if problem is None:
             raise error
-        if time.monotonic() >= self.end:
+        if over:
             raise DatabaseNotReachableError(mask_url(url), self.database.source, problem, self.wait) from error
         if not self.mentioned:
             log.info("Waiting for the database: %s", problem)
             self.mentioned = True
         return random.uniform(*_PAUSE)
+
+
+def _list_facts(url: URL) -> dict[str, str | None]:
+    """What an example of a command says about a database."""
+    user, name, host = url.username or "app", url.database or "app", url.host or "localhost"
+    create = (
+        f"createdb --host={host} --port={url.port or 5432} --username={quote(user)} {quote(name)}"
+        if url.get_backend_name() == "postgresql"
+        else f"mysql --host={host} --port={url.port or 3306} --user={quote(user)} --password "
+        f"--execute={quote(f'CREATE DATABASE {name}')}"
+    )
+    return {"user": user, "folder": quote(name.rpartition("/")[0] or "."), "create": create}
 
 
 @contextmanager

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import fnmatch
 import importlib
-import re
+import os
+import sys
+import traceback
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import MetaData, Table
 
+from ..driver_errors import mask_passwords
 from ..errors import (
     ApplicationImportError,
     DuplicateTableError,
@@ -21,6 +24,7 @@ from ..errors import (
     SettingError,
     UnlistedModelsError,
 )
+from .rules import APPLICATION_RULES, find_fix
 from .sources import Sources, list_sources, parse_source
 
 if TYPE_CHECKING:
@@ -55,7 +59,7 @@ def find_model_modules(settings: Settings) -> ModelModules:
         known |= sources.modules.keys()
         for name, path in sources.unreadable.items():
             if _matches(name, wanted) and not _matches(name, unwanted):
-                raise ApplicationImportError(name, settings, f"{path} has a syntax error")
+                raise ApplicationImportError(name, settings, f"{path} has a syntax error", None)
         for name, module in sources.modules.items():
             if sources.defines_tables(module) and not _matches(name, unwanted):
                 names.setdefault(module.path.resolve(), []).append(name)
@@ -133,7 +137,59 @@ def import_application(name: str, settings: Settings) -> Any:
     try:
         return importlib.import_module(name)
     except (Exception, SystemExit) as error:
-        raise ApplicationImportError(name, settings, describe_exception(error)) from error
+        raise ApplicationImportError(name, settings, describe_exception(error), find_import_fix(error, settings, name)) from error
+
+
+def find_import_fix(error: BaseException, settings: Settings, module: str = "") -> str | None:
+    """What to do about an exception that the application raised; None if nobody has foreseen it.
+
+    :param module: the one that was imported.
+    """
+    facts: dict[str, str | None] = {}
+    where = ""
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        if f"{module}.".startswith(f"{error.name}."):
+            where = ", the application itself"
+            facts["folder"] = _find_folder(error.name, settings)
+        elif error.name.partition(".")[0] == module.partition(".")[0]:
+            where = ", a module of the application"
+    elif type(error).__name__ == "ValidationError":
+        facts = _describe_settings(error)
+        where = ", settings" if facts else ""
+    elif isinstance(error, KeyError) and traceback.extract_tb(error.__traceback__)[-1].filename in {os.__file__, "<frozen os>"}:
+        where = ", environment"
+    found = find_fix(APPLICATION_RULES, error, facts, where)
+    return found and found[1]
+
+
+def _find_folder(name: str, settings: Settings) -> str | None:
+    """The folder in the project from which a module can be imported."""
+    top = name.partition(".")[0]
+    sources = list_sources(settings.directory, settings.excluded_folders)
+    folders = {parent.parent for path in sources for parent in (path, *path.parents) if parent.stem == top}
+    inside = sorted(folder for folder in folders if settings.directory in folder.parents)
+    return inside[0].relative_to(settings.directory).as_posix() if inside else None
+
+
+def _describe_settings(error: Any) -> dict[str, str | None]:
+    """The variable that settings of pydantic miss or cannot read, and where they have looked for their `.env`."""
+    base = getattr(sys.modules.get("pydantic_settings"), "BaseSettings", None)
+    classes = [] if base is None else [base]
+    for candidate in classes:
+        classes += candidate.__subclasses__()
+    settings: Any = next((candidate for candidate in classes if candidate.__name__ == error.title), None)
+    if settings is None:
+        return {}
+    config = settings.model_config
+    names = list(map(str, error.errors()[0]["loc"]))
+    prefix = config.get("env_prefix") or "" if names[:1] and names[0] in settings.model_fields else ""
+    files = config.get("env_file") or ()
+    paths = [Path.cwd() / file for file in ([files] if isinstance(files, str | Path) else files)]
+    described = [f"{path} was read too" if path.exists() else f"{path} is not there" for path in paths]
+    return {
+        "variable": (prefix + (config.get("env_nested_delimiter") or "__").join(names)).upper(),
+        "files": "; ".join(described) or "no .env file is read",
+    }
 
 
 def describe_exception(error: BaseException) -> str:
@@ -142,7 +198,7 @@ def describe_exception(error: BaseException) -> str:
         rejected: Any = error
         details = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in rejected.errors())
         return f"{type(error).__name__}: {details}"
-    return re.sub(r"(//[^:/@\s]*:)[^@\s]+@", r"\1***@", f"{type(error).__name__}: {error}")
+    return mask_passwords(f"{type(error).__name__}: {error}").removesuffix(".")
 
 
 def _module_metadata(module: Any) -> Iterable[MetaData]:

@@ -26,6 +26,7 @@ from ..errors import (
 from .attempts import run_attempts, run_migrations
 from .autogenerate import filter_names, model_schemas, process_directives, refuse_existing_tables
 from .engine import connect, connect_sync
+from .failures import Progress, explain_command_error, explain_failure
 from .locking import hold_migration_lock
 from .logs import configure_logging
 from .loops import cancellation, have_turn, run_coroutine
@@ -75,6 +76,11 @@ def run_environment(
                 run.offline()
             else:
                 run.online()
+        except Exception as error:
+            explained = run.explain(error)
+            if explained is error:
+                raise
+            raise explained from error
         finally:
             _compat.reinstate_environment(environment)  # a command that was refused meanwhile has taken it away
 
@@ -103,10 +109,16 @@ class _Run:
         self.lock_retries = settings.read_number("lock_retries")
         self.changes = _compat.running_command() in {"upgrade", "downgrade", "stamp"}
         self.has_begun = False
+        self.progress = Progress()
+        self.user: str | None = None
         self.arguments = environment.get_x_argument(as_dictionary=True)
         self.compares = bool(_compat.revision_arguments().get("autogenerate"))
         self.reads_models = bool(_compat.environment_options().get("reads_models"))
         self.metadatas: list[MetaData] = []
+
+    def explain(self, error: Exception) -> Exception:
+        """What to raise in place of an exception."""
+        return explain_failure(error, self.environment.script, self.progress, self.user)
 
     # Online
 
@@ -190,6 +202,8 @@ class _Run:
         :param own: whether the connection was made for this run, and set up for it.
         """
         in_transaction = connection.in_transaction()
+        self.progress = Progress(in_callers_transaction=in_transaction)
+        self.user = connection.engine.url.username
         options: dict[str, Any] = {
             "connection": connection,
             "target_metadata": self._target(),
@@ -207,10 +221,16 @@ class _Run:
         if not in_transaction and connection.in_transaction():
             connection.rollback()  # what was read above; Alembic takes an open transaction for the caller's
         self.environment.configure(**options)
-        if self.changes:
-            self._change(connection, in_transaction=in_transaction)
-        else:
-            run_migrations(self.environment)
+        try:
+            if self.changes:
+                self._change(connection, in_transaction=in_transaction)
+            else:
+                run_migrations(self.environment)
+        except AlembicAsyncTemplateError:
+            raise
+        except CommandError as error:
+            current = self.environment.get_context().get_current_heads()
+            raise explain_command_error(error, current, self.environment.script) from error
         if not in_transaction and connection.in_transaction():
             connection.rollback()  # what was only read; the caller's next command is not to take it for the caller's
 
@@ -219,7 +239,7 @@ class _Run:
         environment = self.environment
         context = environment.get_context()
         if not environment.script.get_heads():
-            log.warning("There are no revisions in %s", ", ".join(map(str, environment.script.version_locations)) or "versions")
+            log.warning("There are no revisions in %s", ", ".join(map(str, _compat.list_version_folders(environment.script))))
         try:
             idle = _compat.is_up_to_date(context)
         except Exception as error:
@@ -237,10 +257,8 @@ class _Run:
         self.lock_wait_end = self.lock_wait_end or time.monotonic() + self.lock_wait
         with hold_migration_lock(connection, table, self.lock_wait, self.lock_wait_end) as check_lock:
             self.has_begun = True
-            if in_transaction:
-                run_migrations(environment)
-            else:
-                run_attempts(environment, connection, check_lock, self.limits.lock_timeout, self.lock_retries)
+            limit, retries = self.limits.lock_timeout, self.lock_retries
+            run_attempts(environment, connection, check_lock, limit, retries, self.progress)
 
     def _prepare_comparison(self, connection: Connection, options: dict[str, Any]) -> None:
         metadatas = self.metadatas

@@ -20,7 +20,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..errors import EngineReferenceError, InvalidURLError, MissingDriverError
-from .models import describe_exception, import_application
+from .models import describe_exception, find_import_fix, import_application
 
 if TYPE_CHECKING:
     from .settings import Settings
@@ -229,7 +229,8 @@ def resolve_reference(reference: str, settings: Settings) -> Any:
                 raise EngineReferenceError(reference, settings, f'{walked} has no attribute "{step}"{hint}') from error
             raise EngineReferenceError(reference, settings, f"{walked}: {describe_exception(error)}") from error
         except Exception as error:
-            raise EngineReferenceError(reference, settings, f"{walked}{step}: {describe_exception(error)}") from error
+            problem = f"{walked}{step}: {describe_exception(error)}"
+            raise EngineReferenceError(reference, settings, problem, find_import_fix(error, settings)) from error
         walked += step if step == "()" else f".{step}"
     return value
 

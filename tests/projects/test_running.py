@@ -196,9 +196,9 @@ def test_logging_is_short_and_disables_nothing(app: Project, sqlite_url: str) ->
     assert "plugin" not in result.stderr
     assert result.stderr.count("[alembic_async_template] Database") == 1
     failed = app.alembic("upgrade", "nowhere", check=False)
-    assert failed.output.count("Can't locate revision identified by 'nowhere'") == 1
+    assert failed.output.count("There is no revision nowhere among the files") == 1
     quiet = app.alembic("-q", "upgrade", "nowhere", check=False)
-    assert quiet.output.count("Can't locate revision identified by 'nowhere'") == 1
+    assert quiet.output.count("There is no revision nowhere among the files") == 1
 
 
 def test_logging_sections_of_the_ini_are_used(app: Project, sqlite_url: str) -> None:

@@ -1,0 +1,361 @@
+"""The errors that are known, of connections, applications and revisions: how each is recognised, and how it is fixed.
+
+The messages and the reference are made from these tables.
+"""
+
+from __future__ import annotations
+
+import re
+import traceback
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from ..driver_errors import describe, find_number, find_sqlstate, list_causes
+
+# What the braces of a fix stand for where nothing better is known.
+_EXAMPLES = {
+    "name": "post",
+    "type": "status",
+    "column": "title",
+    "value": "archived",
+    "revision": "4f2a",
+    "module": "app",
+    "package": "asyncpg",
+    "variable": "DATABASE_URL",
+    "files": "no .env file is read",
+    "folder": "src",
+    "word": "sslmode",
+    "kind": "TABLE",
+    "schema": "public",
+    "user": "app",
+    "create": "createdb --host=localhost --port=5432 --username=app app",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """An error that is known."""
+
+    error: str
+    """As it reads where nobody explains it."""
+    pattern: str
+    """What `_list_signatures` says of it, ignoring case. A group stands for the braces of the same name."""
+    fix: str
+    """What to do, with an example to type."""
+
+    def explain(self, facts: Mapping[str, str | None]) -> str:
+        """The fix, with what is known in its braces."""
+        return self.fix.format_map(_EXAMPLES | {name: value for name, value in facts.items() if value})
+
+
+def find_fix(
+    rules: Iterable[Rule], error: BaseException, facts: Mapping[str, str | None] | None = None, where: str = ""
+) -> tuple[str, str] | None:
+    """What was said, and what to do about it; None for an error that nobody has foreseen.
+
+    :param facts: what the braces of a fix stand for.
+    :param where: is in the signature, for patterns to tell by.
+    """
+    signatures = list(_list_signatures(error, where))
+    for rule in rules:
+        for cause, signature in signatures:
+            if match := re.search(rule.pattern, signature, re.IGNORECASE):
+                found = {name: value.upper() if name == "kind" else value for name, value in match.groupdict().items() if value}
+                return describe(cause) or type(cause).__name__, rule.explain({**(facts or {}), **found})
+    return None
+
+
+def _list_signatures(error: BaseException, where: str) -> Iterable[tuple[BaseException, str]]:
+    """Each cause with its SQLSTATE or number, class, text, and the function that raised it: `- NameError: ... (in upgrade)`."""
+    for cause in list_causes(error):
+        code = find_sqlstate(cause) or find_number(cause) or "-"
+        frames = traceback.extract_tb(cause.__traceback__)
+        text = " ".join(re.sub(r"^<class '[^']*'>: ", "", str(cause)).split())
+        yield cause, f"{code} {type(cause).__name__}: {text} (in {frames[-1].name if frames else ''}{where})"
+
+
+_CONNECTION = 'Use the connection of the migration, for example: op.get_bind().execute(sa.text("SELECT 1"))'
+
+CONNECTION_RULES = (
+    Rule(
+        "certificate verify failed",
+        "certificate verify failed|root certificate|server certificate",
+        "Name the authority that has signed the server's certificate, for example: "
+        "?sslmode=verify-full&sslrootcert=/etc/ssl/ca.pem",
+    ),
+    Rule(
+        "no pg_hba.conf entry for host ..., no encryption",
+        "^3159 |pg_hba.conf.*(no encryption|ssl off)|sslmode=require|insecure transport",
+        "The server takes connections with TLS only: ask for it in the URL, for example: ?sslmode=require",
+    ),
+    Rule(
+        "rejected SSL upgrade; server does not support SSL",
+        "rejected ssl upgrade|does not support ssl",
+        "The URL asks for TLS, and the server has none: ask for it only where there is, for example: ?sslmode=prefer",
+    ),
+    Rule(
+        "too many connections; sorry, too many clients already",
+        "^(53300|1040|1203) |too many (connections|clients)|connection slots are reserved",
+        "Close some, put a pooler in front of it, or let the server or the role have more, for example: "
+        "ALTER ROLE {user} CONNECTION LIMIT 20",
+    ),
+    Rule(
+        'database "app" does not exist',
+        '^(3D000|1049) |database "[^"]*" does not exist|no such database',
+        "Create it, for example: {create}",
+    ),
+    Rule(
+        "password authentication failed; no pg_hba.conf entry for host",
+        "^(28P01|28000|1044|1045|1698) |authentication failed|no password supplied|no pg_hba.conf entry|"
+        'role "[^"]*" does not exist',
+        "Correct the user or the password; in a URL, @ is written %40 and / is %2F, for example: "
+        "postgresql://app:s%40cret@localhost/app",
+    ),
+    Rule(
+        "unable to open database file",
+        "unable to open database file",
+        "Make its folder, for example: mkdir -p {folder}",
+    ),
+    Rule(
+        "connect() got an unexpected keyword argument; invalid connection option",
+        "unexpected keyword argument '(?P<word>[^']*)'|invalid connection option",
+        "The driver does not know the word: correct it, or leave it out of the URL",
+    ),
+    Rule(
+        "no pq wrapper available",
+        "no pq wrapper available",
+        "psycopg needs libpq: install it with the driver, for example: pip install 'psycopg[binary]'",
+    ),
+    Rule(
+        "'cryptography' package is required",
+        "'cryptography' package is required",
+        "Install it, for example: pip install cryptography",
+    ),
+)
+
+APPLICATION_RULES = (
+    Rule(
+        "No module named 'app'",
+        r"ModuleNotFoundError: .*, the application itself\)$",
+        "Name the folder from which the application is imported, for example: prepend_sys_path = %(here)s/{folder}",
+    ),
+    Rule(
+        "No module named 'app.nowhere'",
+        r"ModuleNotFoundError: .*, a module of the application\)$",
+        "A module of the application imports it, and it is not there: correct the import or add the file",
+    ),
+    Rule(
+        "No module named 'psycopg2'",
+        r"ModuleNotFoundError: No module named '(psycopg2|MySQLdb)' \(in import_dbapi",
+        "The URL names no async driver: give create_async_engine one that does, for example: "
+        "postgresql+asyncpg://app@localhost/app",
+    ),
+    Rule(
+        "No module named 'something'",
+        "ModuleNotFoundError: No module named '(?P<module>[^'.]*)",
+        "The application imports it, and it is not installed here, for example: pip install {module}",
+    ),
+    Rule(
+        "cannot import name ... from partially initialized module",
+        "partially initialized module",
+        "Two modules import each other: import one of them inside the function that needs it, or move what both need",
+    ),
+    Rule(
+        "ValidationError: 1 validation error for Settings",
+        r"ValidationError: .*, settings\)$",
+        "Set {variable} in the environment ({files}), for example: export {variable}=...",
+    ),
+    Rule(
+        "KeyError: 'DATABASE_URL' from os.environ",
+        r"KeyError: '(?P<variable>\w+)' \(in __getitem__, environment",
+        "Set {variable} in the environment, for example: export {variable}=...",
+    ),
+    Rule(
+        "The asyncio extension requires an async driver to be used",
+        "requires an async driver",
+        "Give create_async_engine a URL with one, for example: postgresql+asyncpg://app@localhost/app",
+    ),
+    Rule(
+        "MissingGreenlet: greenlet_spawn has not been called",
+        "MissingGreenlet: ",
+        "An async driver is used without await when the module is imported: make the engine with create_async_engine, and "
+        "connect in a function, for example: async with engine.connect() as connection",
+    ),
+    Rule(
+        "Table 'post' is already defined for this MetaData instance",
+        "Table '(?P<name>[^']*)' is already defined for this MetaData instance",
+        "It is declared twice, or its module is imported by two names, as app.models and as models: import it by one name "
+        "everywhere, for example: from app.models import Post",
+    ),
+)
+
+REVISION_RULES = (
+    Rule(
+        "NameError: name 'sqlmodel' is not defined",
+        r"NameError: name 'sqlmodel' is not defined.*, the revision\)$",
+        "Import it in the revision, as this package's script.py.mako does in new ones, for example: import sqlmodel",
+    ),
+    Rule(
+        "NameError: name 'app' is not defined",
+        r"NameError: name '(?P<module>\w+)' is not defined.*, the revision\)$",
+        "Import what the revision uses, for example: import {module}",
+    ),
+    Rule(
+        "ModuleNotFoundError: No module named 'app'",
+        r"ModuleNotFoundError: No module named '(?P<module>[^']*)'.*, the revision\)$",
+        "A revision imports it. If it is yours, name the folder that has it, for example: prepend_sys_path = %(here)s/src; if it "
+        "is not, install it, for example: pip install {module}",
+    ),
+    Rule(
+        "MissingGreenlet: greenlet_spawn has not been called",
+        "MissingGreenlet: ",
+        f"A revision is synchronous, and an async engine, a session or a thread of its own does not work in it. {_CONNECTION}",
+    ),
+    Rule(
+        "asyncio.run() cannot be called from a running event loop",
+        r"asyncio\.run\(\) cannot be called from a running event loop",
+        f"A revision is synchronous, and the event loop runs already. {_CONNECTION}",
+    ),
+    Rule(
+        "ObjectNotExecutableError: Not an executable object",
+        "ObjectNotExecutableError: ",
+        'A connection does not execute a plain string. Use op.execute, for example: op.execute("UPDATE ...")',
+    ),
+    Rule(
+        "AssertionError in autocommit_block",
+        r"AssertionError: +\(in autocommit_block",
+        "An autocommit block cannot leave a transaction that somebody else has begun. Hand over an engine, not a connection, for "
+        "example: await Migrations(bind=engine).upgrade()",
+    ),
+    Rule(
+        "CREATE INDEX CONCURRENTLY cannot run inside a transaction block",
+        "^25001 ",
+        "Leave the transaction for that statement, for example: with op.get_context().autocommit_block(): op.execute(...)",
+    ),
+    Rule(
+        "cannot insert multiple commands into a prepared statement",
+        "cannot insert multiple commands|only execute one statement at a time",
+        'The driver takes one statement at a time. Call op.execute for each, for example: op.execute("..."); op.execute("...")',
+    ),
+    Rule(
+        "current transaction is aborted, commands ignored until end of transaction block",
+        "^25P02 ",
+        "The revision has caught the error of an earlier statement and gone on. Put that statement into a savepoint, for "
+        "example: with op.get_bind().begin_nested(): op.execute(...)",
+    ),
+    Rule(
+        'relation "post" does not exist; no such table: post',
+        r"^(42P01|1146) |no such table",
+        "The revision that creates it has not run on this database, which was stamped or restored perhaps, or it comes later. "
+        "Compare what was run with what there is, for example: alembic current; alembic history",
+    ),
+    Rule(
+        'relation "post" already exists; table post already exists',
+        r"^(42P07|1050) |(table|index) \S+ already exists",
+        "Something else has made it: create_all when the application starts, another revision, or a run that was not whole. "
+        "Leave it "
+        "to the revisions alone; if all that this one makes is there, count it as done, for example: alembic stamp {revision}",
+    ),
+    Rule(
+        'column "title" does not exist; no such column: title',
+        "^(42703|1054) |no such column",
+        "The revision that adds it has not run on this database, or it comes later. Compare what was run with what there is, for "
+        "example: alembic current; alembic history",
+    ),
+    Rule(
+        'column "title" of relation "post" already exists; duplicate column name: title',
+        "^(42701|1060) |duplicate column name",
+        "Something else has added it: another revision, or a run that was not whole. If all that this revision makes is "
+        "there, count it as done, for example: alembic stamp {revision}",
+    ),
+    Rule(
+        'type "status" already exists',
+        r'^42710 .*?type "?(?P<type>[^" ]+)"? already exists',
+        "Something else has made it: create_all, another column of the type, or a downgrade that left it. Let the column "
+        "refer to "
+        'the type that is there, for example: postgresql.ENUM(name="{type}", create_type=False)',
+    ),
+    Rule(
+        'type "status" does not exist',
+        r'^42704 .*?type "?(?P<type>[^" ]+)"? does not exist',
+        'Create it first, for example: op.create_enum("{type}", ["draft", "live"]); one of an extension comes with it, for '
+        'example: op.execute("CREATE EXTENSION ...")',
+    ),
+    Rule(
+        'unsafe use of new value "archived" of enum type status',
+        '^55P04 (.*?value "(?P<value>[^"]*)")?',
+        "PostgreSQL does not let a transaction use a value that it added itself. Split revision {revision}: leave the "
+        "addition in it, "
+        'and put what uses the value into the next one, for example: alembic revision -m "use {value}"',
+    ),
+    Rule(
+        'invalid input value for enum status: "archived"',
+        '^22P02 .*enum "?(?P<type>[^" ]+)"?: "(?P<value>[^"]*)"',
+        "The type has no such value, and rows or a statement name it. Change the type with its rows, for example: "
+        'op.add_enum_value("{type}", "{value}"); op.remove_enum_value("{type}", "{value}", replace_with="published")',
+    ),
+    Rule(
+        "dropping an enum value is not implemented",
+        "^0A000 .*dropping an enum value",
+        'Let this package make the type anew, for example: op.remove_enum_value("{type}", "{value}", replace_with="published")',
+    ),
+    Rule(
+        'column "title" of relation "post" contains null values; Cannot add a NOT NULL column with default value NULL',
+        '^23502 (.*?column "(?P<column>[^"]*)")?|Cannot add a NOT NULL column',
+        "Give the rows that there are a value, for example: "
+        'sa.Column("{column}", sa.String(), nullable=False, server_default="")',
+    ),
+    Rule(
+        "could not create unique index; violates foreign key constraint; CHECK constraint failed",
+        "^(23505|23503|23514|1062|1452|3819) |constraint failed",
+        'Rows break the constraint. Correct them in the revision first, for example: op.execute("UPDATE ...")',
+    ),
+    Rule(
+        'column "title" cannot be cast automatically to type integer',
+        '^42804 .*?column "(?P<column>[^"]*)" cannot be cast automatically',
+        "Say how its values become those of the new type, for example: "
+        'op.alter_column(..., postgresql_using="{column}::integer")',
+    ),
+    Rule(
+        "permission denied for schema public",
+        r'^42501 .*permission denied for schema "?(?P<schema>[^" ]+)',
+        "Let the role that migrates create there, for example: GRANT USAGE, CREATE ON SCHEMA {schema} TO {user}",
+    ),
+    Rule(
+        "must be owner of table post",
+        r'^42501 .*must be owner of (?P<kind>\w+( view)?) "?(?P<name>[^" ]+)',
+        "Let the role that migrates own it, for example: ALTER {kind} {name} OWNER TO {user}",
+    ),
+    Rule(
+        "permission denied for table post",
+        r"^(42501|1142) |attempt to write a readonly database",
+        "Let the role that migrates own what it changes, for example: ALTER TABLE {name} OWNER TO {user}",
+    ),
+    Rule(
+        "canceling statement due to statement timeout",
+        "^57014 .*statement timeout",
+        "Let statements take longer in alembic.ini, for example: statement_timeout = 10min",
+    ),
+    Rule(
+        'prepared statement "__asyncpg_stmt_1__" already exists',
+        "^(42P05|26000) ",
+        "A pooler in transaction mode gives one client's statements to another. Let the migration have a connection of its "
+        "own, for example: await Migrations(bind=engine).upgrade()",
+    ),
+    Rule(
+        "database is locked",
+        "^(55P03|40P01|1205|1213) |database is locked",
+        "Let the program that holds it end, and run the same command again: alembic upgrade head",
+    ),
+    Rule(
+        "No support for ALTER of constraints in SQLite dialect",
+        'No support for ALTER|near "(ALTER|CONSTRAINT)": syntax error',
+        'SQLite changes a table by making it anew, for example: with op.batch_alter_table("post") as batch: '
+        "batch.alter_column(...)",
+    ),
+    Rule(
+        "terminating connection due to administrator command; connection was closed in the middle of operation",
+        "^(57P0[123]|08...|2006|2013) |connection was closed|connection is closed|server closed the connection",
+        "The server ended the connection, or started anew. Run the same command again: alembic upgrade head",
+    ),
+)

@@ -1,0 +1,804 @@
+"""Broken projects, one for each error: what Alembic's own async template says, and the message that this one says in its place."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import logging
+import re
+import shutil
+import sqlite3
+import string
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+import psycopg
+import pytest
+from alembic import command
+from alembic.config import Config
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from project import Project, Result, write_files, write_revisions
+from psycopg import sql
+from servers import create_postgresql_database
+from sqlalchemy.engine import make_url
+from sqlalchemy.engine.url import URL
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from alembic_async_template import AlembicAsyncTemplateError, Migrations, errors
+
+MODELS = """
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Post(Base):
+    __tablename__ = "post"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+"""
+UPGRADE = ("upgrade", "head")
+AUTOGENERATE = ("revision", "--autogenerate", "-m", "change")
+# The line of `write_revisions` at which the body of a revision begins.
+LINE = 13
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A project that is broken in one way."""
+
+    stock: str
+    """What the stock template's output, or the revision that it writes, has in it: a pattern."""
+    error: type[AlembicAsyncTemplateError] | None = None
+    """What the awaitable API raises; None where this package's template works."""
+    message: str = ""
+    """The whole message; what stands in braces is filled in by the test."""
+    problem: str = ""
+    """What PostgreSQL says, where SQLite says something else; `{problem}` in the message."""
+    sqlite_problem: str | None = ""
+    """What SQLite says; None where it cannot happen there."""
+    postgresql: bool = True
+    """Whether it happens on PostgreSQL."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    moves: Mapping[str, str] = field(default_factory=dict)
+    revisions: Mapping[str, str] = field(default_factory=dict)
+    stock_revisions: Mapping[str, str] | None = None
+    """The revisions of the stock template, where its users have to write others."""
+    command: tuple[str, ...] = UPGRADE
+    ini: Mapping[str, str] = field(default_factory=dict)
+    """Settings of this package's ini."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    set_up: str = ""
+    """SQL that is run before."""
+    url: Mapping[str, Any] = field(default_factory=dict)
+    """Parts of the URL that are wrong."""
+    stock_url: str = ""
+    """The whole URL of the stock template, where it would not come so far with a right one."""
+    role: str = ""
+    """Options of a role that migrates; its name is that of the database and the first word."""
+
+
+def broken(
+    stock: str,
+    body: str,
+    problem: str,
+    fix: str,
+    *,
+    operation: str = "",
+    line: int = LINE,
+    sqlite_problem: str | None = "",
+    **others: Any,
+) -> Case:
+    """A revision that fails: alone, or after one that does not."""
+    revisions = {"one": body} if "two" not in others else {"one": body, "two": others.pop("two")}
+    name = list(revisions)[-1]
+    return Case(
+        stock,
+        errors.RevisionFailedError,
+        f"Revision {name} failed at {operation or revisions[name]} (line {line} of {{directory}}/migrations/versions/{name}.py): "
+        f"{{problem}}. {fix}. It was rolled back; committed in this run: {'one' if name == 'two' else 'nothing'}",
+        problem,
+        sqlite_problem,
+        revisions=revisions,
+        **others,
+    )
+
+
+def unimportable(stock: str, problem: str, fix: str, **files: str) -> Case:
+    """Models that cannot be imported."""
+    return Case(
+        stock,
+        errors.ApplicationImportError,
+        f"Module app.models could not be imported: {problem}. {fix}. The import root is {{directory}} (prepend_sys_path in section "
+        '[alembic] of alembic.ini). See the error itself with: PYTHONPATH={directory} python -c "import app.models"',
+        files={f"app/{name}.py": text for name, text in files.items()},
+        command=AUTOGENERATE,
+    )
+
+
+def unopened(stock: str, problem: str, fix: str, *, sqlite_problem: str | None = None, **others: Any) -> Case:
+    """A database that lets nobody in."""
+    return Case(
+        stock,
+        errors.ConnectionFailedError,
+        f"Database {{url}}, from the environment variable DATABASE_URL, cannot be opened: {{problem}}. {fix}",
+        problem,
+        sqlite_problem,
+        revisions={"one": "pass"},
+        **others,
+    )
+
+
+# A revision that does nothing.
+EMPTY = r"def upgrade[^#]*# ### commands auto generated by Alembic - please adjust! ###\n    pass"
+CREATE_POST = 'op.create_table("post", sa.Column("id", sa.Integer(), primary_key=True))'
+CONNECTION = 'Use the connection of the migration, for example: op.get_bind().execute(sa.text("SELECT 1"))'
+COMPARE = "Compare what was run with what there is, for example: alembic current; alembic history"
+# Modules that are not installed, for a program that is started in a folder with this file.
+HIDE = "import sys\n\nsys.modules.update(dict.fromkeys({names!r}))\n"
+
+APPLICATION = {
+    "an application that was moved": Case(
+        "ModuleNotFoundError: No module named 'app'",
+        errors.ApplicationImportError,
+        "Module app.db could not be imported: ModuleNotFoundError: No module named 'app'. Name the folder from which the application "
+        "is imported, for example: prepend_sys_path = %(here)s/backend/src. The import root is {directory} (prepend_sys_path in "
+        'section [alembic] of alembic.ini). See the error itself with: PYTHONPATH={directory} python -c "import app.db"',
+        moves={"app": "backend/src/app"},
+        ini={"app_engine": "app.db:url"},
+    ),
+    "a package that is not installed": unimportable(
+        "ModuleNotFoundError: No module named 'nowhere'",
+        "ModuleNotFoundError: No module named 'nowhere'",
+        "The application imports it, and it is not installed here, for example: pip install nowhere",
+        models=f"import nowhere.inside\n{MODELS}",
+    ),
+    "a module of the application that is not there": unimportable(
+        "ModuleNotFoundError: No module named 'app.nowhere'",
+        "ModuleNotFoundError: No module named 'app.nowhere'",
+        "A module of the application imports it, and it is not there: correct the import or add the file",
+        models=f"import app.nowhere\n{MODELS}",
+    ),
+    "circular imports": unimportable(
+        "partially initialized module",
+        "ImportError: cannot import name 'Post' from partially initialized module 'app.models' (most likely due to a circular import) "
+        "({directory}/app/models.py)",
+        "Two modules import each other: import one of them inside the function that needs it, or move what both need",
+        models=f"from app.service import work\n{MODELS}",
+        service="from app.models import Post\nwork = 1\n",
+    ),
+    "settings that do not validate": unimportable(
+        "ValidationError",
+        "ValidationError: secret_key: Field required",
+        "Set BLOG_SECRET_KEY in the environment ({directory}/.env is not there), for example: export BLOG_SECRET_KEY=...",
+        models="from pydantic_settings import BaseSettings, SettingsConfigDict\nclass Settings(BaseSettings):\n"
+        "    model_config = SettingsConfigDict(env_file='.env', env_prefix='blog_')\n    secret_key: str\n"
+        f"Settings()\n{MODELS}",
+    ),
+    "a variable that is not set": unimportable(
+        "KeyError: 'SECRET_KEY'",
+        "KeyError: 'SECRET_KEY'",
+        "Set SECRET_KEY in the environment, for example: export SECRET_KEY=...",
+        models=f"import os\nos.environ['SECRET_KEY']\n{MODELS}",
+    ),
+    "no tables": Case(
+        EMPTY,
+        errors.NoTablesError,
+        "No tables were found after importing app, so autogenerate would see an empty application. Name the modules that "
+        "define the models in alembic.ini, for example: app_models = app.users.models, app.posts.models",
+        files={"app/models.py": "from sqlalchemy.orm import DeclarativeBase\nclass Base(DeclarativeBase):\n    pass\n"},
+        command=AUTOGENERATE,
+    ),
+    "a model module outside of the setting": Case(
+        EMPTY,
+        errors.UnlistedModelsError,
+        "app.notes defines tables but no name in app_models in section [alembic] of alembic.ini covers it, so they would be forgotten. "
+        "If they belong to this database: app_models = app.models, app.notes; if they belong to another one: app_models = "
+        "app.models, ~app.notes",
+        files={
+            "app/models.py": "from sqlalchemy.orm import DeclarativeBase\nclass Base(DeclarativeBase):\n    pass\n",
+            "app/notes.py": MODELS.replace("class Base(DeclarativeBase):\n    pass", "from app.models import Base"),
+        },
+        ini={"app_models": "app.models"},
+        command=AUTOGENERATE,
+    ),
+    "a table that is declared twice": unimportable(
+        "Table 'post' is already defined for this MetaData instance",
+        "InvalidRequestError: Table 'post' is already defined for this MetaData instance.  Specify 'extend_existing=True' to redefine "
+        "options and columns on an existing Table object",
+        "It is declared twice, or its module is imported by two names, as app.models and as models: import it by one name everywhere, "
+        "for example: from app.models import Post",
+        models=f"{MODELS}\n\nclass Again(Base):\n    __tablename__ = 'post'\n    id: Mapped[int] = mapped_column(primary_key=True)\n",
+    ),
+    "a table of two MetaData": Case(
+        "op.create_table",
+        errors.DuplicateTableError,
+        "Table post is declared in two MetaData objects, so there is no telling which one is meant. Declare it once, or leave the "
+        "module of the other one out, for example: app_models = app, ~app.legacy",
+        files={"app/legacy.py": MODELS},
+        command=AUTOGENERATE,
+    ),
+    "a type that is declared twice": Case(
+        'type "status" already exists',
+        errors.EnumDeclarationsDifferError,
+        'Enum public.status is declared with different values: "b" by note.two and "a" by post.one. A Python enum gives the type its '
+        "class's name in lower case. Share one declaration, or give one of them another name, for example: sqlalchemy.Enum(..., "
+        "name='post_one')",
+        sqlite_problem=None,
+        files={
+            "app/models.py": MODELS.replace("import DeclarativeBase", "import DeclarativeBase")
+            + "    one = mapped_column(Enum('a', name='status'))\n\n\nclass Note(Base):\n    __tablename__ = 'note'\n\n"
+            "    id: Mapped[int] = mapped_column(primary_key=True)\n    two = mapped_column(Enum('b', name='status'))\n".replace(
+                "Enum", "__import__('sqlalchemy').Enum"
+            )
+        },
+        command=AUTOGENERATE,
+    ),
+}
+
+CONNECTIONS = {
+    "no URL": Case(
+        "Can't load plugin: sqlalchemy.dialects:driver",
+        errors.NoDatabaseURLError,
+        "No database URL was found for section [alembic] of alembic.ini: looked at -x url, app_engine, the environment variable "
+        "DATABASE_URL and sqlalchemy.url. Set one, for example: export DATABASE_URL=postgresql://app@localhost/app",
+        environment={"DATABASE_URL": ""},
+        stock_url="driver://user:pass@localhost/dbname",
+    ),
+    "a percent sign in the URL": Case(
+        "invalid interpolation syntax|'%' must be followed by",
+        sqlite_problem=None,
+        environment={"DATABASE_URL": ""},
+        ini={"sqlalchemy.url": "{raw_url}"},
+        stock_url="{raw_url}",
+    ),
+    "an unknown dialect": Case(
+        "Can't load plugin: sqlalchemy.dialects:postgre",
+        errors.InvalidURLError,
+        'The database URL from the environment variable DATABASE_URL cannot be used: "postgre" names no installed SQLAlchemy dialect. '
+        "Name a database that this package or an installed dialect has an async driver for, for example: "
+        "postgresql://app:s%40cret@localhost/app",
+        environment={"DATABASE_URL": "postgre://app@localhost/app"},
+        stock_url="postgre://app@localhost/app",
+        sqlite_problem=None,
+    ),
+    "a driver that is not installed": Case(
+        "No module named 'asyncpg'|import of asyncpg halted",
+        errors.MissingDriverError,
+        "The database URL from the environment variable DATABASE_URL names postgresql, and its async driver asyncpg is not installed. "
+        "Install it: pip install 'alembic-async-template[asyncpg]'",
+        files={"sitecustomize.py": HIDE.format(names=["asyncpg"])},
+        url={"drivername": "postgresql+asyncpg"},
+        environment={"PYTHONPATH": "."},
+        sqlite_problem=None,
+    ),
+    "greenlet is not installed": Case(
+        "greenlet' library is installed|greenlet library is required",
+        errors.GreenletNotInstalledError,
+        "SQLAlchemy's asyncio needs the library greenlet, which cannot be imported: import of greenlet halted; None in sys.modules. "
+        "Install it: pip install 'sqlalchemy[asyncio]'",
+        files={"sitecustomize.py": HIDE.format(names=["greenlet"])},
+        environment={"PYTHONPATH": "."},
+    ),
+    "a sync driver in the URL": Case(
+        "requires an async driver",
+        postgresql=False,
+        revisions={"one": "pass"},
+        stock_url="{plain_url}",
+    ),
+    "a sync driver in an async place": unimportable(
+        "requires an async driver",
+        "InvalidRequestError: The asyncio extension requires an async driver to be used. The loaded 'pysqlite' is not async",
+        "Give create_async_engine a URL with one, for example: postgresql+asyncpg://app@localhost/app",
+        models=f"from sqlalchemy.ext.asyncio import create_async_engine\ncreate_async_engine('sqlite:///app.db')\n{MODELS}",
+    ),
+    "an async driver in a sync place": unimportable(
+        "MissingGreenlet",
+        "MissingGreenlet: greenlet_spawn has not been called; can't call await_() here. Was IO attempted in an unexpected place? "
+        "(Background on this error at: https://sqlalche.me/e/{version}/xd2s)",
+        "An async driver is used without await when the module is imported: make the engine with create_async_engine, and connect in "
+        "a function, for example: async with engine.connect() as connection",
+        models=f"from sqlalchemy import create_engine\ncreate_engine('sqlite+aiosqlite:///app.db').connect()\n{MODELS}",
+    ),
+    "a wrong password": unopened(
+        "InvalidPasswordError|password authentication failed",
+        'password authentication failed for user "{user}"',
+        "Correct the user or the password; in a URL, @ is written %40 and / is %2F, for example: "
+        "postgresql://app:s%40cret@localhost/app",
+        url={"password": "wr@ng/pass%"},
+    ),
+    "a database that does not exist": unopened(
+        'database "no where" does not exist',
+        'database "no where" does not exist',
+        "Create it, for example: createdb --host=127.0.0.1 --port={port} --username={user} 'no where'",
+        url={"database": "no where"},
+    ),
+    "a host that is not found": Case(
+        "Name or service not known|Temporary failure in name resolution|No address associated",
+        errors.DatabaseNotReachableError,
+        "Database {url}, from the environment variable DATABASE_URL, could not be reached within 0.1 s: {problem}. Start it, correct "
+        "host and port, or raise database_wait in alembic.ini, for example: database_wait = 60s",
+        "[Errno -2] Name or service not known",
+        None,
+        ini={"database_wait": "100ms"},
+        url={"host": "nowhere.invalid"},
+        revisions={"one": "pass"},
+    ),
+    "a server that is not there": Case(
+        "Connection refused|Connect call failed",
+        errors.DatabaseNotReachableError,
+        "Database {url}, from the environment variable DATABASE_URL, could not be reached within 0.1 s: {problem}. Start it, correct "
+        "host and port, or raise database_wait in alembic.ini, for example: database_wait = 60s",
+        "[Errno 111] Connect call failed ('127.0.0.1', 1)",
+        None,
+        ini={"database_wait": "100ms"},
+        url={"port": 1},
+        revisions={"one": "pass"},
+    ),
+    "a server without TLS": unopened(
+        "rejected SSL upgrade|unexpected keyword argument 'sslmode'",
+        'PostgreSQL server at "127.0.0.1:{port}" rejected SSL upgrade',
+        "The URL asks for TLS, and the server has none: ask for it only where there is, for example: ?sslmode=prefer",
+        url={"query": {"sslmode": "require"}},
+    ),
+    "a server that demands TLS": unopened(
+        "no encryption",
+        'pg_hba.conf rejects connection for host "127.0.0.1", user "{user}", database "{database}", no encryption',
+        "The server takes connections with TLS only: ask for it in the URL, for example: ?sslmode=require",
+        role="tls LOGIN",
+    ),
+    "too many connections": unopened(
+        "too many connections for role",
+        'too many connections for role "{user}"',
+        "Close some, put a pooler in front of it, or let the server or the role have more, for example: ALTER ROLE {user} CONNECTION "
+        "LIMIT 20",
+        role="busy LOGIN CONNECTION LIMIT 0",
+        ini={"database_wait": "off"},
+    ),
+    "a word that the driver does not know": unopened(
+        "unexpected keyword argument 'pool_size'",
+        "connect() got an unexpected keyword argument 'pool_size'",
+        "The driver does not know the word: correct it, or leave it out of the URL",
+        url={"query": {"pool_size": "5"}},
+    ),
+    "a SQLite file in no folder": unopened(
+        "unable to open database file",
+        "",
+        "Make its folder, for example: mkdir -p /no/where",
+        sqlite_problem="unable to open database file",
+        postgresql=False,
+        url={"database": "/no/where/app.db"},
+    ),
+}
+
+REVISIONS = {
+    "sqlmodel is not imported": broken(
+        "NameError: name 'sqlmodel' is not defined",
+        'op.create_table("post", sa.Column("title", sqlmodel.AutoString()))',
+        "name 'sqlmodel' is not defined",
+        "Import it in the revision, as this package's script.py.mako does in new ones, for example: import sqlmodel",
+    ),
+    "another name is not imported": broken(
+        "NameError: name 'app' is not defined",
+        "app.models.work()",
+        "name 'app' is not defined",
+        "Import what the revision uses, for example: import app",
+    ),
+    "a module that a revision imports": Case(
+        "ModuleNotFoundError: No module named 'nowhere'",
+        errors.RevisionFailedError,
+        "The command failed at import nowhere (line 1 of {directory}/migrations/versions/one.py): No module named 'nowhere'. A revision "
+        "imports it. If it is yours, name the folder that has it, for example: prepend_sys_path = %(here)s/src; if it is not, install "
+        "it, for example: pip install nowhere. Nothing was changed",
+        files={"migrations/versions/one.py": "import nowhere\nrevision = 'one'\ndown_revision = None\n"},
+    ),
+    "MissingGreenlet": broken(
+        "MissingGreenlet",
+        "pass",
+        "greenlet_spawn has not been called; can't call await_() here. Was IO attempted in an unexpected place?",
+        "A revision is synchronous, and an async engine, a session or a thread of its own does not work in it. " + CONNECTION,
+        operation="thread.submit(op.get_bind().exec_driver_sql, 'SELECT 1').result()",
+        line=LINE + 1,
+        environment={"PYTHONWARNINGS": "ignore"},
+        two="thread = __import__('concurrent.futures').futures.ThreadPoolExecutor()\n"
+        "    thread.submit(op.get_bind().exec_driver_sql, 'SELECT 1').result()",
+    ),
+    "asyncio.run in a revision": broken(
+        "cannot be called from a running event loop",
+        "import asyncio\n    asyncio.run(asyncio.sleep(0))",
+        "asyncio.run() cannot be called from a running event loop",
+        "A revision is synchronous, and the event loop runs already. " + CONNECTION,
+        operation="asyncio.run(asyncio.sleep(0))",
+        environment={"PYTHONWARNINGS": "ignore"},
+        line=LINE + 1,
+    ),
+    "ObjectNotExecutableError": broken(
+        "ObjectNotExecutableError",
+        'op.get_bind().execute("SELECT 1")',
+        "Not an executable object: 'SELECT 1'",
+        'A connection does not execute a plain string. Use op.execute, for example: op.execute("UPDATE ...")',
+    ),
+    "a statement that runs outside of transactions": broken(
+        "cannot run inside a transaction block",
+        'op.execute("CREATE INDEX CONCURRENTLY ix ON post (id)")',
+        "CREATE INDEX CONCURRENTLY cannot run inside a transaction block",
+        "Leave the transaction for that statement, for example: with op.get_context().autocommit_block(): op.execute(...)",
+        set_up="CREATE TABLE post (id int)",
+        sqlite_problem=None,
+    ),
+    "an error that was caught": broken(
+        "current transaction is aborted",
+        'try:\n        op.execute("SELECT 1 FROM nowhere")\n    except Exception:\n        op.execute("SELECT 1")',
+        "current transaction is aborted, commands ignored until end of transaction block",
+        "The revision has caught the error of an earlier statement and gone on. Put that statement into a savepoint, for example: with "
+        "op.get_bind().begin_nested(): op.execute(...)",
+        operation='op.execute("SELECT 1")',
+        line=LINE + 3,
+        sqlite_problem=None,
+    ),
+    "a table that does not exist": broken(
+        'relation "post" does not exist|no such table',
+        "pass",
+        'relation "post" does not exist',
+        "The revision that creates it has not run on this database, which was stamped or restored perhaps, or it comes later. "
+        + COMPARE,
+        two='op.execute("INSERT INTO post VALUES (1)")',
+        sqlite_problem="no such table: post",
+    ),
+    "a column that does not exist": broken(
+        'column "title" does not exist|no such column',
+        'op.execute("SELECT title FROM post")',
+        'column "title" does not exist',
+        "The revision that adds it has not run on this database, or it comes later. " + COMPARE,
+        set_up="CREATE TABLE post (id int)",
+        sqlite_problem="no such column: title",
+    ),
+    "a table that exists": broken(
+        "post.* already exists",
+        CREATE_POST,
+        'relation "post" already exists',
+        "Something else has made it: create_all when the application starts, another revision, or a run that was not whole. Leave it to "
+        "the revisions alone; if all that this one makes is there, count it as done, for example: alembic stamp one",
+        set_up="CREATE TABLE post (id int)",
+        sqlite_problem="table post already exists",
+    ),
+    "a column that exists": broken(
+        'column "id" of relation "post" already exists|duplicate column name',
+        'op.add_column("post", sa.Column("id", sa.Integer()))',
+        'column "id" of relation "post" already exists',
+        "Something else has added it: another revision, or a run that was not whole. If all that this revision makes is there, count it as "
+        "done, for example: alembic stamp one",
+        set_up="CREATE TABLE post (id int)",
+        sqlite_problem="duplicate column name: id",
+    ),
+    "a type that exists": broken(
+        'type "status" already exists',
+        'op.create_table("post", sa.Column("status", sa.Enum("a", name="status")))',
+        'type "status" already exists',
+        "Something else has made it: create_all, another column of the type, or a downgrade that left it. Let the column refer to the "
+        'type that is there, for example: postgresql.ENUM(name="status", create_type=False)',
+        set_up="CREATE TYPE status AS ENUM ('a')",
+        sqlite_problem=None,
+    ),
+    "a type that does not exist": broken(
+        'type "status" does not exist',
+        'op.execute("CREATE TABLE post (status status)")',
+        'type "status" does not exist',
+        'Create it first, for example: op.create_enum("status", ["draft", "live"]); one of an extension comes with it, for example: '
+        'op.execute("CREATE EXTENSION ...")',
+        sqlite_problem=None,
+    ),
+    "a new enum value": broken(
+        "unsafe use of new value",
+        "op.execute(\"ALTER TYPE status ADD VALUE 'b'\")\n    op.execute(\"INSERT INTO post VALUES ('b')\")",
+        'unsafe use of new value "b" of enum type status',
+        "PostgreSQL does not let a transaction use a value that it added itself. Split revision one: leave the addition in it, and put "
+        'what uses the value into the next one, for example: alembic revision -m "use b"',
+        operation="op.execute(\"INSERT INTO post VALUES ('b')\")",
+        line=LINE + 1,
+        set_up="CREATE TYPE status AS ENUM ('a'); CREATE TABLE post (status status)",
+        sqlite_problem=None,
+    ),
+    "a value that the type does not have": broken(
+        "invalid input value for enum status",
+        "op.execute(\"INSERT INTO post VALUES ('b')\")",
+        'invalid input value for enum status: "b"',
+        "The type has no such value, and rows or a statement name it. Change the type with its rows, for example: "
+        'op.add_enum_value("status", "b"); op.remove_enum_value("status", "b", replace_with="published")',
+        set_up="CREATE TYPE status AS ENUM ('a'); CREATE TABLE post (status status)",
+        sqlite_problem=None,
+    ),
+    "a value that cannot be dropped": broken(
+        "dropping an enum value is not implemented",
+        "op.execute(\"ALTER TYPE status DROP VALUE 'a'\")",
+        "dropping an enum value is not implemented",
+        'Let this package make the type anew, for example: op.remove_enum_value("status", "archived", replace_with="published")',
+        set_up="CREATE TYPE status AS ENUM ('a')",
+        sqlite_problem=None,
+    ),
+    "a value in use": Case(
+        'invalid input value for enum status: "a"',
+        errors.EnumValueInUseError,
+        'Value "a" cannot be removed from enum public.status: 1 row of public.post.status holds it. Give a replacement, for example: '
+        "op.remove_enum_value('status', 'a', replace_with='b'). Revision one failed at op.remove_enum_value(\"status\", \"a\") (line 13 of "
+        "{directory}/migrations/versions/one.py). It was rolled back; committed in this run: nothing",
+        set_up="CREATE TYPE status AS ENUM ('a', 'b'); CREATE TABLE post (status status); INSERT INTO post VALUES ('a')",
+        revisions={"one": 'op.remove_enum_value("status", "a")'},
+        stock_revisions={
+            "one": "op.execute('ALTER TYPE status RENAME TO old')\n"
+            "    op.execute(\"CREATE TYPE status AS ENUM ('b')\")\n"
+            '    op.alter_column("post", "status", type_=postgresql.ENUM("b", name="status"), postgresql_using="status::text::status")'
+        },
+        sqlite_problem=None,
+    ),
+    "rows without a value": broken(
+        'column "title" of relation "post" contains null values|Cannot add a NOT NULL column',
+        'op.add_column("post", sa.Column("title", sa.String(), nullable=False))',
+        'column "title" of relation "post" contains null values',
+        'Give the rows that there are a value, for example: sa.Column("title", sa.String(), nullable=False, server_default="")',
+        set_up="CREATE TABLE post (id int); INSERT INTO post VALUES (1)",
+        sqlite_problem="Cannot add a NOT NULL column with default value NULL",
+    ),
+    "rows that break a constraint": broken(
+        "could not create unique index|UNIQUE constraint failed",
+        'op.create_index("ix", "post", ["id"], unique=True)',
+        'could not create unique index "ix"',
+        'Rows break the constraint. Correct them in the revision first, for example: op.execute("UPDATE ...")',
+        set_up="CREATE TABLE post (id int); INSERT INTO post VALUES (1); INSERT INTO post VALUES (1)",
+        sqlite_problem="UNIQUE constraint failed: post.id",
+    ),
+    "a type that cannot be cast": broken(
+        "cannot be cast automatically",
+        'op.alter_column("post", "title", type_=sa.Integer())',
+        'column "title" cannot be cast automatically to type integer',
+        'Say how its values become those of the new type, for example: op.alter_column(..., postgresql_using="title::integer")',
+        set_up="CREATE TABLE post (title text)",
+        sqlite_problem=None,
+    ),
+    "a schema of somebody else": broken(
+        "permission denied for schema public",
+        CREATE_POST,
+        "permission denied for schema public",
+        "Let the role that migrates create there, for example: GRANT USAGE, CREATE ON SCHEMA public TO {user}",
+        set_up="CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY); GRANT ALL ON alembic_version TO PUBLIC",
+        role="guest LOGIN",
+        sqlite_problem=None,
+    ),
+    "a table of somebody else": broken(
+        "must be owner of table post",
+        'op.drop_table("post")',
+        "must be owner of table post",
+        "Let the role that migrates own it, for example: ALTER TABLE post OWNER TO {user}",
+        set_up="CREATE TABLE post (id int); GRANT CREATE ON SCHEMA public TO PUBLIC",
+        role="guest LOGIN",
+        sqlite_problem=None,
+    ),
+    "statement_timeout": broken(
+        "canceling statement due to statement timeout",
+        'op.execute("SELECT pg_sleep(9)")',
+        "canceling statement due to statement timeout",
+        "Let statements take longer in alembic.ini, for example: statement_timeout = 10min",
+        set_up="ALTER DATABASE {database} SET statement_timeout = '300ms'",
+        ini={"statement_timeout": "300ms"},
+        sqlite_problem=None,
+    ),
+    "ALTER on SQLite": broken(
+        "No support for ALTER of constraints in SQLite dialect",
+        'op.create_unique_constraint("uq", "post", ["id"])',
+        "",
+        'SQLite changes a table by making it anew, for example: with op.batch_alter_table("post") as batch: batch.alter_column(...)',
+        set_up="CREATE TABLE post (id int)",
+        sqlite_problem="No support for ALTER of constraints in SQLite dialect. Please refer to the batch mode feature which allows for "
+        "SQLite migrations using a copy-and-move strategy",
+        postgresql=False,
+    ),
+    "a revision that is not there": Case(
+        "Can't locate revision identified by 'nowhere'",
+        errors.RevisionNotFoundError,
+        "There is no revision nowhere among the files, whose head is one; the database is at none. See which there are: alembic history",
+        revisions={"one": "pass"},
+        command=("upgrade", "nowhere"),
+    ),
+    "a database at a revision that is not there": Case(
+        "Can't locate revision identified by 'newer'",
+        errors.DatabaseNotAtHeadError,
+        "The database is at revision newer, and this application's head is one: it has no revision newer, so a newer release has "
+        "migrated the database. Deploy a release that has it, or take it back with that release, for example: alembic downgrade one",
+        revisions={"one": "pass"},
+        set_up="CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY); INSERT INTO alembic_version VALUES ('newer')",
+    ),
+    "several heads": Case(
+        "Multiple head revisions are present",
+        errors.SeveralHeadsError,
+        "The revisions have 2 heads, one, two: written at the same time perhaps, and nobody knows which comes first. Join them: alembic "
+        'merge -m "merge" heads; or go to all of them: alembic upgrade heads',
+        files={
+            "migrations/versions/one.py": "revision = 'one'\ndown_revision = None\n",
+            "migrations/versions/two.py": "revision = 'two'\ndown_revision = None\n",
+        },
+    ),
+    "a database that is not up to date": Case(
+        "Target database is not up to date",
+        errors.DatabaseNotAtHeadError,
+        "The database is at no revision, and this application needs one. Migrate it: alembic upgrade head",
+        revisions={"one": "pass"},
+        command=("check",),
+    ),
+}
+CASES = {**APPLICATION, **CONNECTIONS, **REVISIONS}
+POSTGRESQL = [name for name, case in CASES.items() if case.postgresql]
+SQLITE = [name for name, case in CASES.items() if case.sqlite_problem is not None]
+
+
+@pytest.fixture(scope="session")
+def templates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project of each template, to be copied: `async`, whose `env.py` was edited as its users do, and `async-fastapi`."""
+    directory = tmp_path_factory.mktemp("templates")
+    for template in ("async", "async-fastapi"):
+        project = Project(directory / template)
+        project.write({"app/__init__.py": "", "app/models.py": MODELS})
+        project.alembic("init", "-t", template, "migrations")
+    env = directory / "async/migrations/env.py"
+    env.write_text(
+        env.read_text().replace("target_metadata = None", "from app.models import Base\ntarget_metadata = Base.metadata")
+    )
+    return directory
+
+
+@pytest.fixture
+def embedded_url(embedded_postgresql: str) -> Iterator[str]:
+    """An empty database on the embedded PostgreSQL, of version 18."""
+    with create_postgresql_database(embedded_postgresql) as url:
+        yield url
+
+
+@contextmanager
+def prepare_database(case: Case, url: URL) -> Iterator[URL]:
+    """Run what the case needs before, and make its role; the URL by which it migrates."""
+    if url.get_backend_name() == "sqlite":
+        with closing(sqlite3.connect(str(url.database))) as database:
+            database.executescript(case.set_up)
+        yield url.set(**case.url)
+        return
+    with psycopg.connect(url.render_as_string(hide_password=False), autocommit=True) as connection:
+        connection.execute(case.set_up.format(database=url.database).encode())
+        if not case.role:
+            yield url.set(**case.url)
+            return
+        name, _, options = case.role.partition(" ")
+        role = f"{url.database}_{name}"
+        connection.execute(
+            sql.SQL("CREATE ROLE {} PASSWORD {} ").format(sql.Identifier(role), str(url.password)) + sql.SQL(options)
+        )
+        yield url.set(username=role)
+        connection.execute(sql.SQL("DROP OWNED BY {0}; DROP ROLE {0}").format(sql.Identifier(role)))
+
+
+def run(project: Project, case: Case, template: Path, url: URL) -> Result:
+    """Run the case's command in a copy of a template's project."""
+    stock = template.name == "async"
+    shutil.copytree(template, project.directory, dirs_exist_ok=True)
+    for source, target in case.moves.items():
+        (project.directory / target).parent.mkdir(parents=True)
+        (project.directory / source).rename(project.directory / target)
+    revisions = case.stock_revisions if stock and case.stock_revisions else case.revisions
+    write_revisions(project.directory, **revisions)
+    project.write(case.files)
+    raw = url.render_as_string(hide_password=False)
+    asynchronous = url.set(
+        drivername=url.drivername.partition("+")[0] + ("+aiosqlite" if url.get_backend_name() == "sqlite" else "+asyncpg")
+    )
+    names = {"raw_url": asynchronous.render_as_string(hide_password=False), "plain_url": raw}
+    if stock:
+        escaped = names["raw_url"].replace("%", "%%")
+        settings = {"sqlalchemy.url": case.stock_url.format(**names) or escaped}
+    else:
+        settings = {name: value.format(**names) for name, value in case.ini.items()}
+    ini = project.directory / "alembic.ini"
+    for name, value in settings.items():
+        text = re.sub(rf"^{re.escape(name)} = .*\n", "", ini.read_text(), flags=re.MULTILINE)
+        ini.write_text(text.replace("[alembic]\n", f"[alembic]\n{name} = {value}\n", 1))
+    return project.alembic(*case.command, env={"DATABASE_URL": raw, **case.environment}, check=False)
+
+
+def fill_in(case: Case, project: Project, url: URL) -> str:
+    """The message that is expected."""
+    sqlite = url.get_backend_name() == "sqlite"
+    driver = "sqlite+aiosqlite" if sqlite else "postgresql+asyncpg"
+    message = case.message.replace("{problem}", case.sqlite_problem if sqlite and case.sqlite_problem else case.problem)
+    names = {
+        "directory": project.directory,
+        "url": url.set(
+            drivername=driver, query={name: value for name, value in url.query.items() if name != "sslmode"}
+        ).render_as_string(),
+        "user": url.username,
+        "port": url.port,
+        "database": url.database,
+        "version": __import__("sqlalchemy").__version__[:3].replace(".", ""),
+    }
+    return re.sub(r"\{(\w+)\}", lambda match: str(names[match[1]]), message)
+
+
+def check_case(case: Case, templates: Path, tmp_path: Path, url: URL) -> None:
+    """The stock template fails as it always did; ours tells the fix, in a command and in code."""
+    stock, ours = Project(tmp_path / "stock"), Project(tmp_path / "ours")
+    with prepare_database(case, url) as url_to_use:
+        result = run(ours, case, templates / "async-fastapi", url_to_use)
+        assert "Traceback" not in result.output, str(result)
+        assert not url_to_use.password or str(url_to_use.password) not in result.output
+        message = " ".join(result.stdout.split()).partition("FAILED: ")[2]
+        if case.error is None:
+            assert result.returncode == 0, str(result)
+        else:
+            assert result.returncode != 0, str(result)
+            assert message == " ".join(fill_in(case, ours, url_to_use).split()), str(result)
+        result = run(stock, case, templates / "async", url_to_use)
+        revisions = "".join(path.read_text() for path in stock.revisions())
+        assert re.search(case.stock, result.output + revisions), str(result)
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("name", POSTGRESQL)
+def test_an_error_tells_the_fix_on_postgresql(name: str, templates: Path, tmp_path: Path, embedded_url: str) -> None:
+    """The whole message, without a traceback; with Alembic's own template, the error that it is for."""
+    check_case(CASES[name], templates, tmp_path, make_url(embedded_url))
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize("name", SQLITE)
+def test_an_error_tells_the_fix_on_sqlite(name: str, templates: Path, tmp_path: Path, sqlite_url: str) -> None:
+    """The same, for what can happen there."""
+    check_case(CASES[name], templates, tmp_path, make_url(sqlite_url))
+
+
+@pytest.mark.postgresql
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    password=st.text(string.ascii_letters + string.digits + string.punctuation, min_size=8, max_size=24),
+    driver=st.sampled_from(["postgresql", "postgresql+psycopg", "postgres", "mysql", "nothing"]),
+    encode=st.sampled_from([quote, quote_plus, lambda text, **_: text]),
+    server=st.sampled_from(["127.0.0.1:1/app", "EMBEDDED", "127.0.0.1:1/app?sslmode=nothing&unknown=1", "127.0.0.1:port/app"]),
+)
+def test_no_password_is_in_any_output(
+    tmp_path: Path, embedded_postgresql: str, password: str, driver: str, encode: Any, server: str
+) -> None:
+    """Whatever is wrong with the URL and whatever the command: messages, logs, causes and SQL."""
+    known = make_url(embedded_postgresql)
+    address = server.replace("EMBEDDED", f"{known.host}:{known.port}/{known.database}")
+    url = f"{driver}://someone:{encode(password, safe='')}@{address}"
+    write_revisions(tmp_path, one="pass")
+    env = "from alembic_async_template import run_environment\n\nrun_environment()\n"
+    ini = f"[alembic]\nscript_location = %(here)s/migrations\ndatabase_wait = off\nsqlalchemy.url = {url}\n"
+    write_files(tmp_path, {"migrations/env.py": env, "alembic.ini": ini})
+    output = io.StringIO()
+    handler = logging.StreamHandler(output)
+    logger = logging.getLogger("alembic_async_template")
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    try:
+        for call in (
+            lambda: asyncio.run(Migrations(tmp_path / "alembic.ini").upgrade()),
+            lambda: command.upgrade(Config(tmp_path / "alembic.ini", output_buffer=output), "head", sql=True),
+        ):
+            try:
+                call()
+            except AlembicAsyncTemplateError as error:
+                output.write(str(error))
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(logging.NOTSET)
+    said = output.getvalue()
+    assert said
+    for form in {password, quote(password, safe=""), quote_plus(password), password.replace("%", "%%")}:
+        assert form not in said
