@@ -174,15 +174,15 @@ def _find_folder(name: str, settings: Settings) -> str | None:
 def _describe_settings(error: Any) -> dict[str, str | None]:
     """The variable that settings of pydantic miss or cannot read, and where they have looked for their `.env`."""
     base = getattr(sys.modules.get("pydantic_settings"), "BaseSettings", None)
-    classes = [] if base is None else [base]
-    for candidate in classes:
-        classes += candidate.__subclasses__()
-    settings: Any = next((candidate for candidate in classes if candidate.__name__ == error.title), None)
+    settings: Any = None
+    for frame, _ in traceback.walk_tb(error.__traceback__ if base else None):
+        instance = frame.f_locals.get(next(iter(frame.f_code.co_varnames), ""))
+        settings = instance if isinstance(instance, base) else settings
     if settings is None:
         return {}
     config = settings.model_config
     names = list(map(str, error.errors()[0]["loc"]))
-    prefix = config.get("env_prefix") or "" if names[:1] and names[0] in settings.model_fields else ""
+    prefix = config.get("env_prefix") or "" if names[:1] and names[0] in type(settings).model_fields else ""
     files = config.get("env_file") or ()
     paths = [Path.cwd() / file for file in ([files] if isinstance(files, str | Path) else files)]
     described = [f"{path} was read too" if path.exists() else f"{path} is not there" for path in paths]

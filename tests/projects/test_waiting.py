@@ -124,8 +124,8 @@ def test_a_revision_gives_up(project: Project, write: Write, postgresql_url: str
         assert re.fullmatch(
             r"Revision two failed at op\.add_column\(.*\) \(line \d+ of \S*/two\.py\): it did not get a lock in 2 attempts "
             rf"\(canceling statement due to lock timeout\), and waited for {describe_reader(reader)}, at: "
-            r"ALTER TABLE post ADD COLUMN x INTEGER\. It was rolled back; committed in this run: nothing\. Let what it waited for "
-            r"end and run the same command again, or raise lock_timeout and lock_retries in alembic\.ini, for example: "
+            r"ALTER TABLE post ADD COLUMN x INTEGER\. It was rolled back; committed in this run: nothing\. Let what it waited "
+            r"for end and run the same command again, or raise lock_timeout and lock_retries in alembic\.ini, for example: "
             r"lock_timeout = 30s",
             output.partition("FAILED: ")[2],
         )
