@@ -61,7 +61,9 @@ def find_fix(
         for cause, signature in signatures:
             if match := re.search(rule.pattern, signature, re.IGNORECASE):
                 found = {name: value.upper() if name == "kind" else value for name, value in match.groupdict().items() if value}
-                return describe(cause) or type(cause).__name__, rule.explain({**(facts or {}), **found})
+                said = describe(cause)
+                problem = said if " " in said else f"{type(cause).__name__}{f': {said}' if said else ''}"
+                return problem, rule.explain({**(facts or {}), **found})
     return None
 
 
@@ -245,7 +247,7 @@ REVISION_RULES = (
     ),
     Rule(
         'relation "post" does not exist; no such table: post',
-        r"^(42P01|1146) |no such table",
+        r"^(42P01|1146) |no such table|NoSuchTableError: ",
         "The revision that creates it has not run on this database, which was stamped or restored perhaps, or it comes later. "
         "Compare what was run with what there is, for example: alembic current; alembic history",
     ),

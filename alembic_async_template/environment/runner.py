@@ -22,6 +22,7 @@ from ..errors import (
     EngineReferenceError,
     NoDatabaseURLError,
     NoTablesError,
+    SeveralHeadsError,
 )
 from .attempts import run_attempts, run_migrations
 from .autogenerate import filter_names, model_schemas, process_directives, refuse_existing_tables
@@ -267,6 +268,10 @@ class _Run:
         writes = _compat.running_command() != "check"
         baseline = writes and "baseline" in self.arguments
         if writes:
+            # Alembic asks for the head only after the comparison.
+            heads = self.environment.script.get_heads()
+            if len(heads) > 1 and _compat.revision_arguments().get("head") in {None, "head"}:
+                raise SeveralHeadsError(heads)
             refuse_existing_tables(connection, self.environment.script, metadatas, options, baseline=baseline)
         options["include_name"] = filter_names(
             connection,

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import io
+import itertools
 import logging
 import re
 import shutil
 import sqlite3
 import string
-import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from argparse import Namespace
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,9 +30,11 @@ from hypothesis import strategies as st
 from project import Project, Result, write_files, write_revisions
 from psycopg import sql
 from servers import create_postgresql_database
+from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.url import URL
 from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
 
 from alembic_async_template import AlembicAsyncTemplateError, Migrations, errors
 
@@ -807,43 +810,293 @@ def test_an_error_tells_the_fix_on_sqlite(
     check_case(CASES[name], templates, tmp_path, make_url(sqlite_url), monkeypatch)
 
 
+def refuse(directory: Path, url: str, **revisions: str) -> AlembicAsyncTemplateError:
+    """What a migration raises that goes through `Migrations`."""
+    write_environment(directory, url, **revisions)
+    with pytest.raises(AlembicAsyncTemplateError) as refused:
+        asyncio.run(Migrations(directory / "alembic.ini").upgrade())
+    return refused.value
+
+
+def write_environment(directory: Path, url: str, **revisions: str) -> None:
+    """The smallest project."""
+    write_revisions(directory, **revisions)
+    env = "from alembic_async_template import run_environment\n\nrun_environment()\n"
+    ini = f"[alembic]\nscript_location = %(here)s/migrations\ndatabase_wait = off\nsqlalchemy.url = {url}\n"
+    write_files(directory, {"migrations/env.py": env, "alembic.ini": ini})
+
+
+def test_an_operation_is_quoted_whole(tmp_path: Path, sqlite_url: str) -> None:
+    """Over several lines, of a block what stands before its body, and from a helper called by the revision."""
+    operation = 'op.add_column(\n        "nowhere",\n        sa.Column("é", sa.Integer()),\n    )'
+    error = refuse(tmp_path, sqlite_url, one=f"pass; {operation}; pass")
+    assert error.failure is not None
+    assert error.failure.operation == 'op.add_column( "nowhere", sa.Column("é", sa.Integer()), )'
+    assert (error.failure.revision, error.failure.line) == ("one", LINE)
+    block = 'with op.batch_alter_table("nowhere") as batch:\n        batch.drop_column("x")\n'
+    (tmp_path / "two").mkdir()
+    error = refuse(tmp_path / "two", f"{sqlite_url}2", one=block)
+    assert error.failure is not None
+    assert error.failure.operation == 'with op.batch_alter_table("nowhere") as batch:'
+
+
 @pytest.mark.postgresql
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_what_is_committed_is_said(tmp_path: Path, embedded_url: str) -> None:
+    """By the revisions before, and by the one that failed; in one transaction for all nothing is."""
+    block = "with op.get_context().autocommit_block():\n        op.execute('CREATE TABLE one (id int)')\n    "
+    error = refuse(tmp_path, embedded_url, one="pass", two="pass", three=f"{block}op.execute('SELECT 1 FROM nowhere')")
+    assert str(error).endswith("What it had committed before stays; committed in this run: one, two")
+    assert error.failure is not None
+    assert (error.failure.revision, error.failure.done, error.failure.committed) == ("three", ("one", "two"), True)
+    together = "from alembic_async_template import run_environment\n\nrun_environment(transaction_per_migration=False)\n"
+    write_files(tmp_path, {"migrations/env.py": together})
+    write_revisions(tmp_path, one="pass", two="pass", three="pass", four="pass", five="op.execute('SELECT 1 FROM nowhere')")
+    with pytest.raises(errors.RevisionFailedError, match=r"It was rolled back; committed in this run: nothing$"):
+        asyncio.run(Migrations(tmp_path / "alembic.ini").upgrade())
+
+
+@pytest.mark.postgresql
+def test_a_downgrade_says_where_it_failed(tmp_path: Path, embedded_url: str) -> None:
+    """The revision that is taken back is named."""
+    write_environment(tmp_path, embedded_url)
+    write_revisions(tmp_path, one="pass", two=("pass", 'op.drop_table("nowhere")'), three="pass")
+    migrations = Migrations(tmp_path / "alembic.ini")
+    asyncio.run(migrations.upgrade())
+    with pytest.raises(
+        errors.RevisionFailedError, match=r"^Revision two failed at op\.drop_table.*committed in this run: three$"
+    ):
+        asyncio.run(migrations.downgrade("base"))
+    assert asyncio.run(migrations.current()) == ("two",)
+
+
+@pytest.mark.postgresql
+def test_a_transaction_of_the_caller_stays_the_callers(tmp_path: Path, embedded_url: str) -> None:
+    """Nothing is committed or rolled back; an autocommit block is refused there, which Alembic does without a word."""
+    write_environment(tmp_path, embedded_url)
+    write_revisions(
+        tmp_path, one="op.execute('CREATE TABLE one (id int)')", two="with op.get_context().autocommit_block():\n        pass"
+    )
+    engine = create_async_engine(make_url(embedded_url).set(drivername="postgresql+asyncpg"))
+
+    async def use() -> None:
+        async with engine.connect() as connection:
+            await connection.begin()
+            with pytest.raises(errors.RevisionFailedError) as refused:
+                await Migrations(tmp_path / "alembic.ini", bind=connection).upgrade()
+            assert str(refused.value) == (
+                f"Revision two failed at with op.get_context().autocommit_block(): (line {LINE} of {tmp_path}/migrations/versions/two.py): "
+                "AssertionError. An autocommit block cannot leave a transaction that somebody else has begun. Hand over an engine, not a "
+                "connection, for example: await Migrations(bind=engine).upgrade(). The transaction is yours: roll it back"
+            )
+            assert connection.in_transaction()
+            await connection.execute(text("SELECT 1 FROM one"))
+            await connection.rollback()
+        await engine.dispose()
+
+    asyncio.run(use())
+    with psycopg.connect(embedded_url) as connection:
+        assert connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone() == (0,)
+
+
+@pytest.mark.postgresql
+def test_the_same_autocommit_block_in_the_stock_template(templates: Path, tmp_path: Path, embedded_url: str) -> None:
+    """With `engine.begin()` in its `env.py`, a bare AssertionError."""
+    project = Project(tmp_path / "stock")
+    case = Case("", revisions={"one": "with op.get_context().autocommit_block():\n        pass"})
+    shutil.copytree(templates / "async", tmp_path / "begin")
+    env = tmp_path / "begin/migrations/env.py"
+    env.write_text(env.read_text().replace("connectable.connect()", "connectable.begin()"))
+    (tmp_path / "begin").rename(tmp_path / "async")
+    result = run(project, case, tmp_path / "async", make_url(embedded_url))
+    assert re.search(r"(?s)assert self._transaction is not None\n.*AssertionError$", result.stderr.strip()), str(result)
+
+
+@pytest.mark.parametrize("template", ["async", "async-fastapi"])
+def test_a_command_in_a_running_loop(templates: Path, tmp_path: Path, sqlite_url: str, template: str) -> None:
+    """As when an application starts: the stock template cannot, and ours does not mind."""
+    project = Project(tmp_path / "project")
+    run(project, Case("", revisions={"one": "pass"}, command=("history",)), templates / template, make_url(sqlite_url))
+    script = (
+        "import asyncio\nfrom alembic import command\nfrom alembic.config import Config\n\n"
+        "async def main():\n    command.upgrade(Config('alembic.ini'), 'head')\n\nasyncio.run(main())\n"
+    )
+    project.write({"start.py": script})
+    process = project.start(sqlite_url, "start.py", program=sys.executable)
+    output = process.communicate()[0]
+    refused = "asyncio.run() cannot be called from a running event loop" in output
+    assert (process.returncode != 0, refused) == ((True, True) if template == "async" else (False, False)), output
+
+
+@pytest.mark.pgbouncer
+def test_prepared_statements_behind_a_pooler(templates: Path, tmp_path: Path, pgbouncer_url: str) -> None:
+    """The stock template's meet those of another client; ours has none, except on a connection that it is given."""
+    url = make_url(pgbouncer_url)
+    case = Case("", revisions={"one": "op.execute('SELECT 1')"}, command=("upgrade", "head"))
+    outputs = [run(Project(tmp_path / f"stock{number}"), case, templates / "async", url).output for number in range(4)]
+    assert any("DuplicatePreparedStatementError" in output for output in outputs)
+    project = Project(tmp_path / "ours")
+    assert run(project, case, templates / "async-fastapi", url).returncode == 0
+    names = itertools.chain((f"name{number}" for number in range(6)), itertools.repeat("__asyncpg_stmt_1__"))
+    arguments = {"prepared_statement_name_func": lambda: next(names), "statement_cache_size": 0}
+    engine = create_async_engine(url.set(drivername="postgresql+asyncpg"), connect_args=arguments, poolclass=NullPool)
+
+    async def use() -> None:
+        for _ in range(4):
+            async with engine.connect() as connection:
+                await Migrations(project.directory / "alembic.ini", bind=connection).current()
+
+    with pytest.raises(errors.RevisionFailedError, match="A pooler in transaction mode gives one client's statements to another"):
+        asyncio.run(use())
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("template", ["async", "async-fastapi"])
+def test_a_deadlock(templates: Path, tmp_path: Path, embedded_url: str, template: str) -> None:
+    """What PostgreSQL ends, and who was in the way."""
+    project = Project(tmp_path / "project")
+    body = 'op.execute("LOCK TABLE one")\n    op.execute("LOCK TABLE two")'
+    case = Case("", revisions={"first": body}, command=("history",))
+    run(project, case, templates / template, make_url(embedded_url))
+    if template == "async-fastapi":
+        project.set(lock_retries="0", lock_timeout="30s")
+    with psycopg.connect(embedded_url) as connection:
+        connection.execute("CREATE TABLE one (id int); CREATE TABLE two (id int)")
+        connection.commit()
+        connection.execute("LOCK TABLE two")
+        process = project.start(embedded_url)
+        waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'two'::regclass"
+        while connection.execute(waiting).fetchone() == (0,):
+            assert process.poll() is None, process.communicate()[0]
+            time.sleep(0.02)
+        connection.execute("LOCK TABLE one")  # ends when PostgreSQL has ended the other one, which has waited for longer
+        output = process.communicate()[0]
+    assert process.returncode != 0
+    if template == "async":
+        assert "DeadlockDetectedError" in output
+    else:
+        assert "Traceback" not in output
+        assert re.fullmatch(
+            r'Revision first failed at op\.execute\("LOCK TABLE two"\) \(line 14 of \S+\): it did not get a lock in one attempt '
+            r"\(deadlock detected\), and waited for .*, at: LOCK TABLE two\. It was rolled back; committed in this run: nothing\. Let "
+            r"what it waited for end and run the same command again, or raise lock_timeout and lock_retries in alembic\.ini, for "
+            r"example: lock_timeout = 30s",
+            " ".join(output.split()).partition("FAILED: ")[2],
+        )
+
+
+def test_raiseerr_gives_the_cause(templates: Path, tmp_path: Path, sqlite_url: str) -> None:
+    """The traceback that is left out otherwise, from the driver's error to the message."""
+    case = Case("", revisions={"one": 'op.execute("SELECT 1 FROM nowhere")'}, command=("--raiseerr", "upgrade", "head"))
+    output = run(Project(tmp_path / "ours"), case, templates / "async-fastapi", make_url(sqlite_url)).stderr
+    positions = [
+        output.index("sqlite3.OperationalError: no such table: nowhere"),
+        output.index("The above exception was the direct cause"),
+        output.index("alembic_async_template.errors.RevisionFailedError: Revision one failed at"),
+    ]
+    assert positions == sorted(positions)
+
+
+def test_what_nobody_foresaw_keeps_its_traceback(templates: Path, tmp_path: Path, sqlite_url: str) -> None:
+    """With a last line that tells the place; a revision's own AssertionError is no autocommit block's."""
+    case = Case("", revisions={"one": "pass", "two": "assert sa is None"})
+    output = run(Project(tmp_path / "ours"), case, templates / "async-fastapi", make_url(sqlite_url)).stderr
+    assert "Traceback" in output
+    file = tmp_path / "ours/migrations/versions/two.py"
+    assert output.endswith(
+        f"AssertionError\nRevision two failed at assert sa is None (line {LINE} of {file}). It was rolled back; committed in this run: "
+        "one.\n"
+    )
+
+
+def test_a_script_says_where_it_failed(templates: Path, tmp_path: Path, sqlite_url: str) -> None:
+    """Without a database, too."""
+    case = Case("", revisions={"one": "pass", "two": "sqlmodel.AutoString()"}, command=("upgrade", "head", "--sql"))
+    result = run(Project(tmp_path / "ours"), case, templates / "async-fastapi", make_url(sqlite_url))
+    assert "Traceback" not in result.output
+    message = " ".join(result.stdout.split()).partition("FAILED: ")[2]
+    assert message.startswith(f"Revision two failed at sqlmodel.AutoString() (line {LINE} of {tmp_path}/ours")
+
+
+@pytest.mark.postgresql
+def test_a_server_that_ends_the_connection(tmp_path: Path, embedded_url: str) -> None:
+    """In the middle of a revision, which is rolled back."""
+    body = "op.execute('CREATE TABLE one (id int)')\n    op.execute('SELECT pg_terminate_backend(pg_backend_pid())')"
+    error = refuse(tmp_path, embedded_url, one=body)
+    assert "The server ended the connection, or started anew. Run the same command again: alembic upgrade head. It was" in str(
+        error
+    )
+
+
+def test_a_revision_for_several_heads(templates: Path, tmp_path: Path, sqlite_url: str) -> None:
+    """Autogenerate is refused before it compares, unless a head is named."""
+    files = {f"migrations/versions/{name}.py": f"revision = '{name}'\ndown_revision = None\n" for name in ("one", "two")}
+    project = Project(tmp_path / "ours")
+    for arguments, refused in ((), True), (("--head", "one"), False):
+        case = Case("", files=files, command=(*AUTOGENERATE, *arguments))
+        result = run(project, case, templates / "async-fastapi", make_url(sqlite_url))
+        assert ("The revisions have 2 heads, one, two" in " ".join(result.stdout.split())) is refused, str(result)
+        shutil.rmtree(project.directory)
+
+
+APPLICATIONS = {
+    "url": "url = URL\n",
+    "engine": "from sqlalchemy.ext.asyncio import create_async_engine\nurl = create_async_engine(URL)\n",
+    "settings": "from pydantic import BaseModel\nclass Settings(BaseModel):\n    url: int\nurl = Settings(url=URL).url\n",
+    "error": "raise ValueError(f'cannot connect to {URL}, nor to {URL!r}')\n",
+}
+
+
+@pytest.mark.postgresql
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     password=st.text(string.ascii_letters + string.digits + string.punctuation, min_size=8, max_size=24),
     driver=st.sampled_from(["postgresql", "postgresql+psycopg", "postgres", "mysql", "nothing"]),
     encode=st.sampled_from([quote, quote_plus, lambda text, **_: text]),
     server=st.sampled_from(["127.0.0.1:1/app", "EMBEDDED", "127.0.0.1:1/app?sslmode=nothing&unknown=1", "127.0.0.1:port/app"]),
+    source=st.sampled_from(["ini", "environment", "x", *APPLICATIONS]),
 )
 def test_no_password_is_in_any_output(
-    tmp_path: Path, embedded_postgresql: str, password: str, driver: str, encode: Any, server: str
+    tmp_path: Path, embedded_postgresql: str, password: str, driver: str, encode: Any, server: str, source: str
 ) -> None:
-    """Whatever is wrong with the URL and whatever the command: messages, logs, causes and SQL."""
+    """Whatever is wrong with the URL, wherever it comes from and whatever the command: messages, logs and SQL."""
     known = make_url(embedded_postgresql)
-    address = server.replace("EMBEDDED", f"{known.host}:{known.port}/{known.database}")
+    address = server.replace("EMBEDDED", f"{known.host}:{1 if driver == 'mysql' else known.port}/{known.database}")
     url = f"{driver}://someone:{encode(password, safe='')}@{address}"
-    write_revisions(tmp_path, one="pass")
-    env = "from alembic_async_template import run_environment\n\nrun_environment()\n"
-    ini = f"[alembic]\nscript_location = %(here)s/migrations\ndatabase_wait = off\nsqlalchemy.url = {url}\n"
-    write_files(tmp_path, {"migrations/env.py": env, "alembic.ini": ini})
+    write_environment(tmp_path, url if source == "ini" else "", one="pass")
+    if source in APPLICATIONS:
+        write_files(tmp_path, {"fuzz_application.py": f"URL = {url!r}\n{APPLICATIONS[source]}"})
+        ini = tmp_path / "alembic.ini"
+        ini.write_text(f"{ini.read_text()}app_engine = fuzz_application:url\nprepend_sys_path = %(here)s\npath_separator = os\n")
+    arguments = Namespace(x=[f"url={url}"] if source == "x" else None)
     output = io.StringIO()
     handler = logging.StreamHandler(output)
     logger = logging.getLogger("alembic_async_template")
-    logger.addHandler(handler)
-    logger.setLevel(logging.DEBUG)
-    try:
-        for call in (
-            lambda: asyncio.run(Migrations(tmp_path / "alembic.ini").upgrade()),
-            lambda: command.upgrade(Config(tmp_path / "alembic.ini", output_buffer=output), "head", sql=True),
-        ):
-            try:
-                call()
-            except AlembicAsyncTemplateError as error:
-                output.write(str(error))
-    finally:
-        logger.removeHandler(handler)
-        logger.setLevel(logging.NOTSET)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "path", list(sys.path))
+        patch.setattr(sys, "dont_write_bytecode", True)
+        importlib.invalidate_caches()
+        if source == "environment":
+            patch.setenv("DATABASE_URL", url)
+        logger.addHandler(handler)
+        logger.setLevel(logging.DEBUG)
+        try:
+            for sql_only in (False, True):
+                config = Config(tmp_path / "alembic.ini", output_buffer=output, cmd_opts=arguments)
+                try:
+                    if sql_only:
+                        command.upgrade(config, "head", sql=True)
+                    else:
+                        asyncio.run(Migrations(config).upgrade())
+                except AlembicAsyncTemplateError as error:
+                    output.write(f"{error} {vars(error)}")
+                finally:
+                    sys.modules.pop("fuzz_application", None)
+        finally:
+            logger.removeHandler(handler)
+            logger.setLevel(logging.NOTSET)
     said = output.getvalue()
     assert said
-    for form in {password, quote(password, safe=""), quote_plus(password), password.replace("%", "%%")}:
+    forms = {password, encode(password, safe=""), quote(password, safe=""), quote_plus(password), password.replace("%", "%%")}
+    forms |= {form.lower() for form in forms} | {repr(form)[1:-1] for form in forms} | {quote(form) for form in forms}
+    for form in forms:
         assert form not in said
