@@ -36,6 +36,8 @@ _ALIASES = {"postgres": "postgresql"}
 # What stock alembic.ini files say before anybody has edited them.
 _PLACEHOLDER = "driver://user:pass@localhost/dbname"
 
+_NO_URL = "it is no URL of the form backend://user:password@host:port/database"
+
 # https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS: words that asyncpg knows in a DSN only,
 _DSN_WORDS = frozenset(
     "sslmode sslcert sslkey sslrootcert sslcrl sslpassword sslnegotiation ssl_min_protocol_version ssl_max_protocol_version "
@@ -65,6 +67,12 @@ class Database:
     connect_arguments: dict[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        database = "" if self.url.get_backend_name() == "sqlite" else self.url.database or ""
+        if any("@" in part for part in (self.url.host or "", *self.url.query)) or re.search("@.*/", database):
+            # The end of a password that was not encoded.
+            raise InvalidURLError(self.source, _NO_URL, encoding=True)
+
 
 def parse_url(value: str | URL, source: str) -> URL:
     """Read a URL, libpq's lists of hosts included.
@@ -75,8 +83,9 @@ def parse_url(value: str | URL, source: str) -> URL:
         return value
     text = value.strip()
     # "host1:5432,host2:5432" becomes libpq's other form, host=host1,host2&port=5432,5432, which SQLAlchemy reads.
+    # A later @ is the end of a password that is not encoded.
     match = re.fullmatch(
-        r"(?P<start>[\w+]+://(?:[^@/?]*@)?)(?P<hosts>[^/?@]*,[^/?@]*)(?P<rest>/[^?]*)?(?:\?(?P<query>.*))?", text
+        r"(?P<start>[\w+]+://(?:[^@/?]*@)?)(?P<hosts>[^/?@]*,[^/?@]*)(?P<rest>/[^?@]*)?(?:\?(?P<query>[^@]*))?", text
     )
     if match:
         hosts, ports = zip(*(_split_host(host) for host in match["hosts"].split(",")), strict=True)
@@ -87,8 +96,8 @@ def parse_url(value: str | URL, source: str) -> URL:
         url = make_url(text)
     except (ArgumentError, ValueError):
         url = None
-    if url is None or "@" in (url.host or ""):
-        raise InvalidURLError(source, "it is no URL of the form backend://user:password@host:port/database", encoding=True)
+    if url is None or (url.password and text.count("@") > 1):
+        raise InvalidURLError(source, _NO_URL, encoding=True)
     return url
 
 

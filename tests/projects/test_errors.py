@@ -1049,7 +1049,7 @@ APPLICATIONS = {
 @pytest.mark.postgresql
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    password=st.text(string.ascii_letters + string.digits + string.punctuation, min_size=8, max_size=24),
+    password=st.text(string.ascii_letters + string.digits + string.punctuation, max_size=16).map(lambda text: f"zq7{text}xw9"),
     driver=st.sampled_from(["postgresql", "postgresql+psycopg", "postgres", "mysql", "nothing"]),
     encode=st.sampled_from([quote, quote_plus, lambda text, **_: text]),
     server=st.sampled_from(["127.0.0.1:1/app", "EMBEDDED", "127.0.0.1:1/app?sslmode=nothing&unknown=1", "127.0.0.1:port/app"]),
@@ -1096,7 +1096,5 @@ def test_no_password_is_in_any_output(
             logger.setLevel(logging.NOTSET)
     said = output.getvalue()
     assert said
-    forms = {password, encode(password, safe=""), quote(password, safe=""), quote_plus(password), password.replace("%", "%%")}
-    forms |= {form.lower() for form in forms} | {repr(form)[1:-1] for form in forms} | {quote(form) for form in forms}
-    for form in forms:
-        assert form not in said
+    # Its beginning and its end are the same in each encoding, and nowhere else.
+    assert not re.search("zq7|xw9", said, re.IGNORECASE)
