@@ -94,6 +94,7 @@ __all__ = [
     "EnumValueInUseError",
     "ExistingEnumsError",
     "ExistingTablesError",
+    "Failure",
     "GreenletNotInstalledError",
     "InitError",
     "InvalidEnumError",
