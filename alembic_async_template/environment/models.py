@@ -173,7 +173,7 @@ def _find_folder(name: str, settings: Settings) -> str | None:
 
 def _describe_settings(error: Any) -> dict[str, str | None]:
     """The variable that settings of pydantic miss or cannot read, and where they have looked for their `.env`."""
-    base = getattr(sys.modules.get("pydantic_settings"), "BaseSettings", None)
+    base: Any = getattr(sys.modules.get("pydantic_settings"), "BaseSettings", None)
     settings: Any = None
     for frame, _ in traceback.walk_tb(error.__traceback__ if base else None):
         instance = frame.f_locals.get(next(iter(frame.f_code.co_varnames), ""))
