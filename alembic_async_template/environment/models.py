@@ -181,13 +181,20 @@ def _describe_settings(error: Any) -> dict[str, str | None]:
     if settings is None:
         return {}
     config = settings.model_config
-    names = list(map(str, error.errors()[0]["loc"]))
-    prefix = config.get("env_prefix") or "" if names[:1] and names[0] in type(settings).model_fields else ""
+    delimiter = config.get("env_nested_delimiter") or "__"
+    variables = []
+    for item in error.errors():
+        names = list(map(str, item["loc"]))
+        prefix = config.get("env_prefix") or "" if names and names[0] in type(settings).model_fields else ""
+        variables += [(prefix + delimiter.join(names)).upper()] if names else []
+    if not variables:  # a validator of the whole
+        return {}
     files = config.get("env_file") or ()
     paths = [Path.cwd() / file for file in ([files] if isinstance(files, str | Path) else files)]
     described = [f"{path} was read too" if path.exists() else f"{path} is not there" for path in paths]
     return {
-        "variable": (prefix + (config.get("env_nested_delimiter") or "__").join(names)).upper(),
+        "variables": ", ".join(variables),
+        "variable": variables[0],
         "files": "; ".join(described) or "no .env file is read",
     }
 

@@ -21,6 +21,7 @@ _EXAMPLES = {
     "revision": "4f2a",
     "module": "app",
     "package": "asyncpg",
+    "variables": "DATABASE_URL",
     "variable": "DATABASE_URL",
     "files": "no .env file is read",
     "folder": "src",
@@ -165,7 +166,7 @@ APPLICATION_RULES = (
     Rule(
         "ValidationError: 1 validation error for Settings",
         r"ValidationError: .*, settings\)$",
-        "Set {variable} in the environment ({files}), for example: export {variable}=...",
+        "Set {variables} in the environment ({files}), for example: export {variable}=...",
     ),
     Rule(
         "KeyError: 'DATABASE_URL' from os.environ",
