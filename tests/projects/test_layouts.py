@@ -78,9 +78,9 @@ def test_layout_works_with_no_edit(
     name: str, database_url: str, project: Project, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     """From init to offline SQL, with a model added on the way, and down to nothing and up again."""
-    # What no server has a part in is done for one server of each kind.
+    # What no server has a part in, or was seen in another step, is done for one server of each kind.
     first = request.node.callspec.params["database_url"] in {"sqlite", POSTGRESQL_SERVERS[0].values[0]}
-    run_cycle(read_layout(name), database_url, project, tmp_path, offline=first)
+    run_cycle(read_layout(name), database_url, project, tmp_path, thorough=first)
 
 
 def test_plain_layout_works_on_mysql(mysql_url: str, project: Project, tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ settings =""",
     assert cycle.tables() == layout.tables | {"alembic_version"}
 
 
-def run_cycle(layout: Layout, url: str, project: Project, tmp_path: Path, *, offline: bool = True) -> None:
+def run_cycle(layout: Layout, url: str, project: Project, tmp_path: Path, *, thorough: bool = True) -> None:
     """Everything that a layout has to pass; each step fails with the output of its command."""
     cycle = Cycle(layout, url, project, tmp_path)
     cycle.initialise()
@@ -146,7 +146,8 @@ def run_cycle(layout: Layout, url: str, project: Project, tmp_path: Path, *, off
     assert_revision(first, layout.tables, layout.revision_contains)
     cycle.run("upgrade", "head")
     assert cycle.tables() == layout.tables | {"alembic_version"}
-    cycle.run_elsewhere("check")
+    if thorough:
+        cycle.run_elsewhere("check")
 
     project.copy(LAYOUTS / layout.name / "added")
     second = cycle.autogenerate("add a model")
@@ -160,9 +161,10 @@ def run_cycle(layout: Layout, url: str, project: Project, tmp_path: Path, *, off
     cycle.assert_nothing_is_left()
     cycle.run("upgrade", "head")
     assert cycle.tables() == everything | {"alembic_version"}
-    cycle.run("check")
+    if thorough:
+        cycle.run("check")
 
-    if offline and cycle.backend in layout.offline:
+    if thorough and cycle.backend in layout.offline:
         script = cycle.run("upgrade", "head", "--sql").stdout
         assert statements(script, "CREATE TABLE") == everything | {"alembic_version"}
         script = cycle.run("downgrade", "head:base", "--sql").stdout
