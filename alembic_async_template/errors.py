@@ -141,7 +141,10 @@ class Failure:
     def place(self) -> str:
         """For a message: revision, operation, line and file."""
         subject = f"Revision {self.revision}" if self.revision else "The command"
-        return f"{subject} failed at {self.operation} (line {self.line} of {self.file})" if self.line else f"{subject} failed"
+        if self.line is None:
+            return f"{subject} failed"
+        line = f"line {self.line} of {self.file}"
+        return f"{subject} failed at {f'{self.operation} ({line})' if self.operation else line}"
 
     @property
     def state(self) -> str:

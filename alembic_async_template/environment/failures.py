@@ -60,29 +60,32 @@ def locate_failure(error: BaseException, script: ScriptDirectory, progress: Prog
     return Failure(revision, file, line, operation, progress.done, committed, progress.in_callers_transaction)
 
 
-def _quote_source(traceback: TracebackType) -> str:
-    """The statement that failed, on one line; of a compound one what stands before its body."""
+def _quote_source(traceback: TracebackType) -> str | None:
+    """The statement that failed, on one line, and of a compound one what stands before its body; None without the source."""
     code = traceback.tb_frame.f_code
     linecache.checkcache(code.co_filename)
     lines = linecache.getlines(code.co_filename)
     line, _, column, _ = list(code.co_positions())[traceback.tb_lasti // 2]
     place = (line or traceback.tb_lineno, column or 0)
-    statements = [
-        node
-        for node in ast.walk(ast.parse("".join(lines)))
-        if isinstance(node, ast.stmt)
-        and (node.lineno, node.col_offset) <= place <= (node.end_lineno or 0, node.end_col_offset or 0)
-    ]
-    if not statements:  # the file was changed meanwhile
-        return " ".join(linecache.getline(code.co_filename, traceback.tb_lineno).split())
-    statement = max(statements, key=lambda node: (node.lineno, node.col_offset))
+    try:
+        statements = [node for node in ast.walk(ast.parse("".join(lines))) if isinstance(node, ast.stmt)]
+    except SyntaxError:  # the file was changed meanwhile
+        return None
+    around = [node for node in statements if (node.lineno, node.col_offset) <= place <= _find_end(node)]
+    if not around:
+        return None
+    statement = max(around, key=lambda node: (node.lineno, node.col_offset))
     body: list[ast.stmt] = getattr(statement, "body", [])
-    end = (body[0].lineno, body[0].col_offset) if body else (statement.end_lineno or 0, statement.end_col_offset or 0)
-    quoted = [text.encode() for text in lines[statement.lineno - 1 : end[0]]]
-    quoted[-1] = quoted[-1][: end[1]]
+    end_line, end_column = (body[0].lineno, body[0].col_offset) if body else _find_end(statement)
+    quoted = [text.encode() for text in lines[statement.lineno - 1 : end_line]]
+    quoted[-1] = quoted[-1][:end_column]
     quoted[0] = quoted[0][statement.col_offset :]
     text = " ".join(b"".join(quoted).decode().split())
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
+def _find_end(node: ast.stmt) -> tuple[int, int]:
+    return node.end_lineno or 0, node.end_col_offset or 0
 
 
 def explain_failure(error: Exception, script: ScriptDirectory, progress: Progress, user: str | None) -> Exception:
@@ -96,6 +99,8 @@ def explain_failure(error: Exception, script: ScriptDirectory, progress: Progres
             error.add_failure(failure)
         return error
     if isinstance(error, CommandError):
+        if failure.line is not None:
+            error.args = (f"{error}. {failure.place}. {failure.state}",)
         return error
     where = ", the revision" if _is_raised_by(error, failure.file) else ""
     found = find_fix(REVISION_RULES, error, {"revision": failure.revision, "user": user}, where)

@@ -10,8 +10,12 @@ import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from sqlalchemy.dialects.postgresql.base import PGDialect
+from sqlalchemy.sql.compiler import IdentifierPreparer
+
 from ..driver_errors import describe, find_number, find_sqlstate, list_causes
 
+_quote = IdentifierPreparer(PGDialect()).quote  # type: ignore[no-untyped-call]
 # What the braces of a fix stand for where nothing better is known.
 _EXAMPLES = {
     "name": "post",
@@ -46,7 +50,8 @@ class Rule:
 
     def explain(self, facts: Mapping[str, str | None]) -> str:
         """The fix, with what is known in its braces."""
-        return self.fix.format_map(_EXAMPLES | {name: value for name, value in facts.items() if value})
+        known = _EXAMPLES | {name: value for name, value in facts.items() if value}
+        return self.fix.format_map(known | {"user": _quote(known["user"])})
 
 
 def find_fix(
@@ -70,7 +75,8 @@ def find_fix(
 
 def _list_signatures(error: BaseException, where: str) -> Iterable[tuple[BaseException, str]]:
     """Each cause with its SQLSTATE or number, class, text, and the function that raised it: `- NameError: ... (in upgrade)`."""
-    for cause in list_causes(error):
+    # What the driver said is under SQLAlchemy's error. What a program has raised in place of another error says more than that.
+    for cause in list_causes(error) if getattr(error, "orig", None) else [error]:
         code = find_sqlstate(cause) or find_number(cause) or "-"
         frames = traceback.extract_tb(cause.__traceback__)
         text = " ".join(re.sub(r"^<class '[^']*'>: ", "", str(cause)).split())
@@ -99,8 +105,8 @@ CONNECTION_RULES = (
     Rule(
         "too many connections; sorry, too many clients already",
         "^(53300|1040|1203) |too many (connections|clients)|connection slots are reserved",
-        "Close some, put a pooler in front of it, or let the server or the role have more, for example: "
-        "ALTER ROLE {user} CONNECTION LIMIT 20",
+        "Close some, put a pooler in front of it, or let the server or the role have more, in PostgreSQL for "
+        "example: ALTER ROLE {user} CONNECTION LIMIT 20",
     ),
     Rule(
         'database "app" does not exist',

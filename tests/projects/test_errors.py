@@ -25,6 +25,7 @@ import psycopg
 import pytest
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from project import Project, Result, write_files, write_revisions
@@ -364,7 +365,7 @@ CONNECTIONS = {
     "too many connections": unopened(
         "too many connections for role",
         'too many connections for role "{user}"',
-        "Close some, put a pooler in front of it, or let the server or the role have more, for example: ALTER ROLE {user} CONNECTION "
+        "Close some, put a pooler in front of it, or let the server or the role have more, in PostgreSQL for example: ALTER ROLE {user} CONNECTION "
         "LIMIT 20",
         role="busy LOGIN CONNECTION LIMIT 0",
         ini={"database_wait": "off"},
@@ -1006,6 +1007,30 @@ def test_what_nobody_foresaw_keeps_its_traceback(templates: Path, tmp_path: Path
         f"AssertionError\nRevision two failed at assert sa is None (line {LINE} of {file}). It was rolled back; committed in this run: "
         "one.\n"
     )
+
+
+def test_what_a_revision_raises_itself_is_not_explained(tmp_path: Path, sqlite_url: str) -> None:
+    """Alembic's own class of errors gets the place; what is raised because of another error says more than that one."""
+    error = "__import__('alembic').util.CommandError('Run the other tool first')"
+    write_environment(tmp_path, sqlite_url, one=f"raise {error}")
+    place = rf"Revision one failed at raise .* \(line {LINE} of .*\)\. It was rolled back; committed in this run: nothing$"
+    with pytest.raises(CommandError, match=rf"^Run the other tool first\. {place}"):
+        asyncio.run(Migrations(tmp_path / "alembic.ini").upgrade())
+    write_revisions(
+        tmp_path, one="try:\n        nowhere\n    except NameError as error:\n        raise ValueError('no') from error"
+    )
+    with pytest.raises(ValueError, match="no") as raised:
+        asyncio.run(Migrations(tmp_path / "alembic.ini").upgrade())
+    assert raised.value.__notes__[0].startswith("Revision one failed at raise ValueError('no') from error (line 16 of ")
+
+
+def test_a_revision_whose_source_is_gone(tmp_path: Path, sqlite_url: str) -> None:
+    """The line is known, and nothing is quoted that is not there."""
+    write_environment(tmp_path, sqlite_url, one="__import__('pathlib').Path(__file__).write_text('changed (')\n    nowhere")
+    with pytest.raises(
+        errors.RevisionFailedError, match=rf"^Revision one failed at line {LINE + 1} of \S+/one.py: name 'nowhere'"
+    ):
+        asyncio.run(Migrations(tmp_path / "alembic.ini").upgrade())
 
 
 def test_a_script_says_where_it_failed(templates: Path, tmp_path: Path, sqlite_url: str) -> None:
