@@ -49,15 +49,23 @@ _FINAL_WORDS = (
     "ssl error",
     "certificate",
 )
+_PASSWORDS = [
+    re.compile(r"(//[^:/\s]*:)\S+(@)"),
+    re.compile(r"((?:password|passwd|pwd)=)[^\s&;'\"]+()", re.IGNORECASE),
+    re.compile(r"((?:password|passwd|pwd)['\"]?:? *['\"])[^'\"]+(['\"])", re.IGNORECASE),
+]
 _MYSQL_DRIVERS = {"asyncmy", "aiomysql", "pymysql", "MySQLdb", "mysql"}
 
 
 def list_causes(error: BaseException | None) -> Iterator[BaseException]:
     """The driver's own exception and its causes, without SQLAlchemy's around it."""
-    while error is not None:
+    seen: set[int] = set()
+    while isinstance(error, BaseException) and id(error) not in seen:
+        seen.add(id(error))
         original = getattr(error, "orig", None)
-        if original is None:
+        if not isinstance(original, BaseException):
             yield error
+            original = None
         error = original or error.__cause__
 
 
@@ -67,15 +75,28 @@ def describe(error: BaseException) -> str:
     return mask_passwords(re.sub(r"^<class '[^']*'>: | \(Background on this error at: .*", "", line)).removesuffix(".")
 
 
+def find_detail(error: BaseException) -> str | None:
+    """What PostgreSQL adds about rows or dependents."""
+    detail = getattr(error, "detail", None) or getattr(getattr(error, "diag", None), "message_detail", None)
+    return mask_passwords("; ".join(detail.splitlines())).removesuffix(".") if isinstance(detail, str) else None
+
+
 def mask_passwords(text: str) -> str:
-    """The same without the passwords of the URLs in it; one that is not encoded may hold an @ itself."""
-    return re.sub(r"(//[^:/@\s]*:)\S+@", r"\1***@", text)
+    """The same without the passwords in it: of URLs, where one that is not encoded may hold an @ itself, and of other forms."""
+    for pattern in _PASSWORDS:
+        text = pattern.sub(r"\1***\2", text)
+    return text
 
 
 def find_sqlstate(error: BaseException | None) -> str | None:
     """The SQLSTATE of an error of PostgreSQL, or of the one that caused it."""
-    states = (getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None) for cause in list_causes(error))
-    return next((state for state in states if isinstance(state, str)), None)
+    return next(filter(None, map(find_own_sqlstate, list_causes(error))), None)
+
+
+def find_own_sqlstate(cause: BaseException) -> str | None:
+    """The SQLSTATE of a driver's error."""
+    state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
+    return state if isinstance(state, str) else None
 
 
 def is_lock_failure(error: BaseException) -> bool:

@@ -62,6 +62,8 @@ from typing import TYPE_CHECKING
 
 from alembic.util.exc import CommandError, DatabaseNotAtHead
 
+from .driver_errors import mask_passwords
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -136,6 +138,12 @@ class Failure:
     committed: bool
     """Whether the one that failed had committed something before."""
     in_callers_transaction: bool
+    in_one_transaction: bool = False
+    """Whether all revisions of the run were to be committed together."""
+    offline: bool = False
+    """Whether SQL was written (`--sql`)."""
+    invalid_indexes: tuple[str, ...] = ()
+    """What a `CREATE INDEX CONCURRENTLY` that failed has left."""
 
     @property
     def place(self) -> str:
@@ -149,12 +157,29 @@ class Failure:
     @property
     def state(self) -> str:
         """For a message: what is committed, and what is not."""
+        if self.offline:
+            return "The script is not complete, and nothing was run"
         if self.in_callers_transaction:
-            return "The transaction is yours: roll it back"
+            return (
+                f"The transaction is yours: roll it back{'; what the database commits by itself stays' if self.committed else ''}"
+            )
         if self.revision is None:
             return "Nothing was changed"
-        own = "What it had committed before stays" if self.committed else "It was rolled back"
-        return f"{own}; committed in this run: {', '.join(self.done) or 'nothing'}"
+        if self.in_one_transaction:
+            return f"{'Whatever the run had committed before stays' if self.committed else 'All of the run was rolled back'}"
+        own = "Whatever it had committed before stays" if self.committed else "It was rolled back"
+        indexes = "".join(
+            f"; it has left the invalid index {index}, which is to be dropped first: DROP INDEX CONCURRENTLY {index}"
+            for index in self.invalid_indexes
+        )
+        return f"{own}{indexes}; revisions committed in this run: {', '.join(self.done) or 'none'}"
+
+
+def add_sentences(text: str, *sentences: str) -> str:
+    """The sentences one after the other, whatever each of them ends with."""
+    for sentence in sentences:
+        text = f"{text}{'' if text.endswith(('.', '?', '!')) else '.'} {sentence}"
+    return text
 
 
 class AlembicAsyncTemplateError(CommandError):
@@ -166,7 +191,7 @@ class AlembicAsyncTemplateError(CommandError):
     def add_failure(self, failure: Failure) -> None:
         """Say where it happened, and what is committed."""
         self.failure = failure
-        self.args = (f"{self}. {failure.place}. {failure.state}",)
+        self.args = (add_sentences(str(self), failure.place, failure.state),)
 
 
 class InitError(AlembicAsyncTemplateError):
@@ -195,12 +220,12 @@ class ConfigNotFoundError(AlembicAsyncTemplateError):
 class SettingError(AlembicAsyncTemplateError):
     """A setting cannot be used as it is."""
 
-    def __init__(self, setting: str, value: str, settings: Settings, problem: str) -> None:
+    def __init__(self, setting: str, value: str, settings: Settings, problem: str, fix: str | None = None) -> None:
         self.setting = setting
-        self.value = value
+        self.value = value = mask_passwords(value)
         super().__init__(
             f'{setting} in section [{settings.section}] of {settings.config_file}: "{value}" {problem}. '
-            f"{_SETTING_EXAMPLES[setting]}"
+            f"{fix or _SETTING_EXAMPLES[setting]}"
         )
 
 
@@ -232,9 +257,12 @@ class ApplicationImportError(ApplicationError):
         self.fix = fix
         roots = ", ".join(map(str, settings.import_roots))
         super().__init__(
-            f"Module {module} could not be imported: {problem}. {f'{fix}. ' if fix else ''}The import root is {roots} "
-            f"(prepend_sys_path in section [{settings.section}] of {settings.config_file}). See the error itself with: "
-            f'PYTHONPATH={roots} python -c "import {module}"'
+            add_sentences(
+                f"Module {module} could not be imported: {problem}",
+                *([fix] if fix else []),
+                f"The import root is {roots} (prepend_sys_path in section [{settings.section}] of {settings.config_file}). See "
+                f'the error itself with: cd {settings.directory} && PYTHONPATH={roots} python -c "import {module}"',
+            )
         )
 
 
@@ -307,6 +335,7 @@ class NoDatabaseURLError(DatabaseError):
 
     def __init__(self, settings: Settings, candidates: Sequence[str] = ()) -> None:
         self.candidates = tuple(candidates)
+        variable = mask_passwords(settings.database_url_env)
         found = (
             f" The application has several engines or URLs: name one of them in {settings.config_file}, for example: "
             f"app_engine = {candidates[0]} (others: {', '.join(candidates[1:])}). Or"
@@ -317,8 +346,8 @@ class NoDatabaseURLError(DatabaseError):
         )
         super().__init__(
             f"No database URL was found for section [{settings.section}] of {settings.config_file}: looked at -x url, "
-            f"app_engine, the environment variable {settings.database_url_env} and sqlalchemy.url.{found} "
-            f"export {settings.database_url_env}=postgresql://app@localhost/app"
+            f"app_engine, the environment variable {variable} and sqlalchemy.url.{found} "
+            f"export {variable}=postgresql://app@localhost/app"
         )
 
 
@@ -326,7 +355,7 @@ class EngineReferenceError(DatabaseError):
     """`app_engine` does not lead to an engine or a URL."""
 
     def __init__(self, reference: str, settings: Settings, problem: str, fix: str | None = None) -> None:
-        self.reference = reference
+        self.reference = reference = mask_passwords(reference)
         self.problem = problem
         self.fix = fix
         super().__init__(
@@ -338,9 +367,9 @@ class EngineReferenceError(DatabaseError):
 class InvalidURLError(DatabaseError):
     """A database URL cannot be read, or names a database without an async driver."""
 
-    def __init__(self, source: str, problem: str, *, encoding: bool = False) -> None:
+    def __init__(self, source: str, problem: str, fix: str | None = None, *, encoding: bool = False) -> None:
         self.source = source
-        hint = (
+        hint = fix or (
             "Characters of a password that mean something in a URL are percent-encoded (@ is %40, / is %2F)"
             if encoding
             else "Name a database that this package or an installed dialect has an async driver for"
@@ -405,7 +434,7 @@ class ConnectionFailedError(DatabaseError):
         self.source = source
         self.problem = problem
         self.fix = fix
-        super().__init__(f"Database {database}, from {source}, cannot be opened: {problem}. {fix}")
+        super().__init__(add_sentences(f"Database {database}, from {source}, cannot be opened: {problem}", fix))
 
 
 class DatabaseNotReachableError(DatabaseError):
@@ -443,10 +472,12 @@ class DatabaseNotAtHeadError(DatabaseError, DatabaseNotAtHead):
                 'for example: alembic revision --autogenerate -m "create tables"; if there are, deploy migrations/versions too'
             )
         elif unknown:
+            target = heads[0] if heads else "base"
             message = (
                 f"The database is {at}, and this application's head is {', '.join(heads) or 'no revision'}: it has no revision "
-                f"{', '.join(unknown)}, so a newer release has migrated the database. Deploy a release that has it, or take it "
-                f"back with that release, for example: alembic downgrade {heads[0] if heads else 'base'}"
+                f"{', '.join(unknown)}. A newer release has migrated the database, or the file was deleted or is on another "
+                f"branch. Deploy what has it, or take it back with that, for example: alembic downgrade {target}; if nothing of "
+                f"it is left in the database, forget it: alembic stamp --purge {target}"
             )
         elif enums:
             described = "; ".join(
@@ -517,25 +548,19 @@ class LockTimeoutError(DatabaseError):
         *,
         attempts: int,
         blockers: Sequence[str],
-        invalid_indexes: Sequence[str] = (),
     ) -> None:
         self.failure = failure
         self.statement = statement
         self.problem = problem
         self.attempts = attempts
         self.blockers = tuple(blockers)
-        self.invalid_indexes = tuple(invalid_indexes)
         tried = "one attempt" if attempts == 1 else f"{attempts} attempts"
         why = "It is not tried again, since it has left its transaction. " if failure.committed else ""
         settings = "lock_timeout" if failure.committed else "lock_timeout and lock_retries"
-        indexes = "".join(
-            f". It has left the invalid index {index}, which is to be dropped first: DROP INDEX CONCURRENTLY {index}"
-            for index in invalid_indexes
-        )
         waited = _series(blockers) or "another transaction"
         super().__init__(
             f"{failure.place}: it did not get a lock in {tried} ({problem}), and waited for {waited}, at: {statement}. "
-            f"{why}{failure.state}{indexes}. Let what it waited for end and run the same command again, or raise {settings} in "
+            f"{why}{failure.state}. Let what it waited for end and run the same command again, or raise {settings} in "
             "alembic.ini, for example: lock_timeout = 30s"
         )
 
@@ -562,6 +587,12 @@ class SeveralHeadsError(RevisionError):
 
     def __init__(self, heads: Sequence[str]) -> None:
         self.heads = tuple(heads)
+        if copied := next((head for head in heads if list(heads).count(head) > 1), None):
+            super().__init__(
+                f"Several files have the revision {copied}, copied perhaps. Give one of them another identifier and the revision "
+                'before it, for example: revision = "5b3c"'
+            )
+            return
         super().__init__(
             f"The revisions have {len(heads)} heads, {', '.join(heads)}: written at the same time perhaps, and nobody knows "
             'which comes first. Join them: alembic merge -m "merge" heads; or go to all of them: alembic upgrade heads'
@@ -575,7 +606,7 @@ class RevisionFailedError(RevisionError):
         self.failure = failure
         self.problem = problem
         self.fix = fix
-        super().__init__(f"{failure.place}: {problem}. {fix}. {failure.state}")
+        super().__init__(add_sentences(f"{failure.place}: {problem}", fix, failure.state))
 
 
 class AutogenerateError(AlembicAsyncTemplateError):

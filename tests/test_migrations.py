@@ -482,9 +482,9 @@ def test_ensure_head_names_both_revisions(make: Make, postgresql_url: str) -> No
     asyncio.run(migrations.upgrade())
     (ini.parent / "migrations/versions/two.py").unlink()
     assert message() == (
-        "The database is at revision two, and this application's head is one: it has no revision two, so a newer release "
-        "has migrated the database. Deploy a release that has it, or take it back with that release, for example: "
-        "alembic downgrade one"
+        "The database is at revision two, and this application's head is one: it has no revision two. A newer release has "
+        "migrated the database, or the file was deleted or is on another branch. Deploy what has it, or take it back with that, "
+        "for example: alembic downgrade one; if nothing of it is left in the database, forget it: alembic stamp --purge one"
     )
     with psycopg.connect(postgresql_url, autocommit=True) as connection:
         connection.execute("UPDATE alembic_version SET version_num = 'one'")

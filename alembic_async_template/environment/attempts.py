@@ -6,13 +6,14 @@ import logging
 import random
 import re
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import event, text
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from .. import _compat
 from ..driver_errors import describe, is_lock_failure
@@ -30,9 +31,11 @@ _LONGEST_PAUSE = 10.0
 
 # After ROLLBACK too, the driver does not begin another transaction, and statements are committed. Not ROLLBACK TO a savepoint.
 _ENDS_TRANSACTION = re.compile(
-    r"(?:\s|/\*.*?\*/|--[^\n]*\n)*(COMMIT|END|PREPARE\s+TRANSACTION|(ROLLBACK|ABORT)(?!(\s+(WORK|TRANSACTION))?\s+TO\b))\b",
+    r"(?:\s|;|/\*.*?\*/|--[^\n]*\n)*(COMMIT|END|PREPARE\s+TRANSACTION|(ROLLBACK|ABORT)(?!(\s+(WORK|TRANSACTION))?\s+TO\b))\b",
     re.IGNORECASE | re.DOTALL,
 )
+# Several statements at once, which psycopg can send.
+_COMMITS_LATER = re.compile(r";\s*COMMIT\b", re.IGNORECASE)
 # Of a partitioned table, an index is invalid until it has a part in each partition: that is no index of its own.
 _INVALID_INDEXES = text("""
     SELECT CAST(relname AS text), CAST(CAST(indexrelid AS pg_catalog.regclass) AS text)
@@ -56,7 +59,9 @@ class _Steps:
         self.steps: list[Any] | None = None
         self.done = 0
         # Whether each statement is committed.
-        self.commits = not context.impl.transactional_ddl or is_autocommit(connection)
+        commits = not context.impl.transactional_ddl or connection.dialect.name in {"mysql", "mariadb"}
+        self.commits = commits or is_autocommit(connection)
+        progress.in_one_transaction = not _compat.has_transaction_per_migration(context)
         progress.committed = self.commits
 
     def __call__(self, heads: tuple[str, ...], context: MigrationContext) -> Iterable[Any]:
@@ -68,6 +73,7 @@ class _Steps:
             raise_if_cancelled()
             if self.done:
                 self.check_lock()
+            self.progress.upgrades = step.info.is_upgrade
             self.progress.revision = revision = step.info.up_revision_id or "base"
             yield step  # and is committed afterwards, before the next one is asked for
             self.done += 1
@@ -121,9 +127,10 @@ def run_attempts(
                 run_migrations(environment)
                 return
             except Exception as error:
+                _find_invalid_indexes(error, connection, progress, watch)
                 if not is_lock_failure(error):
                     raise
-                if steps.done > done:
+                if steps.done > done and not progress.in_one_transaction:
                     attempts = 1
                 if callers or progress.committed or attempts > retries:
                     raise _explain(error, environment, connection, progress, watch, attempts) from error
@@ -155,7 +162,7 @@ def _watch_commits(connection: Connection, progress: Progress) -> Iterator[None]
         progress.committed = True
 
     def note_statement(_connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
-        progress.committed |= _ENDS_TRANSACTION.match(statement) is not None
+        progress.committed |= bool(_ENDS_TRANSACTION.match(statement) or _COMMITS_LATER.search(statement))
 
     listeners: list[tuple[str, Callable[..., None]]] = [
         ("set_connection_execution_options", note_options),
@@ -174,24 +181,31 @@ def _watch_commits(connection: Connection, progress: Progress) -> Iterator[None]
 def _explain(
     error: Exception, environment: EnvironmentContext, connection: Connection, progress: Progress, watch: Watch, attempts: int
 ) -> LockTimeoutError:
-    callers = progress.in_callers_transaction
-    if connection.in_transaction() and not callers:
+    if connection.in_transaction() and not progress.in_callers_transaction:
         connection.rollback()
     statement = _find_statement(error, watch)
-    indexes: list[str] = []
-    if connection.dialect.name == "postgresql" and not callers and "concurrently" in statement.lower():
-        rows = connection.execute(_INVALID_INDEXES).all()
-        connection.rollback()
-        # REINDEX makes one of a similar name: https://www.postgresql.org/docs/current/sql-reindex.html
-        indexes = [qualified for name, qualified in rows if re.sub(r"_cc(new|old)\d*$", "", name) in statement]
     return LockTimeoutError(
         locate_failure(error, environment.script, progress),
         statement,
         describe(error),
         attempts=attempts,
         blockers=watch.blockers,
-        invalid_indexes=indexes,
     )
+
+
+def _find_invalid_indexes(error: Exception, connection: Connection, progress: Progress, watch: Watch) -> None:
+    """Take note of what a `CREATE INDEX CONCURRENTLY` that failed has left: an index that is there and is not used."""
+    statement = _find_statement(error, watch)
+    if not progress.committed or progress.in_callers_transaction or connection.dialect.name != "postgresql":
+        return
+    if "concurrently" in statement.lower():
+        with suppress(SQLAlchemyError):  # the server may be gone
+            connection.rollback()
+            rows = connection.execute(_INVALID_INDEXES).all()
+            connection.rollback()
+            # REINDEX makes one of a similar name: https://www.postgresql.org/docs/current/sql-reindex.html
+            names = [qualified for name, qualified in rows if re.sub(r"_cc(new|old)\d*$", "", name) in statement]
+            progress.invalid_indexes = tuple(names)
 
 
 def _find_statement(error: BaseException, watch: Watch) -> str:

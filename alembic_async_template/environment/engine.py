@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from shlex import quote
@@ -80,9 +81,22 @@ async def _open(engine: AsyncEngine, outage: _Outage) -> AsyncConnection:
 
 
 async def _start(engine: AsyncEngine, seconds: float) -> AsyncConnection:
+    known = threading.enumerate()
     with _fit_for_migration(engine.sync_engine):
-        async with asyncio.timeout(seconds):
-            return await engine.connect().start()
+        try:
+            async with asyncio.timeout(seconds):
+                return await engine.connect().start()
+        except Exception:
+            await _wait_for_workers(known)
+            raise
+
+
+async def _wait_for_workers(known: Sequence[threading.Thread]) -> None:
+    """Let aiosqlite's thread end after a failure: it tells the loop, which is closed soon, and would print a traceback then."""
+    workers = [thread for thread in threading.enumerate() if "_connection_worker_thread" in thread.name and thread not in known]
+    end = time.monotonic() + 1
+    while any(thread.is_alive() for thread in workers) and time.monotonic() < end:
+        await asyncio.sleep(0.01)
 
 
 @contextmanager
@@ -144,7 +158,7 @@ def _list_facts(url: URL) -> dict[str, str | None]:
         f"createdb --host={host} --port={url.port or 5432} --username={quote(user)} {quote(name)}"
         if url.get_backend_name() == "postgresql"
         else f"mysql --host={host} --port={url.port or 3306} --user={quote(user)} --password "
-        f"--execute={quote(f'CREATE DATABASE {name}')}"
+        f"--execute={quote(f'CREATE DATABASE `{name}`')}"
     )
     return {"user": user, "folder": quote(name.rpartition("/")[0] or "."), "create": create}
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 import ast
 import linecache
 import re
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+import alembic.script.revision
 from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
 
 from .. import _compat
+from ..driver_errors import mask_passwords
 from ..errors import (
     AlembicAsyncTemplateError,
     DatabaseNotAtHeadError,
@@ -21,9 +24,17 @@ from ..errors import (
     RevisionFailedError,
     RevisionNotFoundError,
     SeveralHeadsError,
+    add_sentences,
 )
 from .rules import REVISION_RULES, find_fix
 
+# What revisions use most, apart from the application.
+_IMPORTS = {
+    "op": "from alembic import op",
+    "sa": "import sqlalchemy as sa",
+    "text": "from sqlalchemy import text",
+    **{name: f"from sqlalchemy.dialects import {name}" for name in ("postgresql", "mysql", "sqlite")},
+}
 # How much of a revision's source a message quotes.
 _LONGEST = 100
 
@@ -39,34 +50,49 @@ class Progress:
     committed: bool = False
     """Whether the one that runs has committed something."""
     in_callers_transaction: bool = False
+    in_one_transaction: bool = False
+    offline: bool = False
+    upgrades: bool = True
+    invalid_indexes: tuple[str, ...] = ()
 
 
 def locate_failure(error: BaseException, script: ScriptDirectory, progress: Progress) -> Failure:
     """Find the line of a revision in an exception's traceback, and say what is committed."""
     folders = [folder.resolve() for folder in _compat.list_version_folders(script)]
     found: TracebackType | None = None
-    traceback = error.__traceback__
-    while traceback is not None:
-        if any(folder in Path(traceback.tb_frame.f_code.co_filename).resolve().parents for folder in folders):
-            found = traceback
-        traceback = traceback.tb_next
+    step = error.__traceback__
+    while step is not None:
+        if any(folder in Path(step.tb_frame.f_code.co_filename).resolve().parents for folder in folders):
+            found = step
+        step = step.tb_next
     revision = progress.revision
     if found is None:
         file = line = operation = None
     else:
         file, line, operation = Path(found.tb_frame.f_code.co_filename), found.tb_lineno, _quote_source(found)
-        revision = revision or found.tb_frame.f_globals.get("revision")
-    committed = progress.committed and not progress.in_callers_transaction
-    return Failure(revision, file, line, operation, progress.done, committed, progress.in_callers_transaction)
+        if found.tb_frame.f_code.co_name != "<module>":  # it runs, and is not being read
+            revision = revision or found.tb_frame.f_globals.get("revision")
+    return Failure(
+        revision,
+        file,
+        line,
+        operation and mask_passwords(operation),
+        progress.done,
+        progress.committed,
+        progress.in_callers_transaction,
+        progress.in_one_transaction,
+        progress.offline,
+        progress.invalid_indexes,
+    )
 
 
-def _quote_source(traceback: TracebackType) -> str | None:
+def _quote_source(step: TracebackType) -> str | None:
     """The statement that failed, on one line, and of a compound one what stands before its body; None without the source."""
-    code = traceback.tb_frame.f_code
+    code = step.tb_frame.f_code
     linecache.checkcache(code.co_filename)
     lines = linecache.getlines(code.co_filename)
-    line, _, column, _ = list(code.co_positions())[traceback.tb_lasti // 2]
-    place = (line or traceback.tb_lineno, column or 0)
+    line, _, column, _ = list(code.co_positions())[step.tb_lasti // 2]
+    place = (line or step.tb_lineno, column or 0)
     try:
         statements = [node for node in ast.walk(ast.parse("".join(lines))) if isinstance(node, ast.stmt)]
     except SyntaxError:  # the file was changed meanwhile
@@ -88,9 +114,12 @@ def _find_end(node: ast.stmt) -> tuple[int, int]:
     return node.end_lineno or 0, node.end_col_offset or 0
 
 
-def explain_failure(error: Exception, script: ScriptDirectory, progress: Progress, user: str | None) -> Exception:
+def explain_failure(
+    error: Exception, script: ScriptDirectory, progress: Progress, current: Sequence[str], user: str | None
+) -> Exception:
     """What to raise: an error that tells the fix, or the same one, with a note of its place if nobody foresaw it.
 
+    :param current: the revisions that the database is at.
     :param user: the role that migrates.
     """
     failure = locate_failure(error, script, progress)
@@ -99,11 +128,18 @@ def explain_failure(error: Exception, script: ScriptDirectory, progress: Progres
             error.add_failure(failure)
         return error
     if isinstance(error, CommandError):
-        if failure.line is not None:
-            error.args = (f"{error}. {failure.place}. {failure.state}",)
-        return error
-    where = ", the revision" if _is_raised_by(error, failure.file) else ""
-    found = find_fix(REVISION_RULES, error, {"revision": failure.revision, "user": user}, where)
+        explained = _explain_command_error(error, current, script)
+        if explained is error and failure.line is not None:
+            error.args = (add_sentences(str(error), failure.place, failure.state),)
+        return explained
+    last = traceback.extract_tb(error.__traceback__)[-1:]
+    where = "" if progress.upgrades else ", a downgrade"
+    if _is_raised_by(error, failure.file):
+        where += ", the revision"
+    elif last and Path(last[0].filename) == Path(alembic.script.revision.__file__):
+        where += ", the history"
+    facts = {"revision": failure.revision, "user": user, "import": _find_import(error, failure.operation or "")}
+    found = find_fix(REVISION_RULES, error, facts, where)
     if found is not None:
         return RevisionFailedError(failure, *found)
     if failure.revision or failure.line:
@@ -111,26 +147,30 @@ def explain_failure(error: Exception, script: ScriptDirectory, progress: Progres
     return error
 
 
+def _find_import(error: BaseException, operation: str) -> str | None:
+    """The line that a name is missing, from how the revision uses it."""
+    name = error.name if isinstance(error, NameError) else None
+    if name is None or name in _IMPORTS:
+        return _IMPORTS.get(name or "")
+    dotted = re.search(rf"\b{re.escape(name)}((?:\.\w+)*)\.\w+", operation)
+    if name[:1].isupper():
+        return f"from app.models import {name}"
+    return f"import {name}{dotted[1] if dotted else ''}"
+
+
 def _is_raised_by(error: BaseException, file: Path | None) -> bool:
     """Whether the exception comes from a file, or from an import in it, and not from what it called."""
-    traceback = error.__traceback__
-    files: list[str] = []
-    while traceback is not None:
-        files.append(traceback.tb_frame.f_code.co_filename)
-        traceback = traceback.tb_next
+    files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
     own = [name for name in files if not name.startswith("<frozen importlib")]
     return file is not None and own[-1:] == [str(file)]
 
 
-def explain_command_error(error: CommandError, current: Sequence[str], script: ScriptDirectory) -> CommandError:
-    """Alembic's own error, or one in its place that tells the fix.
-
-    :param current: the revisions that the database is at.
-    """
+def _explain_command_error(error: CommandError, current: Sequence[str], script: ScriptDirectory) -> CommandError:
+    """Alembic's own error, or one in its place that tells the fix."""
     heads, problem = script.get_heads(), str(error)
     if problem.startswith("Target database is not up to date"):
         return DatabaseNotAtHeadError(current, heads)
-    if problem.startswith("Multiple head revisions are present"):
+    if problem.startswith(("Multiple head revisions are present", "Multiple heads are present")):
         return SeveralHeadsError(heads)
     if match := re.match(r"Can't locate revision identified by '([^']*)'", problem):
         if match[1] in current:

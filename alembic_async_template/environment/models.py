@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import difflib
 import fnmatch
 import importlib
 import os
@@ -59,7 +61,7 @@ def find_model_modules(settings: Settings) -> ModelModules:
         known |= sources.modules.keys()
         for name, path in sources.unreadable.items():
             if _matches(name, wanted) and not _matches(name, unwanted):
-                raise ApplicationImportError(name, settings, f"{path} has a syntax error", None)
+                raise ApplicationImportError(name, settings, _describe_syntax_error(path), None)
         for name, module in sources.modules.items():
             if sources.defines_tables(module) and not _matches(name, unwanted):
                 names.setdefault(module.path.resolve(), []).append(name)
@@ -74,6 +76,16 @@ def find_model_modules(settings: Settings) -> ModelModules:
     return ModelModules(tuple(dict.fromkeys(listed)), tuple(name for name in chosen if name not in listed))
 
 
+def _describe_syntax_error(path: Path) -> str:
+    try:
+        ast.parse(path.read_bytes(), str(path))
+    except SyntaxError as error:
+        return f"{path} has a syntax error in line {error.lineno}, {error.msg}"
+    except ValueError as error:
+        return f"{path} cannot be read, {error}"
+    return f"{path} has a syntax error"
+
+
 def _find_elsewhere(name: str, settings: Settings) -> list[str]:
     """A module that was named and is not under the import roots, with those of its modules that define tables."""
     try:
@@ -81,7 +93,9 @@ def _find_elsewhere(name: str, settings: Settings) -> list[str]:
     except (ImportError, ValueError):
         spec = None
     if spec is None:
-        raise SettingError("app_models", name, settings, "names no module under the import root")
+        inside = _find_folder(name, settings)
+        fix = f"Name the folder that has it, for example: prepend_sys_path = %(here)s/{inside}" if inside else None
+        raise SettingError("app_models", name, settings, "names no module under the import root", fix)
     modules = [name]
     for location in spec.submodule_search_locations or ():
         folder = Path(location)
@@ -148,17 +162,25 @@ def find_import_fix(error: BaseException, settings: Settings, module: str = "") 
     facts: dict[str, str | None] = {}
     where = ""
     if isinstance(error, ModuleNotFoundError) and error.name:
-        if f"{module}.".startswith(f"{error.name}."):
+        if module.partition(".")[0] == error.name:
             where = ", the application itself"
             facts["folder"] = _find_folder(error.name, settings)
+        elif f"{module}.".startswith(f"{error.name}."):
+            where = ", named in a setting"
+            known = [name for root in settings.import_roots for name in Sources.read(root, settings.excluded_folders).modules]
+            facts["near"] = next(iter(difflib.get_close_matches(error.name, known, 1)), None)
         elif error.name.partition(".")[0] == module.partition(".")[0]:
             where = ", a module of the application"
+            facts["path"] = error.name.replace(".", "/")
     elif type(error).__name__ == "ValidationError":
         facts = _describe_settings(error)
-        where = ", settings" if facts else ""
+        where = f", {facts.pop('kind')} settings" if facts else ""
     elif isinstance(error, KeyError) and traceback.extract_tb(error.__traceback__)[-1].filename in {os.__file__, "<frozen os>"}:
         where = ", environment"
-    found = find_fix(APPLICATION_RULES, error, facts, where)
+    try:
+        found = find_fix(APPLICATION_RULES, error, facts, where)
+    except Exception:  # an exception of the application's that cannot be described
+        return None
     return found and found[1]
 
 
@@ -182,17 +204,24 @@ def _describe_settings(error: Any) -> dict[str, str | None]:
         return {}
     config = settings.model_config
     delimiter = config.get("env_nested_delimiter") or "__"
-    variables = []
+    variables, kinds = [], set()
     for item in error.errors():
         names = list(map(str, item["loc"]))
-        prefix = config.get("env_prefix") or "" if names and names[0] in type(settings).model_fields else ""
-        variables += [(prefix + delimiter.join(names)).upper()] if names else []
-    if not variables:  # a validator of the whole
-        return {}
+        field = type(settings).model_fields.get(names[0]) if names else None
+        prefix = config.get("env_prefix") or "" if field is not None else ""
+        nested = getattr(field.annotation, "model_fields", None) if field is not None and len(names) == 1 else None
+        if nested and config.get("env_nested_delimiter"):
+            names.append(next(iter(nested)))
+        if names:
+            variables.append((prefix + delimiter.join(names)).upper())
+            kinds.add({"missing": "missing", "extra_forbidden": "extra"}.get(item["type"], "invalid"))
     files = config.get("env_file") or ()
     paths = [Path.cwd() / file for file in ([files] if isinstance(files, str | Path) else files)]
     described = [f"{path} was read too" if path.exists() else f"{path} is not there" for path in paths]
+    if not variables:  # a validator of the whole
+        return {}
     return {
+        "kind": next((kind for kind in ("missing", "extra", "invalid") if kind in kinds), None),
         "variables": ", ".join(variables),
         "variable": variables[0],
         "files": "; ".join(described) or "no .env file is read",
@@ -204,8 +233,12 @@ def describe_exception(error: BaseException) -> str:
     if type(error).__name__ == "ValidationError":
         rejected: Any = error
         details = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in rejected.errors())
-        return f"{type(error).__name__}: {details}"
-    return mask_passwords(f"{type(error).__name__}: {error}").removesuffix(".")
+        return mask_passwords(f"{type(error).__name__}: {details}")
+    try:
+        text = str(error)
+    except Exception:  # the application's own class
+        text = "it cannot be described"
+    return mask_passwords(f"{type(error).__name__}: {text}").removesuffix(".")
 
 
 def _module_metadata(module: Any) -> Iterable[MetaData]:

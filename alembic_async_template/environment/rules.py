@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.sql.compiler import IdentifierPreparer
 
-from ..driver_errors import describe, find_number, find_sqlstate, list_causes
+from ..driver_errors import describe, find_detail, find_number, find_own_sqlstate, list_causes
 
 _quote = IdentifierPreparer(PGDialect()).quote  # type: ignore[no-untyped-call]
 # What the braces of a fix stand for where nothing better is known.
@@ -23,18 +23,24 @@ _EXAMPLES = {
     "column": "title",
     "value": "archived",
     "revision": "4f2a",
+    "import": "import app.models",
+    "near": "app.db",
     "module": "app",
     "package": "asyncpg",
     "variables": "DATABASE_URL",
     "variable": "DATABASE_URL",
     "files": "no .env file is read",
     "folder": "src",
-    "word": "sslmode",
+    "path": "app/nowhere",
     "kind": "TABLE",
     "schema": "public",
     "user": "app",
     "create": "createdb --host=localhost --port=5432 --username=app app",
 }
+
+
+# How much of a statement patterns can tell by.
+_BEGINNING = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +57,8 @@ class Rule:
     def explain(self, facts: Mapping[str, str | None]) -> str:
         """The fix, with what is known in its braces."""
         known = _EXAMPLES | {name: value for name, value in facts.items() if value}
-        return self.fix.format_map(known | {"user": _quote(known["user"])})
+        known["example"] = "postgresql://app@localhost/app" if re.search("UR[IL]|DSN", known["variable"]) else "value"
+        return self.fix.format_map(known | {name: _quote(known[name]) for name in ("name", "schema", "user")})
 
 
 def find_fix(
@@ -69,18 +76,27 @@ def find_fix(
                 found = {name: value.upper() if name == "kind" else value for name, value in match.groupdict().items() if value}
                 said = describe(cause)
                 problem = said if " " in said else f"{type(cause).__name__}{f': {said}' if said else ''}"
+                if detail := find_detail(cause):
+                    problem = f"{problem} ({detail})"
                 return problem, rule.explain({**(facts or {}), **found})
     return None
 
 
 def _list_signatures(error: BaseException, where: str) -> Iterable[tuple[BaseException, str]]:
-    """Each cause with its SQLSTATE or number, class, text, and the function that raised it: `- NameError: ... (in upgrade)`."""
+    """Each cause with its code, class, text, statement and function: `- NameError: name 'app' is not defined [] (in upgrade)`.
+
+    The code is a SQLSTATE, a number of MySQL, ~ for what a driver says without one, or - for what comes from no database.
+    """
     # What the driver said is under SQLAlchemy's error. What a program has raised in place of another error says more than that.
+    statement = " ".join(str(getattr(error, "statement", None) or "").split())
     for cause in list_causes(error) if getattr(error, "orig", None) else [error]:
-        code = find_sqlstate(cause) or find_number(cause) or "-"
+        code = find_number(cause) or find_own_sqlstate(cause) or ("~" if getattr(error, "orig", None) else "-")
         frames = traceback.extract_tb(cause.__traceback__)
-        text = " ".join(re.sub(r"^<class '[^']*'>: ", "", str(cause)).split())
-        yield cause, f"{code} {type(cause).__name__}: {text} (in {frames[-1].name if frames else ''}{where})"
+        text = " ".join(re.split(r"\n(?:DETAIL|HINT|NOTE):", re.sub(r"^<class '[^']*'>: ", "", str(cause)))[0].split())
+        yield (
+            cause,
+            f"{code} {type(cause).__name__}: {text} [{statement[:_BEGINNING]}] (in {frames[-1].name if frames else ''}{where})",
+        )
 
 
 _CONNECTION = 'Use the connection of the migration, for example: op.get_bind().execute(sa.text("SELECT 1"))'
@@ -114,11 +130,35 @@ CONNECTION_RULES = (
         "Create it, for example: {create}",
     ),
     Rule(
+        'permission denied for database "app"',
+        '^(42501 .*permission denied for database "?(?P<name>.+?)"? \\[|1044 )',
+        "Let the role connect, for example: GRANT CONNECT ON DATABASE {name} TO {user}",
+    ),
+    Rule(
+        'role "app" is not permitted to log in',
+        "is not permitted to log in",
+        "Let it, for example: ALTER ROLE {user} LOGIN",
+    ),
+    Rule(
         "password authentication failed; no pg_hba.conf entry for host",
-        "^(28P01|28000|1044|1045|1698) |authentication failed|no password supplied|no pg_hba.conf entry|"
-        'role "[^"]*" does not exist',
+        '^(28P01|28000|1045|1698) |authentication failed|no password supplied|no pg_hba.conf entry|role "[^"]*" does not exist',
         "Correct the user or the password; in a URL, @ is written %40 and / is %2F, for example: "
         "postgresql://app:s%40cret@localhost/app",
+    ),
+    Rule(
+        "invalid sslmode value; `sslmode` parameter must be one of",
+        "invalid sslmode|sslmode.* must be one of|ssl.* must be one of",
+        "Correct the word in the URL, for example: ?sslmode=require",
+    ),
+    Rule(
+        "FileNotFoundError, of a certificate",
+        r"FileNotFoundError: .*\(in _parse_connect",
+        "Correct the path in the URL, for example: ?sslmode=verify-full&sslrootcert=/etc/ssl/ca.pem",
+    ),
+    Rule(
+        "port must be 0-65535; invalid port number",
+        "port must be|invalid port|UnicodeError: ",
+        "Correct host and port, for example: postgresql://app@localhost:5432/app",
     ),
     Rule(
         "unable to open database file",
@@ -126,9 +166,16 @@ CONNECTION_RULES = (
         "Make its folder, for example: mkdir -p {folder}",
     ),
     Rule(
+        "connect() got an unexpected keyword argument 'sslmode'",
+        "unexpected keyword argument 'sslmode'",
+        "asyncpg has another word for it, in the URL of an engine, for example: "
+        "postgresql+asyncpg://app@localhost/app?ssl=require",
+    ),
+    Rule(
         "connect() got an unexpected keyword argument; invalid connection option",
-        "unexpected keyword argument '(?P<word>[^']*)'|invalid connection option",
-        "The driver does not know the word: correct it, or leave it out of the URL",
+        "unexpected keyword argument|invalid connection option",
+        "The driver does not know that word of the URL: correct it, or leave it out, for example: "
+        "postgresql://app@localhost/app?sslmode=require",
     ),
     Rule(
         "no pq wrapper available",
@@ -149,15 +196,21 @@ APPLICATION_RULES = (
         "Name the folder from which the application is imported, for example: prepend_sys_path = %(here)s/{folder}",
     ),
     Rule(
-        "No module named 'app.nowhere'",
-        r"ModuleNotFoundError: .*, a module of the application\)$",
-        "A module of the application imports it, and it is not there: correct the import or add the file",
+        "No module named 'app.bd'",
+        r"ModuleNotFoundError: .*, named in a setting\)$",
+        "There is no such module: correct the setting in alembic.ini, for example: {near}",
     ),
     Rule(
-        "No module named 'psycopg2'",
-        r"ModuleNotFoundError: No module named '(psycopg2|MySQLdb)' \(in import_dbapi",
-        "The URL names no async driver: give create_async_engine one that does, for example: "
-        "postgresql+asyncpg://app@localhost/app",
+        "No module named 'app.nowhere'",
+        r"ModuleNotFoundError: .*, a module of the application\)$",
+        "A module of the application imports it, and it is not there: correct the import, or add the file, for example: "
+        "{path}.py",
+    ),
+    Rule(
+        "No module named 'psycopg2'; No module named 'psycopg'; Can't load plugin: sqlalchemy.dialects:postgres",
+        r"ModuleNotFoundError: .*\(in import_dbapi|Can't load plugin: sqlalchemy\.dialects",
+        "The URL of an engine names its driver, which is not installed, or none: give create_async_engine one that is, for "
+        "example: postgresql+asyncpg://app@localhost/app",
     ),
     Rule(
         "No module named 'something'",
@@ -166,23 +219,41 @@ APPLICATION_RULES = (
     ),
     Rule(
         "cannot import name ... from partially initialized module",
-        "partially initialized module",
-        "Two modules import each other: import one of them inside the function that needs it, or move what both need",
+        "partially initialized module|circular import",
+        "Two modules import each other: import one of them inside the function that needs it, or move what both need into a "
+        "third one, for example: app/shared.py",
     ),
     Rule(
         "ValidationError: 1 validation error for Settings",
-        r"ValidationError: .*, settings\)$",
-        "Set {variables} in the environment ({files}), for example: export {variable}=...",
+        r"ValidationError: .*, missing settings\)$",
+        "Set {variables} in the environment ({files}), for example: export {variable}={example}",
+    ),
+    Rule(
+        "ValidationError: Extra inputs are not permitted",
+        r"ValidationError: .*, extra settings\)$",
+        "Leave {variables} out ({files}), or let the settings ignore what they do not know, for example: "
+        'model_config = SettingsConfigDict(extra="ignore")',
+    ),
+    Rule(
+        "ValidationError: Input should be a valid integer",
+        r"ValidationError: .*, invalid settings\)$",
+        "Correct {variables} in the environment ({files}), for example: export {variable}={example}",
     ),
     Rule(
         "KeyError: 'DATABASE_URL' from os.environ",
-        r"KeyError: '(?P<variable>\w+)' \(in __getitem__, environment",
-        "Set {variable} in the environment, for example: export {variable}=...",
+        r"KeyError: '(?P<variable>\w+)' \[\] \(in __getitem__, environment",
+        "Set {variable} in the environment, for example: export {variable}={example}",
+    ),
+    Rule(
+        "ArgumentError: Expected string or URL object, got None",
+        "Expected string or URL object, got None",
+        "The URL that the application gives to its engine is not set, for example: export DATABASE_URL={example}",
     ),
     Rule(
         "The asyncio extension requires an async driver to be used",
         "requires an async driver",
-        "Give create_async_engine a URL with one, for example: postgresql+asyncpg://app@localhost/app",
+        "Give create_async_engine a URL with one, for example: postgresql+asyncpg://app@localhost/app, or "
+        "sqlite+aiosqlite:///app.db",
     ),
     Rule(
         "MissingGreenlet: greenlet_spawn has not been called",
@@ -206,8 +277,14 @@ REVISION_RULES = (
     ),
     Rule(
         "NameError: name 'app' is not defined",
-        r"NameError: name '(?P<module>\w+)' is not defined.*, the revision\)$",
-        "Import what the revision uses, for example: import {module}",
+        r"NameError: name '\w+' is not defined.*, the revision\)$",
+        "Import what the revision uses, for example: {import}",
+    ),
+    Rule(
+        "KeyError: 'd01' in the revisions",
+        r"KeyError: '(?P<revision>[^']*)' .*, the history\)$",
+        "A revision names {revision} as the one before it, and no file has that. Get the file back, for example: git log -- "
+        "migrations/versions",
     ),
     Rule(
         "ModuleNotFoundError: No module named 'app'",
@@ -222,28 +299,30 @@ REVISION_RULES = (
     ),
     Rule(
         "asyncio.run() cannot be called from a running event loop",
-        r"asyncio\.run\(\) cannot be called from a running event loop",
+        r"RuntimeError: .*(cannot be called from a running event loop|loop is already running|another loop is running)",
         f"A revision is synchronous, and the event loop runs already. {_CONNECTION}",
     ),
     Rule(
         "ObjectNotExecutableError: Not an executable object",
         "ObjectNotExecutableError: ",
-        'A connection does not execute a plain string. Use op.execute, for example: op.execute("UPDATE ...")',
+        "A connection executes statements of SQLAlchemy, and not this. Use op.execute for a text, for example: "
+        'op.execute("UPDATE ...")',
     ),
     Rule(
         "AssertionError in autocommit_block",
-        r"AssertionError: +\(in autocommit_block",
-        "An autocommit block cannot leave a transaction that somebody else has begun. Hand over an engine, not a connection, for "
-        "example: await Migrations(bind=engine).upgrade()",
+        r"AssertionError: +\[\] \(in autocommit_block",
+        "An autocommit block cannot leave a transaction that somebody else has begun, nor stand in another block. Hand over "
+        "an engine, not a connection, for example: await Migrations(bind=engine).upgrade()",
     ),
     Rule(
         "CREATE INDEX CONCURRENTLY cannot run inside a transaction block",
-        "^25001 ",
-        "Leave the transaction for that statement, for example: with op.get_context().autocommit_block(): op.execute(...)",
+        "^25001 .*(inside a transaction block|cannot run)",
+        "Leave the transaction for it, at the beginning of the revision or in one of its own, since what was done before is "
+        "committed, for example: with op.get_context().autocommit_block(): op.create_index(..., postgresql_concurrently=True)",
     ),
     Rule(
         "cannot insert multiple commands into a prepared statement",
-        "cannot insert multiple commands|only execute one statement at a time",
+        "^(42601|~) .*(cannot insert multiple commands|only execute one statement at a time)",
         'The driver takes one statement at a time. Call op.execute for each, for example: op.execute("..."); op.execute("...")',
     ),
     Rule(
@@ -254,54 +333,69 @@ REVISION_RULES = (
     ),
     Rule(
         'relation "post" does not exist; no such table: post',
-        r"^(42P01|1146) |no such table|NoSuchTableError: ",
+        r"^(42P01 (?!.*FROM-clause)|1146 |~ .*no such table|- NoSuchTableError: )",
         "The revision that creates it has not run on this database, which was stamped or restored perhaps, or it comes later. "
         "Compare what was run with what there is, for example: alembic current; alembic history",
     ),
     Rule(
+        'relation "post" already exists, in a downgrade',
+        r"^(42P07|42701|1050|1060|~ .*(already exists|duplicate column name)).*, a downgrade",
+        "What the downgrade makes again is there already. Leave that line out, or look what there is, for example: alembic "
+        "history",
+    ),
+    Rule(
+        'relation "ix" already exists, of CREATE INDEX CONCURRENTLY',
+        r'^42P07 .*?"(?P<name>[^"]+)".*\[CREATE (UNIQUE )?INDEX CONCURRENTLY',
+        "A run that failed has left it, and it may be invalid. Drop it and run the same command again, for example: DROP INDEX "
+        "CONCURRENTLY {name}",
+    ),
+    Rule(
         'relation "post" already exists; table post already exists',
-        r"^(42P07|1050) |(table|index) \S+ already exists",
-        "Something else has made it: create_all when the application starts, another revision, or a run that was not whole. "
+        r"^(42P07|1050) |^~ .*(table|index) \S+ already exists",
+        "Something else has made it: create_all when the application starts, another revision, or a run that failed half way. "
         "Leave it "
         "to the revisions alone; if all that this one makes is there, count it as done, for example: alembic stamp {revision}",
     ),
     Rule(
         'column "title" does not exist; no such column: title',
-        "^(42703|1054) |no such column",
-        "The revision that adds it has not run on this database, or it comes later. Compare what was run with what there is, for "
+        "^(42703|1054) |^~ .*no such column",
+        "The revision that adds it has not run on this database, or it comes later; or it is a text in double quotes, which are "
+        "for names. Compare what was run with what there is, for "
         "example: alembic current; alembic history",
     ),
     Rule(
         'column "title" of relation "post" already exists; duplicate column name: title',
-        "^(42701|1060) |duplicate column name",
-        "Something else has added it: another revision, or a run that was not whole. If all that this revision makes is "
+        "^(42701|1060) |^~ .*duplicate column name",
+        "Something else has added it: another revision, or a run that failed half way. If all that this revision makes is "
         "there, count it as done, for example: alembic stamp {revision}",
     ),
     Rule(
         'type "status" already exists',
-        r'^42710 .*?type "?(?P<type>[^" ]+)"? already exists',
+        '^42710 .*?type "(?P<type>.+?)" already exists',
         "Something else has made it: create_all, another column of the type, or a downgrade that left it. Let the column "
         "refer to "
-        'the type that is there, for example: postgresql.ENUM(name="{type}", create_type=False)',
+        'the type that is there, for example: from sqlalchemy.dialects import postgresql; postgresql.ENUM(name="{type}", '
+        "create_type=False)",
     ),
     Rule(
         'type "status" does not exist',
-        r'^42704 .*?type "?(?P<type>[^" ]+)"? does not exist',
+        '^42704 .*?type "(?P<type>.+?)" does not exist',
         'Create it first, for example: op.create_enum("{type}", ["draft", "live"]); one of an extension comes with it, for '
         'example: op.execute("CREATE EXTENSION ...")',
     ),
     Rule(
         'unsafe use of new value "archived" of enum type status',
-        '^55P04 (.*?value "(?P<value>[^"]*)")?',
+        '^55P04 (.*?value "(?P<value>[^"]*)" of enum type (?P<type>[^ ]+))?',
         "PostgreSQL does not let a transaction use a value that it added itself. Split revision {revision}: leave the "
         "addition in it, "
-        'and put what uses the value into the next one, for example: alembic revision -m "use {value}"',
+        'and put what uses the value into the next one, for example: alembic revision -m "use {value}"; or let this package '
+        'add it, at the beginning of the revision: op.add_enum_value("{type}", "{value}")',
     ),
     Rule(
         'invalid input value for enum status: "archived"',
-        '^22P02 .*enum "?(?P<type>[^" ]+)"?: "(?P<value>[^"]*)"',
-        "The type has no such value, and rows or a statement name it. Change the type with its rows, for example: "
-        'op.add_enum_value("{type}", "{value}"); op.remove_enum_value("{type}", "{value}", replace_with="published")',
+        r'^22P02 .*enum "?(?P<type>[^" ]+)"?: "(?P<value>[^"\x00-\x1f]+)"',
+        'The type has no such value. Add it before it is used, for example: op.add_enum_value("{type}", "{value}"); a value '
+        'that is to go is taken out of the rows as well by op.remove_enum_value("{type}", "{value}", replace_with=...)',
     ),
     Rule(
         "dropping an enum value is not implemented",
@@ -309,36 +403,107 @@ REVISION_RULES = (
         'Let this package make the type anew, for example: op.remove_enum_value("{type}", "{value}", replace_with="published")',
     ),
     Rule(
+        'column "title" of relation "post" contains null values, of ALTER COLUMN',
+        '^23502 .*?column "(?P<column>[^"]*)".*ALTER COLUMN .* SET NOT NULL',
+        "Give the rows that have none a value before, for example: op.execute('UPDATE ... SET {column} = ... WHERE {column} "
+        "IS NULL')",
+    ),
+    Rule(
         'column "title" of relation "post" contains null values; Cannot add a NOT NULL column with default value NULL',
-        '^23502 (.*?column "(?P<column>[^"]*)")?|Cannot add a NOT NULL column',
-        "Give the rows that there are a value, for example: "
-        'sa.Column("{column}", sa.String(), nullable=False, server_default="")',
+        r'^23502 .*?column "(?P<column>[^"]*)".*\[ALTER TABLE|^~ .*Cannot add a NOT NULL column',
+        "Give the existing rows a value, and the model the same default, for example: "
+        'sa.Column("{column}", ..., nullable=False, server_default=...)',
     ),
     Rule(
         "could not create unique index; violates foreign key constraint; CHECK constraint failed",
-        "^(23505|23503|23514|1062|1452|3819) |constraint failed",
+        "^(23505|23503|23514|1062|1452|3819) |^~ .*constraint failed",
         'Rows break the constraint. Correct them in the revision first, for example: op.execute("UPDATE ...")',
     ),
     Rule(
+        'default for column "status" cannot be cast automatically to type status',
+        '^42804 .*?default for column "(?P<column>.+?)" cannot be cast automatically',
+        "Drop the default before, and give it back afterwards, for example: "
+        'op.alter_column(..., "{column}", server_default=None)',
+    ),
+    Rule(
         'column "title" cannot be cast automatically to type integer',
-        '^42804 .*?column "(?P<column>[^"]*)" cannot be cast automatically',
-        "Say how its values become those of the new type, for example: "
-        'op.alter_column(..., postgresql_using="{column}::integer")',
+        '^42804 .*?column "(?P<column>.+?)" cannot be cast automatically to type (?P<type>.+?) \\[',
+        'Say how its values become those of the new type, for example: op.alter_column(..., postgresql_using="{column}::{type}")',
     ),
     Rule(
         "permission denied for schema public",
-        r'^42501 .*permission denied for schema "?(?P<schema>[^" ]+)',
+        r'^42501 .*permission denied for schema "?(?P<schema>.+?)"? \[',
         "Let the role that migrates create there, for example: GRANT USAGE, CREATE ON SCHEMA {schema} TO {user}",
     ),
     Rule(
         "must be owner of table post",
-        r'^42501 .*must be owner of (?P<kind>\w+( view)?) "?(?P<name>[^" ]+)',
+        r'^42501 .*must be owner of (?P<kind>materialized view|foreign table|\w+) "?(?P<name>.+?)"? \[',
         "Let the role that migrates own it, for example: ALTER {kind} {name} OWNER TO {user}",
     ),
     Rule(
         "permission denied for table post",
-        r"^(42501|1142) |attempt to write a readonly database",
-        "Let the role that migrates own what it changes, for example: ALTER TABLE {name} OWNER TO {user}",
+        r'^42501 .*permission denied for (table|view|relation|sequence) "?(?P<name>.+?)"? \[',
+        "Let the role that migrates own it, or use it, for example: GRANT ALL ON {name} TO {user}",
+    ),
+    Rule(
+        "permission denied for database app",
+        r'^42501 .*permission denied for database "?(?P<name>.+?)"? \[',
+        "Let the role that migrates create schemas, for example: GRANT CREATE ON DATABASE {name} TO {user}",
+    ),
+    Rule(
+        "permission denied to create extension",
+        "^42501 .*permission denied to create",
+        "A superuser has to create it, once for each database, for example: psql -c 'CREATE EXTENSION IF NOT EXISTS ...'",
+    ),
+    Rule(
+        "permission denied, of anything else",
+        "^(42501|1044|1142) ",
+        "Let the owner of the database do it, or let the role that migrates have the privilege, for example: GRANT ... TO {user}",
+    ),
+    Rule(
+        "attempt to write a readonly database",
+        "^~ .*attempt to write a readonly database",
+        "Let the file and its folder belong to the user who migrates, for example: chown -R app .",
+    ),
+    Rule(
+        'syntax error at or near "UPDAT"',
+        r"^42601 |^1064 |^~ .*: near \"(?!ALTER|CONSTRAINT).*\": syntax error",
+        "Correct the statement of the revision, and look at it beforehand, for example: alembic upgrade head --sql",
+    ),
+    Rule(
+        'schema "billing" does not exist',
+        '^3F000 .*?schema "(?P<schema>[^"]+)"',
+        "Create it before, for example: op.execute('CREATE SCHEMA IF NOT EXISTS {schema}')",
+    ),
+    Rule(
+        'constraint "uq" of relation "post" does not exist; index "ix" does not exist; no such index',
+        r"^42704 |^1091 |^~ .*no such (index|constraint)|^- ValueError: No such constraint",
+        "It has another name in this database, or was dropped before. Look what there is, for example: psql -c '\\d {name}'",
+    ),
+    Rule(
+        "cannot drop type status because other objects depend on it",
+        "^2BP01 ",
+        "Drop or change first what depends on it, for example: op.alter_column(...)",
+    ),
+    Rule(
+        "value too long for type character varying(1)",
+        "^22001 ",
+        "Make the column longer, or the rows shorter before, for example: op.execute('UPDATE ...')",
+    ),
+    Rule(
+        'invalid input syntax for type integer: "a"',
+        "^(22P02|22003|22007|22008) ",
+        "The rows, or the statement, have what the type cannot hold. Correct them before, for example: op.execute('UPDATE ...')",
+    ),
+    Rule(
+        'extension "vector" is not available',
+        '^(0A000|58P01|22023) .*extension "(?P<name>[^"]+)"',
+        "Install its package where the server runs, for example: apt-get install postgresql-18-pgvector",
+    ),
+    Rule(
+        "NoReferencedTableError: could not find table 'users'",
+        "NoReferencedTableError: ",
+        'Correct the name in the foreign key, or import the model of that table, for example: Field(foreign_key="user.id")',
     ),
     Rule(
         "canceling statement due to statement timeout",
@@ -347,24 +512,25 @@ REVISION_RULES = (
     ),
     Rule(
         'prepared statement "__asyncpg_stmt_1__" already exists',
-        "^(42P05|26000) ",
+        '^(42P05|26000) .*"(__asyncpg|_pg3)',
         "A pooler in transaction mode gives one client's statements to another. Let the migration have a connection of its "
         "own, for example: await Migrations(bind=engine).upgrade()",
     ),
     Rule(
         "database is locked",
-        "^(55P03|40P01|1205|1213) |database is locked",
-        "Let the program that holds it end, and run the same command again: alembic upgrade head",
+        "^(55P03|40P01|1205|1213) |^~ .*database is locked",
+        "Let the program that holds it end, and run the same command again. Look which one it is, for example: fuser app.db",
     ),
     Rule(
         "No support for ALTER of constraints in SQLite dialect",
-        'No support for ALTER|near "(ALTER|CONSTRAINT)": syntax error',
+        '^- NotImplementedError: No support for ALTER|^~ .*near "(ALTER|CONSTRAINT)": syntax error',
         'SQLite changes a table by making it anew, for example: with op.batch_alter_table("post") as batch: '
         "batch.alter_column(...)",
     ),
     Rule(
         "terminating connection due to administrator command; connection was closed in the middle of operation",
-        "^(57P0[123]|08...|2006|2013) |connection was closed|connection is closed|server closed the connection",
-        "The server ended the connection, or started anew. Run the same command again: alembic upgrade head",
+        "^(57P0[123]|2006|2013) |^(08003|08006|~) .*(connection was closed|connection is closed|server closed the connection)",
+        "The server ended the connection, or started anew; if that was at the very end of a revision, it may be committed. "
+        "Look, and run the same command again, for example: alembic current",
     ),
 )

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from alembic.util.exc import CommandError
 from sqlalchemy import MetaData
 from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from .. import _compat
@@ -27,7 +29,7 @@ from ..errors import (
 from .attempts import run_attempts, run_migrations
 from .autogenerate import filter_names, model_schemas, process_directives, refuse_existing_tables
 from .engine import connect, connect_sync
-from .failures import Progress, explain_command_error, explain_failure
+from .failures import Progress, explain_failure
 from .locking import hold_migration_lock
 from .logs import configure_logging
 from .loops import cancellation, have_turn, run_coroutine
@@ -112,6 +114,7 @@ class _Run:
         self.has_begun = False
         self.progress = Progress()
         self.user: str | None = None
+        self.current: tuple[str, ...] = ()
         self.arguments = environment.get_x_argument(as_dictionary=True)
         self.compares = bool(_compat.revision_arguments().get("autogenerate"))
         self.reads_models = bool(_compat.environment_options().get("reads_models"))
@@ -119,7 +122,11 @@ class _Run:
 
     def explain(self, error: Exception) -> Exception:
         """What to raise in place of an exception."""
-        return explain_failure(error, self.environment.script, self.progress, self.user)
+        try:
+            return explain_failure(error, self.environment.script, self.progress, self.current, self.user)
+        except Exception as failed:  # an exception that cannot be described, a file that cannot be read
+            log.debug("The error could not be explained: %r", failed)
+            return error
 
     # Online
 
@@ -223,6 +230,15 @@ class _Run:
             connection.rollback()  # what was read above; Alembic takes an open transaction for the caller's
         self.environment.configure(**options)
         try:
+            self._run_command(connection, in_transaction=in_transaction)
+        except Exception:
+            with suppress(SQLAlchemyError):  # the server may be gone
+                _end_reading(connection, in_transaction=in_transaction)
+            raise
+        _end_reading(connection, in_transaction=in_transaction)
+
+    def _run_command(self, connection: Connection, *, in_transaction: bool) -> None:
+        try:
             if self.changes:
                 self._change(connection, in_transaction=in_transaction)
             else:
@@ -230,10 +246,9 @@ class _Run:
         except AlembicAsyncTemplateError:
             raise
         except CommandError as error:
-            current = self.environment.get_context().get_current_heads()
-            raise explain_command_error(error, current, self.environment.script) from error
-        if not in_transaction and connection.in_transaction():
-            connection.rollback()  # what was only read; the caller's next command is not to take it for the caller's
+            with suppress(SQLAlchemyError):  # the caller's transaction may be aborted
+                self.current = self.environment.get_context().get_current_heads()
+            raise error
 
     def _change(self, connection: Connection, *, in_transaction: bool) -> None:
         """Let a command work that changes the database: under the migration lock, unless there is nothing to do."""
@@ -300,6 +315,7 @@ class _Run:
             self.metadatas = self._load_metadata()
         except ApplicationImportError as error:
             log.warning("The models' naming convention is not known to this script. %s", error)
+        self.progress.offline = True
         self.environment.configure(
             **{
                 "dialect_name": dialect,
@@ -362,6 +378,12 @@ class _Run:
                     "%s names another database (%s) and is not used: %s comes first", source, mask_url(other), database.source
                 )
         return database
+
+
+def _end_reading(connection: Connection, *, in_transaction: bool) -> None:
+    """End what a command has only read: the next one on the connection is not to take it for a transaction of the caller's."""
+    if not in_transaction and connection.in_transaction():
+        connection.rollback()
 
 
 def _announce(database: Database) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import event, text
 from sqlalchemy.engine import Connection
 
 from .. import _compat
+from ..driver_errors import find_sqlstate
 from .loops import raise_if_cancelled
 
 # Limits meant for requests, which would end a migration half way; a role or database can have them as defaults.
@@ -35,6 +36,13 @@ _SQLITE_FOREVER = 2**31 - 1
 BACKEND = "alembic_async_template.backend"
 # And whether its transactions will write.
 _WRITES = "alembic_async_template.writes"
+
+
+# Whether a pooler gives a connection to the server that is free.
+_POOLED = "alembic_async_template.pooled"
+# How often a statement is sent to servers that do not know it: invalid_sql_statement_name.
+_OFTEN = 100
+_UNKNOWN_STATEMENT = "26000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +98,10 @@ def _set_limits(connection: Connection, limits: dict[str, str]) -> None:
         connection.commit()
         return
     connection.rollback()
+    if connection.dialect.driver == "asyncpg":
+        connection.info[_POOLED] = True
+        if not event.contains(connection.engine, "do_execute", _execute_on_any_server):
+            event.listen(connection.engine, "do_execute", _execute_on_any_server)
 
     # A session behind a pooler belongs to everybody: the limits hold for one transaction at a time.
     @event.listens_for(connection, "begin")
@@ -99,6 +111,25 @@ def _set_limits(connection: Connection, limits: dict[str, str]) -> None:
             return
         connection.execute(_SET_LIMITS, {**parameters, "local": True})
         connection.info[BACKEND] = connection.scalar(_BACKEND_PID)
+
+
+def _execute_on_any_server(cursor: Any, statement: str, parameters: Any, context: Any) -> bool | None:
+    """Execute a statement outside of transactions behind a pooler; None leaves it to SQLAlchemy.
+
+    asyncpg prepares a statement and executes it in two messages, between which the pooler may give the session to another server:
+    that one does not know the statement and has done nothing, so that it can be sent again.
+    """
+    connection = context.root_connection
+    if connection.info.get(_POOLED) and connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT":
+        for _ in range(_OFTEN):
+            try:
+                cursor.execute(statement, parameters)
+            except Exception as error:
+                if find_sqlstate(error) != _UNKNOWN_STATEMENT:
+                    raise
+            else:
+                return True
+    return None
 
 
 _BACKEND_PID = text("SELECT pg_catalog.pg_backend_pid()")

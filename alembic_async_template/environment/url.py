@@ -36,6 +36,8 @@ _ALIASES = {"postgres": "postgresql"}
 # What stock alembic.ini files say before anybody has edited them.
 _PLACEHOLDER = "driver://user:pass@localhost/dbname"
 
+# Words of any driver that have a password in them.
+_SECRET_WORDS = frozenset("password passwd passwort pwd pass sslpassword dsn conninfo odbc_connect".split())
 _NO_URL = "it is no URL of the form backend://user:password@host:port/database"
 
 # https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS: words that asyncpg knows in a DSN only,
@@ -96,6 +98,8 @@ def parse_url(value: str | URL, source: str) -> URL:
         url = make_url(text)
     except (ArgumentError, ValueError):
         url = None
+    if text[:1] in {"'", '"'}:
+        raise InvalidURLError(source, "it begins with a quotation mark", "Leave the quotation marks out")
     if url is None or (url.password and text.count("@") > 1):
         raise InvalidURLError(source, _NO_URL, encoding=True)
     return url
@@ -199,7 +203,7 @@ def _for_asyncpg(url: URL, source: str) -> Database:
 
 def mask_url(url: URL) -> str:
     """The URL as it may be shown: without its password, wherever the URL holds one."""
-    hidden = {word: "***" for word in ("password", "sslpassword") if word in url.query}
+    hidden = {word: "***" for word in url.query if word.lower() in _SECRET_WORDS}
     return url.update_query_dict(hidden).render_as_string(hide_password=True).replace("%2A%2A%2A", "***")
 
 

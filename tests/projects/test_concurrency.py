@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import sqlite3
 import subprocess
@@ -24,7 +25,11 @@ from servers import (
     find_postgresql_server,
     require_server,
 )
+from sqlalchemy import text
 from sqlalchemy.engine import make_url
+
+from alembic_async_template.environment.engine import connect
+from alembic_async_template.environment.url import adapt_url
 
 # What a revision does that must happen once; the third one takes its time, the last two leave the transaction.
 BODIES = {
@@ -114,6 +119,22 @@ def test_twenty_processes_migrate_an_empty_database_at_once(migrated: Project, a
 
 
 @pytest.mark.postgresql
+def test_statements_outside_of_transactions_behind_a_pooler(pgbouncer_url: str) -> None:
+    """Which may send what asyncpg has prepared to a server that does not know it."""
+
+    async def use() -> None:
+        database = adapt_url(make_url(pgbouncer_url), "the test", directory=Path())
+        async with connect(database, 10, None) as connection:
+            await connection.execution_options(isolation_level="AUTOCOMMIT")
+            for number in range(20):
+                assert await connection.scalar(text(f"SELECT {number}")) == number
+
+    async def use_many() -> None:
+        await asyncio.gather(*(use() for _ in range(25)))
+
+    asyncio.run(use_many())
+
+
 def test_processes_meet_half_way(migrated: Project, postgresql_url: str) -> None:
     """Some go further than others, and one marks the database only."""
     migrated.alembic("upgrade", "two", env={"DATABASE_URL": postgresql_url})

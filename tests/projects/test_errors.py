@@ -111,7 +111,7 @@ def broken(
         stock,
         errors.RevisionFailedError,
         f"Revision {name} failed at {operation or revisions[name]} (line {line} of {{directory}}/migrations/versions/{name}.py): "
-        f"{{problem}}. {fix}. It was rolled back; committed in this run: {'one' if name == 'two' else 'nothing'}",
+        f"{{problem}}. {fix}. It was rolled back; revisions committed in this run: {'one' if name == 'two' else 'none'}",
         problem,
         sqlite_problem,
         revisions=revisions,
@@ -125,7 +125,7 @@ def unimportable(stock: str, problem: str, fix: str, **files: str) -> Case:
         stock,
         errors.ApplicationImportError,
         f"Module app.models could not be imported: {problem}. {fix}. The import root is {{directory}} (prepend_sys_path in section "
-        '[alembic] of alembic.ini). See the error itself with: PYTHONPATH={directory} python -c "import app.models"',
+        '[alembic] of alembic.ini). See the error itself with: cd {directory} && PYTHONPATH={directory} python -c "import app.models"',
         files={f"app/{name}.py": text for name, text in files.items()},
         command=AUTOGENERATE,
     )
@@ -158,7 +158,7 @@ APPLICATION = {
         errors.ApplicationImportError,
         "Module app.db could not be imported: ModuleNotFoundError: No module named 'app'. Name the folder from which the application "
         "is imported, for example: prepend_sys_path = %(here)s/backend/src. The import root is {directory} (prepend_sys_path in "
-        'section [alembic] of alembic.ini). See the error itself with: PYTHONPATH={directory} python -c "import app.db"',
+        'section [alembic] of alembic.ini). See the error itself with: cd {directory} && PYTHONPATH={directory} python -c "import app.db"',
         moves={"app": "backend/src/app"},
         ini={"app_engine": "app.db:url"},
     ),
@@ -171,21 +171,22 @@ APPLICATION = {
     "a module of the application that is not there": unimportable(
         "ModuleNotFoundError: No module named 'app.nowhere'",
         "ModuleNotFoundError: No module named 'app.nowhere'",
-        "A module of the application imports it, and it is not there: correct the import or add the file",
+        "A module of the application imports it, and it is not there: correct the import, or add the file, for example: app/nowhere.py",
         models=f"import app.nowhere\n{MODELS}",
     ),
     "circular imports": unimportable(
         "partially initialized module",
         "ImportError: cannot import name 'Post' from partially initialized module 'app.models' (most likely due to a circular import) "
         "({directory}/app/models.py)",
-        "Two modules import each other: import one of them inside the function that needs it, or move what both need",
+        "Two modules import each other: import one of them inside the function that needs it, or move what both need into a third one, for "
+        "example: app/shared.py",
         models=f"from app.service import work\n{MODELS}",
         service="from app.models import Post\nwork = 1\n",
     ),
     "settings that do not validate": unimportable(
         "ValidationError",
         "ValidationError: secret_key: Field required",
-        "Set BLOG_SECRET_KEY in the environment ({directory}/.env is not there), for example: export BLOG_SECRET_KEY=...",
+        "Set BLOG_SECRET_KEY in the environment ({directory}/.env is not there), for example: export BLOG_SECRET_KEY=value",
         models="from pydantic_settings import BaseSettings, SettingsConfigDict\nclass Settings(BaseSettings):\n"
         "    model_config = SettingsConfigDict(env_file='.env', env_prefix='blog_')\n    secret_key: str\n"
         f"Settings()\n{MODELS}",
@@ -193,7 +194,7 @@ APPLICATION = {
     "a variable that is not set": unimportable(
         "KeyError: 'SECRET_KEY'",
         "KeyError: 'SECRET_KEY'",
-        "Set SECRET_KEY in the environment, for example: export SECRET_KEY=...",
+        "Set SECRET_KEY in the environment, for example: export SECRET_KEY=value",
         models=f"import os\nos.environ['SECRET_KEY']\n{MODELS}",
     ),
     "no tables": Case(
@@ -304,7 +305,7 @@ CONNECTIONS = {
     "a sync driver in an async place": unimportable(
         "requires an async driver",
         "InvalidRequestError: The asyncio extension requires an async driver to be used. The loaded 'pysqlite' is not async",
-        "Give create_async_engine a URL with one, for example: postgresql+asyncpg://app@localhost/app",
+        "Give create_async_engine a URL with one, for example: postgresql+asyncpg://app@localhost/app, or sqlite+aiosqlite:///app.db",
         models=f"from sqlalchemy.ext.asyncio import create_async_engine\ncreate_async_engine('sqlite:///app.db')\n{MODELS}",
     ),
     "an async driver in a sync place": unimportable(
@@ -373,7 +374,8 @@ CONNECTIONS = {
     "a word that the driver does not know": unopened(
         "unexpected keyword argument 'pool_size'",
         "connect() got an unexpected keyword argument 'pool_size'",
-        "The driver does not know the word: correct it, or leave it out of the URL",
+        "The driver does not know that word of the URL: correct it, or leave it out, for example: "
+        "postgresql://app@localhost/app?sslmode=require",
         url={"query": {"pool_size": "5"}},
     ),
     "a SQLite file in no folder": unopened(
@@ -397,7 +399,7 @@ REVISIONS = {
         "NameError: name 'app' is not defined",
         "app.models.work()",
         "name 'app' is not defined",
-        "Import what the revision uses, for example: import app",
+        "Import what the revision uses, for example: import app.models",
     ),
     "a module that a revision imports": Case(
         "ModuleNotFoundError: No module named 'nowhere'",
@@ -430,13 +432,14 @@ REVISIONS = {
         "ObjectNotExecutableError",
         'op.get_bind().execute("SELECT 1")',
         "Not an executable object: 'SELECT 1'",
-        'A connection does not execute a plain string. Use op.execute, for example: op.execute("UPDATE ...")',
+        'A connection executes statements of SQLAlchemy, and not this. Use op.execute for a text, for example: op.execute("UPDATE ...")',
     ),
     "a statement that runs outside of transactions": broken(
         "cannot run inside a transaction block",
         'op.execute("CREATE INDEX CONCURRENTLY ix ON post (id)")',
         "CREATE INDEX CONCURRENTLY cannot run inside a transaction block",
-        "Leave the transaction for that statement, for example: with op.get_context().autocommit_block(): op.execute(...)",
+        "Leave the transaction for it, at the beginning of the revision or in one of its own, since what was done before is committed, for "
+        "example: with op.get_context().autocommit_block(): op.create_index(..., postgresql_concurrently=True)",
         set_up="CREATE TABLE post (id int)",
         sqlite_problem=None,
     ),
@@ -463,7 +466,8 @@ REVISIONS = {
         'column "title" does not exist|no such column',
         'op.execute("SELECT title FROM post")',
         'column "title" does not exist',
-        "The revision that adds it has not run on this database, or it comes later. " + COMPARE,
+        "The revision that adds it has not run on this database, or it comes later; or it is a text in double quotes, which are for names. "
+        + COMPARE,
         set_up="CREATE TABLE post (id int)",
         sqlite_problem="no such column: title",
     ),
@@ -471,7 +475,7 @@ REVISIONS = {
         "post.* already exists",
         CREATE_POST,
         'relation "post" already exists',
-        "Something else has made it: create_all when the application starts, another revision, or a run that was not whole. Leave it to "
+        "Something else has made it: create_all when the application starts, another revision, or a run that failed half way. Leave it to "
         "the revisions alone; if all that this one makes is there, count it as done, for example: alembic stamp one",
         set_up="CREATE TABLE post (id int)",
         sqlite_problem="table post already exists",
@@ -480,7 +484,7 @@ REVISIONS = {
         'column "id" of relation "post" already exists|duplicate column name',
         'op.add_column("post", sa.Column("id", sa.Integer()))',
         'column "id" of relation "post" already exists',
-        "Something else has added it: another revision, or a run that was not whole. If all that this revision makes is there, count it as "
+        "Something else has added it: another revision, or a run that failed half way. If all that this revision makes is there, count it as "
         "done, for example: alembic stamp one",
         set_up="CREATE TABLE post (id int)",
         sqlite_problem="duplicate column name: id",
@@ -490,7 +494,7 @@ REVISIONS = {
         'op.create_table("post", sa.Column("status", sa.Enum("a", name="status")))',
         'type "status" already exists',
         "Something else has made it: create_all, another column of the type, or a downgrade that left it. Let the column refer to the "
-        'type that is there, for example: postgresql.ENUM(name="status", create_type=False)',
+        'type that is there, for example: from sqlalchemy.dialects import postgresql; postgresql.ENUM(name="status", create_type=False)',
         set_up="CREATE TYPE status AS ENUM ('a')",
         sqlite_problem=None,
     ),
@@ -507,7 +511,8 @@ REVISIONS = {
         "op.execute(\"ALTER TYPE status ADD VALUE 'b'\")\n    op.execute(\"INSERT INTO post VALUES ('b')\")",
         'unsafe use of new value "b" of enum type status',
         "PostgreSQL does not let a transaction use a value that it added itself. Split revision one: leave the addition in it, and put "
-        'what uses the value into the next one, for example: alembic revision -m "use b"',
+        'what uses the value into the next one, for example: alembic revision -m "use b"; or let this package add it, at the beginning of '
+        'the revision: op.add_enum_value("status", "b")',
         operation="op.execute(\"INSERT INTO post VALUES ('b')\")",
         line=LINE + 1,
         set_up="CREATE TYPE status AS ENUM ('a'); CREATE TABLE post (status status)",
@@ -517,8 +522,9 @@ REVISIONS = {
         "invalid input value for enum status",
         "op.execute(\"INSERT INTO post VALUES ('b')\")",
         'invalid input value for enum status: "b"',
-        "The type has no such value, and rows or a statement name it. Change the type with its rows, for example: "
-        'op.add_enum_value("status", "b"); op.remove_enum_value("status", "b", replace_with="published")',
+        "The type has no such value. Add it before it is used, for example: "
+        'op.add_enum_value("status", "b"); a value that is to go is taken out of the rows as well by op.remove_enum_value("status", "b", '
+        "replace_with=...)",
         set_up="CREATE TYPE status AS ENUM ('a'); CREATE TABLE post (status status)",
         sqlite_problem=None,
     ),
@@ -535,7 +541,7 @@ REVISIONS = {
         errors.EnumValueInUseError,
         'Value "a" cannot be removed from enum public.status: 1 row of public.post.status holds it. Give a replacement, for example: '
         "op.remove_enum_value('status', 'a', replace_with='b'). Revision one failed at op.remove_enum_value(\"status\", \"a\") (line 13 of "
-        "{directory}/migrations/versions/one.py). It was rolled back; committed in this run: nothing",
+        "{directory}/migrations/versions/one.py). It was rolled back; revisions committed in this run: none",
         set_up="CREATE TYPE status AS ENUM ('a', 'b'); CREATE TABLE post (status status); INSERT INTO post VALUES ('a')",
         revisions={"one": 'op.remove_enum_value("status", "a")'},
         stock_revisions={
@@ -549,14 +555,14 @@ REVISIONS = {
         'column "title" of relation "post" contains null values|Cannot add a NOT NULL column',
         'op.add_column("post", sa.Column("title", sa.String(), nullable=False))',
         'column "title" of relation "post" contains null values',
-        'Give the rows that there are a value, for example: sa.Column("title", sa.String(), nullable=False, server_default="")',
+        'Give the existing rows a value, and the model the same default, for example: sa.Column("title", ..., nullable=False, server_default=...)',
         set_up="CREATE TABLE post (id int); INSERT INTO post VALUES (1)",
         sqlite_problem="Cannot add a NOT NULL column with default value NULL",
     ),
     "rows that break a constraint": broken(
         "could not create unique index|UNIQUE constraint failed",
         'op.create_index("ix", "post", ["id"], unique=True)',
-        'could not create unique index "ix"',
+        'could not create unique index "ix" (Key (id)=(1) is duplicated)',
         'Rows break the constraint. Correct them in the revision first, for example: op.execute("UPDATE ...")',
         set_up="CREATE TABLE post (id int); INSERT INTO post VALUES (1); INSERT INTO post VALUES (1)",
         sqlite_problem="UNIQUE constraint failed: post.id",
@@ -616,8 +622,9 @@ REVISIONS = {
     "a database at a revision that is not there": Case(
         "Can't locate revision identified by 'newer'",
         errors.DatabaseNotAtHeadError,
-        "The database is at revision newer, and this application's head is one: it has no revision newer, so a newer release has "
-        "migrated the database. Deploy a release that has it, or take it back with that release, for example: alembic downgrade one",
+        "The database is at revision newer, and this application's head is one: it has no revision newer. A newer release has migrated "
+        "the database, or the file was deleted or is on another branch. Deploy what has it, or take it back with that, for example: alembic "
+        "downgrade one; if nothing of it is left in the database, forget it: alembic stamp --purge one",
         revisions={"one": "pass"},
         set_up="CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY); INSERT INTO alembic_version VALUES ('newer')",
     ),
@@ -730,7 +737,7 @@ def fill_in(case: Case, project: Project, url: URL) -> str:
         "database": url.database,
         "version": __import__("sqlalchemy").__version__[:3].replace(".", ""),
     }
-    return re.sub(r"\{(\w+)\}", lambda match: str(names[match[1]]), message)
+    return re.sub(r"\{(\w+)\}", lambda match: str(names[match[1]]), message).replace("?. ", "? ")
 
 
 def call(case: Case, project: Project, url: URL, monkeypatch: pytest.MonkeyPatch) -> AlembicAsyncTemplateError | None:
@@ -846,13 +853,13 @@ def test_what_is_committed_is_said(tmp_path: Path, embedded_url: str) -> None:
     """By the revisions before, and by the one that failed; in one transaction for all nothing is."""
     block = "with op.get_context().autocommit_block():\n        op.execute('CREATE TABLE one (id int)')\n    "
     error = refuse(tmp_path, embedded_url, one="pass", two="pass", three=f"{block}op.execute('SELECT 1 FROM nowhere')")
-    assert str(error).endswith("What it had committed before stays; committed in this run: one, two")
+    assert str(error).endswith("Whatever it had committed before stays; revisions committed in this run: one, two")
     assert error.failure is not None
     assert (error.failure.revision, error.failure.done, error.failure.committed) == ("three", ("one", "two"), True)
     together = "from alembic_async_template import run_environment\n\nrun_environment(transaction_per_migration=False)\n"
     write_files(tmp_path, {"migrations/env.py": together})
     write_revisions(tmp_path, one="pass", two="pass", three="pass", four="pass", five="op.execute('SELECT 1 FROM nowhere')")
-    with pytest.raises(errors.RevisionFailedError, match=r"It was rolled back; committed in this run: nothing$"):
+    with pytest.raises(errors.RevisionFailedError, match=r"All of the run was rolled back$"):
         asyncio.run(Migrations(tmp_path / "alembic.ini").upgrade())
 
 
@@ -886,7 +893,7 @@ def test_a_transaction_of_the_caller_stays_the_callers(tmp_path: Path, embedded_
                 await Migrations(tmp_path / "alembic.ini", bind=connection).upgrade()
             assert str(refused.value) == (
                 f"Revision two failed at with op.get_context().autocommit_block(): (line {LINE} of {tmp_path}/migrations/versions/two.py): "
-                "AssertionError. An autocommit block cannot leave a transaction that somebody else has begun. Hand over an engine, not a "
+                "AssertionError. An autocommit block cannot leave a transaction that somebody else has begun, nor stand in another block. Hand over an engine, not a "
                 "connection, for example: await Migrations(bind=engine).upgrade(). The transaction is yours: roll it back"
             )
             assert connection.in_transaction()
@@ -978,7 +985,7 @@ def test_a_deadlock(templates: Path, tmp_path: Path, embedded_url: str, template
         assert "Traceback" not in output
         assert re.fullmatch(
             r'Revision first failed at op\.execute\("LOCK TABLE two"\) \(line 14 of \S+\): it did not get a lock in one attempt '
-            r"\(deadlock detected\), and waited for .*, at: LOCK TABLE two\. It was rolled back; committed in this run: nothing\. Let "
+            r"\(deadlock detected\), and waited for .*, at: LOCK TABLE two\. It was rolled back; revisions committed in this run: none\. Let "
             r"what it waited for end and run the same command again, or raise lock_timeout and lock_retries in alembic\.ini, for "
             r"example: lock_timeout = 30s",
             " ".join(output.split()).partition("FAILED: ")[2],
@@ -1004,7 +1011,7 @@ def test_what_nobody_foresaw_keeps_its_traceback(templates: Path, tmp_path: Path
     assert "Traceback" in output
     file = tmp_path / "ours/migrations/versions/two.py"
     assert output.endswith(
-        f"AssertionError\nRevision two failed at assert sa is None (line {LINE} of {file}). It was rolled back; committed in this run: "
+        f"AssertionError\nRevision two failed at assert sa is None (line {LINE} of {file}). It was rolled back; revisions committed in this run: "
         "one.\n"
     )
 
@@ -1013,7 +1020,7 @@ def test_what_a_revision_raises_itself_is_not_explained(tmp_path: Path, sqlite_u
     """Alembic's own class of errors gets the place; what is raised because of another error says more than that one."""
     error = "__import__('alembic').util.CommandError('Run the other tool first')"
     write_environment(tmp_path, sqlite_url, one=f"raise {error}")
-    place = rf"Revision one failed at raise .* \(line {LINE} of .*\)\. It was rolled back; committed in this run: nothing$"
+    place = rf"Revision one failed at raise .* \(line {LINE} of .*\)\. It was rolled back; revisions committed in this run: none$"
     with pytest.raises(CommandError, match=rf"^Run the other tool first\. {place}"):
         asyncio.run(Migrations(tmp_path / "alembic.ini").upgrade())
     write_revisions(
@@ -1022,6 +1029,84 @@ def test_what_a_revision_raises_itself_is_not_explained(tmp_path: Path, sqlite_u
     with pytest.raises(ValueError, match="no") as raised:
         asyncio.run(Migrations(tmp_path / "alembic.ini").upgrade())
     assert raised.value.__notes__[0].startswith("Revision one failed at raise ValueError('no') from error (line 16 of ")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "raise RuntimeError('legacy index ix-2020 already exists in S3')",
+        "raise ConnectionError('http connection is closed by the peer')",
+        "raise RuntimeError('First\\nno such table: of contents')",
+        "with op.get_bind() as connection:\n        pass\n    op.execute('SELECT 1')",
+        "class Odd(Exception):\n        def __str__(self):\n            raise ValueError\n    raise Odd",
+        "error = RuntimeError('a')\n    error.__cause__ = ValueError('b')\n    error.__cause__.__cause__ = error\n    raise error",
+        "error = RuntimeError('a')\n    error.orig = error\n    raise error",
+    ],
+)
+def test_what_only_sounds_like_an_error_that_is_known(tmp_path: Path, sqlite_url: str, body: str) -> None:
+    """The exceptions of a revision's own code come out as they are, however odd."""
+    write_environment(tmp_path, sqlite_url, one=body)
+    with pytest.raises(Exception) as raised:  # noqa: PT011
+        asyncio.run(Migrations(tmp_path / "alembic.ini").upgrade())
+    assert not isinstance(raised.value, AlembicAsyncTemplateError)
+
+
+@pytest.mark.postgresql
+def test_a_command_that_was_refused_leaves_no_transaction(tmp_path: Path, embedded_url: str) -> None:
+    """Alembic would take it for the caller's, and what the next command does would be lost."""
+    write_environment(tmp_path, embedded_url, one="op.execute('CREATE TABLE one (id int)')")
+    engine = create_async_engine(make_url(embedded_url).set(drivername="postgresql+asyncpg"))
+
+    async def use() -> None:
+        async with engine.connect() as connection:
+            migrations = Migrations(tmp_path / "alembic.ini", bind=connection)
+            with pytest.raises(errors.RevisionNotFoundError):
+                await migrations.upgrade("nowhere")
+            assert not connection.in_transaction()
+            await migrations.upgrade()
+        await engine.dispose()
+
+    asyncio.run(use())
+    with psycopg.connect(embedded_url) as connection:
+        connection.execute("SELECT FROM one")
+
+
+@pytest.mark.mysql
+@pytest.mark.parametrize(
+    ("body", "fix"),
+    [
+        ("op.execute('SELECT 1 FROM nowhere')", "The revision that creates it has not run"),
+        ("op.execute('SELECT nowhere')", "The revision that adds it has not run"),
+        ("op.execute('CREATE TABLE one (id int)')\n    op.execute('CREATE TABLE one (id int)')", "count it as done"),
+        ("op.execute('SELECTED')", "Correct the statement of the revision"),
+    ],
+)
+def test_errors_of_mysql_are_known(tmp_path: Path, mysql_url: str, body: str, fix: str) -> None:
+    """By their numbers; what a statement has done is not rolled back, and nobody says so."""
+    error = refuse(tmp_path, mysql_url, one=body)
+    assert fix in str(error)
+    assert str(error).endswith("Whatever it had committed before stays; revisions committed in this run: none")
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("app_engine", "postgresql://app:zq7secret@localhost/app"),
+        ("app_models", "postgresql://app:zq7secret@localhost/app"),
+        ("database_url_env", "postgresql://app:zq7secret@localhost/app"),
+        ("lock_wait", "postgresql://app:zq7secret@localhost/app"),
+        ("sqlalchemy.url", "mssql+aioodbc:///?odbc_connect=PWD%%3Dzq7secret"),
+        ("sqlalchemy.url", "postgresql+asyncpg://localhost:1/app?passwd=zq7secret&PASSWORD=zq7secret"),
+    ],
+)
+def test_a_password_in_the_wrong_setting(tmp_path: Path, caplog: pytest.LogCaptureFixture, setting: str, value: str) -> None:
+    """It is not repeated."""
+    write_environment(tmp_path, "", one="pass")
+    ini = tmp_path / "alembic.ini"
+    ini.write_text(f"{ini.read_text().replace('sqlalchemy.url = ', '')}\n{setting} = {value}\n")
+    with pytest.raises(AlembicAsyncTemplateError) as refused:
+        asyncio.run(Migrations(ini).check())
+    assert "zq7secret" not in f"{refused.value} {vars(refused.value)} {caplog.text}"
 
 
 def test_a_revision_whose_source_is_gone(tmp_path: Path, sqlite_url: str) -> None:
@@ -1047,9 +1132,7 @@ def test_a_server_that_ends_the_connection(tmp_path: Path, embedded_url: str) ->
     """In the middle of a revision, which is rolled back."""
     body = "op.execute('CREATE TABLE one (id int)')\n    op.execute('SELECT pg_terminate_backend(pg_backend_pid())')"
     error = refuse(tmp_path, embedded_url, one=body)
-    assert "The server ended the connection, or started anew. Run the same command again: alembic upgrade head. It was" in str(
-        error
-    )
+    assert " Look, and run the same command again, for example: alembic current. It was rolled back" in str(error)
 
 
 def test_a_revision_for_several_heads(templates: Path, tmp_path: Path, sqlite_url: str) -> None:

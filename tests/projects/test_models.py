@@ -129,12 +129,13 @@ def test_a_module_that_fails_is_named_with_its_error(app: Project) -> None:
     """The application's own error, where it was imported from, and how to see all of it."""
     app.write({"app/models.py": "import nowhere\n" + TABLE.format(name="One")})
     assert autogenerate(app, check=False) == (
-        "FAILED: Module app.models could not be imported: ModuleNotFoundError: No module named 'nowhere'. The import root is "
+        "FAILED: Module app.models could not be imported: ModuleNotFoundError: No module named 'nowhere'. The "
+        "application imports it, and it is not installed here, for example: pip install nowhere. The import root is "
         f"{app.directory} (prepend_sys_path in section [alembic] of alembic.ini). See the error itself with: "
-        f'PYTHONPATH={app.directory} python -c "import app.models"'
+        f'cd {app.directory} && PYTHONPATH={app.directory} python -c "import app.models"'
     )
     app.write({"app/models.py": "class ("})
-    assert f"{app.directory / 'app/models.py'} has a syntax error" in autogenerate(app, check=False)
+    assert f"{app.directory / 'app/models.py'} has a syntax error in line 1, " in autogenerate(app, check=False)
 
 
 def test_a_table_in_two_metadatas_is_refused(app: Project) -> None:

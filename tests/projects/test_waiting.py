@@ -124,9 +124,9 @@ def test_a_revision_gives_up(project: Project, write: Write, postgresql_url: str
         assert re.fullmatch(
             r"Revision two failed at op\.add_column\(.*\) \(line \d+ of \S*/two\.py\): it did not get a lock in 2 attempts "
             rf"\(canceling statement due to lock timeout\), and waited for {describe_reader(reader)}, at: "
-            r"ALTER TABLE post ADD COLUMN x INTEGER\. It was rolled back; committed in this run: nothing\. Let what it waited "
-            r"for end and run the same command again, or raise lock_timeout and lock_retries in alembic\.ini, for example: "
-            r"lock_timeout = 30s",
+            r"ALTER TABLE post ADD COLUMN x INTEGER\. It was rolled back; revisions committed in this run: none\. Let what "
+            r"it waited for end and run the same command again, or raise lock_timeout and lock_retries in alembic\.ini, for "
+            r"example: lock_timeout = 30s",
             output.partition("FAILED: ")[2],
         )
         assert columns(postgresql_url) == {"post.id"}
@@ -164,8 +164,8 @@ def test_what_has_committed_is_not_tried_again(project: Project, write: Write, p
         assert "it did not get a lock in one attempt (" in message
         assert (
             'at: CREATE INDEX CONCURRENTLY "ix%post" ON post (id). It is not tried again, since it has left its transaction. '
-            "What it had committed before stays; committed in this run: nothing. It has left the invalid index "
-            '"ix%post", which is to be dropped first: DROP INDEX CONCURRENTLY "ix%post". Let what'
+            'Whatever it had committed before stays; it has left the invalid index "ix%post", which is to be dropped first: '
+            'DROP INDEX CONCURRENTLY "ix%post"; revisions committed in this run: none. Let what'
         ) in message
     with psycopg.connect(postgresql_url, autocommit=True) as connection:
         connection.execute('DROP INDEX CONCURRENTLY "ix%post"')
@@ -206,6 +206,19 @@ def test_a_locked_version_table(project: Project, write: Write, postgresql_url: 
         assert output.partition("FAILED: ")[2].startswith("The command failed: it did not get a lock in 2 attempts (cance")
         assert "query: LOCK TABLE alembic_version" in output
     project.alembic("upgrade", "head", env={"DATABASE_URL": postgresql_url})
+
+
+def test_one_transaction_for_all_gives_up_too(project: Project, write: Write, postgresql_url: str) -> None:
+    """Each attempt begins with the first revision, and counts all the same."""
+    write(one=POST, two="op.execute('CREATE TABLE two (id int)')", three=ADD_COLUMN)
+    project.alembic("upgrade", "one", env={"DATABASE_URL": postgresql_url})
+    env = project.directory / "migrations/env.py"
+    env.write_text(env.read_text().replace("run_environment(", "run_environment(transaction_per_migration=False, "))
+    with open_transaction(postgresql_url, "SELECT 1 FROM post"):
+        returncode, output = finish(project.start(postgresql_url))
+        assert returncode != 0
+        assert "it did not get a lock in 2 attempts" in output
+        assert "All of the run was rolled back" in output
 
 
 def test_a_role_that_may_not_have_a_second_connection(project: Project, write: Write, postgresql_url: str) -> None:

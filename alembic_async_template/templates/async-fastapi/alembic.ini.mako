@@ -11,7 +11,7 @@ file_template = %%(year)d_%%(month).2d_%%(day).2d_%%(hour).2d%%(minute).2d-%%(re
 # How the paths in prepend_sys_path and version_locations are separated: as in the system's own PATH.
 path_separator = os
 
-# sqlalchemy.url is read last, after app_engine and the environment variable. A password does not belong into a file that
+# sqlalchemy.url is read last, after app_engine and the environment variable. A password does not belong in a file that
 # is committed.
 # sqlalchemy.url = postgresql://app@localhost/app
 
