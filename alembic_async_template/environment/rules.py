@@ -392,6 +392,12 @@ REVISION_RULES = (
         'add it, at the beginning of the revision: op.add_enum_value("{type}", "{value}")',
     ),
     Rule(
+        'invalid input value for enum status: "ab", where an array becomes one value',
+        r"^22P02 .*\[ALTER TABLE .* array_to_string\(",
+        "The array of some row does not have exactly one element. Correct these rows before, for example: "
+        "op.execute('UPDATE ... SET ... = ARRAY[...]')",
+    ),
+    Rule(
         'invalid input value for enum status: "archived"',
         r'^22P02 .*enum "?(?P<type>[^" ]+)"?: "(?P<value>[^"\x00-\x1f]+)"',
         'The type has no such value. Add it before it is used, for example: op.add_enum_value("{type}", "{value}"); a value '

@@ -18,12 +18,11 @@ from migrations import HAND_WRITTEN_ENV, Migrations
 from scenarios import StatusType, column, post, status
 from sqlalchemy import ARRAY, MetaData, create_engine, text
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import TypeDecorator
 from test_enum_comparison import execute, migrate
 from test_enum_revisions import declare
 
-from alembic_async_template.errors import ExistingEnumsError, InvalidEnumError
+from alembic_async_template.errors import ExistingEnumsError, InvalidEnumError, RevisionFailedError
 
 
 @pytest.fixture
@@ -58,7 +57,7 @@ def test_an_array_of_several_is_not_made_one_value(migrations: Migrations, array
     text_ = migrations.revise(declare(post(column(status("a", "b")))), "two") or ""
     assert "# Refused unless each array has one element." in text_
     before = read_fingerprint(migrations.url)
-    with pytest.raises(DBAPIError):
+    with pytest.raises(RevisionFailedError, match="The array of some row does not have exactly one element"):
         migrations.upgrade()
     assert read_fingerprint(migrations.url) == before
 
@@ -69,7 +68,7 @@ def test_what_is_too_long_for_text_is_refused(migrations: Migrations) -> None:
     execute(migrations.url, "INSERT INTO post (status) VALUES ('alpha')")
     for number, type_ in enumerate([sa.String(3), ARRAY(sa.String(3))]):
         migrations.revise(declare(post(column(type_), column(status("alpha"), "more"))), f"two{number}")
-        with pytest.raises(DBAPIError, match="too long"):
+        with pytest.raises(RevisionFailedError, match="too long"):
             migrations.upgrade()
         next((migrations.directory / "migrations/versions").glob(f"*two{number}*")).unlink()
 
