@@ -77,8 +77,11 @@ def describe(error: BaseException) -> str:
 
 def find_detail(error: BaseException) -> str | None:
     """What PostgreSQL adds about rows or dependents."""
-    detail = getattr(error, "detail", None) or getattr(getattr(error, "diag", None), "message_detail", None)
-    return mask_passwords("; ".join(detail.splitlines())).removesuffix(".") if isinstance(detail, str) else None
+    for cause in list_causes(error):
+        detail = getattr(cause, "detail", None) or getattr(getattr(cause, "diag", None), "message_detail", None)
+        if isinstance(detail, str):
+            return mask_passwords("; ".join(detail.splitlines())).removesuffix(".")
+    return None
 
 
 def mask_passwords(text: str) -> str:
