@@ -133,16 +133,18 @@ class Failure:
     line: int | None
     operation: str | None
     """The source text that failed, of a file of revisions."""
+    upgrades: bool
+    """Whether the revision was to be applied, and not taken back."""
     done: tuple[str, ...]
     """The revisions of this run that are committed."""
     committed: bool
-    """Whether the one that failed had committed something before."""
+    """Whether the one that failed may have committed something before."""
     in_callers_transaction: bool
-    in_one_transaction: bool = False
+    in_one_transaction: bool
     """Whether all revisions of the run were to be committed together."""
-    offline: bool = False
+    offline: bool
     """Whether SQL was written (`--sql`)."""
-    invalid_indexes: tuple[str, ...] = ()
+    invalid_indexes: tuple[str, ...]
     """What a `CREATE INDEX CONCURRENTLY` that failed has left."""
 
     @property

@@ -7,7 +7,7 @@ import linecache
 import re
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import TracebackType
 
@@ -41,18 +41,15 @@ _LONGEST = 100
 
 @dataclass(slots=True)
 class Progress:
-    """How far a command has come."""
+    """How far a command has come: what `Failure` will say of it, should it fail now."""
 
     revision: str | None = None
-    """The revision that runs."""
+    upgrades: bool = True
     done: tuple[str, ...] = ()
-    """Those that are committed."""
     committed: bool = False
-    """Whether the one that runs has committed something."""
     in_callers_transaction: bool = False
     in_one_transaction: bool = False
     offline: bool = False
-    upgrades: bool = True
     invalid_indexes: tuple[str, ...] = ()
 
 
@@ -72,18 +69,8 @@ def locate_failure(error: BaseException, script: ScriptDirectory, progress: Prog
         file, line, operation = Path(found.tb_frame.f_code.co_filename), found.tb_lineno, _quote_source(found)
         if found.tb_frame.f_code.co_name != "<module>":  # it runs, and is not being read
             revision = revision or found.tb_frame.f_globals.get("revision")
-    return Failure(
-        revision,
-        file,
-        line,
-        operation and mask_passwords(operation),
-        progress.done,
-        progress.committed,
-        progress.in_callers_transaction,
-        progress.in_one_transaction,
-        progress.offline,
-        progress.invalid_indexes,
-    )
+    known = asdict(replace(progress, revision=revision))
+    return Failure(file=file, line=line, operation=operation and mask_passwords(operation), **known)
 
 
 def _quote_source(step: TracebackType) -> str | None:

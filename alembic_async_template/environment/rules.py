@@ -26,7 +26,6 @@ _EXAMPLES = {
     "import": "import app.models",
     "near": "app.db",
     "module": "app",
-    "package": "asyncpg",
     "variables": "DATABASE_URL",
     "variable": "DATABASE_URL",
     "files": "no .env file is read",
@@ -37,8 +36,6 @@ _EXAMPLES = {
     "user": "app",
     "create": "createdb --host=localhost --port=5432 --username=app app",
 }
-
-
 # How much of a statement patterns can tell by.
 _BEGINNING = 200
 
@@ -88,15 +85,14 @@ def _list_signatures(error: BaseException, where: str) -> Iterable[tuple[BaseExc
     The code is a SQLSTATE, a number of MySQL, ~ for what a driver says without one, or - for what comes from no database.
     """
     # What the driver said is under SQLAlchemy's error. What a program has raised in place of another error says more than that.
-    statement = " ".join(str(getattr(error, "statement", None) or "").split())
-    for cause in list_causes(error) if getattr(error, "orig", None) else [error]:
-        code = find_number(cause) or find_own_sqlstate(cause) or ("~" if getattr(error, "orig", None) else "-")
+    is_sqlalchemys = getattr(error, "orig", None) is not None
+    statement = " ".join(str(getattr(error, "statement", None) or "").split())[:_BEGINNING]
+    for cause in list_causes(error) if is_sqlalchemys else [error]:
+        code = find_number(cause) or find_own_sqlstate(cause) or ("~" if is_sqlalchemys else "-")
         frames = traceback.extract_tb(cause.__traceback__)
+        function = frames[-1].name if frames else ""
         text = " ".join(re.split(r"\n(?:DETAIL|HINT|NOTE):", re.sub(r"^<class '[^']*'>: ", "", str(cause)))[0].split())
-        yield (
-            cause,
-            f"{code} {type(cause).__name__}: {text} [{statement[:_BEGINNING]}] (in {frames[-1].name if frames else ''}{where})",
-        )
+        yield cause, f"{code} {type(cause).__name__}: {text} [{statement}] (in {function}{where})"
 
 
 _CONNECTION = 'Use the connection of the migration, for example: op.get_bind().execute(sa.text("SELECT 1"))'

@@ -245,10 +245,10 @@ class _Run:
                 run_migrations(self.environment)
         except AlembicAsyncTemplateError:
             raise
-        except CommandError as error:
+        except CommandError:
             with suppress(SQLAlchemyError):  # the caller's transaction may be aborted
                 self.current = self.environment.get_context().get_current_heads()
-            raise error
+            raise
 
     def _change(self, connection: Connection, *, in_transaction: bool) -> None:
         """Let a command work that changes the database: under the migration lock, unless there is nothing to do."""
