@@ -162,13 +162,12 @@ class Failure:
         if self.offline:
             return "The script is not complete, and nothing was run"
         if self.in_callers_transaction:
-            return (
-                f"The transaction is yours: roll it back{'; what the database commits by itself stays' if self.committed else ''}"
-            )
+            rest = "; what the database commits by itself stays" if self.committed else ""
+            return f"The transaction is yours: roll it back{rest}"
         if self.revision is None:
             return "Nothing was changed"
         if self.in_one_transaction:
-            return f"{'Whatever the run had committed before stays' if self.committed else 'All of the run was rolled back'}"
+            return "Whatever the run had committed before stays" if self.committed else "All of the run was rolled back"
         own = "Whatever it had committed before stays" if self.committed else "It was rolled back"
         indexes = "".join(
             f"; it has left the invalid index {index}, which is to be dropped first: DROP INDEX CONCURRENTLY {index}"

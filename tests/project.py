@@ -49,6 +49,9 @@ def write_files(directory: Path, files: Mapping[str, str]) -> Path:
     return directory
 
 
+# The smallest `env.py`.
+ENV = "from alembic_async_template import run_environment\n\nrun_environment()\n"
+
 _REVISION = """
 import time
 

@@ -22,7 +22,7 @@ import pytest
 import uvloop
 from alembic import command
 from alembic.config import Config
-from project import write_files, write_revisions
+from project import ENV, write_files, write_revisions
 from servers import create_postgresql_database
 from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.engine import Connection
@@ -90,7 +90,7 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
         files = {
             f"{models}.py": MODELS,
             "alembic.ini": f"[alembic]\nscript_location = %(here)s/migrations\napp_models = {models}\nsqlalchemy.url = {url}\n",
-            "migrations/env.py": "from alembic_async_template import run_environment\n\nrun_environment()\n",
+            "migrations/env.py": ENV,
             "migrations/script.py.mako": "",
         }
         write_revisions(directory, **revisions)

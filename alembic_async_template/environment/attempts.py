@@ -51,7 +51,6 @@ class _Steps:
     def __init__(
         self, context: MigrationContext, connection: Connection, check_lock: Callable[[], None], progress: Progress
     ) -> None:
-        self.context = context
         self.connection = connection
         self.check_lock = check_lock
         self.progress = progress
@@ -59,8 +58,9 @@ class _Steps:
         self.steps: list[Any] | None = None
         self.done = 0
         # Whether each statement is committed.
-        commits = not context.impl.transactional_ddl or connection.dialect.name in {"mysql", "mariadb"}
-        self.commits = commits or is_autocommit(connection)
+        self.commits = (
+            not context.impl.transactional_ddl or connection.dialect.name in {"mysql", "mariadb"} or is_autocommit(connection)
+        )
         progress.in_one_transaction = not _compat.has_transaction_per_migration(context)
         progress.committed = self.commits
 
@@ -77,7 +77,7 @@ class _Steps:
             self.progress.revision = revision = step.info.up_revision_id or "base"
             yield step  # and is committed afterwards, before the next one is asked for
             self.done += 1
-            if _compat.has_transaction_per_migration(self.context) and not self.progress.in_callers_transaction:
+            if not (self.progress.in_one_transaction or self.progress.in_callers_transaction):
                 if self.connection.in_transaction():
                     # The revision has ended Alembic's transaction, and what it did later, its version too, is in another.
                     self.connection.commit()
@@ -87,7 +87,7 @@ class _Steps:
     def start_over(self) -> None:
         """After a failure: what was rolled back is to be done again."""
         self.progress.committed = self.commits
-        if not _compat.has_transaction_per_migration(self.context):
+        if self.progress.in_one_transaction:
             self.done = 0
 
 
@@ -195,9 +195,9 @@ def _explain(
 
 def _find_invalid_indexes(error: Exception, connection: Connection, progress: Progress, watch: Watch) -> None:
     """Take note of what a `CREATE INDEX CONCURRENTLY` that failed has left: an index that is there and is not used."""
-    statement = _find_statement(error, watch)
     if not progress.committed or progress.in_callers_transaction or connection.dialect.name != "postgresql":
         return
+    statement = _find_statement(error, watch)
     if "concurrently" in statement.lower():
         with suppress(SQLAlchemyError):  # the server may be gone
             connection.rollback()

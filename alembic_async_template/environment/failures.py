@@ -119,12 +119,7 @@ def explain_failure(
         if explained is error and failure.line is not None:
             error.args = (add_sentences(str(error), failure.place, failure.state),)
         return explained
-    last = traceback.extract_tb(error.__traceback__)[-1:]
-    where = "" if progress.upgrades else ", a downgrade"
-    if _is_raised_by(error, failure.file):
-        where += ", the revision"
-    elif last and Path(last[0].filename) == Path(alembic.script.revision.__file__):
-        where += ", the history"
+    where = ("" if progress.upgrades else ", a downgrade") + _find_origin(error, failure.file)
     facts = {"revision": failure.revision, "user": user, "import": _find_import(error, failure.operation or "")}
     found = find_fix(REVISION_RULES, error, facts, where)
     if found is not None:
@@ -145,11 +140,13 @@ def _find_import(error: BaseException, operation: str) -> str | None:
     return f"import {name}{dotted[1] if dotted else ''}"
 
 
-def _is_raised_by(error: BaseException, file: Path | None) -> bool:
-    """Whether the exception comes from a file, or from an import in it, and not from what it called."""
-    files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
-    own = [name for name in files if not name.startswith("<frozen importlib")]
-    return file is not None and own[-1:] == [str(file)]
+def _find_origin(error: BaseException, file: Path | None) -> str:
+    """Whether an exception comes from the revision, or an import in it, or from Alembic's reading of all of them."""
+    names = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)]
+    files = [Path(name) for name in names if not name.startswith("<frozen importlib")]
+    if files and files[-1] == file:
+        return ", the revision"
+    return ", the history" if files and files[-1] == Path(alembic.script.revision.__file__) else ""
 
 
 def _explain_command_error(error: CommandError, current: Sequence[str], script: ScriptDirectory) -> CommandError:

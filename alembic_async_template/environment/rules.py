@@ -349,15 +349,14 @@ REVISION_RULES = (
         'relation "post" already exists; table post already exists',
         r"^(42P07|1050) |^~ .*(table|index) \S+ already exists",
         "Something else has made it: create_all when the application starts, another revision, or a run that failed half way. "
-        "Leave it "
-        "to the revisions alone; if all that this one makes is there, count it as done, for example: alembic stamp {revision}",
+        "Leave it to the revisions alone; if all that this one makes is there, count it as done, for example: alembic stamp "
+        "{revision}",
     ),
     Rule(
         'column "title" does not exist; no such column: title',
         "^(42703|1054) |^~ .*no such column",
         "The revision that adds it has not run on this database, or it comes later; or it is a text in double quotes, which are "
-        "for names. Compare what was run with what there is, for "
-        "example: alembic current; alembic history",
+        "for names. Compare what was run with what there is, for example: alembic current; alembic history",
     ),
     Rule(
         'column "title" of relation "post" already exists; duplicate column name: title',
@@ -369,8 +368,8 @@ REVISION_RULES = (
         'type "status" already exists',
         '^42710 .*?type "(?P<type>.+?)" already exists',
         "Something else has made it: create_all, another column of the type, or a downgrade that left it. Let the column "
-        "refer to "
-        'the type that is there, for example: from sqlalchemy.dialects import postgresql; postgresql.ENUM(name="{type}", '
+        "refer to the type that is there, for example: "
+        'from sqlalchemy.dialects import postgresql; postgresql.ENUM(name="{type}", '
         "create_type=False)",
     ),
     Rule(

@@ -28,7 +28,7 @@ from alembic.config import Config
 from alembic.util import CommandError
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from project import Project, Result, write_files, write_revisions
+from project import ENV, Project, Result, write_files, write_revisions
 from psycopg import sql
 from servers import create_postgresql_database
 from sqlalchemy import text
@@ -141,6 +141,21 @@ def unopened(stock: str, problem: str, fix: str, *, sqlite_problem: str | None =
         sqlite_problem,
         revisions={"one": "pass"},
         **others,
+    )
+
+
+def unreachable(stock: str, problem: str, **url: Any) -> Case:
+    """A server that does not answer."""
+    return Case(
+        stock,
+        errors.DatabaseNotReachableError,
+        "Database {url}, from the environment variable DATABASE_URL, could not be reached within 0.1 s: {problem}. Start it, correct "
+        "host and port, or raise database_wait in alembic.ini, for example: database_wait = 60s",
+        problem,
+        None,
+        ini={"database_wait": "100ms"},
+        url=url,
+        revisions={"one": "pass"},
     )
 
 
@@ -329,27 +344,13 @@ CONNECTIONS = {
         "Create it, for example: createdb --host=127.0.0.1 --port={port} --username={user} 'no where'",
         url={"database": "no where"},
     ),
-    "a host that is not found": Case(
+    "a host that is not found": unreachable(
         "Name or service not known|Temporary failure in name resolution|No address associated",
-        errors.DatabaseNotReachableError,
-        "Database {url}, from the environment variable DATABASE_URL, could not be reached within 0.1 s: {problem}. Start it, correct "
-        "host and port, or raise database_wait in alembic.ini, for example: database_wait = 60s",
         "[Errno -2] Name or service not known",
-        None,
-        ini={"database_wait": "100ms"},
-        url={"host": "nowhere.invalid"},
-        revisions={"one": "pass"},
+        host="nowhere.invalid",
     ),
-    "a server that is not there": Case(
-        "Connection refused|Connect call failed",
-        errors.DatabaseNotReachableError,
-        "Database {url}, from the environment variable DATABASE_URL, could not be reached within 0.1 s: {problem}. Start it, correct "
-        "host and port, or raise database_wait in alembic.ini, for example: database_wait = 60s",
-        "[Errno 111] Connect call failed ('127.0.0.1', 1)",
-        None,
-        ini={"database_wait": "100ms"},
-        url={"port": 1},
-        revisions={"one": "pass"},
+    "a server that is not there": unreachable(
+        "Connection refused|Connect call failed", "[Errno 111] Connect call failed ('127.0.0.1', 1)", port=1
     ),
     "a server without TLS": unopened(
         "rejected SSL upgrade|unexpected keyword argument 'sslmode'",
@@ -828,9 +829,8 @@ def refuse(directory: Path, url: str, **revisions: str) -> AlembicAsyncTemplateE
 def write_environment(directory: Path, url: str, **revisions: str) -> None:
     """The smallest project."""
     write_revisions(directory, **revisions)
-    env = "from alembic_async_template import run_environment\n\nrun_environment()\n"
     ini = f"[alembic]\nscript_location = %(here)s/migrations\ndatabase_wait = off\nsqlalchemy.url = {url}\n"
-    write_files(directory, {"migrations/env.py": env, "alembic.ini": ini})
+    write_files(directory, {"migrations/env.py": ENV, "alembic.ini": ini})
 
 
 def test_an_operation_is_quoted_whole(tmp_path: Path, sqlite_url: str) -> None:
@@ -855,7 +855,7 @@ def test_what_is_committed_is_said(tmp_path: Path, embedded_url: str) -> None:
     assert str(error).endswith("Whatever it had committed before stays; revisions committed in this run: one, two")
     assert error.failure is not None
     assert (error.failure.revision, error.failure.done, error.failure.committed) == ("three", ("one", "two"), True)
-    together = "from alembic_async_template import run_environment\n\nrun_environment(transaction_per_migration=False)\n"
+    together = ENV.replace("run_environment()", "run_environment(transaction_per_migration=False)")
     write_files(tmp_path, {"migrations/env.py": together})
     write_revisions(tmp_path, one="pass", two="pass", three="pass", four="pass", five="op.execute('SELECT 1 FROM nowhere')")
     with pytest.raises(errors.RevisionFailedError, match=r"All of the run was rolled back$"):
