@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -101,6 +102,17 @@ def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
         return
     with create_postgresql_database(find_postgresql_server(request)) as url:
         yield url
+
+
+@pytest.fixture(autouse=True)
+def _imports_end_with_the_test(tmp_path: Path) -> Iterator[None]:
+    """Take back what a test's own project has left to the process: its folders on the path, and its modules."""
+    before = list(sys.path)
+    yield
+    sys.path[:] = before
+    for name, module in list(sys.modules.items()):
+        if str(tmp_path) in str(getattr(module, "__file__", None) or getattr(module, "__path__", "")):
+            del sys.modules[name]
 
 
 @pytest.fixture

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-# The script that a user types, of the environment that runs the tests.
-ALEMBIC = Path(sys.executable).with_name("alembic.exe" if os.name == "nt" else "alembic")
-
-# What a command keeps of the environment of the tests: nothing that names a database or changes what is imported.
-_KEPT_VARIABLES = ("HOME", "LANG", "LC_ALL", "PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "USERPROFILE")
+from commands import ALEMBIC, keep_variables, run_alembic
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,15 +108,8 @@ class Project:
         :param check: whether a command that fails makes the test fail.
         """
         directory = cwd or self.directory
-        completed = subprocess.run(
-            [str(ALEMBIC), *arguments],
-            cwd=directory,
-            env={**self._environment(), **(env or {})},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        result = Result(("alembic", *arguments), directory, completed.returncode, completed.stdout, completed.stderr)
+        environment = keep_variables(**self.environment | dict(env or {}))
+        result = Result(("alembic", *arguments), directory, *run_alembic(arguments, directory, environment))
         assert not check or result.returncode == 0, str(result)
         return result
 
@@ -131,7 +118,7 @@ class Project:
         return subprocess.Popen(
             [program, *(arguments or ["upgrade", "head"])],
             cwd=self.directory,
-            env={**self._environment(), "DATABASE_URL": url, "PYTHONUNBUFFERED": "1"},
+            env=keep_variables(**self.environment | {"DATABASE_URL": url, "PYTHONUNBUFFERED": "1"}),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -145,9 +132,6 @@ class Project:
             text = re.sub(rf"^{name} = .*\n", "", text, flags=re.MULTILINE)
             text = text.replace("[alembic]\n", f"[alembic]\n{name} = {value}\n", 1)
         ini.write_text(text)
-
-    def _environment(self) -> dict[str, str]:
-        return {**{name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}, **self.environment}
 
     def revisions(self) -> list[Path]:
         """The revision files, in the order in which they were written."""

@@ -9,10 +9,11 @@ from textwrap import indent
 import asyncpg
 import psycopg
 import pytest
+from commands import ALEMBIC
 from enums import create_enum, operations, read_enums
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from project import ALEMBIC, Project
+from project import Project
 from sqlalchemy import create_engine
 
 REVISION = '''

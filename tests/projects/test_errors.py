@@ -747,7 +747,6 @@ def call(case: Case, project: Project, url: URL, monkeypatch: pytest.MonkeyPatch
     forget_versions(case, url)
     with monkeypatch.context() as patch:
         patch.chdir(project.directory)
-        patch.setattr(sys, "path", list(sys.path))
         for name, value in {"DATABASE_URL": url.render_as_string(hide_password=False), **case.environment}.items():
             patch.setenv(name, value)
         migrations = Migrations(project.directory / "alembic.ini")
@@ -755,10 +754,6 @@ def call(case: Case, project: Project, url: URL, monkeypatch: pytest.MonkeyPatch
             asyncio.run(migrations.upgrade(case.command[1]) if case.command[0] == "upgrade" else migrations.check())
         except AlembicAsyncTemplateError as error:
             return error
-        finally:
-            for name, module in list(sys.modules.items()):
-                if str(project.directory) in str(getattr(module, "__file__", None) or getattr(module, "__path__", "")):
-                    del sys.modules[name]
     return None
 
 
