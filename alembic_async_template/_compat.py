@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import traceback
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -103,6 +104,14 @@ def exchange_work(context: MigrationContext, work: Callable[..., Any]) -> Callab
 def create_version_table(context: MigrationContext) -> None:
     """Make the version table unless it is there; `MigrationContext._ensure_version_table`: Alembic 1.18.0 to 1.20.1."""
     context._ensure_version_table()
+
+
+def failed_at_commit(error: BaseException) -> bool:
+    """Whether a transaction was not committed although all that it did had succeeded.
+
+    `Connection._commit_impl`, which calls the listeners of `commit` beforehand: SQLAlchemy 2.0.29 to 2.1.9.
+    """
+    return any(frame.f_code.co_name == "_commit_impl" for frame, _ in traceback.walk_tb(error.__traceback__))
 
 
 def list_version_folders(script: ScriptDirectory) -> list[Path]:

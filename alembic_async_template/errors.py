@@ -58,7 +58,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from alembic.util.exc import CommandError, DatabaseNotAtHead
 
@@ -132,7 +132,7 @@ class Failure:
     file: Path | None
     line: int | None
     operation: str | None
-    """The source text that failed, of a file of revisions."""
+    """The source text that failed, of a file of revisions; or COMMIT."""
     upgrades: bool
     """Whether the revision was to be applied, and not taken back."""
     done: tuple[str, ...]
@@ -150,9 +150,10 @@ class Failure:
     @property
     def place(self) -> str:
         """For a message: revision, operation, line and file."""
-        subject = f"Revision {self.revision}" if self.revision else "The command"
+        revision = f"Revision {self.revision}" if self.upgrades else f"The downgrade of revision {self.revision}"
+        subject = revision if self.revision else "The command"
         if self.line is None:
-            return f"{subject} failed"
+            return f"{subject} failed{f' at {self.operation}' if self.operation else ''}"
         line = f"line {self.line} of {self.file}"
         return f"{subject} failed at {f'{self.operation} ({line})' if self.operation else line}"
 
@@ -164,7 +165,7 @@ class Failure:
         if self.in_callers_transaction:
             rest = "; what the database commits by itself stays" if self.committed else ""
             return f"The transaction is yours: roll it back{rest}"
-        if self.revision is None:
+        if self.revision is None and self.operation != "COMMIT":
             return "Nothing was changed"
         if self.in_one_transaction:
             return "Whatever the run had committed before stays" if self.committed else "All of the run was rolled back"
@@ -173,7 +174,8 @@ class Failure:
             f"; it has left the invalid index {index}, which is to be dropped first: DROP INDEX CONCURRENTLY {index}"
             for index in self.invalid_indexes
         )
-        return f"{own}{indexes}; revisions committed in this run: {', '.join(self.done) or 'none'}"
+        done = "revisions committed" if self.upgrades else "downgrades committed"
+        return f"{own}{indexes}; {done} in this run: {', '.join(self.done) or 'none'}"
 
 
 def add_sentences(text: str, *sentences: str) -> str:
@@ -183,11 +185,21 @@ def add_sentences(text: str, *sentences: str) -> str:
     return text
 
 
+def _rebuild(error: type[AlembicAsyncTemplateError], arguments: tuple[Any, ...]) -> AlembicAsyncTemplateError:
+    rebuilt = error.__new__(error)
+    rebuilt.args = arguments
+    return rebuilt
+
+
 class AlembicAsyncTemplateError(CommandError):
     """The root of this package's errors."""
 
     failure: Failure | None = None
     """Where a command failed, unless that was before it began to work."""
+
+    def __reduce__(self) -> Any:
+        """Let it be copied and pickled, for another process: the arguments of the classes are not those of exceptions."""
+        return _rebuild, (type(self), self.args), vars(self)
 
     def add_failure(self, failure: Failure) -> None:
         """Say where it happened, and what is committed."""
@@ -473,12 +485,12 @@ class DatabaseNotAtHeadError(DatabaseError, DatabaseNotAtHead):
                 'for example: alembic revision --autogenerate -m "create tables"; if there are, deploy migrations/versions too'
             )
         elif unknown:
-            target = heads[0] if heads else "base"
             message = (
                 f"The database is {at}, and this application's head is {', '.join(heads) or 'no revision'}: it has no revision "
                 f"{', '.join(unknown)}. A newer release has migrated the database, or the file was deleted or is on another "
-                f"branch. Deploy what has it, or take it back with that, for example: alembic downgrade {target}; if nothing of "
-                f"it is left in the database, forget it: alembic stamp --purge {target}"
+                "branch. Deploy what has it, or go back with that to a revision that both have, for example: alembic downgrade "
+                "-1; if nothing of it is left in the database, name the newest revisions of these files that have run there: "
+                "alembic stamp --purge ..."
             )
         elif enums:
             described = "; ".join(
@@ -573,13 +585,14 @@ class RevisionError(AlembicAsyncTemplateError):
 class RevisionNotFoundError(RevisionError):
     """No file has the revision that was asked for."""
 
-    def __init__(self, revision: str, current: Sequence[str], heads: Sequence[str]) -> None:
+    def __init__(self, revision: str, current: Sequence[str] | None, heads: Sequence[str]) -> None:
         self.revision = revision
-        self.current = tuple(current)
+        self.current = None if current is None else tuple(current)
         self.heads = tuple(heads)
+        at = "" if current is None else f"; the database is at {', '.join(current) or 'none'}"
         super().__init__(
-            f"There is no revision {revision} among the files, whose head is {', '.join(heads) or 'none'}; the database is at "
-            f"{', '.join(current) or 'none'}. See which there are: alembic history"
+            f"There is no revision {revision} among the files, whose head is {', '.join(heads) or 'none'}{at}. See which there "
+            "are: alembic history"
         )
 
 

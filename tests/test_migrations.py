@@ -483,8 +483,9 @@ def test_ensure_head_names_both_revisions(make: Make, postgresql_url: str) -> No
     (ini.parent / "migrations/versions/two.py").unlink()
     assert message() == (
         "The database is at revision two, and this application's head is one: it has no revision two. A newer release has "
-        "migrated the database, or the file was deleted or is on another branch. Deploy what has it, or take it back with that, "
-        "for example: alembic downgrade one; if nothing of it is left in the database, forget it: alembic stamp --purge one"
+        "migrated the database, or the file was deleted or is on another branch. Deploy what has it, or go back with that to a "
+        "revision that both have, for example: alembic downgrade -1; if nothing of it is left in the database, name the newest "
+        "revisions of these files that have run there: alembic stamp --purge ..."
     )
     with psycopg.connect(postgresql_url, autocommit=True) as connection:
         connection.execute("UPDATE alembic_version SET version_num = 'one'")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import random
 import re
@@ -19,7 +20,7 @@ from .. import _compat
 from ..driver_errors import describe, is_lock_failure
 from ..errors import LockTimeoutError
 from .blockers import Watch, shorten, watch_blockers
-from .failures import Progress, locate_failure
+from .failures import Progress, explain_coroutine, locate_failure
 from .loops import raise_if_cancelled
 from .session import expect_writes, is_autocommit, pause
 
@@ -30,12 +31,14 @@ _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 10.0
 
 # After ROLLBACK too, the driver does not begin another transaction, and statements are committed. Not ROLLBACK TO a savepoint.
+# It may be one of several statements, which psycopg can send at once.
 _ENDS_TRANSACTION = re.compile(
-    r"(?:\s|;|/\*.*?\*/|--[^\n]*\n)*(COMMIT|END|PREPARE\s+TRANSACTION|(ROLLBACK|ABORT)(?!(\s+(WORK|TRANSACTION))?\s+TO\b))\b",
-    re.IGNORECASE | re.DOTALL,
+    r"(^|;)\s*(COMMIT|END|PREPARE\s+TRANSACTION|(ROLLBACK|ABORT)(?!(\s+(WORK|TRANSACTION))?\s+TO\b))\b", re.IGNORECASE
 )
-# Several statements at once, which psycopg can send.
-_COMMITS_LATER = re.compile(r";\s*COMMIT\b", re.IGNORECASE)
+# What stands between statements, or in them, and is none itself.
+_NO_STATEMENT = re.compile(
+    r"""'(?:[^']|'')*'|"[^"]*"|\$(\w*)\$.*?\$\1\$|/\*.*?\*/|--[^\n]*|\bBEGIN\s+ATOMIC\b.*?\bEND\b""", re.DOTALL | re.IGNORECASE
+)
 # Of a partitioned table, an index is invalid until it has a part in each partition: that is no index of its own.
 _INVALID_INDEXES = text("""
     SELECT CAST(relname AS text), CAST(CAST(indexrelid AS pg_catalog.regclass) AS text)
@@ -62,7 +65,7 @@ class _Steps:
             not context.impl.transactional_ddl or connection.dialect.name in {"mysql", "mariadb"} or is_autocommit(connection)
         )
         progress.in_one_transaction = not _compat.has_transaction_per_migration(context)
-        progress.committed = self.commits
+        progress.committed = self.committed_before = self.commits
 
     def __call__(self, heads: tuple[str, ...], context: MigrationContext) -> Iterable[Any]:
         """What is called in place of the command's own function."""
@@ -84,11 +87,37 @@ class _Steps:
                 self.progress.committed = self.commits
                 self.progress.done += (revision,)
 
+    def note_commit(self, _connection: Connection) -> None:
+        """What SQLAlchemy calls before it commits."""
+        self.committed_before, self.progress.committed = self.progress.committed, True
+
+    def note_failure(self, error: Exception) -> None:
+        """A transaction that could not be committed was rolled back."""
+        if _compat.failed_at_commit(error):
+            self.progress.committed = self.committed_before
+
     def start_over(self) -> None:
         """After a failure: what was rolled back is to be done again."""
         self.progress.committed = self.commits
         if self.progress.in_one_transaction:
             self.done = 0
+
+
+def refuse_coroutines(context: MigrationContext, progress: Progress) -> None:
+    """Let the command refuse revisions whose function is a coroutine's: Alembic calls it, and would not wait for it.
+
+    :raises RevisionFailedError: once the steps are known, before any of them runs.
+    """
+
+    def find_steps(heads: tuple[str, ...], context: MigrationContext) -> list[Any]:
+        steps = list(asked(heads, context))
+        for step in steps:
+            if inspect.iscoroutinefunction(step.migration_fn):
+                progress.revision, progress.upgrades = step.info.up_revision_id, step.info.is_upgrade
+                raise explain_coroutine(step.migration_fn, progress)
+        return steps
+
+    asked = _compat.exchange_work(context, find_steps)
 
 
 def run_migrations(environment: EnvironmentContext) -> None:
@@ -115,7 +144,7 @@ def run_attempts(
     callers = progress.in_callers_transaction
     expect_writes(connection)
     attempts = 1
-    with watch_blockers(connection, lock_timeout) as watch, _watch_commits(connection, progress):
+    with watch_blockers(connection, lock_timeout) as watch, _watch_commits(connection, steps):
         while True:
             done = steps.done
             try:
@@ -127,6 +156,7 @@ def run_attempts(
                 run_migrations(environment)
                 return
             except Exception as error:
+                steps.note_failure(error)
                 _find_invalid_indexes(error, connection, progress, watch)
                 if not is_lock_failure(error):
                     raise
@@ -152,21 +182,19 @@ def run_attempts(
 
 
 @contextmanager
-def _watch_commits(connection: Connection, progress: Progress) -> Iterator[None]:
+def _watch_commits(connection: Connection, steps: _Steps) -> Iterator[None]:
     """Take note of a revision that leaves its transaction: by an autocommit block, or by COMMIT."""
+    progress = steps.progress
 
     def note_options(_connection: Connection, options: dict[str, Any]) -> None:
         progress.committed |= options.get("isolation_level") == "AUTOCOMMIT"
 
-    def note_commit(_connection: Connection) -> None:
-        progress.committed = True
-
     def note_statement(_connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
-        progress.committed |= bool(_ENDS_TRANSACTION.match(statement) or _COMMITS_LATER.search(statement))
+        progress.committed |= bool(_ENDS_TRANSACTION.search(_NO_STATEMENT.sub("", statement)))
 
     listeners: list[tuple[str, Callable[..., None]]] = [
         ("set_connection_execution_options", note_options),
-        ("commit", note_commit),
+        ("commit", steps.note_commit),
         ("before_cursor_execute", note_statement),
     ]
     for name, listener in listeners:

@@ -6,10 +6,11 @@ import ast
 import linecache
 import re
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import alembic.script.revision
 from alembic.script import ScriptDirectory
@@ -35,6 +36,8 @@ _IMPORTS = {
     "text": "from sqlalchemy import text",
     **{name: f"from sqlalchemy.dialects import {name}" for name in ("postgresql", "mysql", "sqlite")},
 }
+# Where an exception comes from, as patterns have it.
+_REVISION = ", the revision"
 # How much of a revision's source a message quotes.
 _LONGEST = 100
 
@@ -65,12 +68,26 @@ def locate_failure(error: BaseException, script: ScriptDirectory, progress: Prog
     revision = progress.revision
     if found is None:
         file = line = operation = None
+        if _compat.failed_at_commit(error):
+            operation = "COMMIT"
+            revision = None if progress.in_one_transaction else revision
     else:
         file, line, operation = Path(found.tb_frame.f_code.co_filename), found.tb_lineno, _quote_source(found)
         if found.tb_frame.f_code.co_name != "<module>":  # it runs, and is not being read
             revision = revision or found.tb_frame.f_globals.get("revision")
     known = asdict(replace(progress, revision=revision))
-    return Failure(file=file, line=line, operation=operation and mask_passwords(operation), **known)
+    return Failure(file=file, line=line, operation=operation, **known)
+
+
+def explain_coroutine(function: Callable[..., Any], progress: Progress) -> RevisionFailedError:
+    """The error for a revision whose `upgrade` or `downgrade` is a coroutine function."""
+    code = function.__code__
+    operation = f"async def {code.co_name}()"
+    return RevisionFailedError(
+        Failure(file=Path(code.co_filename), line=code.co_firstlineno, operation=operation, **asdict(progress)),
+        "Alembic calls it and waits for nothing, so none of it would run, and the revision would count as done",
+        f"Leave async out, and use op and op.get_bind() without await, for example: def {code.co_name}()",
+    )
 
 
 def _quote_source(step: TracebackType) -> str | None:
@@ -93,7 +110,7 @@ def _quote_source(step: TracebackType) -> str | None:
     quoted = [text.encode() for text in lines[statement.lineno - 1 : end_line]]
     quoted[-1] = quoted[-1][:end_column]
     quoted[0] = quoted[0][statement.col_offset :]
-    text = " ".join(b"".join(quoted).decode().split())
+    text = mask_passwords(" ".join(b"".join(quoted).decode().split()))
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
@@ -102,11 +119,11 @@ def _find_end(node: ast.stmt) -> tuple[int, int]:
 
 
 def explain_failure(
-    error: Exception, script: ScriptDirectory, progress: Progress, current: Sequence[str], user: str | None
+    error: Exception, script: ScriptDirectory, progress: Progress, current: Sequence[str] | None, user: str | None
 ) -> Exception:
     """What to raise: an error that tells the fix, or the same one, with a note of its place if nobody foresaw it.
 
-    :param current: the revisions that the database is at.
+    :param current: the revisions that the database is at, if it was asked.
     :param user: the role that migrates.
     """
     failure = locate_failure(error, script, progress)
@@ -114,14 +131,16 @@ def explain_failure(
         if error.failure is None and failure.line is not None:
             error.add_failure(failure)
         return error
+    origin = _find_origin(error, failure.file)
     if isinstance(error, CommandError):
-        explained = _explain_command_error(error, current, script)
+        explained = error if origin == _REVISION else _explain_command_error(error, current, script)
         if explained is error and failure.line is not None:
             error.args = (add_sentences(str(error), failure.place, failure.state),)
         return explained
-    where = ("" if progress.upgrades else ", a downgrade") + _find_origin(error, failure.file)
+    where = ("" if progress.upgrades else ", a downgrade") + origin
     facts = {"revision": failure.revision, "user": user, "import": _find_import(error, failure.operation or "")}
-    found = find_fix(REVISION_RULES, error, facts, where)
+    raised = origin == _REVISION and (failure.operation or "").startswith("raise ")
+    found = None if raised else find_fix(REVISION_RULES, error, facts, where)
     if found is not None:
         return RevisionFailedError(failure, *found)
     if failure.revision or failure.line:
@@ -145,19 +164,19 @@ def _find_origin(error: BaseException, file: Path | None) -> str:
     names = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)]
     files = [Path(name) for name in names if not name.startswith("<frozen importlib")]
     if files and files[-1] == file:
-        return ", the revision"
+        return _REVISION
     return ", the history" if files and files[-1] == Path(alembic.script.revision.__file__) else ""
 
 
-def _explain_command_error(error: CommandError, current: Sequence[str], script: ScriptDirectory) -> CommandError:
+def _explain_command_error(error: CommandError, current: Sequence[str] | None, script: ScriptDirectory) -> CommandError:
     """Alembic's own error, or one in its place that tells the fix."""
     heads, problem = script.get_heads(), str(error)
     if problem.startswith("Target database is not up to date"):
-        return DatabaseNotAtHeadError(current, heads)
+        return DatabaseNotAtHeadError(current or (), heads)
     if problem.startswith(("Multiple head revisions are present", "Multiple heads are present")):
         return SeveralHeadsError(heads)
     if match := re.match(r"Can't locate revision identified by '([^']*)'", problem):
-        if match[1] in current:
-            return DatabaseNotAtHeadError(current, heads, [match[1]])
+        if match[1] in (current or ()):
+            return DatabaseNotAtHeadError(current or (), heads, [match[1]])
         return RevisionNotFoundError(match[1], current, heads)
     return error

@@ -26,7 +26,7 @@ from ..errors import (
     NoTablesError,
     SeveralHeadsError,
 )
-from .attempts import run_attempts, run_migrations
+from .attempts import refuse_coroutines, run_attempts, run_migrations
 from .autogenerate import filter_names, model_schemas, process_directives, refuse_existing_tables
 from .engine import connect, connect_sync
 from .failures import Progress, explain_failure
@@ -110,11 +110,12 @@ class _Run:
         self.lock_wait_end: float | None = None
         self.limits = Limits(settings.read_seconds("lock_timeout"), settings.read_seconds("statement_timeout"))
         self.lock_retries = settings.read_number("lock_retries")
-        self.changes = _compat.running_command() in {"upgrade", "downgrade", "stamp"}
+        self.command = _compat.running_command()
+        self.changes = self.command in {"upgrade", "downgrade", "stamp"}
         self.has_begun = False
         self.progress = Progress()
         self.user: str | None = None
-        self.current: tuple[str, ...] = ()
+        self.current: tuple[str, ...] | None = None
         self.arguments = environment.get_x_argument(as_dictionary=True)
         self.compares = bool(_compat.revision_arguments().get("autogenerate"))
         self.reads_models = bool(_compat.environment_options().get("reads_models"))
@@ -198,9 +199,9 @@ class _Run:
             except CommandError:
                 raise
             except Exception as error:
-                problem = describe_outage(error)
                 waited = self.lock_wait_end is not None and not self.has_begun
-                if problem is None or not waited:
+                problem = describe_outage(error) if waited else None
+                if problem is None:
                     raise
                 log.warning("The connection ended while it waited for the migration lock, and is made again: %s", problem)
 
@@ -228,6 +229,8 @@ class _Run:
             self._prepare_comparison(connection, options)
         if not in_transaction and connection.in_transaction():
             connection.rollback()  # what was read above; Alembic takes an open transaction for the caller's
+        if self.command == "stamp":
+            options["transaction_per_migration"] = False  # it is one change of one table, and --purge a part of it
         self.environment.configure(**options)
         try:
             self._run_command(connection, in_transaction=in_transaction)
@@ -254,6 +257,7 @@ class _Run:
         """Let a command work that changes the database: under the migration lock, unless there is nothing to do."""
         environment = self.environment
         context = environment.get_context()
+        refuse_coroutines(context, self.progress)
         if not environment.script.get_heads():
             log.warning("There are no revisions in %s", ", ".join(map(str, _compat.list_version_folders(environment.script))))
         try:
@@ -280,7 +284,7 @@ class _Run:
         metadatas = self.metadatas
         if not any(metadata.tables for metadata in metadatas):
             raise NoTablesError(None, ())
-        writes = _compat.running_command() != "check"
+        writes = self.command != "check"
         baseline = writes and "baseline" in self.arguments
         if writes:
             # Alembic asks for the head only after the comparison.
@@ -327,6 +331,8 @@ class _Run:
                 **self.options,
             }
         )
+        if self.changes:
+            refuse_coroutines(self.environment.get_context(), self.progress)
         run_migrations(self.environment)
 
     # Both

@@ -7,6 +7,7 @@ import importlib
 import io
 import itertools
 import logging
+import pickle
 import re
 import shutil
 import sqlite3
@@ -624,8 +625,9 @@ REVISIONS = {
         "Can't locate revision identified by 'newer'",
         errors.DatabaseNotAtHeadError,
         "The database is at revision newer, and this application's head is one: it has no revision newer. A newer release has migrated "
-        "the database, or the file was deleted or is on another branch. Deploy what has it, or take it back with that, for example: alembic "
-        "downgrade one; if nothing of it is left in the database, forget it: alembic stamp --purge one",
+        "the database, or the file was deleted or is on another branch. Deploy what has it, or go back with that to a revision that both have, "
+        "for example: alembic downgrade -1; if nothing of it is left in the database, name the newest revisions of these files that have run "
+        "there: alembic stamp --purge ...",
         revisions={"one": "pass"},
         set_up="CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY); INSERT INTO alembic_version VALUES ('newer')",
     ),
@@ -788,6 +790,8 @@ def check_case(case: Case, templates: Path, tmp_path: Path, url: URL, monkeypatc
             if error is not None:
                 assert " ".join(str(error).split()) == message
                 assert vars(error)
+                copied = pickle.loads(pickle.dumps(error))  # as another process sees it
+                assert (str(copied), vars(copied)) == (str(error), vars(error))
                 assert (error.failure is not None) == ("committed in this run" in message or "Nothing was changed" in message)
                 assert error.failure is None or f"{error.failure.place}" in message
         result = run(stock, case, templates / "async", url_to_use)
@@ -865,10 +869,104 @@ def test_a_downgrade_says_where_it_failed(tmp_path: Path, embedded_url: str) -> 
     migrations = Migrations(tmp_path / "alembic.ini")
     asyncio.run(migrations.upgrade())
     with pytest.raises(
-        errors.RevisionFailedError, match=r"^Revision two failed at op\.drop_table.*committed in this run: three$"
+        errors.RevisionFailedError,
+        match=r"^The downgrade of revision two failed at op\.drop_table.*; downgrades committed in this run: three$",
     ):
         asyncio.run(migrations.downgrade("base"))
     assert asyncio.run(migrations.current()) == ("two",)
+
+
+def test_a_coroutine_function_is_refused(tmp_path: Path, sqlite_url: str) -> None:
+    """Alembic would call it, wait for nothing and count the revision as done; before any revision runs, and in a script too."""
+    write_environment(tmp_path, sqlite_url, one="pass", two="op.create_table('t')")
+    path = tmp_path / "migrations/versions/two.py"
+    path.write_text(path.read_text().replace("def upgrade", "async def upgrade"))
+    migrations = Migrations(tmp_path / "alembic.ini")
+    with pytest.raises(errors.RevisionFailedError) as refused:
+        asyncio.run(migrations.upgrade())
+    assert str(refused.value) == (
+        f"Revision two failed at async def upgrade() (line {LINE - 1} of {path}): Alembic calls it and waits for nothing, so none of it "
+        "would run, and the revision would count as done. Leave async out, and use op and op.get_bind() without await, for example: def "
+        "upgrade(). It was rolled back; revisions committed in this run: none"
+    )
+    assert asyncio.run(migrations.current()) == ()
+    with pytest.raises(errors.RevisionFailedError, match=r"nothing was run$"):
+        command.upgrade(Config(tmp_path / "alembic.ini", output_buffer=io.StringIO()), "head", sql=True)
+    path.write_text(path.read_text().replace("async def upgrade", "def upgrade").replace("def downgrade", "async def downgrade"))
+    path.write_text(path.read_text().replace("op.create_table('t')", "pass"))
+    asyncio.run(migrations.upgrade())
+    with pytest.raises(errors.RevisionFailedError, match=r"^The downgrade of revision two failed at async def downgrade\(\)"):
+        asyncio.run(migrations.downgrade("base"))
+    assert asyncio.run(migrations.current()) == ("two",)
+
+
+def test_a_failed_purge_keeps_the_revision(tmp_path: Path, database_url: str) -> None:
+    """The version table is emptied and filled in one transaction."""
+    write_environment(tmp_path, database_url.replace("%", "%%"), one="pass")
+    migrations = Migrations(tmp_path / "alembic.ini")
+    asyncio.run(migrations.upgrade())
+    with pytest.raises(errors.RevisionNotFoundError, match="whose head is one; the database is at one"):
+        command.stamp(Config(tmp_path / "alembic.ini"), "nowhere", purge=True)
+    assert asyncio.run(migrations.current()) == ("one",)
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize(
+    ("options", "place", "state"),
+    [
+        ("", "Revision two", "It was rolled back; revisions committed in this run: one"),
+        ("transaction_per_migration=False", "The command", "All of the run was rolled back"),
+    ],
+)
+def test_a_commit_that_fails(tmp_path: Path, embedded_url: str, options: str, place: str, state: str) -> None:
+    """A deferred constraint is looked at by COMMIT: nothing of its transaction stays, whichever revision it was."""
+    one = "op.execute('CREATE TABLE post (id int PRIMARY KEY, parent int REFERENCES post DEFERRABLE INITIALLY DEFERRED)')"
+    write_environment(tmp_path, embedded_url, one=one, two="op.execute('INSERT INTO post VALUES (1, 2)')")
+    write_files(tmp_path, {"migrations/env.py": ENV.replace("()", f"({options})")})
+    migrations = Migrations(tmp_path / "alembic.ini")
+    with pytest.raises(errors.RevisionFailedError) as failed:
+        asyncio.run(migrations.upgrade())
+    assert str(failed.value).startswith(f"{place} failed at COMMIT: insert or update on table")
+    assert str(failed.value).endswith(f". {state}")
+    assert asyncio.run(migrations.current()) == (() if options else ("one",))
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize(
+    ("statement", "stays"),
+    [
+        ("CREATE TABLE t (id int); END; SELECT 1", True),
+        ("ROLLBACK; CREATE TABLE t (id int)", True),
+        ("CREATE TABLE t (id int); /* now */ COMMIT", True),
+        ("CREATE TABLE t (x text DEFAULT '; COMMIT'); DO $a$ BEGIN NULL; END; $a$", False),
+        ("CREATE TABLE t (id int); CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; END", False),
+    ],
+)
+def test_a_transaction_that_one_of_several_statements_ends(
+    tmp_path: Path, embedded_url: str, statement: str, stays: bool
+) -> None:
+    """What the message says of it is so; the words are told from those of functions and texts."""
+    url = embedded_url.replace("postgresql:", "postgresql+psycopg:")
+    error = refuse(tmp_path, url, one=f"op.execute({statement!r})\n    op.execute('nothing')")
+    assert ("Whatever it had committed before stays" in str(error), "It was rolled back" in str(error)) == (stays, not stays)
+    with psycopg.connect(embedded_url) as connection:
+        assert connection.execute("SELECT to_regclass('t') IS NOT NULL").fetchall() == [(stays,)]
+
+
+@pytest.mark.parametrize(
+    "raised",
+    [
+        "RuntimeError('the import loop is already running')",
+        "__import__('alembic').util.CommandError('Multiple heads are present')",
+        "type('Broken', (LookupError,), {'__str__': lambda self: 1 / 0})()",
+    ],
+)
+def test_what_a_revision_raises_itself_is_its_own(tmp_path: Path, sqlite_url: str, raised: str) -> None:
+    """Whatever it says, and whether it can be described."""
+    write_environment(tmp_path, sqlite_url, one=f"raise {raised}")
+    with pytest.raises((RuntimeError, CommandError, LookupError)) as failed:
+        asyncio.run(Migrations(tmp_path / "alembic.ini").upgrade())
+    assert not isinstance(failed.value, AlembicAsyncTemplateError)
 
 
 @pytest.mark.postgresql
