@@ -49,10 +49,14 @@ _FINAL_WORDS = (
     "ssl error",
     "certificate",
 )
+# Passwords in URLs, one that is not encoded may hold an @ itself; after an equals sign; and quoted, as SQL and Python have them.
+# A text may have been cut, so that the closing quote is missing.
+_QUOTED = r"""(?:''.+?(?:''|$)|[EU&]*\\?'(?:[^']|'')*(?:'|$)|\\?"[^"]*(?:"|$)|\$(\w*)\$.*?(?:\$\2\$|$))"""
+_WORD = r"(?:password|passwd|pwd|_pass\b|identified\s+by)"
 _PASSWORDS = [
-    re.compile(r"(//[^:/\s]*:)\S+(@)"),
-    re.compile(r"((?:password|passwd|pwd)=)[^\s&;'\"]+()", re.IGNORECASE),
-    re.compile(r"((?:password|passwd|pwd)['\"]?:? *['\"])[^'\"]+(['\"])", re.IGNORECASE),
+    re.compile(r"(//[^:/\s]*:)(?:\S+|[^/'\"]+)(?=@)"),
+    re.compile(rf"""({_WORD}\w*(?:['"\\]*\s*(?:=>?|:|\()\s*|\s+)){_QUOTED}""", re.IGNORECASE | re.DOTALL),
+    re.compile(rf"({_WORD}\s*=\s*)()[^\s&;,'\"()]+", re.IGNORECASE),
 ]
 _MYSQL_DRIVERS = {"asyncmy", "aiomysql", "pymysql", "MySQLdb", "mysql"}
 
@@ -85,9 +89,9 @@ def find_detail(error: BaseException) -> str | None:
 
 
 def mask_passwords(text: str) -> str:
-    """The same without the passwords in it: of URLs, where one that is not encoded may hold an @ itself, and of other forms."""
+    """The same without the passwords in it."""
     for pattern in _PASSWORDS:
-        text = pattern.sub(r"\1***\2", text)
+        text = pattern.sub(r"\1***", text)
     return text
 
 

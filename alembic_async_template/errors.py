@@ -56,6 +56,8 @@ one line. The facts are attributes too.
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -269,12 +271,14 @@ class ApplicationImportError(ApplicationError):
         self.problem = problem
         self.fix = fix
         roots = ", ".join(map(str, settings.import_roots))
+        path = shlex.quote(os.pathsep.join(map(str, settings.import_roots)))
+        folder = shlex.quote(str(settings.directory))
         super().__init__(
             add_sentences(
                 f"Module {module} could not be imported: {problem}",
                 *([fix] if fix else []),
                 f"The import root is {roots} (prepend_sys_path in section [{settings.section}] of {settings.config_file}). See "
-                f'the error itself with: cd {settings.directory} && PYTHONPATH={roots} python -c "import {module}"',
+                f'the error itself with: cd {folder} && PYTHONPATH={path} python -c "import {module}"',
             )
         )
 
@@ -599,7 +603,7 @@ class RevisionNotFoundError(RevisionError):
 class SeveralHeadsError(RevisionError):
     """The history has branches, and the command is for one of them."""
 
-    def __init__(self, heads: Sequence[str]) -> None:
+    def __init__(self, heads: Sequence[str], command: str = "upgrade") -> None:
         self.heads = tuple(heads)
         if copied := next((head for head in heads if list(heads).count(head) > 1), None):
             super().__init__(
@@ -609,7 +613,8 @@ class SeveralHeadsError(RevisionError):
             return
         super().__init__(
             f"The revisions have {len(heads)} heads, {', '.join(heads)}: written at the same time perhaps, and nobody knows "
-            'which comes first. Join them: alembic merge -m "merge" heads; or go to all of them: alembic upgrade heads'
+            'which comes first. Join them: alembic merge -m "merge" heads; '
+            f"or go to all of them: alembic {command} heads"
         )
 
 

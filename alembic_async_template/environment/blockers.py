@@ -16,6 +16,7 @@ from sqlalchemy import event, text
 from sqlalchemy.engine import Connection, Engine
 
 from .. import _compat
+from ..driver_errors import mask_passwords
 from .engine import call_apart
 from .session import BACKEND, find_backend
 
@@ -82,14 +83,19 @@ class Watch:
 
 def shorten(statement: str) -> str:
     """A statement as a message shows it."""
-    statement = " ".join(statement[:1000].split())
+    statement = mask_passwords(" ".join(statement[:1000].split()))
     return statement if len(statement) <= 200 else f"{statement[:200]}..."
 
 
 def _describe(pid: int, user: str, application: str, state: str, since: str, query: str) -> str:
     if not pid:
         return "a prepared transaction (see pg_prepared_xacts)"
-    known = [application, f"user {user}" if user else "", f"{state} since {since}" if state else "", query and f"query: {query}"]
+    known = [
+        application,
+        f"user {user}" if user else "",
+        f"{state} since {since}" if state else "",
+        query and f"query: {mask_passwords(query)}",
+    ]
     return f"process {pid} ({', '.join(filter(None, known))})"
 
 

@@ -174,7 +174,7 @@ def _explain_command_error(error: CommandError, current: Sequence[str] | None, s
     if problem.startswith("Target database is not up to date"):
         return DatabaseNotAtHeadError(current or (), heads)
     if problem.startswith(("Multiple head revisions are present", "Multiple heads are present")):
-        return SeveralHeadsError(heads)
+        return SeveralHeadsError(heads, "stamp" if _compat.running_command() == "stamp" else "upgrade")
     if match := re.match(r"Can't locate revision identified by '([^']*)'", problem):
         if match[1] in (current or ()):
             return DatabaseNotAtHeadError(current or (), heads, [match[1]])

@@ -93,8 +93,8 @@ def _find_elsewhere(name: str, settings: Settings) -> list[str]:
     except (ImportError, ValueError):
         spec = None
     if spec is None:
-        inside = _find_folder(name, settings)
-        fix = f"Name the folder that has it, for example: prepend_sys_path = %(here)s/{inside}" if inside else None
+        found = _find_root(name, settings)
+        fix = f"Name the folder that has it, for example: prepend_sys_path = {found}" if found else None
         raise SettingError("app_models", name, settings, "names no module under the import root", fix)
     modules = [name]
     for location in spec.submodule_search_locations or ():
@@ -164,7 +164,7 @@ def find_import_fix(error: BaseException, settings: Settings, module: str = "") 
     if isinstance(error, ModuleNotFoundError) and error.name:
         if module.partition(".")[0] == error.name:
             where = ", the application itself"
-            facts["folder"] = _find_folder(error.name, settings)
+            facts["root"] = _find_root(error.name, settings)
         elif f"{module}.".startswith(f"{error.name}."):
             where = ", named in a setting"
             known = [name for root in settings.import_roots for name in Sources.read(root, settings.excluded_folders).modules]
@@ -184,13 +184,16 @@ def find_import_fix(error: BaseException, settings: Settings, module: str = "") 
     return found and found[1]
 
 
-def _find_folder(name: str, settings: Settings) -> str | None:
-    """The folder in the project from which a module can be imported."""
+def _find_root(name: str, settings: Settings) -> str | None:
+    """The folder of the project from which a module can be imported, as the setting names it."""
     top = name.partition(".")[0]
     sources = list_sources(settings.directory, settings.excluded_folders)
     folders = {parent.parent for path in sources for parent in (path, *path.parents) if parent.stem == top}
-    inside = sorted(folder for folder in folders if settings.directory in folder.parents)
-    return inside[0].relative_to(settings.directory).as_posix() if inside else None
+    inside = sorted(folder for folder in folders if settings.directory in (folder, *folder.parents))
+    if not inside:
+        return None
+    path = inside[0].relative_to(settings.directory).as_posix()
+    return "%(here)s" if path == "." else f"%(here)s/{path}"
 
 
 def _describe_settings(error: Any) -> dict[str, str | None]:

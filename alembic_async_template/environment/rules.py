@@ -30,14 +30,16 @@ _EXAMPLES = {
     "variable": "DATABASE_URL",
     "files": "no .env file is read",
     "folder": "src",
+    "root": "%(here)s/src",
     "path": "app/nowhere",
     "kind": "TABLE",
     "schema": "public",
     "user": "app",
     "create": "createdb --host=localhost --port=5432 --username=app app",
 }
-# How much of a statement patterns can tell by.
+# How much of a statement, and of a text, patterns can tell by.
 _BEGINNING = 200
+_LONGEST = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,11 @@ class Rule:
         """The fix, with what is known in its braces."""
         known = _EXAMPLES | {name: value for name, value in facts.items() if value}
         known["example"] = "postgresql://app@localhost/app" if re.search("UR[IL]|DSN", known["variable"]) else "value"
-        return self.fix.format_map(known | {name: _quote(known[name]) for name in ("name", "schema", "user")})
+        known |= {name: _quote(known[name]) for name in ("name", "schema", "user")}
+        if within := known.get("within"):
+            known["name"] = f"{_quote(within)}.{known['name']}"
+        known["in_schema"] = f', schema="{within}"' if within else ""
+        return self.fix.format_map(known)
 
 
 def find_fix(
@@ -71,12 +77,24 @@ def find_fix(
         for cause, signature in signatures:
             if match := re.search(rule.pattern, signature, re.IGNORECASE):
                 found = {name: value.upper() if name == "kind" else value for name, value in match.groupdict().items() if value}
+                found |= _find_schema(found, str(getattr(error, "statement", None) or ""))
                 said = describe(cause)
                 problem = said if " " in said else f"{type(cause).__name__}{f': {said}' if said else ''}"
                 if detail := find_detail(cause):
                     problem = f"{problem} ({detail})"
                 return problem, rule.explain({**(facts or {}), **found})
     return None
+
+
+def _find_schema(found: Mapping[str, str], statement: str) -> dict[str, str]:
+    """The schema of an object that an error names, from how the error or the statement writes the name."""
+    kind = next((kind for kind in ("name", "type") if kind in found), None)
+    if kind is None:
+        return {}
+    within, _, name = found[kind].replace('"', "").rpartition(".") if kind == "type" else ("", "", found[kind])
+    in_statement = re.search(rf'(\w+|"[^"]+")\."?{re.escape(name)}(?!\w)', statement)
+    within = within or (in_statement[1].strip('"') if in_statement else "")
+    return {kind: name, "within": within} if within else {kind: name}
 
 
 def _list_signatures(error: BaseException, where: str) -> Iterable[tuple[BaseException, str]]:
@@ -91,7 +109,8 @@ def _list_signatures(error: BaseException, where: str) -> Iterable[tuple[BaseExc
         code = find_number(cause) or find_own_sqlstate(cause) or ("~" if is_sqlalchemys else "-")
         frames = traceback.extract_tb(cause.__traceback__)
         function = frames[-1].name if frames else ""
-        text = " ".join(re.split(r"\n(?:DETAIL|HINT|NOTE):", re.sub(r"^<class '[^']*'>: ", "", str(cause)))[0].split())
+        said = re.sub(r"^<class '[^']*'>: ", "", str(cause)[:_LONGEST])
+        text = " ".join(re.split(r"\n(?:DETAIL|HINT|NOTE):", said)[0].split())
         yield cause, f"{code} {type(cause).__name__}: {text} [{statement}] (in {function}{where})"
 
 
@@ -189,7 +208,7 @@ APPLICATION_RULES = (
     Rule(
         "No module named 'app'",
         r"ModuleNotFoundError: .*, the application itself\)$",
-        "Name the folder from which the application is imported, for example: prepend_sys_path = %(here)s/{folder}",
+        "Name the folder from which the application is imported, for example: prepend_sys_path = {root}",
     ),
     Rule(
         "No module named 'app.bd'",
@@ -279,34 +298,36 @@ REVISION_RULES = (
     Rule(
         "KeyError: 'd01' in the revisions",
         r"KeyError: '(?P<revision>[^']*)' .*, the history\)$",
-        "A revision names {revision} as the one before it, and no file has that. Get the file back, for example: git log -- "
+        "A revision names {revision} as one that runs before it, and no file has that. Get the file back, for example: git log "
+        "-- "
         "migrations/versions",
     ),
     Rule(
         "ModuleNotFoundError: No module named 'app'",
-        r"ModuleNotFoundError: No module named '(?P<module>[^']*)'.*, the revision\)$",
+        r"^- ModuleNotFoundError: No module named '(?P<module>[^']*)'.*, the revision\)$",
         "A revision imports it. If it is yours, name the folder that has it, for example: prepend_sys_path = %(here)s/src; if it "
         "is not, install it, for example: pip install {module}",
     ),
     Rule(
         "MissingGreenlet: greenlet_spawn has not been called",
-        "MissingGreenlet: ",
+        r"^\S+ MissingGreenlet: ",
         f"A revision is synchronous, and an async engine, a session or a thread of its own does not work in it. {_CONNECTION}",
     ),
     Rule(
         "asyncio.run() cannot be called from a running event loop",
-        r"RuntimeError: .*(cannot be called from a running event loop|loop is already running|another loop is running)",
+        r"^- RuntimeError: (asyncio\.run\(\) cannot be called from|this event loop is already running|cannot run the event "
+        r"loop while)",
         f"A revision is synchronous, and the event loop runs already. {_CONNECTION}",
     ),
     Rule(
         "ObjectNotExecutableError: Not an executable object",
-        "ObjectNotExecutableError: ",
+        r"^\S+ ObjectNotExecutableError: ",
         "A connection executes statements of SQLAlchemy, and not this. Use op.execute for a text, for example: "
         'op.execute("UPDATE ...")',
     ),
     Rule(
         "AssertionError in autocommit_block",
-        r"AssertionError: +\[\] \(in autocommit_block",
+        r"^- AssertionError: +\[\] \(in autocommit_block",
         "An autocommit block cannot leave a transaction that somebody else has begun, nor stand in another block. Hand over "
         "an engine, not a connection, for example: await Migrations(bind=engine).upgrade()",
     ),
@@ -329,9 +350,10 @@ REVISION_RULES = (
     ),
     Rule(
         'relation "post" does not exist; no such table: post',
-        r"^(42P01 (?!.*FROM-clause)|1146 |~ .*no such table|- NoSuchTableError: )",
-        "The revision that creates it has not run on this database, which was stamped or restored perhaps, or it comes later. "
-        "Compare what was run with what there is, for example: alembic current; alembic history",
+        r"^(42P01 (?!.*FROM-clause)|1146 |1051 |~ .*no such table|- NoSuchTableError: )",
+        "Its name is misspelt, or the revision that creates it has not run on this database, which was stamped or restored "
+        "perhaps, "
+        "or it comes later. Compare what was run with what there is, for example: alembic current; alembic history",
     ),
     Rule(
         'relation "post" already exists, in a downgrade',
@@ -347,36 +369,40 @@ REVISION_RULES = (
     ),
     Rule(
         'relation "post" already exists; table post already exists',
-        r"^(42P07|1050) |^~ .*(table|index) \S+ already exists",
-        "Something else has made it: create_all when the application starts, another revision, or a run that failed half way. "
-        "Leave it to the revisions alone; if all that this one makes is there, count it as done, for example: alembic stamp "
-        "{revision}",
+        r"^(42P07|1050) |^23505 .*pg_(type_typname|class_relname)_nsp_index"
+        r"|^~ .*(table|index) .+ already exists",
+        "Something else has made it: create_all when the application starts, another revision, a downgrade that left it, or a "
+        "run that "
+        "failed half way. Leave it to the revisions alone; if all that this one makes is there, and those before it have run, "
+        "count "
+        "it as done, for example: alembic stamp {revision}",
     ),
     Rule(
         'column "title" does not exist; no such column: title',
         "^(42703|1054) |^~ .*no such column",
-        "The revision that adds it has not run on this database, or it comes later; or it is a text in double quotes, which are "
-        "for names. Compare what was run with what there is, for example: alembic current; alembic history",
+        "Its name is misspelt, or a text is in double quotes, which are for names; or the revision that adds it has not run on "
+        "this "
+        "database, or comes later. Compare what was run with what there is, for example: alembic current; alembic history",
     ),
     Rule(
         'column "title" of relation "post" already exists; duplicate column name: title',
         "^(42701|1060) |^~ .*duplicate column name",
         "Something else has added it: another revision, or a run that failed half way. If all that this revision makes is "
-        "there, count it as done, for example: alembic stamp {revision}",
+        "there, and those before it have run, count it as done, for example: alembic stamp {revision}",
     ),
     Rule(
         'type "status" already exists',
         '^42710 .*?type "(?P<type>.+?)" already exists',
         "Something else has made it: create_all, another column of the type, or a downgrade that left it. Let the column "
         "refer to the type that is there, for example: "
-        'from sqlalchemy.dialects import postgresql; postgresql.ENUM(name="{type}", '
-        "create_type=False)",
+        'from sqlalchemy.dialects import postgresql; postgresql.ENUM(name="{type}"{in_schema}, create_type=False)',
     ),
     Rule(
         'type "status" does not exist',
         '^42704 .*?type "(?P<type>.+?)" does not exist',
-        'Create it first, for example: op.create_enum("{type}", ["draft", "live"]); one of an extension comes with it, for '
-        'example: op.execute("CREATE EXTENSION ...")',
+        'Create it first, with its own values, for example: op.create_enum("{type}", ["draft", "live"]{in_schema}); one of an '
+        "extension "
+        'comes with that, for example: op.execute("CREATE EXTENSION ...")',
     ),
     Rule(
         'unsafe use of new value "archived" of enum type status',
@@ -384,7 +410,7 @@ REVISION_RULES = (
         "PostgreSQL does not let a transaction use a value that it added itself. Split revision {revision}: leave the "
         "addition in it, "
         'and put what uses the value into the next one, for example: alembic revision -m "use {value}"; or let this package '
-        'add it, at the beginning of the revision: op.add_enum_value("{type}", "{value}")',
+        'add it, at the beginning of the revision: op.add_enum_value("{type}", "{value}"{in_schema})',
     ),
     Rule(
         'invalid input value for enum status: "ab", where an array becomes one value',
@@ -395,8 +421,9 @@ REVISION_RULES = (
     Rule(
         'invalid input value for enum status: "archived"',
         r'^22P02 .*enum "?(?P<type>[^" ]+)"?: "(?P<value>[^"\x00-\x1f]+)"',
-        'The type has no such value. Add it before it is used, for example: op.add_enum_value("{type}", "{value}"); a value '
-        'that is to go is taken out of the rows as well by op.remove_enum_value("{type}", "{value}", replace_with=...)',
+        'The type has no such value. Add it before it is used, for example: op.add_enum_value("{type}", "{value}"{in_schema}); a '
+        'value that is to go is taken out of the rows as well by op.remove_enum_value("{type}", "{value}", '
+        "replace_with=...{in_schema})",
     ),
     Rule(
         "dropping an enum value is not implemented",
@@ -416,8 +443,8 @@ REVISION_RULES = (
         'sa.Column("{column}", ..., nullable=False, server_default=...)',
     ),
     Rule(
-        "could not create unique index; violates foreign key constraint; CHECK constraint failed",
-        "^(23505|23503|23514|1062|1452|3819) |^~ .*constraint failed",
+        "could not create unique index; violates foreign key constraint; violates not-null constraint; CHECK constraint failed",
+        "^(23502|23505|23503|23514|1048|1062|1452|3819) |^~ .*constraint failed",
         'Rows break the constraint. Correct them in the revision first, for example: op.execute("UPDATE ...")',
     ),
     Rule(
@@ -429,7 +456,8 @@ REVISION_RULES = (
     Rule(
         'column "title" cannot be cast automatically to type integer',
         '^42804 .*?column "(?P<column>.+?)" cannot be cast automatically to type (?P<type>.+?) \\[',
-        'Say how its values become those of the new type, for example: op.alter_column(..., postgresql_using="{column}::{type}")',
+        "Say how its values become those of the new type, for example: op.alter_column(..., "
+        'postgresql_using="{column}::text::{type}")',
     ),
     Rule(
         "permission denied for schema public",
@@ -438,7 +466,8 @@ REVISION_RULES = (
     ),
     Rule(
         "must be owner of table post",
-        r'^42501 .*must be owner of (?P<kind>materialized view|foreign table|\w+) "?(?P<name>.+?)"? \[',
+        r"^42501 .*must be owner of (?P<kind>materialized view|foreign table|table|view|sequence|type|schema) "
+        r'"?(?P<name>.+?)"? \[',
         "Let the role that migrates own it, for example: ALTER {kind} {name} OWNER TO {user}",
     ),
     Rule(
@@ -453,7 +482,7 @@ REVISION_RULES = (
     ),
     Rule(
         "permission denied to create extension",
-        "^42501 .*permission denied to create",
+        "^42501 .*permission denied to create extension",
         "A superuser has to create it, once for each database, for example: psql -c 'CREATE EXTENSION IF NOT EXISTS ...'",
     ),
     Rule(
@@ -478,13 +507,21 @@ REVISION_RULES = (
     ),
     Rule(
         'constraint "uq" of relation "post" does not exist; index "ix" does not exist; no such index',
-        r"^42704 |^1091 |^~ .*no such (index|constraint)|^- ValueError: No such constraint",
+        r'^42704 [^\[]*?(constraint|index|trigger) .*?(of relation "(?P<name>[^"]+)"|does not exist)'
+        r"|^1091 |^~ .*no such (index|constraint)|^- ValueError: No such constraint",
         "It has another name in this database, or was dropped before. Look what there is, for example: psql -c '\\d {name}'",
     ),
     Rule(
         "cannot drop type status because other objects depend on it",
         "^2BP01 ",
         "Drop or change first what depends on it, for example: op.alter_column(...)",
+    ),
+    Rule(
+        "value too long for type character varying(32), of alembic_version",
+        r"^22001 .*alembic_version",
+        "The identifier of the revision is too long, and its name in the file may be as long as it likes: give it one of 32 "
+        "characters at "
+        'most, for example: revision = "4f2a"',
     ),
     Rule(
         "value too long for type character varying(1)",
@@ -502,8 +539,55 @@ REVISION_RULES = (
         "Install its package where the server runs, for example: apt-get install postgresql-18-pgvector",
     ),
     Rule(
+        'column "status" is of type status but expression is of type text',
+        '^42804 .*column "(?P<column>[^"]+)" is of type (?P<type>\\S+) but expression',
+        "Give the expression the type of the column, for example: op.execute('UPDATE ... SET {column} = CAST(... AS {type})')",
+    ),
+    Rule(
+        "function gen_salt(text) does not exist",
+        "^42883 .*function .* does not exist",
+        "Its name is misspelt, its arguments have other types, or it belongs to an extension that is not there, for example: "
+        "op.execute('CREATE EXTENSION IF NOT EXISTS pgcrypto')",
+    ),
+    Rule(
+        "cannot alter type of a column used by a view or rule",
+        "^0A000 .*cannot alter type of a column used by",
+        'Drop what uses it before, and make it again afterwards, for example: op.execute("DROP VIEW ..."); op.alter_column(...); '
+        'op.execute("CREATE VIEW ...")',
+    ),
+    Rule(
+        'there is no unique constraint matching given keys for referenced table "post"',
+        '^42830 .*referenced table "(?P<name>[^"]+)"',
+        "A foreign key refers to columns that are unique together: name those, or make them so before, for example: "
+        'op.create_unique_constraint("uq_post_title", "post", ["title"])',
+    ),
+    Rule(
+        'enum label "archived" already exists',
+        '^42710 .*enum label "(?P<value>[^"]+)" already exists',
+        "Another revision, or a run that failed half way, has added it. Let it be added only where it is not there, for example: "
+        'op.add_enum_value("{type}", "{value}")',
+    ),
+    Rule(
+        "cannot execute CREATE TABLE in a read-only transaction",
+        "^(25006|1290|1792) ",
+        "The server is a replica, or the role or the database may only read: name the primary in the URL, or allow it, for "
+        "example: ALTER "
+        "ROLE {user} SET default_transaction_read_only = off",
+    ),
+    Rule(
+        "A value is required for bind parameter 'x'",
+        "^~ InvalidRequestError: A value is required for bind parameter",
+        "In a text, a colon before a word stands for a parameter: write a backslash before it, for example: "
+        "op.execute(r\"UPDATE ... SET data = '{{\\:x}}'\")",
+    ),
+    Rule(
+        "Can't emit DROP CONSTRAINT for constraint; it has no name",
+        r"^\S+ CompileError: Can't emit DROP CONSTRAINT .*it has no name",
+        'Say which one, by the name that it has in the database, for example: op.drop_constraint("post_title_key", "post")',
+    ),
+    Rule(
         "NoReferencedTableError: could not find table 'users'",
-        "NoReferencedTableError: ",
+        r"^\S+ NoReferencedTableError: ",
         'Correct the name in the foreign key, or import the model of that table, for example: Field(foreign_key="user.id")',
     ),
     Rule(
@@ -524,7 +608,7 @@ REVISION_RULES = (
     ),
     Rule(
         "No support for ALTER of constraints in SQLite dialect",
-        '^- NotImplementedError: No support for ALTER|^~ .*near "(ALTER|CONSTRAINT)": syntax error',
+        '^- NotImplementedError: No support for ALTER of constraints in SQLite|^~ .*near "(ALTER|CONSTRAINT)": syntax error',
         'SQLite changes a table by making it anew, for example: with op.batch_alter_table("post") as batch: '
         "batch.alter_column(...)",
     ),

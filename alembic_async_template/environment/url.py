@@ -37,7 +37,7 @@ _ALIASES = {"postgres": "postgresql"}
 _PLACEHOLDER = "driver://user:pass@localhost/dbname"
 
 # Words of any driver that have a password in them.
-_SECRET_WORDS = frozenset("password passwd passwort pwd pass sslpassword dsn conninfo odbc_connect".split())
+_SECRET_WORDS = re.compile("passw|pwd|^pass$|passphrase|secret|token|scram_.*_key|dsn|conninfo|odbc_connect", re.IGNORECASE)
 _NO_URL = "it is no URL of the form backend://user:password@host:port/database"
 
 # https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS: words that asyncpg knows in a DSN only,
@@ -203,7 +203,7 @@ def _for_asyncpg(url: URL, source: str) -> Database:
 
 def mask_url(url: URL) -> str:
     """The URL as it may be shown: without its password, wherever the URL holds one."""
-    hidden = {word: "***" for word in url.query if word.lower() in _SECRET_WORDS}
+    hidden = {word: "***" for word in url.query if _SECRET_WORDS.search(word)}
     return url.update_query_dict(hidden).render_as_string(hide_password=True).replace("%2A%2A%2A", "***")
 
 

@@ -459,8 +459,8 @@ REVISIONS = {
         'relation "post" does not exist|no such table',
         "pass",
         'relation "post" does not exist',
-        "The revision that creates it has not run on this database, which was stamped or restored perhaps, or it comes later. "
-        + COMPARE,
+        "Its name is misspelt, or the revision that creates it has not run on this database, which was stamped or restored perhaps, or it "
+        "comes later. " + COMPARE,
         two='op.execute("INSERT INTO post VALUES (1)")',
         sqlite_problem="no such table: post",
     ),
@@ -468,8 +468,8 @@ REVISIONS = {
         'column "title" does not exist|no such column',
         'op.execute("SELECT title FROM post")',
         'column "title" does not exist',
-        "The revision that adds it has not run on this database, or it comes later; or it is a text in double quotes, which are for names. "
-        + COMPARE,
+        "Its name is misspelt, or a text is in double quotes, which are for names; or the revision that adds it has not run on this "
+        "database, or comes later. " + COMPARE,
         set_up="CREATE TABLE post (id int)",
         sqlite_problem="no such column: title",
     ),
@@ -477,8 +477,8 @@ REVISIONS = {
         "post.* already exists",
         CREATE_POST,
         'relation "post" already exists',
-        "Something else has made it: create_all when the application starts, another revision, or a run that failed half way. Leave it to "
-        "the revisions alone; if all that this one makes is there, count it as done, for example: alembic stamp one",
+        "Something else has made it: create_all when the application starts, another revision, a downgrade that left it, or a run that "
+        "failed half way. Leave it to the revisions alone; if all that this one makes is there, and those before it have run, count it as done, for example: alembic stamp one",
         set_up="CREATE TABLE post (id int)",
         sqlite_problem="table post already exists",
     ),
@@ -486,8 +486,8 @@ REVISIONS = {
         'column "id" of relation "post" already exists|duplicate column name',
         'op.add_column("post", sa.Column("id", sa.Integer()))',
         'column "id" of relation "post" already exists',
-        "Something else has added it: another revision, or a run that failed half way. If all that this revision makes is there, count it as "
-        "done, for example: alembic stamp one",
+        "Something else has added it: another revision, or a run that failed half way. If all that this revision makes is there, and those "
+        "before it have run, count it as done, for example: alembic stamp one",
         set_up="CREATE TABLE post (id int)",
         sqlite_problem="duplicate column name: id",
     ),
@@ -504,7 +504,8 @@ REVISIONS = {
         'type "status" does not exist',
         'op.execute("CREATE TABLE post (status status)")',
         'type "status" does not exist',
-        'Create it first, for example: op.create_enum("status", ["draft", "live"]); one of an extension comes with it, for example: '
+        'Create it first, with its own values, for example: op.create_enum("status", ["draft", "live"]); one of an extension comes with '
+        "that, for example: "
         'op.execute("CREATE EXTENSION ...")',
         sqlite_problem=None,
     ),
@@ -573,7 +574,7 @@ REVISIONS = {
         "cannot be cast automatically",
         'op.alter_column("post", "title", type_=sa.Integer())',
         'column "title" cannot be cast automatically to type integer',
-        'Say how its values become those of the new type, for example: op.alter_column(..., postgresql_using="title::integer")',
+        'Say how its values become those of the new type, for example: op.alter_column(..., postgresql_using="title::text::integer")',
         set_up="CREATE TABLE post (title text)",
         sqlite_problem=None,
     ),
@@ -613,6 +614,84 @@ REVISIONS = {
         sqlite_problem="No support for ALTER of constraints in SQLite dialect. Please refer to the batch mode feature which allows for "
         "SQLite migrations using a copy-and-move strategy",
         postgresql=False,
+    ),
+    "an expression of another type": broken(
+        'column "status" is of type status but expression is of type text',
+        "op.execute(\"UPDATE post SET status = 'a'::text\")",
+        'column "status" is of type status but expression is of type text',
+        "Give the expression the type of the column, for example: op.execute('UPDATE ... SET status = CAST(... AS status)')",
+        set_up="CREATE TYPE status AS ENUM ('a'); CREATE TABLE post (status status)",
+        sqlite_problem=None,
+    ),
+    "a function that is not there": broken(
+        "function nowhere\\(\\) does not exist",
+        'op.execute("SELECT nowhere()")',
+        "function nowhere() does not exist",
+        "Its name is misspelt, its arguments have other types, or it belongs to an extension that is not there, for example: "
+        "op.execute('CREATE EXTENSION IF NOT EXISTS pgcrypto')",
+        sqlite_problem=None,
+    ),
+    "a column that a view shows": broken(
+        "cannot alter type of a column used by a view or rule",
+        'op.alter_column("post", "id", type_=sa.BigInteger())',
+        'cannot alter type of a column used by a view or rule (rule _RETURN on view v depends on column "id")',
+        'Drop what uses it before, and make it again afterwards, for example: op.execute("DROP VIEW ..."); op.alter_column(...); '
+        'op.execute("CREATE VIEW ...")',
+        set_up="CREATE TABLE post (id int); CREATE VIEW v AS SELECT id FROM post",
+        sqlite_problem=None,
+    ),
+    "a foreign key to what is not unique": broken(
+        "there is no unique constraint matching given keys",
+        'op.create_foreign_key("fk", "post", "post", ["id"], ["id"])',
+        'there is no unique constraint matching given keys for referenced table "post"',
+        "A foreign key refers to columns that are unique together: name those, or make them so before, for example: "
+        'op.create_unique_constraint("uq_post_title", "post", ["title"])',
+        set_up="CREATE TABLE post (id int)",
+        sqlite_problem=None,
+    ),
+    "an enum value that is there": broken(
+        'enum label "b" already exists',
+        "op.execute(\"ALTER TYPE status ADD VALUE 'b'\")",
+        'enum label "b" already exists',
+        "Another revision, or a run that failed half way, has added it. Let it be added only where it is not there, for example: "
+        'op.add_enum_value("status", "b")',
+        set_up="CREATE TYPE status AS ENUM ('a', 'b')",
+        sqlite_problem=None,
+    ),
+    "a database that may only be read": Case(
+        "cannot execute CREATE TABLE in a read-only transaction",
+        errors.RevisionFailedError,
+        "The command failed: cannot execute CREATE TABLE in a read-only transaction. The server is a replica, or the role or the database "
+        "may only read: name the primary in the URL, or allow it, for example: ALTER ROLE {user} SET default_transaction_read_only = off. "
+        "Nothing was changed",
+        sqlite_problem=None,
+        revisions={"one": "pass"},
+        set_up="ALTER DATABASE {database} SET default_transaction_read_only = on",
+    ),
+    "a colon in a text": broken(
+        "A value is required for bind parameter 'x'",
+        "op.execute(\"UPDATE post SET id = ':x'\")",
+        "A value is required for bind parameter 'x'",
+        "In a text, a colon before a word stands for a parameter: write a backslash before it, for example: "
+        "op.execute(r\"UPDATE ... SET data = '{{\\:x}}'\")".replace("{{", "{").replace("}}", "}"),
+        set_up="CREATE TABLE post (id int)",
+    ),
+    "a constraint without its name": broken(
+        "it has no name",
+        'op.drop_constraint(None, "post")',
+        "Can't emit DROP CONSTRAINT for constraint Constraint(); it has no name",
+        'Say which one, by the name that it has in the database, for example: op.drop_constraint("post_title_key", "post")',
+        set_up="CREATE TABLE post (id int)",
+        sqlite_problem=None,
+    ),
+    "an identifier that is too long": Case(
+        r"value too long for type character varying\(32\)",
+        errors.RevisionFailedError,
+        "Revision a_very_long_identifier_of_a_revision failed: value too long for type character varying(32). The identifier of the "
+        "revision is too long, and its name in the file may be as long as it likes: give it one of 32 characters at most, for example: "
+        'revision = "4f2a". It was rolled back; revisions committed in this run: none',
+        sqlite_problem=None,
+        revisions={"a_very_long_identifier_of_a_revision": "pass"},
     ),
     "a revision that is not there": Case(
         "Can't locate revision identified by 'nowhere'",
@@ -767,7 +846,8 @@ def forget_versions(case: Case, url: URL) -> None:
         with closing(sqlite3.connect(str(url.database))) as database:
             database.execute("DROP TABLE IF EXISTS alembic_version")
     else:
-        with psycopg.connect(url.render_as_string(hide_password=False), autocommit=True) as connection:
+        writes = "-c default_transaction_read_only=off"
+        with psycopg.connect(url.render_as_string(hide_password=False), autocommit=True, options=writes) as connection:
             connection.execute("DROP TABLE IF EXISTS alembic_version")
 
 
@@ -970,6 +1050,32 @@ def test_what_a_revision_raises_itself_is_its_own(tmp_path: Path, sqlite_url: st
 
 
 @pytest.mark.postgresql
+@pytest.mark.parametrize(
+    ("body", "advice"),
+    [
+        ("op.execute(\"UPDATE billing.invoice SET kind = 'z'\")", 'op.add_enum_value("kind", "z", schema="billing")'),
+        ('op.execute("ALTER TABLE billing.invoice ADD x nokind")', 'op.create_enum("nokind", ["draft", "live"])'),
+        (
+            'op.execute("ALTER TABLE billing.invoice ADD x billing.nokind")',
+            'op.create_enum("nokind", ["draft", "live"], schema="billing")',
+        ),
+        (
+            'op.execute("CREATE TYPE billing.kind AS ENUM ()")',
+            'postgresql.ENUM(name="kind", schema="billing", create_type=False)',
+        ),
+        ('op.drop_constraint("uq", "invoice", schema="billing")', "psql -c '\\d billing.invoice'"),
+        ("op.execute('CREATE INDEX CONCURRENTLY ix ON billing.invoice (id)')", "Leave the transaction for it"),
+    ],
+)
+def test_objects_of_other_schemas(tmp_path: Path, embedded_url: str, body: str, advice: str) -> None:
+    """The example to type names the schema."""
+    with psycopg.connect(embedded_url) as connection:
+        connection.execute("CREATE SCHEMA billing; CREATE TYPE billing.kind AS ENUM ('a')")
+        connection.execute("CREATE TABLE billing.invoice (id int, kind billing.kind)")
+    assert advice in str(refuse(tmp_path, embedded_url, one=body))
+
+
+@pytest.mark.postgresql
 def test_a_transaction_of_the_caller_stays_the_callers(tmp_path: Path, embedded_url: str) -> None:
     """Nothing is committed or rolled back; an autocommit block is refused there, which Alembic does without a word."""
     write_environment(tmp_path, embedded_url)
@@ -1167,8 +1273,8 @@ def test_a_command_that_was_refused_leaves_no_transaction(tmp_path: Path, embedd
 @pytest.mark.parametrize(
     ("body", "fix"),
     [
-        ("op.execute('SELECT 1 FROM nowhere')", "The revision that creates it has not run"),
-        ("op.execute('SELECT nowhere')", "The revision that adds it has not run"),
+        ("op.execute('SELECT 1 FROM nowhere')", "Its name is misspelt, or the revision that creates it"),
+        ("op.execute('SELECT nowhere')", "Its name is misspelt, or a text is in double quotes"),
         ("op.execute('CREATE TABLE one (id int)')\n    op.execute('CREATE TABLE one (id int)')", "count it as done"),
         ("op.execute('SELECTED')", "Correct the statement of the revision"),
     ],
