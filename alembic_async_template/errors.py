@@ -733,7 +733,10 @@ class EnumExistsError(EnumOperationError):
         labels = ", ".join(map(_quote, values))
         super().__init__(
             enum,
-            f"Enum {enum} exists already, with the values {labels}. Leave op.create_enum out if these are the values that it is "
+            f"Enum {enum} exists already, with the values {labels}. If something else, create_all for example, has made all "
+            f"that the "
+            "revision makes, count it as done with alembic stamp. Otherwise leave op.create_enum out if these are the values "
+            "that it is "
             f"meant to have, choose another name, or drop it first if nothing uses it: DROP TYPE {enum}",
         )
 
@@ -764,17 +767,28 @@ class EnumInUseError(EnumOperationError):
         )
 
 
+FOREIGN = "belongs to another role"
+"""Why the role that migrates cannot change something."""
+
+
 class EnumChangeBlockedError(EnumOperationError):
     """Something that uses a type cannot be made again with a changed one."""
 
     def __init__(self, enum: str, blockers: Sequence[tuple[str, str]]) -> None:
         self.blockers = tuple(blockers)
         listed = "; ".join(f"{name} {reason}" for name, reason in blockers)
+        if all(reason == FOREIGN for _, reason in blockers):
+            fix = "Migrate with the role that owns them, for example: postgresql://owner@localhost/app"
+        else:
+            fix = (
+                f"Drop or change {'this' if len(blockers) == 1 else 'each of these'} before, and make it again afterwards in "
+                f"the same "
+                'revision, for example: op.execute("DROP FUNCTION ..."); op.remove_enum_value(...); op.execute("CREATE '
+                'FUNCTION ...")'
+            )
         super().__init__(
             enum,
-            f"The values of enum {enum} cannot be changed, and nothing was touched: {listed}. Drop or change "
-            f"{'this' if len(blockers) == 1 else 'each of these'} before, and make it again afterwards in the same revision, for "
-            'example: op.execute("DROP FUNCTION ..."); op.remove_enum_value(...); op.execute("CREATE FUNCTION ...")',
+            f"The values of enum {enum} cannot be changed, and nothing was touched: {listed}. {fix}",
         )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
+from ..errors import FOREIGN
 from . import queries
 from .model import EnumType
 
@@ -261,7 +262,7 @@ class _Reader:
             if not known:
                 self.block(name, _describe_kind(row))
             if row["not_owned"]:
-                self.block(name, "belongs to another role")
+                self.block(name, FOREIGN)
             if row["extension"]:
                 self.block(name, f"belongs to extension {row['extension']}, or depends on it")
             if row["labelled"]:

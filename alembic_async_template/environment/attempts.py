@@ -231,9 +231,16 @@ def _find_invalid_indexes(error: Exception, connection: Connection, progress: Pr
             connection.rollback()
             rows = connection.execute(_INVALID_INDEXES).all()
             connection.rollback()
-            # REINDEX makes one of a similar name: https://www.postgresql.org/docs/current/sql-reindex.html
-            names = [qualified for name, qualified in rows if re.sub(r"_cc(new|old)\d*$", "", name) in statement]
-            progress.invalid_indexes = tuple(names)
+            progress.invalid_indexes = tuple(qualified for name, qualified in rows if _names_index(statement, name))
+
+
+def _names_index(statement: str, name: str) -> bool:
+    """Whether a statement makes this index: by its name, or without one, when PostgreSQL makes it of the table's."""
+    name = re.sub(r"_cc(new|old)\d*$", "", name)  # of REINDEX: https://www.postgresql.org/docs/current/sql-reindex.html
+    unnamed = re.search(r'CONCURRENTLY\s+ON\s+(?:ONLY\s+)?(?:[^\s(]*\.)?"?([^\s"(]+)', statement, re.IGNORECASE)
+    if unnamed:
+        return re.fullmatch(rf"{re.escape(unnamed[1])}_.*idx\d*", name, re.IGNORECASE) is not None
+    return re.search(rf"(?<![\w$]){re.escape(name)}(?![\w$])", statement, re.IGNORECASE) is not None
 
 
 def _find_statement(error: BaseException, watch: Watch) -> str:

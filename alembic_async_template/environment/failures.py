@@ -22,6 +22,7 @@ from ..errors import (
     AlembicAsyncTemplateError,
     DatabaseNotAtHeadError,
     Failure,
+    RevisionError,
     RevisionFailedError,
     RevisionNotFoundError,
     SeveralHeadsError,
@@ -175,6 +176,13 @@ def _explain_command_error(error: CommandError, current: Sequence[str] | None, s
         return DatabaseNotAtHeadError(current or (), heads)
     if problem.startswith(("Multiple head revisions are present", "Multiple heads are present")):
         return SeveralHeadsError(heads, "stamp" if _compat.running_command() == "stamp" else "upgrade")
+    if problem == "Ambiguous walk" and len(current or ()) == 1 and (merged := script.get_revision(str((current or [""])[0]))):
+        parents = [merged.down_revision] if isinstance(merged.down_revision, str) else list(merged.down_revision or ())
+        return RevisionError(
+            f"Revision {merged.revision} joins {', '.join(parents)}, and one step back leads to each of them. Name the one to "
+            f"go to, for "
+            f"example: alembic downgrade {parents[0]}"
+        )
     if match := re.match(r"Can't locate revision identified by '([^']*)'", problem):
         if match[1] in (current or ()):
             return DatabaseNotAtHeadError(current or (), heads, [match[1]])

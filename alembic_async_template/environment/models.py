@@ -151,7 +151,8 @@ def import_application(name: str, settings: Settings) -> Any:
     try:
         return importlib.import_module(name)
     except (Exception, SystemExit) as error:
-        raise ApplicationImportError(name, settings, describe_exception(error), find_import_fix(error, settings, name)) from error
+        fix = find_import_fix(error, settings, name)
+        raise ApplicationImportError(name, settings, describe_exception(error), fix) from hide_input(error)
 
 
 def find_import_fix(error: BaseException, settings: Settings, module: str = "") -> str | None:
@@ -242,6 +243,20 @@ def describe_exception(error: BaseException) -> str:
     except Exception:  # the application's own class
         text = "it cannot be described"
     return mask_passwords(f"{type(error).__name__}: {text}").removesuffix(".")
+
+
+def hide_input(error: BaseException) -> BaseException:
+    """An exception for the traceback: pydantic's would show what was put in, the passwords of settings among it."""
+    if type(error).__module__ != "pydantic_core._pydantic_core" or type(error).__name__ != "ValidationError":
+        return error
+    from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
+
+    rejected: Any = error
+    details = [
+        InitErrorDetails(type=PydanticCustomError(item["type"], item["msg"]), loc=item["loc"], input=None)
+        for item in rejected.errors(include_input=False)
+    ]
+    return ValidationError.from_exception_data(rejected.title, details, hide_input=True).with_traceback(error.__traceback__)
 
 
 def _module_metadata(module: Any) -> Iterable[MetaData]:

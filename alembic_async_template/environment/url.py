@@ -20,7 +20,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..errors import EngineReferenceError, InvalidURLError, MissingDriverError
-from .models import describe_exception, find_import_fix, import_application
+from .models import describe_exception, find_import_fix, hide_input, import_application
 
 if TYPE_CHECKING:
     from .settings import Settings
@@ -100,6 +100,8 @@ def parse_url(value: str | URL, source: str) -> URL:
         url = None
     if text[:1] in {"'", '"'}:
         raise InvalidURLError(source, "it begins with a quotation mark", "Leave the quotation marks out")
+    if url is None and re.search(r":[^:/?@]*[^\d:/?@][^:/?@]*(/[^@]*)?$", text):
+        raise InvalidURLError(source, "its port is no number", "Correct it, or write the @ of a password as %40")
     if url is None or (url.password and text.count("@") > 1):
         raise InvalidURLError(source, _NO_URL, encoding=True)
     return url
@@ -240,10 +242,10 @@ def resolve_reference(reference: str, settings: Settings) -> Any:
                 near = difflib.get_close_matches(step, dir(value), 3)
                 hint = f" (there is {', '.join(near)})" if near else ""
                 raise EngineReferenceError(reference, settings, f'{walked} has no attribute "{step}"{hint}') from error
-            raise EngineReferenceError(reference, settings, f"{walked}: {describe_exception(error)}") from error
+            raise EngineReferenceError(reference, settings, f"{walked}: {describe_exception(error)}") from hide_input(error)
         except Exception as error:
             problem = f"{walked}{step}: {describe_exception(error)}"
-            raise EngineReferenceError(reference, settings, problem, find_import_fix(error, settings)) from error
+            raise EngineReferenceError(reference, settings, problem, find_import_fix(error, settings)) from hide_input(error)
         walked += step if step == "()" else f".{step}"
     return value
 
@@ -292,7 +294,7 @@ def application_database(settings: Settings, *, installed: bool = True) -> Datab
         return adapt_url(value.url, source, directory=settings.directory, installed=installed)
     if hasattr(value, "get_secret_value"):
         value = value.get_secret_value()
-    if value is None or (not isinstance(value, URL) and "://" not in str(value)):
+    if value is None or (not isinstance(value, URL) and not re.match(r"\W*\w[\w+]*://", str(value))):
         raise EngineReferenceError(reference, settings, f"it is of type {type(value).__name__}, neither an engine nor a URL")
     url = parse_url(value if isinstance(value, URL) else str(value), source)
     return adapt_url(url, source, directory=settings.directory, installed=installed)

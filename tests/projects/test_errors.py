@@ -14,6 +14,7 @@ import sqlite3
 import string
 import sys
 import time
+import traceback
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -21,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -978,6 +980,62 @@ def test_a_coroutine_function_is_refused(tmp_path: Path, sqlite_url: str) -> Non
     with pytest.raises(errors.RevisionFailedError, match=r"^The downgrade of revision two failed at async def downgrade\(\)"):
         asyncio.run(migrations.downgrade("base"))
     assert asyncio.run(migrations.current()) == ("two",)
+
+
+def test_a_step_back_from_a_merge(tmp_path: Path, sqlite_url: str) -> None:
+    """It has two ends, and both are named."""
+    write_environment(tmp_path, sqlite_url)
+    for name, previous in {"one": None, "two": None, "three": ("one", "two")}.items():
+        text = f"revision = {name!r}\ndown_revision = {previous!r}\nupgrade = downgrade = lambda: None\n"
+        write_files(tmp_path, {f"migrations/versions/{name}.py": text})
+    migrations = Migrations(tmp_path / "alembic.ini")
+    asyncio.run(migrations.upgrade())
+    with pytest.raises(errors.RevisionError) as refused:
+        asyncio.run(migrations.downgrade("-1"))
+    assert str(refused.value) == (
+        "Revision three joins one, two, and one step back leads to each of them. Name the one to go to, for example: alembic "
+        "downgrade one"
+    )
+    asyncio.run(migrations.downgrade("one"))
+    assert set(asyncio.run(migrations.current())) == {"one", "two"}
+
+
+@pytest.mark.postgresql
+def test_only_what_a_statement_has_left_is_to_be_dropped(tmp_path: Path, embedded_url: str) -> None:
+    """Not the invalid index whose name begins in the same way; and one whose name PostgreSQL has made."""
+    with psycopg.connect(embedded_url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE post (title text); INSERT INTO post VALUES ('a'), ('a')")
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            connection.execute("CREATE UNIQUE INDEX CONCURRENTLY ix_post ON post (title)")
+    block = "with op.get_context().autocommit_block():\n        op.execute('CREATE UNIQUE INDEX CONCURRENTLY {} ON post (title)')"
+    for name, left in {"ix_post_title": ("ix_post_title",), "": ("post_title_idx",)}.items():
+        error = refuse(tmp_path, embedded_url, one=block.format(name))
+        assert error.failure is not None
+        assert error.failure.invalid_indexes == left
+        assert f"which is to be dropped first: DROP INDEX CONCURRENTLY {left[0]}" in str(error)
+
+
+def test_settings_that_were_rejected_are_in_no_traceback(
+    tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pydantic's own error would show every value that it was given."""
+    write_environment(tmp_path, sqlite_url)
+    monkeypatch.setenv("A", "postgresql://app:zq7@localhost/app")
+    module = f"settings_{uuid4().hex}"
+    write_files(
+        tmp_path,
+        {
+            f"{module}.py": "from pydantic_settings import BaseSettings\n\n\nclass Settings(BaseSettings):\n    a: int\n    b: int\n\n\n"
+            "settings = Settings()\n"
+        },
+    )
+    ini = tmp_path / "alembic.ini"
+    ini.write_text(f"{ini.read_text()}app_engine = {module}:settings\nprepend_sys_path = %(here)s\npath_separator = os\n")
+    with pytest.raises(errors.ApplicationImportError) as refused:
+        asyncio.run(Migrations(ini).upgrade())
+    printed = "".join(traceback.format_exception(refused.value))
+    assert "zq7" not in printed
+    assert "2 validation errors for Settings\na\n  Input should be a valid integer" in printed
 
 
 def test_a_failed_purge_keeps_the_revision(tmp_path: Path, database_url: str) -> None:

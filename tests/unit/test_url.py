@@ -70,7 +70,7 @@ def test_the_other_driver_serves_when_the_preferred_one_is_missing(monkeypatch: 
     ("given", "problem"),
     [
         ("no url", "it is no URL of the form backend://user:password@host:port/database"),
-        ("postgresql://u:p@h:port/d", "it is no URL of the form backend://user:password@host:port/database"),
+        ("postgresql://u:p@h:port/d", "its port is no number"),
         ("postgresql://u:pa@secret@h/d", "it is no URL of the form backend://user:password@host:port/database"),
         ("nosuch://u:secret@h/d", '"nosuch" names no installed SQLAlchemy dialect'),
         ("oracle://u:secret@h/d", '"oracle" is no async driver and this package knows none for it'),
