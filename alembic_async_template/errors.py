@@ -880,8 +880,7 @@ class EnumCheckError(EnumOperationError):
             enum,
             f'Value "{value}" is not allowed in enum {enum} on {dialect}: there it is text, and constraint {constraint} of table '
             f"{table} is CHECK ({definition}). Change that first, for example: with op.batch_alter_table({table!r}) as batch: "
-            f'batch.drop_constraint({constraint!r}, type_="check"); '
-            f'batch.create_check_constraint({constraint!r}, "...")',
+            f'batch.drop_constraint({constraint!r}, type_="check"); batch.create_check_constraint({constraint!r}, "...")',
         )
 
 

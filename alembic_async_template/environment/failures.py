@@ -14,6 +14,7 @@ from typing import Any
 
 import alembic.script.revision
 from alembic.script import ScriptDirectory
+from alembic.util import to_tuple
 from alembic.util.exc import CommandError
 
 from .. import _compat
@@ -176,12 +177,12 @@ def _explain_command_error(error: CommandError, current: Sequence[str] | None, s
         return DatabaseNotAtHeadError(current or (), heads)
     if problem.startswith(("Multiple head revisions are present", "Multiple heads are present")):
         return SeveralHeadsError(heads, "stamp" if _compat.running_command() == "stamp" else "upgrade")
-    if problem == "Ambiguous walk" and len(current or ()) == 1 and (merged := script.get_revision(str((current or [""])[0]))):
-        parents = [merged.down_revision] if isinstance(merged.down_revision, str) else list(merged.down_revision or ())
+    if problem == "Ambiguous walk" and current:
+        names = [name for revision in script.get_revisions(current) if revision for name in to_tuple(revision.down_revision, ())]
         return RevisionError(
-            f"Revision {merged.revision} joins {', '.join(parents)}, and one step back leads to each of them. Name the one to "
-            f"go to, for "
-            f"example: alembic downgrade {parents[0]}"
+            f"One step back from {', '.join(current)} leads to each of {', '.join(names)}. Name the one to go to, for example: "
+            f"alembic "
+            f"downgrade {names[0]}"
         )
     if match := re.match(r"Can't locate revision identified by '([^']*)'", problem):
         if match[1] in (current or ()):

@@ -247,16 +247,16 @@ def describe_exception(error: BaseException) -> str:
 
 def hide_input(error: BaseException) -> BaseException:
     """An exception for the traceback: pydantic's would show what was put in, the passwords of settings among it."""
-    if type(error).__module__ != "pydantic_core._pydantic_core" or type(error).__name__ != "ValidationError":
+    core: Any = sys.modules.get("pydantic_core")
+    if core is None or not isinstance(error, core.ValidationError):
         return error
-    from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
-
     rejected: Any = error
     details = [
-        InitErrorDetails(type=PydanticCustomError(item["type"], item["msg"]), loc=item["loc"], input=None)
-        for item in rejected.errors(include_input=False)
+        {"type": core.PydanticCustomError(item["type"], item["msg"]), "loc": item["loc"], "input": None}
+        for item in rejected.errors()
     ]
-    return ValidationError.from_exception_data(rejected.title, details, hide_input=True).with_traceback(error.__traceback__)
+    hidden: BaseException = core.ValidationError.from_exception_data(rejected.title, details, hide_input=True)
+    return hidden.with_traceback(error.__traceback__)
 
 
 def _module_metadata(module: Any) -> Iterable[MetaData]:

@@ -298,9 +298,8 @@ REVISION_RULES = (
     Rule(
         "KeyError: 'd01' in the revisions",
         r"KeyError: '(?P<revision>[^']*)' .*, the history\)$",
-        "A revision names {revision} as one that runs before it, and no file has that. Get the file back, for example: git log "
-        "-- "
-        "migrations/versions",
+        "A revision names {revision} as one that runs before it, and no file has that. Get the file back, for example: git "
+        "log -- migrations/versions",
     ),
     Rule(
         "ModuleNotFoundError: No module named 'app'",
@@ -352,8 +351,7 @@ REVISION_RULES = (
         'relation "post" does not exist; no such table: post',
         r"^(42P01 (?!.*FROM-clause)|1146 |1051 |~ .*no such table|- NoSuchTableError: )",
         "Its name is misspelt, or the revision that creates it has not run on this database, which was stamped or restored "
-        "perhaps, "
-        "or it comes later. Compare what was run with what there is, for example: alembic current; alembic history",
+        "perhaps, or it comes later. Compare what was run with what there is, for example: alembic current; alembic history",
     ),
     Rule(
         'relation "post" already exists, in a downgrade',
@@ -372,17 +370,15 @@ REVISION_RULES = (
         r"^(42P07|1050) |^23505 .*pg_(type_typname|class_relname)_nsp_index"
         r"|^~ .*(table|index) .+ already exists",
         "Something else has made it: create_all when the application starts, another revision, a downgrade that left it, or a "
-        "run that "
-        "failed half way. Leave it to the revisions alone; if all that this one makes is there, and those before it have run, "
-        "count "
-        "it as done, for example: alembic stamp {revision}",
+        "run that failed half way. Leave it to the revisions alone; if all that this one makes is there, and those before it "
+        "have run, count it as done, for example: alembic stamp {revision}",
     ),
     Rule(
         'column "title" does not exist; no such column: title',
         "^(42703|1054) |^~ .*no such column",
-        "Its name is misspelt, or a text is in double quotes, which are for names; or the revision that adds it has not run on "
-        "this "
-        "database, or comes later. Compare what was run with what there is, for example: alembic current; alembic history",
+        "Its name is misspelt, or a text is in double quotes, which are for names; or the revision that adds it has not run "
+        "on this database, or comes later. Compare what was run with what there is, for example: alembic current; alembic "
+        "history",
     ),
     Rule(
         'column "title" of relation "post" already exists; duplicate column name: title',
@@ -401,8 +397,7 @@ REVISION_RULES = (
         'type "status" does not exist',
         '^42704 .*?type "(?P<type>.+?)" does not exist',
         'Create it first, with its own values, for example: op.create_enum("{type}", ["draft", "live"]{in_schema}); one of an '
-        "extension "
-        'comes with that, for example: op.execute("CREATE EXTENSION ...")',
+        'extension comes with that, for example: op.execute("CREATE EXTENSION ...")',
     ),
     Rule(
         'unsafe use of new value "archived" of enum type status',
@@ -571,8 +566,7 @@ REVISION_RULES = (
         "cannot execute CREATE TABLE in a read-only transaction",
         "^(25006|1290|1792) ",
         "The server is a replica, or the role or the database may only read: name the primary in the URL, or allow it, for "
-        "example: ALTER "
-        "ROLE {user} SET default_transaction_read_only = off",
+        "example: ALTER ROLE {user} SET default_transaction_read_only = off",
     ),
     Rule(
         "A value is required for bind parameter 'x'",

@@ -156,18 +156,17 @@ def test_renaming_keeps_rows_and_defaults_and_is_rolled_back_whole(on_connection
             lambda op: op.create_enum("mood", ["x"]),
             EnumExistsError,
             'Enum public.mood exists already, with the values "sad", "glad". If something else, create_all for example, has '
-            "made all "
-            "that the revision makes, count it as done with alembic stamp. Otherwise leave op.create_enum out if these are the "
-            "values "
-            "that it is meant to have, choose another name, or drop it first if nothing uses it: DROP TYPE public.mood",
+            "made all that the revision makes, count it as done with alembic stamp. Otherwise leave op.create_enum out if "
+            "these are the values that it is meant to have, choose another name, or drop it first if nothing uses it: DROP "
+            "TYPE public.mood",
         ),
         (
             lambda op: op.rename_enum("other", "mood", schema="billing"),
             EnumExistsError,
             'Enum billing.mood exists already, with the values "x". If something else, create_all for example, has made all '
-            "that the revision makes, count it as done with alembic stamp. Otherwise leave op.create_enum out if these are the "
-            "values "
-            "that it is meant to have, choose another name, or drop it first if nothing uses it: DROP TYPE billing.mood",
+            "that the revision makes, count it as done with alembic stamp. Otherwise leave op.create_enum out if these are "
+            "the values that it is meant to have, choose another name, or drop it first if nothing uses it: DROP TYPE "
+            "billing.mood",
         ),
         (
             lambda op: op.drop_enum("mood", ["sad", "glad"]),

@@ -983,18 +983,20 @@ def test_a_coroutine_function_is_refused(tmp_path: Path, sqlite_url: str) -> Non
 
 
 def test_a_step_back_from_a_merge(tmp_path: Path, sqlite_url: str) -> None:
-    """It has two ends, and both are named."""
+    """It has two ends, and both are named; so are the heads that are not merged yet, with the command that was typed."""
     write_environment(tmp_path, sqlite_url)
+    migrations = Migrations(tmp_path / "alembic.ini")
     for name, previous in {"one": None, "two": None, "three": ("one", "two")}.items():
         text = f"revision = {name!r}\ndown_revision = {previous!r}\nupgrade = downgrade = lambda: None\n"
         write_files(tmp_path, {f"migrations/versions/{name}.py": text})
-    migrations = Migrations(tmp_path / "alembic.ini")
+        if name == "two":
+            with pytest.raises(errors.SeveralHeadsError, match=r"or go to all of them: alembic stamp heads$"):
+                asyncio.run(migrations.stamp("head"))
     asyncio.run(migrations.upgrade())
     with pytest.raises(errors.RevisionError) as refused:
         asyncio.run(migrations.downgrade("-1"))
     assert str(refused.value) == (
-        "Revision three joins one, two, and one step back leads to each of them. Name the one to go to, for example: alembic "
-        "downgrade one"
+        "One step back from three leads to each of one, two. Name the one to go to, for example: alembic downgrade one"
     )
     asyncio.run(migrations.downgrade("one"))
     assert set(asyncio.run(migrations.current())) == {"one", "two"}
@@ -1046,6 +1048,8 @@ def test_a_failed_purge_keeps_the_revision(tmp_path: Path, database_url: str) ->
     with pytest.raises(errors.RevisionNotFoundError, match="whose head is one; the database is at one"):
         command.stamp(Config(tmp_path / "alembic.ini"), "nowhere", purge=True)
     assert asyncio.run(migrations.current()) == ("one",)
+    with pytest.raises(errors.RevisionNotFoundError, match=r"whose head is one\. See which there are"):  # nobody has asked
+        command.upgrade(Config(tmp_path / "alembic.ini", output_buffer=io.StringIO()), "nowhere", sql=True)
 
 
 @pytest.mark.postgresql

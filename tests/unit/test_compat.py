@@ -5,6 +5,7 @@ from pathlib import Path
 
 import alembic.command
 import alembic.context
+import pytest
 from alembic.autogenerate.api import RevisionContext
 from alembic.autogenerate.render import _repr_type
 from alembic.config import Config
@@ -12,6 +13,7 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, event
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.pool import NullPool
 
 import alembic_async_template
@@ -93,6 +95,20 @@ def test_a_cloned_engine_has_the_arguments_and_events_but_not_the_pool() -> None
         connection.exec_driver_sql("SELECT 2")
     engine.dispose()
     assert executed == ["SELECT 1", "SELECT 2"]
+
+
+def test_a_commit_that_fails_is_told_from_a_statement() -> None:
+    """A deferred constraint is looked at by COMMIT."""
+    with create_engine("sqlite://", poolclass=NullPool).connect() as connection:
+        connection.exec_driver_sql("PRAGMA foreign_keys = ON")
+        connection.exec_driver_sql("CREATE TABLE t (id int PRIMARY KEY, parent int REFERENCES t DEFERRABLE INITIALLY DEFERRED)")
+        connection.exec_driver_sql("INSERT INTO t VALUES (1, 2)")
+        with pytest.raises(IntegrityError) as statement:
+            connection.exec_driver_sql("INSERT INTO t VALUES (1, 2)")
+        with pytest.raises(IntegrityError) as commit:
+            connection.commit()
+        connection.rollback()
+    assert [_compat.failed_at_commit(error.value) for error in (statement, commit)] == [False, True]
 
 
 def test_autocommit_engines_are_seen() -> None:
