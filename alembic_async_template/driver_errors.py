@@ -56,7 +56,7 @@ _WORD = r"(?:password|passwd|pwd|_pass\b|identified\s+by)"
 _PASSWORDS = [
     re.compile(r"(//[^:/\s]*:)(?:\S+|[^/'\"]+)(?=@)"),
     re.compile(rf"""({_WORD}\w*(?:['"\\]*\s*(?:=>?|:|\()\s*|\s+)){_QUOTED}""", re.IGNORECASE | re.DOTALL),
-    re.compile(rf"({_WORD}\s*=\s*)()[^\s&;,'\"()]+", re.IGNORECASE),
+    re.compile(rf"({_WORD}\s*=\s*)[^\s&;,'\"()]+", re.IGNORECASE),
 ]
 _MYSQL_DRIVERS = {"asyncmy", "aiomysql", "pymysql", "MySQLdb", "mysql"}
 

@@ -613,8 +613,7 @@ class SeveralHeadsError(RevisionError):
             return
         super().__init__(
             f"The revisions have {len(heads)} heads, {', '.join(heads)}: written at the same time perhaps, and nobody knows "
-            'which comes first. Join them: alembic merge -m "merge" heads; '
-            f"or go to all of them: alembic {command} heads"
+            f'which comes first. Join them: alembic merge -m "merge" heads; or go to all of them: alembic {command} heads'
         )
 
 
@@ -734,10 +733,8 @@ class EnumExistsError(EnumOperationError):
         super().__init__(
             enum,
             f"Enum {enum} exists already, with the values {labels}. If something else, create_all for example, has made all "
-            f"that the "
-            "revision makes, count it as done with alembic stamp. Otherwise leave op.create_enum out if these are the values "
-            "that it is "
-            f"meant to have, choose another name, or drop it first if nothing uses it: DROP TYPE {enum}",
+            "that the revision makes, count it as done with alembic stamp. Otherwise leave op.create_enum out if these are the "
+            f"values that it is meant to have, choose another name, or drop it first if nothing uses it: DROP TYPE {enum}",
         )
 
 
@@ -782,9 +779,8 @@ class EnumChangeBlockedError(EnumOperationError):
         else:
             fix = (
                 f"Drop or change {'this' if len(blockers) == 1 else 'each of these'} before, and make it again afterwards in "
-                f"the same "
-                'revision, for example: op.execute("DROP FUNCTION ..."); op.remove_enum_value(...); op.execute("CREATE '
-                'FUNCTION ...")'
+                'the same revision, for example: op.execute("DROP FUNCTION ..."); op.remove_enum_value(...); '
+                'op.execute("CREATE FUNCTION ...")'
             )
         super().__init__(
             enum,
