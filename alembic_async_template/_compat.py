@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from alembic.runtime.environment import EnvironmentContext
     from alembic.runtime.migration import MigrationContext
     from alembic.script import ScriptDirectory
-    from sqlalchemy import Column
+    from sqlalchemy import Column, MetaData, Sequence
     from sqlalchemy.engine import Engine
     from sqlalchemy.types import TypeEngine
 
@@ -198,3 +198,8 @@ def type_variants(type_: TypeEngine[Any]) -> dict[str, TypeEngine[Any]]:
 def copy_column(column: Column[Any]) -> Column[Any]:
     """A column like this one that belongs to no table; `Column._copy`: SQLAlchemy 2.0.29 to 2.1.9."""
     return column._copy()
+
+
+def list_sequences(metadata: MetaData) -> list[Sequence]:
+    """The sequences that `create_all` creates; `MetaData._sequences`: SQLAlchemy 2.0.29 to 2.1.9."""
+    return list(metadata._sequences.values())

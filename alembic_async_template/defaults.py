@@ -7,11 +7,8 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 from alembic.util import PriorityDispatchResult
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import Column, DefaultClause, Identity
 from sqlalchemy.types import JSON, String
-
-from .enums.declared import find_enum_use
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
@@ -43,9 +40,10 @@ def compare_server_default(
 ) -> PriorityDispatchResult:
     """Decide about the defaults that Alembic does not get right, and leave all others to it.
 
-    Alembic takes the quotes of an empty string or of one with an apostrophe for a difference on SQLite, and asks PostgreSQL to
-    compare two values, which fails for JSON (there is no `=`), for an apostrophe, and for an enum label that is not there yet. On
-    MySQL it compares names of functions as they are written.
+    Alembic takes the quotes of an empty string or of one with an apostrophe for a difference on SQLite. On MySQL it compares names
+    of functions as they are written. PostgreSQL it asks to compare two values, which always differ for `random()`, and fails for
+    JSON (there is no `=`), for an apostrophe, and for an enum label that is not there yet: what differs in its text is a difference
+    here, unless `settle_differences` takes it back.
     """
     differs = _differ(context, reflected, declared)
     if differs is None:
@@ -60,10 +58,14 @@ def _differ(context: AutogenContext, reflected: Column[Any], declared: Column[An
     current, target, dialect = reflected.server_default, declared.server_default, context.dialect
     if isinstance(target, Identity) and not dialect.supports_identity_columns:
         return False if current is None else None
-    if not isinstance(current, DefaultClause) or not isinstance(target, DefaultClause):
+    if not isinstance(target, DefaultClause):
+        return None
+    target_text = target.arg if isinstance(target.arg, str) else str(target.arg.compile(dialect=dialect))
+    if current is None and not isinstance(target.arg, str) and target_text.strip().upper() == "NULL":
+        return False  # which is what a column without a default has
+    if not isinstance(current, DefaultClause):
         return None
     current_text = read_expression(current)
-    target_text = target.arg if isinstance(target.arg, str) else str(target.arg.compile(dialect=dialect))
     current_value = read_literal(current_text)
     target_value = target_text if isinstance(target.arg, str) else read_literal(target_text)
     if current_value is not None and current_value == target_value:
@@ -74,20 +76,14 @@ def _differ(context: AutogenContext, reflected: Column[Any], declared: Column[An
         return True
     if isinstance(reflected.type, JSON):
         return current_text != target_text
-    if dialect.name == "postgresql" and (find_enum_use(reflected.type, dialect) or find_enum_use(declared.type, dialect)):
-        return _differ_on_server(context, reflected, declared, current_text, target_text)
+    if dialect.name == "postgresql" and not _is_serial(declared):
+        return current_text != target_text
     return None
 
 
-def _differ_on_server(context: AutogenContext, reflected: Column[Any], declared: Column[Any], current: str, target: str) -> bool:
-    """What Alembic would do, which asks the server whether two values are equal: one that it does not know is another one."""
-    assert context.connection is not None
-    try:
-        with context.connection.begin_nested():
-            impl = context.migration_context.impl
-            return bool(impl.compare_server_default(reflected, declared, target, current))  # type: ignore[no-untyped-call]
-    except DBAPIError:
-        return True
+def _is_serial(column: Column[Any]) -> bool:
+    """Whether SQLAlchemy makes the column `SERIAL`, whose default belongs to it; Alembic leaves those alone."""
+    return column.primary_key and column is column.table.autoincrement_column
 
 
 def read_literal(expression: str) -> str | None:

@@ -43,7 +43,10 @@ _WHEN_IMPORTED = {
 _COMPARATORS = [
     (".enums.compare", "compare_column", "column", "enums", "postgresql", "MEDIUM"),
     (".enums.compare", "compare_type", "column", "types", "postgresql", "MEDIUM"),
+    (".autogenerate.constraints", "sort_tables", "autogenerate", "constraints", "default", "FIRST"),
+    (".autogenerate.server_comparison", "settle_differences", "autogenerate", "server_comparison", "postgresql", "LAST"),
     (".enums.compare", "compare_enums", "autogenerate", "enums", "postgresql", "LAST"),
+    (".autogenerate.constraints", "arrange_constraints", "autogenerate", "constraints", "default", "LAST"),
     (".enums.compare", "compare_table", "table", "enums", "postgresql", "MEDIUM"),
     (".defaults", "compare_server_default", "column", "server_default", "default", "MEDIUM"),
 ]

@@ -10,6 +10,7 @@ from alembic.operations import ops
 from sqlalchemy import ForeignKeyConstraint, MetaData, inspect, select, table, text
 from sqlalchemy.engine import Connection
 
+from ..autogenerate.schema_objects import add_schema_objects
 from ..errors import BaselineError, ExistingTablesError
 
 if TYPE_CHECKING:
@@ -98,10 +99,12 @@ def filter_names(
     return include_name
 
 
-def process_directives(config: Config, given: ProcessDirectives | None, *, baseline: bool, writes: bool) -> ProcessDirectives:
+def process_directives(
+    config: Config, metadatas: Sequence[MetaData], given: ProcessDirectives | None, *, baseline: bool, writes: bool
+) -> ProcessDirectives:
     """The `process_revision_directives` of a comparison.
 
-    Schemas are created before their tables, then `given` has its say, then dropped tables are named and a revision with
+    Schemas and sequences are created before their tables, then `given` has its say, then dropped tables are named and a revision with
     nothing to do is not written.
 
     :param writes: whether the command writes a revision; `alembic check` looks at the operations only.
@@ -110,8 +113,7 @@ def process_directives(config: Config, given: ProcessDirectives | None, *, basel
     def process_revision_directives(context: MigrationContext, revision: Any, directives: Directives) -> None:
         for directive in directives:
             _keep_equal_foreign_keys(context, directive)
-            _name_constraints(directive)
-            _create_schemas(context, directive, baseline=baseline)
+            add_schema_objects(context, directive, metadatas, baseline=baseline)
             if context.dialect.name in {"mysql", "mariadb"}:
                 for container in (*directive.upgrade_ops_list, *directive.downgrade_ops_list):
                     _leave_indexes_to_their_table(container)
@@ -145,23 +147,6 @@ def _flatten(container: ops.OpContainer) -> Iterator[ops.MigrateOperation]:
             yield operation
 
 
-def _create_schemas(context: MigrationContext, directive: ops.MigrationScript, *, baseline: bool) -> None:
-    """Put CREATE SCHEMA before the first operation in a schema that is not there, and DROP SCHEMA last in the downgrade."""
-    for upgrade_ops, downgrade_ops in zip(directive.upgrade_ops_list, directive.downgrade_ops_list, strict=True):
-        schemas = [getattr(operation, "schema", None) for operation in upgrade_ops.ops]
-        missing = sorted({schema for schema in schemas if schema and schema != context.dialect.default_schema_name})
-        if not baseline and context.connection is not None:
-            inspector = inspect(context.connection)
-            missing = [schema for schema in missing if not inspector.has_schema(schema)]
-        # Not the dialect's own preparer, which doubles percent signs for some drivers; the statement goes through text().
-        quote = context.dialect.__class__(paramstyle="named").identifier_preparer.quote_identifier  # type: ignore[call-arg]
-        first = min(map(schemas.index, missing), default=0)
-        for schema in reversed(missing):
-            name = quote(schema).replace(":", r"\:")
-            upgrade_ops.ops.insert(first, ops.ExecuteSQLOp(f"CREATE SCHEMA IF NOT EXISTS {name}"))
-            downgrade_ops.ops.append(ops.ExecuteSQLOp(f"DROP SCHEMA {name}"))
-
-
 def _keep_equal_foreign_keys(context: MigrationContext, directive: ops.MigrationScript) -> None:
     """Take back what is dropped and added again only because the models name the default schema and reflection does not."""
     default = context.dialect.default_schema_name
@@ -188,27 +173,6 @@ def _keep_equal_foreign_keys(context: MigrationContext, directive: ops.Migration
             upgrade_ops.ops = [
                 inner for inner in upgrade_ops.ops if not (isinstance(inner, ops.ModifyTableOps) and inner.is_empty())
             ]
-            upgrade_ops.reverse_into(downgrade_ops)
-
-
-def _name_constraints(directive: ops.MigrationScript) -> None:
-    """Name the constraints that are added to a table which exists: without a name, no downgrade can drop them.
-
-    SQLite's batch operations need a name as well. The names are those that PostgreSQL would choose.
-    """
-    for upgrade_ops, downgrade_ops in zip(directive.upgrade_ops_list, directive.downgrade_ops_list, strict=True):
-        named = False
-        for operation in _flatten(upgrade_ops):
-            if isinstance(operation, ops.CreateUniqueConstraintOp) and operation.constraint_name is None:
-                name = "_".join([operation.table_name, *operation.columns, "key"])
-            elif isinstance(operation, ops.CreateForeignKeyOp) and operation.constraint_name is None:
-                name = "_".join([operation.source_table, *operation.local_cols, "fkey"])
-            else:
-                continue
-            if len(name.encode()) <= 63:  # PostgreSQL's limit
-                operation.constraint_name = name
-                named = True
-        if named:
             upgrade_ops.reverse_into(downgrade_ops)
 
 

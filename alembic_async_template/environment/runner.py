@@ -300,8 +300,9 @@ class _Run:
             every_schema=bool(self.options.get("include_schemas")),
         )
         options.setdefault("include_schemas", bool(model_schemas(metadatas)))
+        options["naming_convention"] = self.naming_convention
         options["process_revision_directives"] = process_directives(
-            self.config, options.get("process_revision_directives"), baseline=baseline, writes=writes
+            self.config, metadatas, options.get("process_revision_directives"), baseline=baseline, writes=writes
         )
         options["render_item"] = render_items(options.get("render_item"))
 

@@ -1,0 +1,1 @@
+"""What autogenerate writes into a revision beyond Alembic's own comparison."""

@@ -1,0 +1,311 @@
+"""Arranges the constraints of a revision so that it runs both ways: foreign keys apart from their tables, names, checks."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from alembic.operations import ops
+from alembic.util import PriorityDispatchResult
+from sqlalchemy import CheckConstraint, Column, Constraint, ForeignKeyConstraint, MetaData, Table
+from sqlalchemy.exc import SAWarning
+
+from .. import _compat
+
+if TYPE_CHECKING:
+    from alembic.autogenerate.api import AutogenContext
+
+# Schema and name of a table, as the operations have them.
+Key = tuple[str | None, str]
+
+# PostgreSQL cuts off what is longer, https://www.postgresql.org/docs/current/sql-syntax-lexical.html.
+_MAX_BYTES = 63
+
+
+def sort_tables(context: AutogenContext, _upgrade_ops: ops.UpgradeOps) -> PriorityDispatchResult:
+    """Sort the tables of the models once, without SQLAlchemy's warning of cycles: `arrange_constraints` takes care of them."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Cannot correctly sort tables", SAWarning)
+        _ = context.sorted_tables  # kept by the context
+    return PriorityDispatchResult.CONTINUE
+
+
+def arrange_constraints(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> PriorityDispatchResult:
+    """Rewrite what Alembic has found so that the revision runs, and so that its reverse does."""
+    for operation in _list_operations(upgrade_ops):
+        if isinstance(operation, ops.CreateForeignKeyOp):
+            # Alembic writes it and `op.create_foreign_key` has no use for it.
+            operation.kw.pop("use_alter", None)
+    _move_column_checks(upgrade_ops)
+    if context.dialect.supports_alter:  # SQLite cannot add a key to a table: https://www.sqlite.org/lang_altertable.html
+        _create_keys_after_tables(upgrade_ops)
+        _drop_keys_before_tables(upgrade_ops)
+    _leave_out_unique_primary_keys(context, upgrade_ops)
+    _name_constraints(context, upgrade_ops)
+    return PriorityDispatchResult.CONTINUE
+
+
+def _list_operations(upgrade_ops: ops.UpgradeOps) -> Iterator[ops.MigrateOperation]:
+    for operation in upgrade_ops.ops:
+        yield from operation.ops if isinstance(operation, ops.ModifyTableOps) else [operation]
+
+
+def _find_key(operation: Any) -> Key:
+    return operation.schema, str(operation.table_name)
+
+
+def _find_target(key: ops.CreateForeignKeyOp) -> Key:
+    return key.kw.get("referent_schema"), str(key.referent_table)
+
+
+# Checks of columns
+
+
+def _move_column_checks(upgrade_ops: ops.UpgradeOps) -> None:
+    """Make the checks that stand in a column checks of its table: Alembic renders those only."""
+    for operation in upgrade_ops.ops:
+        if isinstance(operation, ops.CreateTableOp):
+            checks = [check for column in operation.columns for check in _list_checks(column)]
+            if checks:
+                operation.columns = [*map(_without_checks, operation.columns), *map(_copy_check, checks)]
+        elif isinstance(operation, ops.ModifyTableOps):
+            operation.ops = list(_add_checks_after_columns(operation))
+
+
+def _add_checks_after_columns(table_ops: ops.ModifyTableOps) -> Iterator[ops.MigrateOperation]:
+    for operation in table_ops.ops:
+        yield operation
+        if isinstance(operation, ops.AddColumnOp):
+            checks = _list_checks(operation.column)
+            operation.column = _without_checks(operation.column)
+            for check in checks:
+                name = _read_name(check) or choose_name(operation.table_name, [operation.column.name], "check")
+                yield ops.CreateCheckConstraintOp(name, operation.table_name, check.sqltext, schema=operation.schema)
+
+
+def _list_checks(column: Any) -> list[CheckConstraint]:
+    if not isinstance(column, Column):
+        return []
+    return [constraint for constraint in column.constraints if isinstance(constraint, CheckConstraint)]
+
+
+def _without_checks(column: Any) -> Any:
+    if not _list_checks(column):
+        return column
+    copy = _compat.copy_column(column)
+    copy.constraints = {constraint for constraint in copy.constraints if not isinstance(constraint, CheckConstraint)}
+    return copy
+
+
+def _copy_check(check: CheckConstraint) -> CheckConstraint:
+    return CheckConstraint(check.sqltext, name=_read_name(check), **check.dialect_kwargs)
+
+
+def _read_name(constraint: Constraint) -> str | None:
+    """The name of a constraint; SQLAlchemy has an object of its own for one that a naming convention leaves without."""
+    return constraint.name if isinstance(constraint.name, str) else None
+
+
+# Foreign keys
+
+
+def _create_keys_after_tables(upgrade_ops: ops.UpgradeOps) -> None:
+    """Add a key after all new tables where it refers to a later one, or has `use_alter`, which `op.create_table` leaves out."""
+    creations = [operation for operation in upgrade_ops.ops if isinstance(operation, ops.CreateTableOp)]
+    to_come = {_find_key(creation) for creation in creations}
+    added = []
+    for creation in creations:
+        key = _find_key(creation)
+        to_come.discard(key)
+        kept, later = [], []
+        for part in creation.columns:
+            if isinstance(part, ForeignKeyConstraint):
+                operation = ops.CreateForeignKeyOp.from_constraint(part)
+                if operation.kw.pop("use_alter", False) or _find_target(operation) in to_come:
+                    later.append(operation)
+                    continue
+            kept.append(part)
+        if later:
+            creation.columns = kept
+            added.append(ops.ModifyTableOps(creation.table_name, later, schema=creation.schema))
+    if added:
+        made = {_find_key(creation) for creation in creations}
+        last = max(position for position, operation in enumerate(upgrade_ops.ops) if _concerns(operation, made))
+        upgrade_ops.ops[last + 1 : last + 1] = added
+
+
+def _concerns(operation: ops.MigrateOperation, tables: set[Key]) -> bool:
+    kinds = (ops.CreateTableOp, ops.DropTableOp, ops.ModifyTableOps)
+    return isinstance(operation, kinds) and _find_key(operation) in tables
+
+
+def _drop_keys_before_tables(upgrade_ops: ops.UpgradeOps) -> None:
+    """Drop tables in an order in which nothing refers to them, and the keys of cycles and of other tables before."""
+    drops = {_find_key(operation): operation for operation in upgrade_ops.ops if isinstance(operation, ops.DropTableOp)}
+    if not drops:
+        return
+    keys = {table: _list_keys(drop) for table, drop in sorted(drops.items(), key=lambda item: (item[0][0] or "", item[0][1]))}
+    order, cyclic = _order_drops(keys)
+    first = min(position for position, operation in enumerate(upgrade_ops.ops) if _concerns(operation, set(drops)))
+    units = {table: [operation for operation in upgrade_ops.ops if _concerns(operation, {table})] for table in order}
+    others = [operation for operation in upgrade_ops.ops if not _concerns(operation, set(drops))]
+    before = [
+        ops.ModifyTableOps(name, [operation.reverse() for operation in cyclic[schema, name]], schema=schema)
+        for schema, name in cyclic
+    ]
+    for table in cyclic:
+        units[table][-1] = _without_keys(drops[table], {operation.constraint_name for operation in cyclic[table]})
+    before += _take_drops_of_keys(others, set(drops))
+    upgrade_ops.ops = [
+        *others[:first],
+        *before,
+        *(operation for table in order for operation in units[table]),
+        *(operation for operation in others[first:] if not (isinstance(operation, ops.ModifyTableOps) and operation.is_empty())),
+    ]
+
+
+def _list_keys(drop: ops.DropTableOp) -> list[ops.CreateForeignKeyOp]:
+    return [ops.CreateForeignKeyOp.from_constraint(constraint) for constraint in drop.to_table().foreign_key_constraints]
+
+
+def _order_drops(
+    keys: dict[Key, list[ops.CreateForeignKeyOp]],
+) -> tuple[list[Key], dict[Key, list[ops.CreateForeignKeyOp]]]:
+    """The order in which tables can be dropped, and the keys that have to go before, which are those of cycles."""
+    order: list[Key] = []
+    cyclic: dict[Key, list[ops.CreateForeignKeyOp]] = {}
+    referring: dict[Key, set[Key]] = {table: set() for table in keys}
+    for table, own in keys.items():
+        for target in {_find_target(key) for key in own} & keys.keys() - {table}:
+            referring[target].add(table)
+    remaining = dict.fromkeys(keys)
+    while remaining:
+        table = next((table for table in remaining if not referring[table] & remaining.keys()), None)
+        if table is None:
+            table = next(iter(remaining))
+            for other in sorted(referring[table] & remaining.keys(), key=lambda key: (key[0] or "", key[1])):
+                cyclic.setdefault(other, []).extend(key for key in keys[other] if _find_target(key) == table)
+        del remaining[table]
+        order.append(table)
+    return order, cyclic
+
+
+def _without_keys(drop: ops.DropTableOp, names: set[Any]) -> ops.DropTableOp:
+    """The same, whose reverse creates the table without these keys."""
+    table: Table = drop.to_table()
+    table.constraints -= {constraint for constraint in table.foreign_key_constraints if constraint.name in names}
+    return ops.DropTableOp.from_table(table)
+
+
+def _take_drops_of_keys(operations: Sequence[ops.MigrateOperation], dropped: set[Key]) -> list[ops.ModifyTableOps]:
+    """Take out of the operations on tables that stay those which drop a key to a table that goes."""
+    taken = []
+    for table_ops in operations:
+        if isinstance(table_ops, ops.ModifyTableOps):
+            early = [operation for operation in table_ops.ops if _drops_key_to(operation, dropped)]
+            if early:
+                table_ops.ops = [operation for operation in table_ops.ops if operation not in early]
+                taken.append(ops.ModifyTableOps(table_ops.table_name, early, schema=table_ops.schema))
+    return taken
+
+
+def _drops_key_to(operation: ops.MigrateOperation, tables: set[Key]) -> bool:
+    if not isinstance(operation, ops.DropConstraintOp) or operation.constraint_type != "foreignkey":
+        return False
+    constraint = operation.to_constraint()
+    assert isinstance(constraint, ForeignKeyConstraint)
+    return _find_target(ops.CreateForeignKeyOp.from_constraint(constraint)) in tables
+
+
+# Unique constraints and names
+
+
+def _leave_out_unique_primary_keys(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> None:
+    """Add no unique constraint on the columns of the primary key: CREATE TABLE makes one constraint of both.
+
+    See https://www.postgresql.org/docs/current/sql-createtable.html, under UNIQUE.
+    """
+    for table_ops in upgrade_ops.ops:
+        if isinstance(table_ops, ops.ModifyTableOps) and any(
+            isinstance(operation, ops.CreateUniqueConstraintOp) for operation in table_ops.ops
+        ):
+            primary_key = context.inspector.get_pk_constraint(table_ops.table_name, table_ops.schema)["constrained_columns"]
+            table_ops.ops = [
+                operation
+                for operation in table_ops.ops
+                if not (isinstance(operation, ops.CreateUniqueConstraintOp) and list(operation.columns) == primary_key)
+            ]
+    upgrade_ops.ops = [
+        operation for operation in upgrade_ops.ops if not (isinstance(operation, ops.ModifyTableOps) and operation.is_empty())
+    ]
+
+
+def _name_constraints(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> None:
+    """Name the constraints that are added to a table which exists: without a name, no downgrade can drop them.
+
+    SQLite's batch operations need a name as well. The names are those of the naming convention of `run_environment`, or those
+    that PostgreSQL would choose.
+    """
+    convention = context.opts.get("naming_convention")
+    taken: dict[Key, set[str]] = {}
+    for table_ops in upgrade_ops.ops:
+        for operation in table_ops.ops if isinstance(table_ops, ops.ModifyTableOps) else ():
+            if isinstance(operation, ops.CreateUniqueConstraintOp):
+                columns, label = operation.columns, "key"
+            elif isinstance(operation, ops.CreateForeignKeyOp):
+                columns, label = operation.local_cols, "fkey"
+            else:
+                continue
+            key = _find_key(table_ops)
+            if key not in taken:
+                taken[key] = _list_names(context, key, upgrade_ops)
+            if operation.constraint_name is None:
+                operation.constraint_name = _find_conventional_name(operation, convention) or choose_name(
+                    str(table_ops.table_name), list(map(str, columns)), label, taken[key]
+                )
+            taken[key].add(str(operation.constraint_name))
+
+
+def _list_names(context: AutogenContext, key: Key, upgrade_ops: ops.UpgradeOps) -> set[str]:
+    """The names of the constraints that a table has."""
+    schema, name = key
+    if any(isinstance(operation, ops.CreateTableOp) and _find_key(operation) == key for operation in upgrade_ops.ops):
+        return set()
+    inspector = context.inspector
+    reflected: Iterable[Any] = (*inspector.get_foreign_keys(name, schema), *inspector.get_unique_constraints(name, schema))
+    return {str(constraint["name"]) for constraint in reflected if constraint["name"]}
+
+
+def _find_conventional_name(
+    operation: ops.CreateUniqueConstraintOp | ops.CreateForeignKeyOp, convention: dict[str, Any] | None
+) -> Any:
+    """The name that a naming convention gives to a constraint, None without one."""
+    if not convention:
+        return None
+    constraint = operation.to_constraint()
+    metadata = MetaData(naming_convention=convention)
+    table = constraint.table
+    for other in {key.column.table for key in table.foreign_keys} - {table}:
+        other.to_metadata(metadata)
+    copied = table.to_metadata(metadata)
+    (same,) = [candidate for candidate in copied.constraints if isinstance(candidate, type(constraint))]
+    return _read_name(same)
+
+
+def choose_name(table: str, columns: Sequence[str], label: str, taken: Iterable[str] = ()) -> str:
+    """The name that PostgreSQL gives to a constraint without one, cut off where it is too long."""
+    number = 0
+    while True:
+        suffix = f"_{label}{number or ''}"
+        first, second = table.encode(), "_".join(columns).encode()
+        room = _MAX_BYTES - len(suffix) - 1
+        while len(first) + len(second) > room:
+            if len(first) > len(second):
+                first = first[:-1]
+            else:
+                second = second[:-1]
+        name = f"{first.decode(errors='ignore')}_{second.decode(errors='ignore')}{suffix}"
+        if name not in taken:
+            return name
+        number += 1

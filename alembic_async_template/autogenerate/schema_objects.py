@@ -1,0 +1,113 @@
+"""Adds to a revision what its tables need and Alembic does not write: schemas, sequences, domains and comments of constraints.
+
+`MetaData.create_all` makes them along with the tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from alembic.operations import ops
+from sqlalchemy import Column, MetaData, inspect
+from sqlalchemy.dialects.postgresql import DOMAIN, CreateDomainType, DropDomainType
+from sqlalchemy.engine import Dialect
+from sqlalchemy.engine.reflection import Inspector
+from sqlalchemy.schema import CreateSequence, ExecutableDDLElement, SetConstraintComment
+
+from .. import _compat
+from ..enums.declared import find_implementation
+
+if TYPE_CHECKING:
+    from alembic.runtime.migration import MigrationContext
+
+
+def add_schema_objects(
+    context: MigrationContext, directive: ops.MigrationScript, metadatas: Sequence[MetaData], *, baseline: bool
+) -> None:
+    """Create what is not there before the first operation that needs it, and drop it last in the downgrade.
+
+    :param baseline: whether the revision is compared with an empty database, in which nothing is there.
+    """
+    # Not the dialect's own names, which double percent signs for some drivers; the statements go through text().
+    dialect = context.dialect.__class__(paramstyle="named")  # type: ignore[call-arg]
+    inspector = inspect(context.connection) if context.connection is not None and not baseline else None
+    for upgrade_ops, downgrade_ops in zip(directive.upgrade_ops_list, directive.downgrade_ops_list, strict=True):
+        first, schemas = _find_missing_schemas(context, upgrade_ops, inspector)
+        quote = dialect.identifier_preparer.quote_identifier
+        needed = [(f"CREATE SCHEMA IF NOT EXISTS {quote(schema)}", f"DROP SCHEMA {quote(schema)}") for schema in schemas]
+        if dialect.supports_sequences:
+            needed += _find_missing_sequences(dialect, metadatas, inspector, schemas)
+        if dialect.name == "postgresql":
+            needed += _find_missing_domains(dialect, upgrade_ops, inspector)
+            comments = list(_write_constraint_comments(dialect, upgrade_ops))
+            upgrade_ops.ops += [_execute(comment) for comment in comments]
+        upgrade_ops.ops[first:first] = [_execute(create) for create, _ in needed if create]
+        downgrade_ops.ops += [_execute(drop) for _, drop in reversed(needed)]
+
+
+def _execute(statement: str) -> ops.ExecuteSQLOp:
+    return ops.ExecuteSQLOp(statement.replace(":", r"\:"))
+
+
+def _compile(element: ExecutableDDLElement, dialect: Dialect) -> str:
+    return str(element.compile(dialect=dialect))
+
+
+def _find_missing_schemas(
+    context: MigrationContext, upgrade_ops: ops.UpgradeOps, inspector: Inspector | None
+) -> tuple[int, list[str]]:
+    """The schemas that are not there, and where the first operation in one of them is."""
+    schemas = [getattr(operation, "schema", None) for operation in upgrade_ops.ops]
+    missing = sorted({schema for schema in schemas if schema and schema != context.dialect.default_schema_name})
+    if inspector is not None:
+        missing = [schema for schema in missing if not inspector.has_schema(schema)]
+    return min(map(schemas.index, missing), default=0), missing
+
+
+def _find_missing_sequences(
+    dialect: Dialect, metadatas: Iterable[MetaData], inspector: Inspector | None, new_schemas: Sequence[str]
+) -> Iterator[tuple[str, str]]:
+    """The statements for the sequences that the models declare, https://docs.sqlalchemy.org/en/20/core/defaults.html."""
+    sequences = [sequence for metadata in metadatas for sequence in _compat.list_sequences(metadata)]
+    known: dict[str | None, list[str]] = {}
+    for sequence in sequences:
+        schema = sequence.schema
+        if inspector is not None and schema not in known:
+            known[schema] = [] if schema in new_schemas else inspector.get_sequence_names(schema)
+        if sequence.name not in known.get(schema, ()):
+            create = _compile(CreateSequence(sequence), dialect)
+            yield create, f"DROP SEQUENCE {dialect.identifier_preparer.format_sequence(sequence)}"
+
+
+def _find_missing_domains(dialect: Dialect, upgrade_ops: ops.UpgradeOps, inspector: Any) -> Iterator[tuple[str, str]]:
+    """The statements for the domains of new columns; one that a new table has is created with it, as `op.create_table` does."""
+    known: dict[str | None, set[str]] = {}
+    found: dict[tuple[str | None, str], tuple[DOMAIN[Any], bool]] = {}
+    for operation in upgrade_ops.ops:
+        for column, in_new_table in _list_new_columns(operation):
+            type_ = find_implementation(column.type, dialect)
+            if isinstance(type_, DOMAIN) and type_.create_type:
+                _, created = found.get((type_.schema, str(type_.name)), (type_, False))
+                found[type_.schema, str(type_.name)] = type_, created or in_new_table
+    for (schema, name), (domain, created) in found.items():
+        if inspector is not None and schema not in known:
+            known[schema] = {reflected["name"] for reflected in inspector.get_domains(schema)}
+        if name not in known.get(schema, ()):
+            create = "" if created else _compile(CreateDomainType(domain), dialect)
+            yield create, _compile(DropDomainType(domain), dialect)
+
+
+def _list_new_columns(operation: ops.MigrateOperation) -> Iterator[tuple[Column[Any], bool]]:
+    if isinstance(operation, ops.CreateTableOp):
+        yield from ((column, True) for column in operation.columns if isinstance(column, Column))
+    elif isinstance(operation, ops.ModifyTableOps):
+        yield from ((inner.column, False) for inner in operation.ops if isinstance(inner, ops.AddColumnOp))
+
+
+def _write_constraint_comments(dialect: Dialect, upgrade_ops: ops.UpgradeOps) -> Iterator[str]:
+    for operation in upgrade_ops.ops:
+        if isinstance(operation, ops.CreateTableOp):
+            for constraint in operation.to_table().constraints:
+                if constraint.comment is not None and isinstance(constraint.name, str):
+                    yield _compile(SetConstraintComment(constraint), dialect)

@@ -1,0 +1,280 @@
+"""Asks PostgreSQL whether what differs in its text differs at all: types, server defaults and indexes.
+
+The server makes both of them on temporary tables, in a savepoint that is rolled back, and says how it has understood them. That
+takes the same number of queries however many differences there are.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from alembic.operations import ops
+from alembic.util import PriorityDispatchResult
+from sqlalchemy import text
+from sqlalchemy.engine import Connection, Dialect
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.schema import CreateIndex, DefaultClause
+
+from ..enums.declared import find_enum_use
+from ..enums.plan import identifier, literal
+
+if TYPE_CHECKING:
+    from alembic.autogenerate.api import AutogenContext
+
+log = logging.getLogger("alembic_async_template.autogenerate")
+
+_TABLE = "alembic_async_template_comparison"
+
+# What the columns are that may differ, https://www.postgresql.org/docs/current/catalog-pg-attrdef.html.
+_COLUMNS = text("""
+    SELECT position, pg_catalog.format_type(atttypid, atttypmod), pg_catalog.pg_get_expr(adbin, adrelid)
+    FROM unnest(CAST(:tables AS text[]), CAST(:columns AS text[])) WITH ORDINALITY AS asked (relation, name, position)
+    JOIN pg_catalog.pg_attribute ON attrelid = pg_catalog.to_regclass(relation) AND CAST(attname AS text) = name
+    LEFT JOIN pg_catalog.pg_attrdef ON adrelid = attrelid AND adnum = attnum
+""")
+_MADE_COLUMNS = text("""
+    SELECT CAST(attname AS text), pg_catalog.format_type(atttypid, atttypmod), pg_catalog.pg_get_expr(adbin, adrelid)
+    FROM pg_catalog.pg_attribute LEFT JOIN pg_catalog.pg_attrdef ON adrelid = attrelid AND adnum = attnum
+    WHERE attrelid = pg_catalog.to_regclass(:table) AND attnum > 0
+""")
+# All that makes one index another, but for its name and table, https://www.postgresql.org/docs/current/catalog-pg-index.html.
+_INDEXES = text("""
+    SELECT position, indisunique, pg_catalog.to_jsonb(pg_index) ->> 'indnullsnotdistinct', indnkeyatts, indclass::text,
+           indcollation::text, indoption::text, relam, reloptions::text, pg_catalog.pg_get_expr(indpred, indrelid),
+           ARRAY(SELECT pg_catalog.pg_get_indexdef(indexrelid, number, false) FROM generate_series(1, indnatts) AS number)::text
+    FROM unnest(CAST(:indexes AS text[])) WITH ORDINALITY AS asked (name, position)
+    JOIN pg_catalog.pg_class ON pg_class.oid = pg_catalog.to_regclass(name)
+    JOIN pg_catalog.pg_index ON indexrelid = pg_class.oid
+""")
+_VOLATILE = text("""
+    SELECT DISTINCT CAST(proname AS text) FROM pg_catalog.pg_proc
+    WHERE provolatile = 'v' AND CAST(proname AS text) = ANY (CAST(:names AS text[]))
+""")
+
+_STRING = re.compile(r"'(?:[^']|'')*'")
+# A number, a string or a word that is one, with the casts around it.
+_CONSTANT = re.compile(r"""\(*-?(?:''|\d[\d.e+-]*|true|false|null)\)*(?:::(?:[\w .,\[\]()]|"[^"]*")+)?""", re.IGNORECASE)
+
+
+@dataclass(slots=True)
+class _Column:
+    """A column whose type or default may differ, and what the server makes of both."""
+
+    operation: ops.AlterColumnOp
+    changes_type: bool
+    changes_default: bool
+    existing_type: str = ""
+    existing_default: str | None = None
+    new_type: str | None = None
+    new_default: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """An index that would be dropped and created again under its name."""
+
+    table_ops: ops.ModifyTableOps
+    dropped: ops.DropIndexOp
+    created: ops.CreateIndexOp
+
+
+def settle_differences(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> PriorityDispatchResult:
+    """Take back the differences that the server does not see. What it cannot make is left as a difference."""
+    columns, indexes = list(_list_columns(context, upgrade_ops)), list(_list_indexes(upgrade_ops))
+    if columns or indexes:
+        assert context.connection is not None
+        # What it writes reaches the driver as it is: the dialect itself doubles percent signs for some drivers.
+        dialect = context.dialect.__class__(paramstyle="named")  # type: ignore[call-arg]
+        equal = [*_settle_columns(context.connection, columns, dialect), *_settle_indexes(context.connection, indexes, dialect)]
+        for table_ops in upgrade_ops.ops:
+            if isinstance(table_ops, ops.ModifyTableOps):
+                table_ops.ops = [
+                    operation
+                    for operation in table_ops.ops
+                    if not (isinstance(operation, ops.AlterColumnOp) and not operation.has_changes())
+                ]
+        upgrade_ops.ops = [
+            operation for operation in upgrade_ops.ops if not (isinstance(operation, ops.ModifyTableOps) and operation.is_empty())
+        ]
+        if equal:
+            log.info("No difference on the server: %s", ", ".join(equal))
+    return PriorityDispatchResult.CONTINUE
+
+
+# What to ask
+
+
+def _list_columns(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> Iterator[_Column]:
+    """The columns with another type or default by their text, except where the project itself compares them.
+
+    Whether a column has another enum type is known already.
+    """
+    asks_types = not callable(context.opts.get("compare_type"))
+    asks_defaults = not callable(context.opts.get("compare_server_default"))
+    for table_ops in upgrade_ops.ops:
+        for operation in table_ops.ops if isinstance(table_ops, ops.ModifyTableOps) else ():
+            if isinstance(operation, ops.AlterColumnOp):
+                types = [type_ for type_ in (operation.existing_type, operation.modify_type) if type_ is not None]
+                has_enum = any(find_enum_use(type_, context.dialect) for type_ in types)
+                defaults = (operation.existing_server_default, operation.modify_server_default)
+                changes_type = asks_types and operation.modify_type is not None and not has_enum
+                changes_default = asks_defaults and all(isinstance(default, DefaultClause) for default in defaults)
+                if changes_type or changes_default:
+                    yield _Column(operation, changes_type, changes_default)
+
+
+def _list_indexes(upgrade_ops: ops.UpgradeOps) -> Iterator[_Index]:
+    for table_ops in upgrade_ops.ops:
+        if isinstance(table_ops, ops.ModifyTableOps):
+            dropped = {operation.index_name: operation for operation in table_ops.ops if isinstance(operation, ops.DropIndexOp)}
+            for operation in table_ops.ops:
+                if isinstance(operation, ops.CreateIndexOp) and operation.index_name in dropped:
+                    yield _Index(table_ops, dropped[operation.index_name], operation)
+
+
+def _write_name(name: str, schema: str | None) -> str:
+    return f"{identifier(schema)}.{identifier(name)}" if schema else identifier(name)
+
+
+def _write_default(default: Any, dialect: Dialect) -> str:
+    if isinstance(default.arg, str):
+        return literal(default.arg)
+    return str(default.arg.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
+
+
+def _write_index(operation: ops.CreateIndexOp, name: str, table: str, dialect: Dialect) -> str:
+    options = {key: value for key, value in operation.kw.items() if key != "postgresql_concurrently"}
+    copy = ops.CreateIndexOp(name, table, operation.columns, unique=operation.unique, **options)
+    return str(CreateIndex(copy.to_index()).compile(dialect=dialect))
+
+
+# Asking
+
+
+@contextmanager
+def _make(connection: Connection, statements: Sequence[str]) -> Iterator[bool]:
+    """Run those of the statements that can be run, and take all of them back in the end; whether that was allowed.
+
+    Each is run in a block that catches its errors, https://www.postgresql.org/docs/current/plpgsql-control-structures.html.
+    """
+    blocks = [f"BEGIN EXECUTE {literal(one)}; EXCEPTION WHEN OTHERS THEN NULL; END;" for one in statements]
+    body = literal(f"BEGIN CREATE TEMPORARY TABLE {_TABLE} (); {' '.join(blocks)} END")
+    savepoint = None
+    try:
+        savepoint = connection.begin_nested()
+        connection.exec_driver_sql(f"DO LANGUAGE plpgsql {body}", execution_options={"no_parameters": True})
+        allowed = True
+    except DBAPIError as error:  # no right to make temporary tables, a server that is read only, no transaction
+        log.debug("The server was not asked for its view of the differences: %s", error)
+        allowed = False
+    try:
+        yield allowed
+    finally:
+        if savepoint is not None and savepoint.is_active:
+            savepoint.rollback()
+
+
+def _settle_columns(connection: Connection, columns: Sequence[_Column], dialect: Dialect) -> list[str]:
+    """Take back the changes of types and defaults that are none; returns what they are about."""
+    operations = [column.operation for column in columns]
+    asked = {
+        "tables": [_write_name(operation.table_name, operation.schema) for operation in operations],
+        "columns": [operation.column_name for operation in operations],
+    }
+    known = connection.execute(_COLUMNS, asked).all() if columns else ()
+    for position, type_, default in known:
+        columns[position - 1].existing_type, columns[position - 1].existing_default = type_, default
+    found = [column for column in columns if column.existing_type]
+    _ask_for_columns(connection, found, dialect)
+    equal = []
+    for column in found:
+        operation = column.operation
+        name = f"{operation.table_name}.{operation.column_name}"
+        if column.changes_type and column.new_type == column.existing_type:
+            operation.modify_type = None
+            equal.append(f"type of {name}")
+        if column.changes_default and _is_same_default(connection, column):
+            operation.modify_server_default = False
+            equal.append(f"server default of {name}")
+    return equal
+
+
+def _ask_for_columns(connection: Connection, columns: Sequence[_Column], dialect: Dialect) -> None:
+    add = f"ALTER TABLE {_TABLE} ADD COLUMN"
+    statements = []
+    for number, column in enumerate(columns):
+        if column.changes_type:
+            statements.append(f"{add} t{number} {column.operation.modify_type.compile(dialect=dialect)}")
+        if column.changes_default:
+            default = _write_default(column.operation.modify_server_default, dialect)
+            column.new_default = _normalise(default)
+            statements.append(f"{add} d{number} {column.existing_type} DEFAULT {default}")
+    if not statements:
+        return
+    with _make(connection, statements) as allowed:
+        made = connection.execute(_MADE_COLUMNS, {"table": f"pg_temp.{_TABLE}"}).all() if allowed else ()
+        known = {name: (type_, default) for name, type_, default in made}
+    for number, column in enumerate(columns):
+        if allowed:
+            column.new_type, column.new_default = known.get(f"t{number}", (None,))[0], known.get(f"d{number}", (None, None))[1]
+        else:
+            column.existing_default = _normalise(column.existing_default or "")
+
+
+def _normalise(expression: str) -> str:
+    """An expression as it can be compared without the server: small letters, no casts, no parentheses around."""
+    bare = expression.strip().lower()
+    bare = re.sub(r"::[\w ]+(?:\(\d+(?:,\d+)?\))?(?:\[\])*", "", bare)
+    while re.fullmatch(r"\([^()]*\)", bare):
+        bare = bare[1:-1].strip()
+    return re.sub(r"\s+", " ", bare)
+
+
+def _is_same_default(connection: Connection, column: _Column) -> bool:
+    """Whether two defaults are one: the server reads them alike, or they always have the same value."""
+    existing, new = column.existing_default, column.new_default
+    if existing is None or new is None:
+        return False
+    if existing == new:
+        return True
+    bare = [_STRING.sub("''", expression) for expression in (existing, new)]
+    if len({_CONSTANT.fullmatch(expression) is None for expression in bare}) == 2:
+        return False  # equal at this moment only, perhaps
+    called = {name for expression in bare for name in re.findall(r'(\w+)"?\(', expression)}
+    if called and connection.scalars(_VOLATILE, {"names": sorted(called)}).first():
+        return False
+    type_ = column.existing_type
+    try:
+        with connection.begin_nested():
+            query = f"SELECT CAST(({existing}) AS {type_}) IS NOT DISTINCT FROM CAST(({new}) AS {type_})"
+            return bool(connection.exec_driver_sql(query, execution_options={"no_parameters": True}).scalar())
+    except DBAPIError:  # a type without equality, such as json
+        return False
+
+
+def _settle_indexes(connection: Connection, indexes: Sequence[_Index], dialect: Dialect) -> list[str]:
+    """Take back the changes of indexes that are none; returns what they are about."""
+    statements = []
+    for number, index in enumerate(indexes):
+        table = f"{_TABLE}_{number}"
+        statements.append(f"CREATE TEMPORARY TABLE {table} (LIKE {_write_name(index.table_ops.table_name, index.table_ops.schema)})")
+        statements.append(_write_index(index.created, f"{table}_index", table, dialect))
+    if not statements:
+        return []
+    names = [_write_name(str(index.created.index_name), index.table_ops.schema) for index in indexes]
+    names += [f"pg_temp.{_TABLE}_{number}_index" for number in range(len(indexes))]
+    with _make(connection, statements) as allowed:
+        rows = connection.execute(_INDEXES, {"indexes": names}).all() if allowed else ()
+    known = {position - 1: tuple(facts) for position, *facts in rows}
+    equal = []
+    for number, index in enumerate(indexes):
+        if number in known and known[number] == known.get(len(indexes) + number):
+            changed = (index.dropped, index.created)
+            index.table_ops.ops = [operation for operation in index.table_ops.ops if operation not in changed]
+            equal.append(f"index {index.created.index_name}")
+    return equal
