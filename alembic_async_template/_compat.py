@@ -190,6 +190,16 @@ def render_type(type_: TypeEngine[Any], context: AutogenContext) -> str:
     return _repr_type(type_, context)
 
 
+def render_server_default(default: Any, context: AutogenContext) -> str | None:
+    """The Python text by which autogenerate writes a server default; `alembic.autogenerate.render._render_server_default`:
+
+    Alembic 1.18.0 to 1.20.1.
+    """
+    from alembic.autogenerate.render import _render_server_default
+
+    return _render_server_default(default, context)
+
+
 def type_variants(type_: TypeEngine[Any]) -> dict[str, TypeEngine[Any]]:
     """What `with_variant` was given, by dialect; `TypeEngine._variant_mapping`: SQLAlchemy 2.0.29 to 2.1.9."""
     return dict(type_._variant_mapping)

@@ -40,10 +40,10 @@ def compare_server_default(
 ) -> PriorityDispatchResult:
     """Decide about the defaults that Alembic does not get right, and leave all others to it.
 
-    Alembic takes the quotes of an empty string or of one with an apostrophe for a difference on SQLite. On MySQL it compares names
-    of functions as they are written. PostgreSQL it asks to compare two values, which always differ for `random()`, and fails for
-    JSON (there is no `=`), for an apostrophe, and for an enum label that is not there yet: what differs in its text is a difference
-    here, unless `settle_differences` takes it back.
+    Alembic takes the quotes of an empty string or of one with an apostrophe for a difference on SQLite. On MySQL it compares
+    names of functions as they are written. It asks PostgreSQL to compare two values, which always differ for `random()`, and
+    fails for JSON (there is no `=`), for an apostrophe, and for an enum label that is not there yet: here a default that differs
+    in its text is another one, unless `settle_differences` takes that back.
     """
     differs = _differ(context, reflected, declared)
     if differs is None:

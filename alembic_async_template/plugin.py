@@ -49,6 +49,8 @@ _COMPARATORS = [
     (".autogenerate.constraints", "arrange_constraints", "autogenerate", "constraints", "default", "LAST"),
     (".enums.compare", "compare_table", "table", "enums", "postgresql", "MEDIUM"),
     (".defaults", "compare_server_default", "column", "server_default", "default", "MEDIUM"),
+    (".autogenerate.identity", "compare_identity", "column", "server_default", "postgresql", "FIRST"),
+    (".autogenerate.identity", "write_identities", "autogenerate", "identity", "postgresql", "LAST"),
 ]
 
 

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from alembic import util
 from alembic.operations import ops
 from alembic.util import PriorityDispatchResult
 from sqlalchemy import CheckConstraint, Column, Constraint, ForeignKeyConstraint, MetaData, Table
@@ -41,9 +42,17 @@ def arrange_constraints(context: AutogenContext, upgrade_ops: ops.UpgradeOps) ->
     if context.dialect.supports_alter:  # SQLite cannot add a key to a table: https://www.sqlite.org/lang_altertable.html
         _create_keys_after_tables(upgrade_ops)
         _drop_keys_before_tables(upgrade_ops)
-    _leave_out_unique_primary_keys(context, upgrade_ops)
+    for table_ops in _list_table_operations(upgrade_ops):
+        table_ops.ops = [operation for operation in table_ops.ops if not _is_needless(context, operation)]
+    upgrade_ops.ops = [
+        operation for operation in upgrade_ops.ops if not (isinstance(operation, ops.ModifyTableOps) and operation.is_empty())
+    ]
     _name_constraints(context, upgrade_ops)
     return PriorityDispatchResult.CONTINUE
+
+
+def _list_table_operations(upgrade_ops: ops.UpgradeOps) -> list[ops.ModifyTableOps]:
+    return [operation for operation in upgrade_ops.ops if isinstance(operation, ops.ModifyTableOps)]
 
 
 def _list_operations(upgrade_ops: ops.UpgradeOps) -> Iterator[ops.MigrateOperation]:
@@ -53,6 +62,10 @@ def _list_operations(upgrade_ops: ops.UpgradeOps) -> Iterator[ops.MigrateOperati
 
 def _find_key(operation: Any) -> Key:
     return operation.schema, str(operation.table_name)
+
+
+def _sort_key(table: Key) -> tuple[str, str]:
+    return table[0] or "", table[1]
 
 
 def _find_target(key: ops.CreateForeignKeyOp) -> Key:
@@ -127,6 +140,7 @@ def _create_keys_after_tables(upgrade_ops: ops.UpgradeOps) -> None:
                     continue
             kept.append(part)
         if later:
+            later.sort(key=lambda operation: (list(operation.local_cols), _sort_key(_find_target(operation))))
             creation.columns = kept
             added.append(ops.ModifyTableOps(creation.table_name, later, schema=creation.schema))
     if added:
@@ -145,7 +159,7 @@ def _drop_keys_before_tables(upgrade_ops: ops.UpgradeOps) -> None:
     drops = {_find_key(operation): operation for operation in upgrade_ops.ops if isinstance(operation, ops.DropTableOp)}
     if not drops:
         return
-    keys = {table: _list_keys(drop) for table, drop in sorted(drops.items(), key=lambda item: (item[0][0] or "", item[0][1]))}
+    keys = {table: _list_keys(drops[table]) for table in sorted(drops, key=_sort_key)}
     order, cyclic = _order_drops(keys)
     first = min(position for position, operation in enumerate(upgrade_ops.ops) if _concerns(operation, set(drops)))
     units = {table: [operation for operation in upgrade_ops.ops if _concerns(operation, {table})] for table in order}
@@ -181,11 +195,10 @@ def _order_drops(
             referring[target].add(table)
     remaining = dict.fromkeys(keys)
     while remaining:
-        table = next((table for table in remaining if not referring[table] & remaining.keys()), None)
-        if table is None:
-            table = next(iter(remaining))
-            for other in sorted(referring[table] & remaining.keys(), key=lambda key: (key[0] or "", key[1])):
-                cyclic.setdefault(other, []).extend(key for key in keys[other] if _find_target(key) == table)
+        free = (table for table in remaining if not referring[table] & remaining.keys())
+        table = next(free, next(iter(remaining)))
+        for other in sorted(referring[table] & remaining.keys(), key=_sort_key):
+            cyclic.setdefault(other, []).extend(key for key in keys[other] if _find_target(key) == table)
         del remaining[table]
         order.append(table)
     return order, cyclic
@@ -221,24 +234,25 @@ def _drops_key_to(operation: ops.MigrateOperation, tables: set[Key]) -> bool:
 # Unique constraints and names
 
 
-def _leave_out_unique_primary_keys(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> None:
-    """Add no unique constraint on the columns of the primary key: CREATE TABLE makes one constraint of both.
+def _is_needless(context: AutogenContext, operation: ops.MigrateOperation) -> bool:
+    """Whether PostgreSQL does without: a unique constraint on the columns of the primary key, of which it makes one constraint.
 
-    See https://www.postgresql.org/docs/current/sql-createtable.html, under UNIQUE.
+    Or the removal of a column that belongs to the parent table. See https://www.postgresql.org/docs/current/sql-createtable.html,
+    UNIQUE and INHERITS.
     """
-    for table_ops in upgrade_ops.ops:
-        if isinstance(table_ops, ops.ModifyTableOps) and any(
-            isinstance(operation, ops.CreateUniqueConstraintOp) for operation in table_ops.ops
-        ):
-            primary_key = context.inspector.get_pk_constraint(table_ops.table_name, table_ops.schema)["constrained_columns"]
-            table_ops.ops = [
-                operation
-                for operation in table_ops.ops
-                if not (isinstance(operation, ops.CreateUniqueConstraintOp) and list(operation.columns) == primary_key)
-            ]
-    upgrade_ops.ops = [
-        operation for operation in upgrade_ops.ops if not (isinstance(operation, ops.ModifyTableOps) and operation.is_empty())
-    ]
+    if isinstance(operation, ops.CreateUniqueConstraintOp):
+        primary_key = context.inspector.get_pk_constraint(operation.table_name, operation.schema)["constrained_columns"]
+        return list(operation.columns) == primary_key
+    if isinstance(operation, ops.DropColumnOp):
+        table = _find_declared(context, operation.table_name, operation.schema)
+        parents = None if table is None else table.kwargs.get("postgresql_inherits")
+        declared = [_find_declared(context, name, operation.schema) for name in util.to_list(parents, [])]
+        return any(operation.column_name in parent.c for parent in declared if parent is not None)
+    return False
+
+
+def _find_declared(context: AutogenContext, name: str, schema: str | None) -> Table | None:
+    return context.table_key_to_table.get(f"{schema}.{name}" if schema else name)
 
 
 def _name_constraints(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> None:
@@ -249,8 +263,8 @@ def _name_constraints(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> N
     """
     convention = context.opts.get("naming_convention")
     taken: dict[Key, set[str]] = {}
-    for table_ops in upgrade_ops.ops:
-        for operation in table_ops.ops if isinstance(table_ops, ops.ModifyTableOps) else ():
+    for table_ops in _list_table_operations(upgrade_ops):
+        for operation in table_ops.ops:
             if isinstance(operation, ops.CreateUniqueConstraintOp):
                 columns, label = operation.columns, "key"
             elif isinstance(operation, ops.CreateForeignKeyOp):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from alembic.operations import ops
 from sqlalchemy import Column, MetaData, inspect
+from sqlalchemy import Sequence as DatabaseSequence
 from sqlalchemy.dialects.postgresql import DOMAIN, CreateDomainType, DropDomainType
 from sqlalchemy.engine import Dialect
 from sqlalchemy.engine.reflection import Inspector
@@ -33,11 +34,17 @@ def add_schema_objects(
     dialect = context.dialect.__class__(paramstyle="named")  # type: ignore[call-arg]
     inspector = inspect(context.connection) if context.connection is not None and not baseline else None
     for upgrade_ops, downgrade_ops in zip(directive.upgrade_ops_list, directive.downgrade_ops_list, strict=True):
-        first, schemas = _find_missing_schemas(context, upgrade_ops, inspector)
+        schemas = _find_missing_schemas(context, upgrade_ops, inspector)
+        # Values are added to enum types before everything else.
+        needs = [
+            isinstance(one, ops.CreateTableOp | ops.ModifyTableOps) or _find_schema(one) in schemas for one in upgrade_ops.ops
+        ]
+        first = needs.index(True) if True in needs else 0
         quote = dialect.identifier_preparer.quote_identifier
         needed = [(f"CREATE SCHEMA IF NOT EXISTS {quote(schema)}", f"DROP SCHEMA {quote(schema)}") for schema in schemas]
         if dialect.supports_sequences:
             needed += _find_missing_sequences(dialect, metadatas, inspector, schemas)
+            _leave_numbers_to_sequences(upgrade_ops)
         if dialect.name == "postgresql":
             needed += _find_missing_domains(dialect, upgrade_ops, inspector)
             comments = list(_write_constraint_comments(dialect, upgrade_ops))
@@ -54,15 +61,14 @@ def _compile(element: ExecutableDDLElement, dialect: Dialect) -> str:
     return str(element.compile(dialect=dialect))
 
 
-def _find_missing_schemas(
-    context: MigrationContext, upgrade_ops: ops.UpgradeOps, inspector: Inspector | None
-) -> tuple[int, list[str]]:
-    """The schemas that are not there, and where the first operation in one of them is."""
-    schemas = [getattr(operation, "schema", None) for operation in upgrade_ops.ops]
-    missing = sorted({schema for schema in schemas if schema and schema != context.dialect.default_schema_name})
-    if inspector is not None:
-        missing = [schema for schema in missing if not inspector.has_schema(schema)]
-    return min(map(schemas.index, missing), default=0), missing
+def _find_schema(operation: ops.MigrateOperation) -> str | None:
+    return getattr(operation, "schema", None)
+
+
+def _find_missing_schemas(context: MigrationContext, upgrade_ops: ops.UpgradeOps, inspector: Inspector | None) -> list[str]:
+    """The schemas of the operations that are not there."""
+    schemas = {_find_schema(operation) for operation in upgrade_ops.ops} - {None, context.dialect.default_schema_name}
+    return [schema for schema in sorted(filter(None, schemas)) if inspector is None or not inspector.has_schema(schema)]
 
 
 def _find_missing_sequences(
@@ -80,10 +86,25 @@ def _find_missing_sequences(
             yield create, f"DROP SEQUENCE {dialect.identifier_preparer.format_sequence(sequence)}"
 
 
+def _leave_numbers_to_sequences(upgrade_ops: ops.UpgradeOps) -> None:
+    """Make no SERIAL of a primary key that takes its values from a sequence of the models: it would count by itself."""
+    for operation in upgrade_ops.ops:
+        if isinstance(operation, ops.CreateTableOp):
+            operation.columns = [_without_serial(part) if isinstance(part, Column) else part for part in operation.columns]
+
+
+def _without_serial(column: Column[Any]) -> Column[Any]:
+    if not isinstance(column.default, DatabaseSequence) or column.autoincrement is False:
+        return column
+    copy = _compat.copy_column(column)
+    copy.autoincrement = False
+    return copy
+
+
 def _find_missing_domains(dialect: Dialect, upgrade_ops: ops.UpgradeOps, inspector: Any) -> Iterator[tuple[str, str]]:
     """The statements for the domains of new columns; one that a new table has is created with it, as `op.create_table` does."""
     known: dict[str | None, set[str]] = {}
-    found: dict[tuple[str | None, str], tuple[DOMAIN[Any], bool]] = {}
+    found: dict[tuple[str | None, str], tuple[DOMAIN, bool]] = {}
     for operation in upgrade_ops.ops:
         for column, in_new_table in _list_new_columns(operation):
             type_ = find_implementation(column.type, dialect)

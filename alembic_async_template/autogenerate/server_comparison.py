@@ -11,11 +11,13 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 from alembic.operations import ops
 from alembic.util import PriorityDispatchResult
 from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import DOMAIN
 from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateIndex, DefaultClause
@@ -32,7 +34,7 @@ _TABLE = "alembic_async_template_comparison"
 
 # What the columns are that may differ, https://www.postgresql.org/docs/current/catalog-pg-attrdef.html.
 _COLUMNS = text("""
-    SELECT position, pg_catalog.format_type(atttypid, atttypmod), pg_catalog.pg_get_expr(adbin, adrelid)
+    SELECT position, pg_catalog.format_type(atttypid, atttypmod), attnotnull, pg_catalog.pg_get_expr(adbin, adrelid)
     FROM unnest(CAST(:tables AS text[]), CAST(:columns AS text[])) WITH ORDINALITY AS asked (relation, name, position)
     JOIN pg_catalog.pg_attribute ON attrelid = pg_catalog.to_regclass(relation) AND CAST(attname AS text) = name
     LEFT JOIN pg_catalog.pg_attrdef ON adrelid = attrelid AND adnum = attnum
@@ -68,6 +70,7 @@ class _Column:
     operation: ops.AlterColumnOp
     changes_type: bool
     changes_default: bool
+    in_domain: bool
     existing_type: str = ""
     existing_default: str | None = None
     new_type: str | None = None
@@ -93,11 +96,8 @@ def settle_differences(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> 
         equal = [*_settle_columns(context.connection, columns, dialect), *_settle_indexes(context.connection, indexes, dialect)]
         for table_ops in upgrade_ops.ops:
             if isinstance(table_ops, ops.ModifyTableOps):
-                table_ops.ops = [
-                    operation
-                    for operation in table_ops.ops
-                    if not (isinstance(operation, ops.AlterColumnOp) and not operation.has_changes())
-                ]
+                is_left = [not isinstance(operation, ops.AlterColumnOp) or operation.has_changes() for operation in table_ops.ops]
+                table_ops.ops = list(compress(table_ops.ops, is_left))
         upgrade_ops.ops = [
             operation for operation in upgrade_ops.ops if not (isinstance(operation, ops.ModifyTableOps) and operation.is_empty())
         ]
@@ -124,8 +124,9 @@ def _list_columns(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> Itera
                 defaults = (operation.existing_server_default, operation.modify_server_default)
                 changes_type = asks_types and operation.modify_type is not None and not has_enum
                 changes_default = asks_defaults and all(isinstance(default, DefaultClause) for default in defaults)
-                if changes_type or changes_default:
-                    yield _Column(operation, changes_type, changes_default)
+                in_domain = isinstance(operation.existing_type, DOMAIN)
+                if changes_type or changes_default or in_domain:
+                    yield _Column(operation, changes_type, changes_default, in_domain)
 
 
 def _list_indexes(upgrade_ops: ops.UpgradeOps) -> Iterator[_Index]:
@@ -187,8 +188,11 @@ def _settle_columns(connection: Connection, columns: Sequence[_Column], dialect:
         "columns": [operation.column_name for operation in operations],
     }
     known = connection.execute(_COLUMNS, asked).all() if columns else ()
-    for position, type_, default in known:
-        columns[position - 1].existing_type, columns[position - 1].existing_default = type_, default
+    for position, type_, not_null, default in known:
+        column = columns[position - 1]
+        column.existing_type, column.existing_default = type_, default
+        if column.in_domain:
+            _leave_to_domain(column.operation, not_null=not_null, has_default=default is not None)
     found = [column for column in columns if column.existing_type]
     _ask_for_columns(connection, found, dialect)
     equal = []
@@ -204,11 +208,19 @@ def _settle_columns(connection: Connection, columns: Sequence[_Column], dialect:
     return equal
 
 
+def _leave_to_domain(operation: ops.AlterColumnOp, *, not_null: bool, has_default: bool) -> None:
+    """Take back what SQLAlchemy reflects of a column and is its domain's."""
+    if operation.modify_nullable and not not_null:
+        operation.modify_nullable = None
+    if operation.modify_server_default is None and not has_default:
+        operation.modify_server_default = False
+
+
 def _ask_for_columns(connection: Connection, columns: Sequence[_Column], dialect: Dialect) -> None:
     add = f"ALTER TABLE {_TABLE} ADD COLUMN"
     statements = []
     for number, column in enumerate(columns):
-        if column.changes_type:
+        if column.changes_type and column.operation.modify_type is not None:
             statements.append(f"{add} t{number} {column.operation.modify_type.compile(dialect=dialect)}")
         if column.changes_default:
             default = _write_default(column.operation.modify_server_default, dialect)
@@ -262,7 +274,9 @@ def _settle_indexes(connection: Connection, indexes: Sequence[_Index], dialect: 
     statements = []
     for number, index in enumerate(indexes):
         table = f"{_TABLE}_{number}"
-        statements.append(f"CREATE TEMPORARY TABLE {table} (LIKE {_write_name(index.table_ops.table_name, index.table_ops.schema)})")
+        statements.append(
+            f"CREATE TEMPORARY TABLE {table} (LIKE {_write_name(index.table_ops.table_name, index.table_ops.schema)})"
+        )
         statements.append(_write_index(index.created, f"{table}_index", table, dialect))
     if not statements:
         return []

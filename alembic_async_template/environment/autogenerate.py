@@ -104,8 +104,8 @@ def process_directives(
 ) -> ProcessDirectives:
     """The `process_revision_directives` of a comparison.
 
-    Schemas and sequences are created before their tables, then `given` has its say, then dropped tables are named and a revision with
-    nothing to do is not written.
+    Schemas and sequences are created before their tables, then `given` has its say, then dropped tables are named and a
+    revision with nothing to do is not written.
 
     :param writes: whether the command writes a revision; `alembic check` looks at the operations only.
     """

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
+from sqlalchemy import PrimaryKeyConstraint
 from sqlalchemy.types import Enum, TypeDecorator, TypeEngine
 
 from .. import _compat
@@ -27,11 +28,27 @@ def render_items(given: RenderItem | None) -> RenderItem:
 
     def render_item(kind: str, item: Any, context: AutogenContext) -> str | Literal[False]:
         rendered = given(kind, item, context) if given is not None else False
-        if rendered is not False or kind != "type":
+        if rendered is not False or kind not in {"type", "primary_key"}:
             return rendered
-        return _render_type(item, context)
+        return _render_type(item, context) if kind == "type" else _render_primary_key(item, context)
 
     return render_item
+
+
+def _render_primary_key(constraint: PrimaryKeyConstraint, context: AutogenContext) -> str | Literal[False]:
+    """The options of a primary key, which Alembic leaves out; a key without any is left to it."""
+    options: dict[str, Any] = {
+        "deferrable": constraint.deferrable,
+        "initially": constraint.initially,
+        **constraint.dialect_kwargs,
+    }
+    options = {name: value for name, value in options.items() if value is not None}
+    if not options:
+        return False
+    if isinstance(constraint.name, str):
+        options["name"] = str(constraint.name)
+    arguments = [*(repr(str(column.name)) for column in constraint.columns), *(f"{name}={options[name]!r}" for name in options)]
+    return f"{context.opts['sqlalchemy_module_prefix'] or ''}PrimaryKeyConstraint({', '.join(arguments)})"
 
 
 def _render_type(type_: TypeEngine[Any], context: AutogenContext) -> str | Literal[False]:

@@ -1,0 +1,141 @@
+"""Changes of identity columns, as statements that PostgreSQL takes; where the database numbers the rows either way, none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from alembic.autogenerate.render import render_op_text, renderers
+from alembic.operations import ops
+from alembic.util import PriorityDispatchResult
+from sqlalchemy.schema import Column, DefaultClause, Identity, Sequence
+
+from .. import _compat
+from ..defaults import read_expression
+from ..enums.plan import identifier, literal
+
+if TYPE_CHECKING:
+    from alembic.autogenerate.api import AutogenContext
+
+
+class AlterIdentityOp(ops.AlterColumnOp):
+    """Makes a column an identity column, changes its options, or makes it a plain one again.
+
+    Alembic knows which of them it is only if it is told what the column had.
+    """
+
+    def reverse(self) -> AlterIdentityOp:
+        return _copy(self, existing=self.modify_server_default, modified=self.existing_server_default)
+
+
+def _copy(operation: ops.AlterColumnOp, *, existing: Any, modified: Any) -> AlterIdentityOp:
+    return AlterIdentityOp(
+        operation.table_name,
+        operation.column_name,
+        schema=operation.schema,
+        existing_type=operation.modify_type if operation.modify_type is not None else operation.existing_type,
+        existing_nullable=False,  # which an identity column never is
+        existing_comment=operation.existing_comment,
+        existing_server_default=existing,
+        modify_server_default=modified,
+    )
+
+
+def compare_identity(
+    context: AutogenContext,
+    operation: ops.AlterColumnOp,
+    _schema: str | None,
+    _table_name: str,
+    _column_name: str,
+    reflected: Column[Any],
+    declared: Column[Any],
+) -> PriorityDispatchResult:
+    """Decide about columns of which either side is an identity column, and the other one something else.
+
+    Alembic refuses a default there, and takes any column that the database numbers in another way for a difference.
+    """
+    current, target = reflected.server_default, declared.server_default
+    if context.opts.get("compare_server_default") is not True or isinstance(current, Identity) == isinstance(target, Identity):
+        return PriorityDispatchResult.CONTINUE
+    operation.existing_server_default = current
+    if isinstance(current, Identity):
+        takes_values = isinstance(declared.default, Sequence) and current.always
+        numbered = target is None and declared is declared.table.autoincrement_column and not takes_values
+    else:
+        # Alembic has left out the default of a serial column, whose sequence is the column's own.
+        numbered = reflected.autoincrement is True or _is_sequence(current)
+    if not numbered:
+        operation.modify_server_default = target
+        if target is None and declared.nullable:
+            operation.modify_nullable = True  # which Alembic does not look at in an identity column
+    return PriorityDispatchResult.STOP
+
+
+def _is_sequence(default: Any) -> bool:
+    return isinstance(default, DefaultClause) and read_expression(default).startswith("nextval(")
+
+
+def write_identities(_context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> PriorityDispatchResult:
+    """Replace each change of an identity column by the steps that it takes."""
+    for table_ops in upgrade_ops.ops:
+        if isinstance(table_ops, ops.ModifyTableOps):
+            table_ops.ops = [step for operation in table_ops.ops for step in _list_steps(operation)]
+    return PriorityDispatchResult.CONTINUE
+
+
+def _list_steps(operation: ops.MigrateOperation) -> Iterator[ops.MigrateOperation]:
+    """What it no longer is comes first, then the changes of everything else, and last what it becomes."""
+    if not isinstance(operation, ops.AlterColumnOp) or operation.modify_server_default is False:
+        yield operation
+        return
+    existing, modified = operation.existing_server_default, operation.modify_server_default
+    if not isinstance(existing, Identity) and not isinstance(modified, Identity):
+        yield operation
+        return
+    operation.kw.pop("autoincrement", None)  # MySQL's
+    if isinstance(existing, Identity) and not isinstance(modified, Identity):
+        yield _copy(operation, existing=existing, modified=None)
+        operation.existing_server_default = None
+        operation.modify_server_default = False if modified is None else modified
+        if operation.has_changes():
+            yield operation
+        return
+    operation.modify_server_default = False
+    if not isinstance(existing, Identity):
+        operation.modify_nullable = False if operation.existing_nullable else operation.modify_nullable
+        operation.modify_server_default = False if existing is None else None
+    if operation.has_changes():
+        yield operation
+    yield _copy(operation, existing=existing if isinstance(existing, Identity) else None, modified=modified)
+
+
+@renderers.dispatch_for(AlterIdentityOp)
+def render(context: AutogenContext, operation: AlterIdentityOp) -> list[str]:
+    """`op.alter_column` with what the column had; where it had no numbers, they begin behind those of its rows."""
+    existing, modified = operation.existing_server_default, operation.modify_server_default
+    plain = ops.AlterColumnOp(
+        operation.table_name,
+        operation.column_name,
+        schema=operation.schema,
+        existing_type=operation.existing_type,
+        existing_nullable=operation.existing_nullable,
+        modify_server_default=modified,
+    )
+    text = render_op_text(context, plain)
+    if existing is not None:
+        rendered = _compat.render_server_default(existing, context)
+        return [f"{text.removesuffix(')')},\n{' ' * 11}existing_server_default={rendered})"]
+    prefix = text.partition("alter_column")[0]
+    return [text, f"{prefix}execute({_write_first_number(operation).replace(':', chr(92) + ':')!r})"]
+
+
+def _write_first_number(operation: AlterIdentityOp) -> str:
+    """See https://www.postgresql.org/docs/current/functions-sequence.html."""
+    identity = operation.modify_server_default
+    assert isinstance(identity, Identity)
+    column = identifier(operation.column_name)
+    table = ".".join(identifier(part) for part in (operation.schema, operation.table_name) if part)
+    last, order = ("min", "<=") if (identity.increment or 1) < 0 else ("max", ">=")
+    start = identity.start if identity.start is not None else -1 if last == "min" else 1
+    sequence = f"pg_get_serial_sequence({literal(table)}, {literal(operation.column_name)})"
+    return f"SELECT setval({sequence}, {last}({column})) FROM {table} HAVING {last}({column}) {order} {start}"
