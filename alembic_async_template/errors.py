@@ -332,6 +332,22 @@ class UnlistedModelsError(ApplicationError):
         )
 
 
+class SeveralMetadataError(ApplicationError):
+    """Several MetaData objects that do not refer to each other, in an application with several engines."""
+
+    def __init__(self, settings: Settings, groups: Sequence[tuple[Sequence[str], Sequence[str]]]) -> None:
+        self.groups = tuple((tuple(modules), tuple(tables)) for modules, tables in groups)
+        described = [f"{_series(modules)} ({_count(tables, 'table')}: {_series(tables, 5)})" for modules, tables in groups]
+        listed, other = ", ".join(settings.app_models), groups[-1][0]
+        all_named = ", ".join([*settings.app_models, *(modules[0] for modules, _ in groups[1:])])
+        super().__init__(
+            f"The application has several engines and {len(groups)} MetaData objects that do not refer to each other: "
+            f"{'; '.join(described)}. Say in section [{settings.section}] of {settings.config_file} which are this database's. "
+            f"If the last is another one's: app_models = {listed}, {', '.join(f'~{module}' for module in other)}; "
+            f"if all are this one's: app_models = {all_named}"
+        )
+
+
 class DuplicateTableError(ApplicationError):
     """Two MetaData objects declare the same table."""
 

@@ -69,30 +69,32 @@ def refuse_existing_tables(
 def filter_names(
     connection: Connection,
     metadatas: Sequence[MetaData],
+    others: Sequence[MetaData],
     given: IncludeName | None,
     *,
     baseline: bool,
     every_schema: bool,
 ) -> IncludeName:
-    """The `include_name` of a comparison: the models' schemas, and no table that belongs to an extension.
+    """The `include_name` of a comparison: the models' schemas, and no table that belongs to an extension, or to other MetaData.
 
+    :param others: what the application declares for other databases.
     :param every_schema: whether the project itself asked for `include_schemas`, and chooses among them.
     """
     schemas = {None, *model_schemas(metadatas)}
     declared = {(table.schema, table.name) for metadata in metadatas for table in metadata.tables.values()}
-    extension: set[tuple[str | None, str]] = set()
+    strangers = {(table.schema, table.name) for metadata in others for table in metadata.tables.values()}
     if connection.dialect.name == "postgresql":
         default = connection.dialect.default_schema_name
-        extension = {
-            (None if schema == default else schema, name) for schema, name in connection.execute(_EXTENSION_TABLES)
-        } - declared
+        rows = connection.execute(_EXTENSION_TABLES)
+        strangers |= {(None if schema == default else schema, name) for schema, name in rows}
+    strangers -= declared
 
     def include_name(name: str | None, type_: str, parents: dict[str, str | None]) -> bool:
         if type_ == "schema" and name not in schemas and not every_schema:
             return False
         if type_ == "enum" and baseline:
             return False
-        if type_ == "table" and (baseline or (parents.get("schema_name"), name) in extension):
+        if type_ == "table" and (baseline or (parents.get("schema_name"), name) in strangers):
             return False
         return given is None or given(name, type_, parents)
 

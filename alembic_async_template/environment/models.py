@@ -60,17 +60,17 @@ def find_model_modules(settings: Settings) -> ModelModules:
         sources = Sources.read(root, settings.excluded_folders)
         known |= sources.modules.keys()
         for name, path in sources.unreadable.items():
-            if _matches(name, wanted) and not _matches(name, unwanted):
+            if is_covered(name, wanted) and not is_covered(name, unwanted):
                 raise ApplicationImportError(name, settings, _describe_syntax_error(path), None)
         for name, module in sources.modules.items():
-            if sources.defines_tables(module) and not _matches(name, unwanted):
+            if sources.defines_tables(module) and not is_covered(name, unwanted):
                 names.setdefault(module.path.resolve(), []).append(name)
     # A file that is under two import roots has two names; it is imported under the one that was asked for.
-    chosen = [next((name for name in found if _matches(name, wanted)), min(found, key=len)) for found in names.values()]
-    listed = [name for name in chosen if _matches(name, wanted)]
+    chosen = [next((name for name in found if is_covered(name, wanted)), min(found, key=len)) for found in names.values()]
+    listed = [name for name in chosen if is_covered(name, wanted)]
     for name in wanted:
-        if name != "*" and not any(_matches(module, [name]) for module in listed):
-            if _is_pattern(name):
+        if name != "*" and not any(is_covered(module, [name]) for module in listed):
+            if is_pattern(name):
                 raise SettingError("app_models", name, settings, "matches no module that defines tables")
             listed += [name] if name in known else _find_elsewhere(name, settings)
     return ModelModules(tuple(dict.fromkeys(listed)), tuple(name for name in chosen if name not in listed))
@@ -105,18 +105,27 @@ def _find_elsewhere(name: str, settings: Settings) -> list[str]:
     return modules
 
 
-def _is_pattern(name: str) -> bool:
+def is_pattern(name: str) -> bool:
+    """Whether a name in `app_models` stands for several."""
     return any(character in name for character in "*?[")
 
 
-def _matches(module: str, patterns: Iterable[str]) -> bool:
+def is_covered(module: str, patterns: Iterable[str]) -> bool:
     """Whether a module is named by a pattern or lies in a package that is."""
     parts = module.split(".")
     ancestors = [".".join(parts[: length + 1]) for length in range(len(parts))]
     return any(fnmatch.fnmatchcase(ancestor, pattern) for pattern in patterns for ancestor in ancestors)
 
 
-def load_metadata(settings: Settings, *, complete: bool) -> list[MetaData]:
+@dataclass(frozen=True, slots=True)
+class ModelMetadata:
+    """A MetaData object with tables, and the imported modules that define them."""
+
+    metadata: MetaData
+    modules: tuple[str, ...]
+
+
+def load_metadata(settings: Settings, *, complete: bool) -> list[ModelMetadata]:
     """Import every module that defines tables and return the MetaData objects with tables, in import order.
 
     :param complete: whether every table counts, as in a comparison; otherwise what `app_models` covers is enough.
@@ -124,7 +133,6 @@ def load_metadata(settings: Settings, *, complete: bool) -> list[MetaData]:
     :raises UnlistedModelsError: a module outside `app_models` defines tables, which would be forgotten.
     :raises ApplicationImportError: a module cannot be imported.
     :raises NoTablesError: nothing defines a table.
-    :raises DuplicateTableError: two MetaData objects have a table of the same name.
     """
     found = find_model_modules(settings)
     if not settings.app_models:
@@ -132,15 +140,20 @@ def load_metadata(settings: Settings, *, complete: bool) -> list[MetaData]:
     if found.unlisted and complete:
         raise UnlistedModelsError(settings, found.unlisted)
     collected: dict[int, MetaData] = {}
+    defining: dict[int, list[str]] = {}
+    mentioning: dict[int, list[str]] = {}
     for name in found.listed:
-        for metadata in _module_metadata(import_application(name, settings)):
+        for metadata, defines in _module_metadata(import_application(name, settings)):
             collected.setdefault(id(metadata), metadata)
-    metadatas = [metadata for metadata in collected.values() if metadata.tables]
-    if complete:
-        if not metadatas:
-            raise NoTablesError(settings, found.listed)
-        _refuse_duplicates(metadatas)
-    return metadatas
+            (defining if defines else mentioning).setdefault(id(metadata), []).append(name)
+    models = [
+        ModelMetadata(metadata, tuple(dict.fromkeys(defining.get(number) or mentioning[number][:1])))
+        for number, metadata in collected.items()
+        if metadata.tables
+    ]
+    if complete and not models:
+        raise NoTablesError(settings, found.listed)
+    return models
 
 
 def import_application(name: str, settings: Settings) -> Any:
@@ -259,20 +272,25 @@ def hide_input(error: BaseException) -> BaseException:
     return hidden.with_traceback(error.__traceback__)
 
 
-def _module_metadata(module: Any) -> Iterable[MetaData]:
-    """The MetaData objects of the tables and mapped classes in a module's namespace."""
+def _module_metadata(module: Any) -> Iterable[tuple[MetaData, bool]]:
+    """The MetaData objects of the tables and mapped classes in a module's namespace; whether a class was defined in it."""
     for value in list(vars(module).values()):
+        defined = isinstance(value, type) and value.__module__ == module.__name__
         if isinstance(value, MetaData):
-            yield value
+            yield value, defined
         elif isinstance(value, Table):
-            yield value.metadata
+            yield value.metadata, defined
         elif isinstance(value, type) and isinstance(table := value.__dict__.get("__table__"), Table):
-            yield table.metadata
+            yield table.metadata, defined
         elif isinstance(value, type) and isinstance(metadata := getattr(value, "metadata", None), MetaData):
-            yield metadata
+            yield metadata, defined
 
 
-def _refuse_duplicates(metadatas: Sequence[MetaData]) -> None:
+def refuse_duplicates(metadatas: Sequence[MetaData]) -> None:
+    """Make sure that no two MetaData objects declare the same table.
+
+    :raises DuplicateTableError: two of them do.
+    """
     seen: dict[str, MetaData] = {}
     for metadata in metadatas:
         for key in metadata.tables:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from alembic.util.exc import CommandError
 from sqlalchemy import MetaData
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Connection, Dialect, Engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -33,7 +33,8 @@ from .failures import Progress, explain_failure
 from .locking import hold_migration_lock
 from .logs import configure_logging
 from .loops import cancellation, have_turn, run_coroutine
-from .models import load_metadata, mention_naming_convention
+from .metadata_choice import choose_metadata
+from .models import ModelMetadata, load_metadata, mention_naming_convention, refuse_duplicates
 from .project import describe_project
 from .render import render_items
 from .session import Limits
@@ -119,7 +120,9 @@ class _Run:
         self.arguments = environment.get_x_argument(as_dictionary=True)
         self.compares = bool(_compat.revision_arguments().get("autogenerate"))
         self.reads_models = bool(_compat.environment_options().get("reads_models"))
+        self.models: list[ModelMetadata] = []
         self.metadatas: list[MetaData] = []
+        self.other_metadatas: list[MetaData] = []
 
     def explain(self, error: Exception) -> Exception:
         """What to raise in place of an exception."""
@@ -132,7 +135,7 @@ class _Run:
     # Online
 
     def online(self) -> None:
-        self.metadatas = self._load_metadata()  # before any loop runs: applications may run one when imported
+        self._load_metadata()  # before any loop runs: applications may run one when imported
         bind = self.config.attributes.get("connection")
         if bind is None:
             self._run_in_loop(self._resolve_database(offline=False))
@@ -213,6 +216,7 @@ class _Run:
         in_transaction = connection.in_transaction()
         self.progress = Progress(in_callers_transaction=in_transaction)
         self.user = connection.engine.url.username
+        self._choose_metadata(connection.dialect)
         options: dict[str, Any] = {
             "connection": connection,
             "target_metadata": self._target(),
@@ -295,6 +299,7 @@ class _Run:
         options["include_name"] = filter_names(
             connection,
             metadatas,
+            self.other_metadatas,
             options.get("include_name"),
             baseline=baseline,
             every_schema=bool(self.options.get("include_schemas")),
@@ -317,7 +322,8 @@ class _Run:
             _announce(database)
             dialect = database.url.get_backend_name()
         try:
-            self.metadatas = self._load_metadata()
+            self._load_metadata()
+            self.metadatas = self.metadatas or [model.metadata for model in self.models]
         except ApplicationImportError as error:
             log.warning("The models' naming convention is not known to this script. %s", error)
         self.progress.offline = True
@@ -338,15 +344,22 @@ class _Run:
 
     # Both
 
-    def _load_metadata(self) -> list[MetaData]:
-        """The models' MetaData, imported only for what needs it: a comparison, or names by convention."""
+    def _load_metadata(self) -> None:
+        """Take the models' MetaData, imported only for what needs it: a comparison, or names by convention."""
         given = self.given_metadata
         if given is not None:
-            return [given] if isinstance(given, MetaData) else list(given)
+            self.metadatas = [given] if isinstance(given, MetaData) else list(given)
+            return
         wanted = self.compares or self.reads_models
-        if not wanted and (self.naming_convention is not None or not mention_naming_convention(self.settings)):
-            return []
-        return load_metadata(self.settings, complete=self.compares)
+        if wanted or (self.naming_convention is None and mention_naming_convention(self.settings)):
+            self.models = load_metadata(self.settings, complete=self.compares)
+
+    def _choose_metadata(self, dialect: Dialect) -> None:
+        if self.models:
+            choice = choose_metadata(self.models, self.settings, dialect, complete=self.compares)
+            if self.compares:
+                refuse_duplicates(choice.own)
+            self.metadatas, self.other_metadatas = choice.own, choice.others
 
     def _target(self) -> Any:
         if self.naming_convention is not None and not (self.compares or self.reads_models):
