@@ -10,6 +10,8 @@ from alembic.util import PriorityDispatchResult
 from sqlalchemy.schema import Column, DefaultClause, Identity
 from sqlalchemy.types import JSON, String
 
+from .enums.declared import find_enum_use
+
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
     from alembic.operations.ops import AlterColumnOp
@@ -74,11 +76,21 @@ def _differ(context: AutogenContext, reflected: Column[Any], declared: Column[An
         return False
     if isinstance(reflected.type, String) and current_value is not None and target_value is not None:
         return True
-    if isinstance(reflected.type, JSON):
+    if isinstance(reflected.type, JSON) and dialect.name != "postgresql":
         return current_text != target_text
     if dialect.name == "postgresql" and not _is_serial(declared):
+        if current_value is None or target_value is None or not find_enum_use(reflected.type, dialect):
+            list_unsettled(context).add((reflected.table.schema, reflected.table.name, reflected.name))
         return current_text != target_text
     return None
+
+
+def list_unsettled(context: AutogenContext) -> set[tuple[str | None, str, str]]:
+    """The columns whose default was compared by its text; kept with what SQLAlchemy's inspector has read for the comparison."""
+    unsettled: set[tuple[str | None, str, str]] = context.inspector.info_cache.setdefault(
+        "alembic_async_template.defaults", set()
+    )
+    return unsettled
 
 
 def _is_serial(column: Column[Any]) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import compress
@@ -22,6 +22,7 @@ from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateIndex, DefaultClause
 
+from ..defaults import list_unsettled
 from ..enums.declared import find_enum_use
 from ..enums.plan import identifier, literal
 
@@ -53,17 +54,19 @@ _INDEXES = text("""
     JOIN pg_catalog.pg_class ON pg_class.oid = pg_catalog.to_regclass(name)
     JOIN pg_catalog.pg_index ON indexrelid = pg_class.oid
 """)
-_VOLATILE = text("""
-    SELECT DISTINCT CAST(proname AS text) FROM pg_catalog.pg_proc
-    WHERE provolatile = 'v' AND CAST(proname AS text) = ANY (CAST(:names AS text[]))
+# The functions of these names that may have another value tomorrow, or at the next call,
+# https://www.postgresql.org/docs/current/xfunc-volatility.html.
+_CHANGING = text("""
+    SELECT CAST(proname AS text), bool_or(provolatile = 'v') FROM pg_catalog.pg_proc
+    WHERE provolatile <> 'i' AND CAST(proname AS text) = ANY (CAST(:names AS text[])) GROUP BY proname
 """)
 
 _STRING = re.compile(r"'(?:[^']|'')*'")
-# A number, a string or a word that is one, with the casts around it.
-_CONSTANT = re.compile(r"""\(*-?(?:''|\d[\d.e+-]*|true|false|null)\)*(?:::(?:[\w .,\[\]()]|"[^"]*")+)?""", re.IGNORECASE)
+# Functions that are written without parentheses.
+_CHANGING_WORDS = re.compile(r"\b(?:current_\w+|localtime(?:stamp)?|session_user|user)\b", re.IGNORECASE)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Column:
     """A column whose type or default may differ, and what the server makes of both."""
 
@@ -75,6 +78,10 @@ class _Column:
     existing_default: str | None = None
     new_type: str | None = None
     new_default: str | None = None
+
+    @property
+    def defaults(self) -> tuple[str, str]:
+        return self.existing_default or "", self.new_default or ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,15 +122,15 @@ def _list_columns(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> Itera
     Whether a column has another enum type is known already.
     """
     asks_types = not callable(context.opts.get("compare_type"))
-    asks_defaults = not callable(context.opts.get("compare_server_default"))
+    unsettled = list_unsettled(context)
     for table_ops in upgrade_ops.ops:
         for operation in table_ops.ops if isinstance(table_ops, ops.ModifyTableOps) else ():
             if isinstance(operation, ops.AlterColumnOp):
                 types = [type_ for type_ in (operation.existing_type, operation.modify_type) if type_ is not None]
                 has_enum = any(find_enum_use(type_, context.dialect) for type_ in types)
-                defaults = (operation.existing_server_default, operation.modify_server_default)
+                key = (operation.schema, str(operation.table_name), str(operation.column_name))
                 changes_type = asks_types and operation.modify_type is not None and not has_enum
-                changes_default = asks_defaults and all(isinstance(default, DefaultClause) for default in defaults)
+                changes_default = key in unsettled and isinstance(operation.modify_server_default, DefaultClause)
                 in_domain = isinstance(operation.existing_type, DOMAIN)
                 if changes_type or changes_default or in_domain:
                     yield _Column(operation, changes_type, changes_default, in_domain)
@@ -195,6 +202,7 @@ def _settle_columns(connection: Connection, columns: Sequence[_Column], dialect:
             _leave_to_domain(column.operation, not_null=not_null, has_default=default is not None)
     found = [column for column in columns if column.existing_type]
     _ask_for_columns(connection, found, dialect)
+    same = _find_same_defaults(connection, [column for column in found if column.changes_default])
     equal = []
     for column in found:
         operation = column.operation
@@ -202,7 +210,7 @@ def _settle_columns(connection: Connection, columns: Sequence[_Column], dialect:
         if column.changes_type and column.new_type == column.existing_type:
             operation.modify_type = None
             equal.append(f"type of {name}")
-        if column.changes_default and _is_same_default(connection, column):
+        if column in same:
             operation.modify_server_default = False
             equal.append(f"server default of {name}")
     return equal
@@ -247,26 +255,48 @@ def _normalise(expression: str) -> str:
     return re.sub(r"\s+", " ", bare)
 
 
-def _is_same_default(connection: Connection, column: _Column) -> bool:
-    """Whether two defaults are one: the server reads them alike, or they always have the same value."""
-    existing, new = column.existing_default, column.new_default
-    if existing is None or new is None:
-        return False
-    if existing == new:
-        return True
-    bare = [_STRING.sub("''", expression) for expression in (existing, new)]
-    if len({_CONSTANT.fullmatch(expression) is None for expression in bare}) == 2:
-        return False  # equal at this moment only, perhaps
-    called = {name for expression in bare for name in re.findall(r'(\w+)"?\(', expression)}
-    if called and connection.scalars(_VOLATILE, {"names": sorted(called)}).first():
-        return False
-    type_ = column.existing_type
+def _find_same_defaults(connection: Connection, columns: Sequence[_Column]) -> list[_Column]:
+    """The columns whose two defaults are one: the server reads them alike, or they always have the same value."""
+    made = [column for column in columns if None not in (column.existing_default, column.new_default)]
+    same = [column for column in made if column.existing_default == column.new_default]
+    others = [column for column in made if column.existing_default != column.new_default]
+    if not others:
+        return same
+    names = {name for column in others for default in column.defaults for name in _list_functions(default)}
+    changing = {name: bool(volatile) for name, volatile in connection.execute(_CHANGING, {"names": sorted(names)})}
+    return same + _find_same_values(connection, [column for column in others if _has_comparable_values(column, changing)])
+
+
+def _list_functions(expression: str) -> set[str]:
+    return set(re.findall(r'(\w+)"?\(', _STRING.sub("''", expression)))
+
+
+def _has_comparable_values(column: _Column, changing: Mapping[str, bool]) -> bool:
+    """Whether values that are equal now always are: nothing is volatile, and both may change or none."""
+    called = [_list_functions(default) & changing.keys() for default in column.defaults]
+    changes = [
+        bool(names or _CHANGING_WORDS.search(_STRING.sub("''", default)))
+        for names, default in zip(called, column.defaults, strict=True)
+    ]
+    return changes[0] == changes[1] and not any(changing[name] for names in called for name in names)
+
+
+def _find_same_values(connection: Connection, columns: Sequence[_Column]) -> list[_Column]:
+    """The columns whose two defaults have one value; all in one query, or in halves if one of them cannot be compared."""
+    if not columns:
+        return []
+    comparisons = [
+        " IS NOT DISTINCT FROM ".join(f"CAST(({default}) AS {column.existing_type})" for default in column.defaults)
+        for column in columns
+    ]
     try:
         with connection.begin_nested():
-            query = f"SELECT CAST(({existing}) AS {type_}) IS NOT DISTINCT FROM CAST(({new}) AS {type_})"
-            return bool(connection.exec_driver_sql(query, execution_options={"no_parameters": True}).scalar())
+            query = f"SELECT {', '.join(comparisons)}"
+            row = connection.exec_driver_sql(query, execution_options={"no_parameters": True}).one()
+            return list(compress(columns, row))
     except DBAPIError:  # a type without equality, such as json
-        return False
+        half = len(columns) // 2
+        return [column for part in (columns[:half], columns[half:]) if half for column in _find_same_values(connection, part)]
 
 
 def _settle_indexes(connection: Connection, indexes: Sequence[_Index], dialect: Dialect) -> list[str]:

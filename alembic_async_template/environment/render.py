@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import PrimaryKeyConstraint
+from sqlalchemy.sql.naming import conv
 from sqlalchemy.types import Enum, TypeDecorator, TypeEngine
 
 from .. import _compat
@@ -37,17 +38,15 @@ def render_items(given: RenderItem | None) -> RenderItem:
 
 def _render_primary_key(constraint: PrimaryKeyConstraint, context: AutogenContext) -> str | Literal[False]:
     """The options of a primary key, which Alembic leaves out; a key without any is left to it."""
-    options: dict[str, Any] = {
-        "deferrable": constraint.deferrable,
-        "initially": constraint.initially,
-        **constraint.dialect_kwargs,
-    }
-    options = {name: value for name, value in options.items() if value is not None}
+    known = {"deferrable": constraint.deferrable, "initially": constraint.initially, **constraint.dialect_kwargs}
+    options = {option: repr(value) for option, value in known.items() if value}
     if not options:
         return False
-    if isinstance(constraint.name, str):
-        options["name"] = str(constraint.name)
-    arguments = [*(repr(str(column.name)) for column in constraint.columns), *(f"{name}={options[name]!r}" for name in options)]
+    if isinstance(constraint.name, conv):
+        options["name"] = f"{context.opts['alembic_module_prefix'] or ''}f({str(constraint.name)!r})"
+    elif isinstance(constraint.name, str):
+        options["name"] = repr(str(constraint.name))
+    arguments = [*(repr(str(column.name)) for column in constraint.columns), *(f"{name}={options[name]}" for name in options)]
     return f"{context.opts['sqlalchemy_module_prefix'] or ''}PrimaryKeyConstraint({', '.join(arguments)})"
 
 
