@@ -10,26 +10,36 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 # Between two tokens: blanks, and inside of parentheses comments.
-_GAP = r"(?:[\s\\]|\#[^\n]*\n)*"
-_DOTTED = rf"\w+(?:{_GAP}\.{_GAP}\w+)*"
+_GAP = r"[\s\\]*(?:\#[^\n]*\n[\s\\]*)*"
+_DOTTED = rf"\w++(?:{_GAP}\.{_GAP}\w++)*"
 # After a name that is called, subscripted, or in parentheses to be called.
 _CALLED = rf"{_GAP}[(\[)]"
-_ROOT_WORDS = ("DeclarativeBase", "DeclarativeMeta", "as_declarative", "declarative_base", "automap_base", "generate_base")
+# Parts of all words for a base class of tables: `DeclarativeBase`, `DeclarativeMeta`, `as_declarative`, `declarative_base`, ...
+_ROOT_WORDS = ("eclarative", "automap_base", "generate_base")
+_BODY_WORDS = ("__table", "Mapped")
 _TABLE_CALL = re.compile(rf"Table{_CALLED}")
+_COLUMN_CALL = re.compile(rf"olumn{_CALLED}")
 _MAPPING_DECORATOR = re.compile(rf"[@.(]{_GAP}mapped(?:_as_dataclass)?\b")
-_MAPPED_BODY = re.compile(rf"__tablename__|__table__|Mapped\b|olumn{_CALLED}")
+_SIMPLE_BASES = r"\(((?:[\w., \t]|\[[\w., \t]*\])*)\)[ \t]*:"
+_SIMPLE_CLASS = re.compile(rf"class[\s\\]+\w+{_SIMPLE_BASES}")
 _CLASS = re.compile(r"class[\s\\]+\w+[\s\\]*(?=[(\[])")
 _HEADER_TOKEN = re.compile(r"#[^\n]*|[\"'()\[\]{}=,:]|\w+")
-_IMPORTED_AS = re.compile(rf"[\s\\]as(?=[\s\\#]){_GAP}(\w+)")
+_IMPORTED_AS = re.compile(rf"as(?=[\s\\#]){_GAP}(\w+)")
 # What an assignment gives another name to: `x = a.b`, `x = a.b[c]`, `x = (a.b)`, and the end of `x = a[b].c`.
 _ASSIGNED = re.compile(rf"=(?:[ \t\f]|\\\r?\n)*(?:({_DOTTED})[ \t]*(?=[\[\r\n;#\\]|\Z)|(\((?:[\w\s.()\\]|\#[^\n]*\n)*))")
-_AFTER_BRACKET = re.compile(rf"[\])]{_GAP}\.{_GAP}({_DOTTED})(?={_GAP}[\[)\r\n;#\\]|\s*\Z)")
+_AFTER_BRACKET = re.compile(rf"\](?=[\s\\#).])(?:{_GAP}\))*{_GAP}\.{_GAP}({_DOTTED})(?={_GAP}[\[)\r\n;#\\]|\s*\Z)")
+# What may stand before the `as` of an import, and nothing, at the very beginning.
+_BLANK = frozenset("\\ \t\r\n\f\v") | {""}
 _TARGET = re.compile(r"(?<![\w.])\w+(?=[ \t]*(?:[=:]|\Z))")
+# Where a statement of the module begins: at the start of a line, and not what closes a bracket of the line before.
+_STATEMENT = re.compile(r"\n(?=[^\s#)\]}])")
+_WITHIN_LINE = re.compile(r";[^\n]*[=\\]")
+_DEFINITIONS = ("class ", "class\t", "class\\", "def ", "def\t", "def\\", "async ", "@")
 _CODING = re.compile(rb"\A(?:[^\n]*\n)?[ \t\f]*#[^\n]*coding[:=][ \t]*([-\w.]+)")
 
 
@@ -48,10 +58,13 @@ class Text:
         return (
             not self.bases.isdisjoint({None, "table"})
             or any(word in self.text for word in _ROOT_WORDS)
-            or _TABLE_CALL.search(self.text) is not None
-            or _MAPPING_DECORATOR.search(self.text) is not None
-            or (bool(self.bases) and _MAPPED_BODY.search(self.text) is not None)
+            or ("Table" in self.text and _TABLE_CALL.search(self.text) is not None)
+            or ("mapped" in self.text and _MAPPING_DECORATOR.search(self.text) is not None)
+            or (bool(self.bases) and self._can_map_columns())
         )
+
+    def _can_map_columns(self) -> bool:
+        return any(word in self.text for word in _BODY_WORDS) or _COLUMN_CALL.search(self.text) is not None
 
     def mentions(self, bases: Collection[str], functions: Collection[str]) -> bool:
         """Whether a class may have one of these names as its base, or one of these functions may be called."""
@@ -63,7 +76,8 @@ class Text:
 def read_text(path: Path) -> Text | None:
     """The text of a source; None if it cannot be read here, so that the parser has to tell."""
     try:
-        content = path.read_bytes()
+        with open(path, "rb", buffering=0) as file:
+            content = file.read()
         coding = _CODING.match(content)
         if coding and coding[1].lower() not in {b"utf-8", b"utf8", b"ascii", b"us-ascii"}:
             return None
@@ -72,38 +86,72 @@ def read_text(path: Path) -> Text | None:
         return None
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)  # as the parser does with identifiers
-    return Text(text, frozenset(_find_bases(text)), tuple(_find_renames(text)))
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    bodies, rest = _split(text)
+    return Text(text, frozenset(_find_bases(bodies, rest)), (*_find_imports(text), *_find_assignments(rest)))
 
 
-def _find_bases(text: str) -> Iterator[str | None]:
+def _split(text: str) -> tuple[list[str], str]:
+    """The classes of a module, and all of its text but classes and functions, in which nothing is assigned to its names."""
+    if "\f" in text or (";" in text and _WITHIN_LINE.search(text)):  # a statement may begin within a line
+        return [], text
+    classes, rest = [], []
+    start = 0
+    for match in (*_STATEMENT.finditer(text), None):
+        end = match.end() if match is not None else len(text)
+        if not text.startswith(_DEFINITIONS, start):
+            rest.append(text[start:end])
+        elif text.startswith("class", start):
+            classes.append(text[start:end])
+        start = end
+    return classes, "".join(rest)
+
+
+def _find_bases(classes: Iterable[str], rest: str) -> Iterator[str | None]:
     """The names in the headers of classes, but neither in brackets nor in the values of keywords."""
-    for start in _CLASS.finditer(text):
-        opened: list[str] = []
-        in_value = False
-        for token in _HEADER_TOKEN.finditer(text, start.end()):
-            match token[0]:
-                case '"' | "'":
-                    yield None
-                    break
-                case "(" | "[" | "{" as bracket:
-                    opened.append(bracket)
-                case ")" | "]" | "}":
-                    del opened[-1:]
-                case ":" if not opened:
-                    break
-                case "=" | "," as sign:
-                    in_value = sign == "=" if opened == ["("] else in_value
-                case word if not in_value and "[" not in opened and word[0] not in "#:":
-                    yield word
+    for text in classes:
+        if simple := _SIMPLE_CLASS.match(text):
+            yield from re.findall(r"\w+", re.sub(r"\[.*?\]", "", simple[1]))
+        elif start := _CLASS.match(text):
+            yield from _read_header(text, start.end())
+    for start in _CLASS.finditer(rest):
+        yield from _read_header(rest, start.end())
 
 
-def _find_renames(text: str) -> Iterator[tuple[str | None, Collection[str | None]]]:
-    """Names with the new ones that imports and assignments give them."""
+def _read_header(text: str, start: int) -> Iterator[str | None]:
+    opened: list[str] = []
+    in_value = False
+    for token in _HEADER_TOKEN.finditer(text, start):
+        match token[0]:
+            case '"' | "'":
+                yield None
+                break
+            case "(" | "[" | "{" as bracket:
+                opened.append(bracket)
+            case ")" | "]" | "}":
+                del opened[-1:]
+            case ":" if not opened:
+                break
+            case "=" | "," as sign:
+                in_value = sign == "=" if opened == ["("] else in_value
+            case word if not in_value and "[" not in opened and word[0] not in "#:":
+                yield word
+
+
+def _find_imports(text: str) -> Iterator[tuple[str | None, Collection[str | None]]]:
+    """Names with the new ones that imports give them."""
     for match in _IMPORTED_AS.finditer(text):
+        if text[match.start() - 1 : match.start()] not in _BLANK:
+            continue
         before = text[text.rfind("\n", 0, match.start()) + 1 : match.start()]
         words = re.findall(r"\w+", before)
         if "#" not in before or not {'"', "'"}.isdisjoint(before):  # otherwise it is a comment
             yield (words[-1] if words and "#" not in before else None), (match[1],)
+
+
+def _find_assignments(text: str) -> Iterator[tuple[str | None, Collection[str | None]]]:
+    """Names with the new ones that assignments give them."""
     for match in _ASSIGNED.finditer(text):
         start = text.rfind("\n", 0, match.start()) + 1
         before = text[start : match.start()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import os
 import re
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -15,6 +16,7 @@ from typing import Literal
 _SKIPPED_FOLDERS = frozenset("test tests testing vendored _vendor third_party site-packages node_modules __pycache__".split())
 # Beside the application, and a part of it when they are inside of it: a shop may have vendors.
 _SKIPPED_BESIDE = frozenset("venv env virtualenv vendor build dist docs".split())
+_TEST_MODULE = re.compile(r"conftest$|test_|\w+_test$")
 # Files by which virtual environments, conda's environments and migrations are known, whatever their name.
 _OTHERS_MARKS = ("pyvenv.cfg", "conda-meta", "script.py.mako")
 # An application may lie in the root of a container's file system; these beside it belong to the system.
@@ -59,34 +61,48 @@ class Module:
                 yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def list_sources(directory: Path, excluded: Collection[Path] = (), _above: frozenset[Path] = frozenset()) -> Iterator[Path]:
+def list_sources(directory: Path, excluded: Collection[Path] = (), _above: frozenset[str] = frozenset()) -> Iterator[Path]:
     """The Python files under `directory` that may belong to an application, in a stable order.
 
     Left out: virtual environments, tests, migrations (folders with a `script.py.mako`), hidden and vendored folders,
     folders that may not be read or that lead back to themselves, and whatever has a name that no import statement can say.
     """
-    above = _above | {directory.resolve()}
+    above = _above | {os.path.realpath(directory)}
     try:
-        paths = sorted(directory.iterdir())
+        entries = sorted(os.scandir(directory), key=lambda entry: entry.name)
     except OSError:  # a database's data, perhaps
         return
     skipped = _SKIPPED_FOLDERS if _above else _SKIPPED_FOLDERS | _SKIPPED_BESIDE
     if directory == Path(directory.anchor):
         skipped |= _SYSTEM_FOLDERS
-    for path in paths:
-        if path.suffix == ".py":
-            is_test = path.stem == "conftest" or re.match(r"test_|\w+_test$", path.stem)
-            if path.stem.isidentifier() and not is_test and path.is_file():
-                yield path
+    for entry in entries:
+        stem, suffix = os.path.splitext(entry.name)
+        if suffix == ".py":
+            if stem.isidentifier() and not _TEST_MODULE.match(stem) and _is_file(entry):
+                yield directory / entry.name
         elif (
-            path.name.isidentifier()
-            and path.name not in skipped
-            and path not in excluded
-            and path.is_dir()
-            and path.resolve() not in above
+            entry.name.isidentifier()
+            and entry.name not in skipped
+            and _is_folder(entry)
+            and (path := directory / entry.name) not in excluded
+            and os.path.realpath(path) not in above
             and not any((path / mark).exists() for mark in _OTHERS_MARKS)
         ):
             yield from list_sources(path, excluded, above)
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # a link that leads back to itself
+        return False
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def parse_source(path: Path) -> ast.Module | None:
@@ -99,8 +115,8 @@ def parse_source(path: Path) -> ast.Module | None:
 
 def dotted_name(path: Path, root: Path) -> str:
     """The name under which `path` is imported when `root` is on `sys.path`."""
-    parts = path.relative_to(root).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
+    parts = path.parts[len(root.parts) :]
+    return ".".join([*parts[:-1], path.stem] if path.stem != "__init__" or len(parts) == 1 else parts[:-1])
 
 
 def name_modules(paths: Iterable[Path], root: Path) -> dict[str, Path]:
@@ -220,12 +236,12 @@ class _Modules(Mapping[str, Module]):
         self.unreadable: dict[str, Path] = {}
         self._root = root
         self._trees = trees
-        self._paths = name_modules(trees, root)
+        self.paths = name_modules(trees, root)
         self._read: dict[str, Module] = {}
 
     def __getitem__(self, name: str) -> Module:
         if name not in self._read:
-            path = self._paths[name]
+            path = self.paths[name]
             tree = None if name in self.unreadable else self._trees[path]
             if tree is None:
                 self.unreadable[name] = path
@@ -234,7 +250,7 @@ class _Modules(Mapping[str, Module]):
         return self._read[name]
 
     def __iter__(self) -> Iterator[str]:
-        return (name for name in self._paths if name in self)
+        return (name for name in self.paths if name in self)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -248,7 +264,7 @@ class Sources:
         self.root = root
         self._modules = _Modules(root, trees)
         self.modules: Mapping[str, Module] = self._modules
-        self._tops = {path.relative_to(root).parts[0].removesuffix(".py") for path in trees}
+        self._tops = {name.partition(".")[0] for name in self._modules.paths}
 
     @property
     def unreadable(self) -> Mapping[str, Path]:
@@ -401,8 +417,8 @@ class Sources:
 
     def _mapped_table(self, module: Module, node: ast.ClassDef) -> FoundTable | None:
         bases = [self._trace_base(module, base) for base in node.bases]
-        own = bool(_body_names(node) & _METADATA_NAMES)
-        origin = None if own else next((base.origin for base in bases if base.origin), None)
+        base_origin = next((base.origin for base in bases if base.origin), None)
+        origin = None if _body_names(node) & _METADATA_NAMES else base_origin
         table = next((keyword.value for keyword in node.keywords if keyword.arg == "table"), None)
         if table is not None:
             is_table = not (isinstance(table, ast.Constant) and table.value is False)
@@ -421,7 +437,7 @@ class Sources:
         if "declarative" in kinds:
             return None  # the declarative base itself
         if "mapped" in kinds:
-            return FoundTable(node.lineno, f"class {node.name} has the declarative base {origin}", origin)
+            return FoundTable(node.lineno, f"class {node.name} has the declarative base {base_origin or 'of a call'}", origin)
         if "unknown" in kinds and _looks_mapped(node):
             return FoundTable(node.lineno, f"class {node.name} maps columns, and no source shows what its base is", None)
         return None

@@ -1,16 +1,20 @@
 """Which sources are parsed, and that the answer is the one that parsing every source gives."""
 
+import ast
 import re
 import sys
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
+from large_project import write_large_project
 from project import write_files
 
+from alembic_async_template.environment import discovery
 from alembic_async_template.environment.discovery import find_tables
-from alembic_async_template.environment.sources import Sources, list_sources
+from alembic_async_template.environment.sources import Sources, list_sources, parse_source
 
 PATHS = {
     "a": "a.py",
@@ -153,3 +157,39 @@ def test_the_answer_is_that_of_parsing_everything(files: dict[str, str]) -> None
         assert found == expected
         assert sources.unreadable.items() <= Sources.read(root).unreadable.items()
         event(f"modules with tables: {len(expected)}")
+
+
+def test_few_sources_of_a_large_project_are_parsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of the bases, mixins and helpers, and those with a table, some of which have no word of SQLAlchemy in them."""
+    written = write_large_project(tmp_path)
+    parsed: list[Path] = []
+
+    def parse(path: Path) -> ast.Module | None:
+        parsed.append(path)
+        return parse_source(path)
+
+    monkeypatch.setattr(discovery, "parse_source", parse)
+    _, found = find_tables(tmp_path, list_sources(tmp_path))
+    assert tuple(sorted(found)) == written.table_modules
+    assert len(parsed) == len(set(parsed)) <= len(written.table_modules) + 10
+
+
+def test_a_source_that_cannot_be_read_as_text_is_left_to_the_parser(tmp_path: Path) -> None:
+    """Another encoding, or letters that Python reads as others."""
+    table = "class Ma\N{LATIN SMALL LETTER E WITH ACUTE}(SQLModel, table=True): pass\n"
+    text = "# coding: latin-1\nfrom sqlmodel import SQLModel\n" + table
+    (tmp_path / "latin.py").write_bytes(text.encode("latin-1"))
+    wide = "from sqlmodel import SQLModel\nclass A(SQLModel, \N{FULLWIDTH LATIN SMALL LETTER T}able=True): pass\n"
+    (tmp_path / "wide.py").write_text(wide, encoding="utf-8")
+    (tmp_path / "other.py").write_bytes(b"x = '\xff'\n")
+    sources, found = find_tables(tmp_path, list_sources(tmp_path))
+    assert sorted(found) == ["latin", "wide"]
+    assert sorted(sources.unreadable) == ["other"]
+
+
+def test_a_source_that_cannot_matter_need_not_parse(tmp_path: Path) -> None:
+    """One that could define a table is known as unreadable."""
+    write_files(tmp_path, {"script.py": "print 'old'\n", "models.py": "class A(SQLModel, table=True)\n    pass\n"})
+    sources, found = find_tables(tmp_path, list_sources(tmp_path))
+    assert found == {}
+    assert list(sources.unreadable) == ["models"]
