@@ -6,6 +6,9 @@ python tests/benchmark.py autogenerate [tables] a comparison that finds nothing,
                                                 alone, with this package, and with alembic-postgresql-enum
 python tests/benchmark.py head [revisions]      `alembic upgrade head` where there is nothing to do: Alembic's own template for
                                                 async engines, and this package's
+python tests/benchmark.py discovery [modules]   `alembic check` and `alembic upgrade head` on a large project, with nothing to do:
+                                                Alembic's own template for async engines with an env.py that imports the modules
+                                                with tables, written by hand, and this package's
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from pathlib import Path
 
 import psycopg
 from enums import operations
+from large_project import write_large_project
 from servers import create_postgresql_database, start_embedded_postgresql, watch_embedded_postgresql
 from sqlalchemy import Column, Enum, Integer, MetaData, String, Table, Text, create_engine
 
@@ -161,6 +165,45 @@ def measure_head(server: str, revisions: int) -> None:
     print_ratios(seconds, f"{revisions} revisions")
 
 
+def measure_discovery(server: str, modules: int) -> None:
+    """Whole commands, each in a process of its own; the seconds of the processor are those of the command alone."""
+    alembic = [sys.executable, "-m", "alembic"]
+    with create_postgresql_database(server) as url, tempfile.TemporaryDirectory() as directory:
+        environment = os.environ | {"DATABASE_URL": url}
+        folders = {template: Path(directory, template) for template in ("async", "async-fastapi")}
+        for template, folder in folders.items():
+            project = write_large_project(folder, modules)
+            subprocess.run([*alembic, "init", "-t", template, "migrations"], cwd=folder, check=True, capture_output=True)
+        import_models_by_hand(folders["async"], url, project.table_modules)
+        own = folders["async-fastapi"]
+        for command in (["revision", "--autogenerate", "-m", "tables"], ["upgrade", "head"]):
+            subprocess.run([*alembic, *command], cwd=own, env=environment, check=True, capture_output=True)
+        shutil.copytree(own / "migrations/versions", folders["async"] / "migrations/versions", dirs_exist_ok=True)
+        for command in (["check"], ["upgrade", "head"], ["current"]):
+            elapsed: dict[str, list[float]] = {template: [] for template in folders}
+            processor: dict[str, list[float]] = {template: [] for template in folders}
+            for _ in range(11):
+                for template, folder in folders.items():
+                    start, before = time.perf_counter(), os.times()
+                    subprocess.run([*alembic, *command], cwd=folder, env=environment, check=True, capture_output=True)
+                    after = os.times()
+                    elapsed[template].append(time.perf_counter() - start)
+                    used = after.children_user + after.children_system - before.children_user - before.children_system
+                    processor[template].append(used)
+            print_ratios(elapsed, f"{modules} modules, {' '.join(command)}")
+            print_ratios(processor, f"{modules} modules, {' '.join(command)}, processor")
+
+
+def import_models_by_hand(folder: Path, url: str, modules: tuple[str, ...]) -> None:
+    """Complete the `env.py` and ini of Alembic's own template."""
+    ini, env = folder / "alembic.ini", folder / "migrations/env.py"
+    driver_url = url.replace("postgresql:", "postgresql+asyncpg:").replace("%", "%%")
+    ini.write_text(ini.read_text().replace("driver://user:pass@localhost/dbname", driver_url))
+    imports = "".join(f"import {name}\n" for name in modules)
+    metadata = f"{imports}from app.db.base import Base\n\ntarget_metadata = Base.metadata"
+    env.write_text(env.read_text().replace("target_metadata = None", metadata))
+
+
 MODELS = """
 from sqlmodel import Field, SQLModel
 
@@ -179,8 +222,16 @@ def print_ratios(seconds: dict[str, list[float]], size: str) -> None:
         print(f"{name}: median {medians[name]:.2f} s of {values}, ratio {medians[name] / base:.3f} at {size}")
 
 
+_SIZES = {"change": 2_000_000, "autogenerate": 1_000, "head": 20, "discovery": 2_000}
+
+
 def main(subject: str, size: int) -> None:
-    measure = {"change": measure_change, "autogenerate": measure_autogenerate, "head": measure_head}[subject]
+    measure = {
+        "change": measure_change,
+        "autogenerate": measure_autogenerate,
+        "head": measure_head,
+        "discovery": measure_discovery,
+    }[subject]
     directory = Path(tempfile.mkdtemp(prefix="pg-"))
     watcher = watch_embedded_postgresql(directory)
     try:
@@ -193,4 +244,4 @@ def main(subject: str, size: int) -> None:
 
 if __name__ == "__main__":
     _, subject, *arguments = sys.argv
-    main(subject, int(arguments[0]) if arguments else {"change": 2_000_000, "autogenerate": 1_000, "head": 20}[subject])
+    main(subject, int(arguments[0]) if arguments else _SIZES[subject])

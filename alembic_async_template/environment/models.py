@@ -6,10 +6,11 @@ import ast
 import difflib
 import fnmatch
 import importlib
+import logging
 import os
 import sys
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,11 +27,15 @@ from ..errors import (
     SettingError,
     UnlistedModelsError,
 )
+from .discovery import find_tables
 from .rules import APPLICATION_RULES, find_fix
-from .sources import Sources, list_sources, parse_source
+from .sources import FoundTable, Module, list_sources, name_modules
 
 if TYPE_CHECKING:
     from .settings import Settings
+
+
+log = logging.getLogger("alembic_async_template")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,10 @@ class ModelModules:
 
     listed: tuple[str, ...]
     unlisted: tuple[str, ...]
+    tables: Mapping[str, Sequence[FoundTable]]
+    """What the sources show of the tables, by module; a module that is named in the setting may have none."""
+    modules: Mapping[str, Module]
+    """The modules that `tables` names."""
 
 
 def find_model_modules(settings: Settings) -> ModelModules:
@@ -54,26 +63,33 @@ def find_model_modules(settings: Settings) -> ModelModules:
     unwanted = [name[1:] for name in settings.app_models if name.startswith("~")]
     names: dict[Path, list[str]] = {}
     known: set[str] = set()
+    tables: dict[str, Sequence[FoundTable]] = {}
+    modules: dict[str, Module] = {}
     for root in settings.import_roots:
         if not root.is_dir():
             raise SettingError("prepend_sys_path", str(root), settings, "is no folder")
-        sources = Sources.read(root, settings.excluded_folders)
-        known |= sources.modules.keys()
+        sources, found = find_tables(root, list_sources(root, settings.excluded_folders))
+        known |= {name for name in wanted if name in sources.modules}
+        if not found:
+            list(sources.modules)  # is it because of a source that cannot be parsed?
         for name, path in sources.unreadable.items():
             if is_covered(name, wanted) and not is_covered(name, unwanted):
                 raise ApplicationImportError(name, settings, _describe_syntax_error(path), None)
-        for name, module in sources.modules.items():
-            if sources.defines_tables(module) and not is_covered(name, unwanted):
-                names.setdefault(module.path.resolve(), []).append(name)
+        for name in found:
+            if not is_covered(name, unwanted):
+                names.setdefault(sources.modules[name].path.resolve(), []).append(name)
+        tables |= found
+        modules |= {name: sources.modules[name] for name in found}
     # A file that is under two import roots has two names; it is imported under the one that was asked for.
-    chosen = [next((name for name in found if is_covered(name, wanted)), min(found, key=len)) for found in names.values()]
+    chosen = [next((name for name in same if is_covered(name, wanted)), min(same, key=len)) for same in names.values()]
     listed = [name for name in chosen if is_covered(name, wanted)]
     for name in wanted:
         if name != "*" and not any(is_covered(module, [name]) for module in listed):
             if is_pattern(name):
                 raise SettingError("app_models", name, settings, "matches no module that defines tables")
             listed += [name] if name in known else _find_elsewhere(name, settings)
-    return ModelModules(tuple(dict.fromkeys(listed)), tuple(name for name in chosen if name not in listed))
+    unlisted = tuple(name for name in chosen if name not in listed)
+    return ModelModules(tuple(dict.fromkeys(listed)), unlisted, tables, modules)
 
 
 def _describe_syntax_error(path: Path) -> str:
@@ -100,8 +116,7 @@ def _find_elsewhere(name: str, settings: Settings) -> list[str]:
     for location in spec.submodule_search_locations or ():
         folder = Path(location)
         root = folder.parents[name.count(".")]
-        sources = Sources(root, {path: parse_source(path) for path in list_sources(folder)})
-        modules += [module for module in sources.modules if sources.defines_tables(sources.modules[module])]
+        modules += find_tables(root, list_sources(folder))[1]
     return modules
 
 
@@ -143,6 +158,8 @@ def load_metadata(settings: Settings, *, complete: bool) -> list[ModelMetadata]:
     defining: dict[int, list[str]] = {}
     mentioning: dict[int, list[str]] = {}
     for name in found.listed:
+        first = next(iter(found.tables.get(name, ())), None)
+        log.debug("Importing %s: %s", name, f"line {first.line}, {first.reason}" if first else "app_models names it")
         for metadata, defines in _module_metadata(import_application(name, settings)):
             collected.setdefault(id(metadata), metadata)
             (defining if defines else mentioning).setdefault(id(metadata), []).append(name)
@@ -181,7 +198,8 @@ def find_import_fix(error: BaseException, settings: Settings, module: str = "") 
             facts["root"] = _find_root(error.name, settings)
         elif f"{module}.".startswith(f"{error.name}."):
             where = ", named in a setting"
-            known = [name for root in settings.import_roots for name in Sources.read(root, settings.excluded_folders).modules]
+            sources = [(root, list_sources(root, settings.excluded_folders)) for root in settings.import_roots]
+            known = [name for root, files in sources for name in name_modules(files, root)]
             facts["near"] = next(iter(difflib.get_close_matches(error.name, known, 1)), None)
         elif error.name.partition(".")[0] == module.partition(".")[0]:
             where = ", a module of the application"
@@ -296,13 +314,3 @@ def refuse_duplicates(metadatas: Sequence[MetaData]) -> None:
         for key in metadata.tables:
             if seen.setdefault(key, metadata) is not metadata:
                 raise DuplicateTableError(key)
-
-
-def mention_naming_convention(settings: Settings) -> bool:
-    """Whether some source under the import roots gives a naming convention, which unnamed constraints of a revision take."""
-    return any(
-        b"naming_convention" in path.read_bytes()
-        for root in settings.import_roots
-        if root.is_dir()
-        for path in list_sources(root, settings.excluded_folders)
-    )

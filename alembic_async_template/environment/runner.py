@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -28,13 +28,14 @@ from ..errors import (
 )
 from .attempts import refuse_coroutines, run_attempts, run_migrations
 from .autogenerate import filter_names, model_schemas, process_directives, refuse_existing_tables
+from .declared_conventions import find_holders, load_conventions
 from .engine import connect, connect_sync
 from .failures import Progress, explain_failure
 from .locking import hold_migration_lock
 from .logs import configure_logging
 from .loops import cancellation, have_turn, run_coroutine
 from .metadata_choice import choose_metadata
-from .models import ModelMetadata, load_metadata, mention_naming_convention, refuse_duplicates
+from .models import ModelMetadata, load_metadata, refuse_duplicates
 from .project import describe_project
 from .render import render_items
 from .session import Limits
@@ -49,6 +50,10 @@ log = logging.getLogger("alembic_async_template")
 _BIND = 'config.attributes["connection"]'
 
 Target = MetaData | Sequence[MetaData] | None
+
+
+class _ConventionNeeded(Exception):
+    """There is something to do, and its constraints are named by the convention of models that are not imported yet."""
 
 
 def run_environment(
@@ -123,6 +128,8 @@ class _Run:
         self.models: list[ModelMetadata] = []
         self.metadatas: list[MetaData] = []
         self.other_metadatas: list[MetaData] = []
+        self.holders: Mapping[str, bytes] | None = None
+        self.lacks_convention = self._runs_revisions() and target_metadata is None and naming_convention is None
 
     def explain(self, error: Exception) -> Exception:
         """What to raise in place of an exception."""
@@ -136,6 +143,8 @@ class _Run:
 
     def online(self) -> None:
         self._load_metadata()  # before any loop runs: applications may run one when imported
+        if self.command is None:
+            self._load_conventions()  # a program's own work may run revisions at once
         bind = self.config.attributes.get("connection")
         if bind is None:
             self._run_in_loop(self._resolve_database(offline=False))
@@ -199,6 +208,8 @@ class _Run:
             try:
                 run()
                 return
+            except _ConventionNeeded:
+                self._load_conventions()  # while no loop runs
             except CommandError:
                 raise
             except Exception as error:
@@ -237,17 +248,17 @@ class _Run:
             options["transaction_per_migration"] = False  # it is one change of one table, and --purge a part of it
         self.environment.configure(**options)
         try:
-            self._run_command(connection, in_transaction=in_transaction)
+            self._run_command(connection, in_transaction=in_transaction, own=own)
         except Exception:
             with suppress(SQLAlchemyError):  # the server may be gone
                 _end_reading(connection, in_transaction=in_transaction)
             raise
         _end_reading(connection, in_transaction=in_transaction)
 
-    def _run_command(self, connection: Connection, *, in_transaction: bool) -> None:
+    def _run_command(self, connection: Connection, *, in_transaction: bool, own: bool) -> None:
         try:
             if self.changes:
-                self._change(connection, in_transaction=in_transaction)
+                self._change(connection, in_transaction=in_transaction, own=own)
             else:
                 run_migrations(self.environment)
         except AlembicAsyncTemplateError:
@@ -257,7 +268,7 @@ class _Run:
                 self.current = self.environment.get_context().get_current_heads()
             raise
 
-    def _change(self, connection: Connection, *, in_transaction: bool) -> None:
+    def _change(self, connection: Connection, *, in_transaction: bool, own: bool) -> None:
         """Let a command work that changes the database: under the migration lock, unless there is nothing to do."""
         environment = self.environment
         context = environment.get_context()
@@ -275,6 +286,11 @@ class _Run:
         if idle:
             run_migrations(environment)
             return
+        if self.lacks_convention and self._find_holders():
+            if own:
+                raise _ConventionNeeded
+            self._load_conventions()
+            context.opts["target_metadata"] = self._target()
         schema = context.version_table_schema
         in_default = schema is None or schema == connection.dialect.default_schema_name
         table = context.version_table if in_default else f"{schema}.{context.version_table}"
@@ -323,7 +339,7 @@ class _Run:
             dialect = database.url.get_backend_name()
         try:
             self._load_metadata()
-            self.metadatas = self.metadatas or [model.metadata for model in self.models]
+            self._load_conventions()
         except ApplicationImportError as error:
             log.warning("The models' naming convention is not known to this script. %s", error)
         self.progress.offline = True
@@ -345,13 +361,11 @@ class _Run:
     # Both
 
     def _load_metadata(self) -> None:
-        """Take the models' MetaData, imported only for what needs it: a comparison, or names by convention."""
+        """Take the models' MetaData, which are imported for what reads them only."""
         given = self.given_metadata
         if given is not None:
             self.metadatas = [given] if isinstance(given, MetaData) else list(given)
-            return
-        wanted = self.compares or self.reads_models
-        if wanted or (self.naming_convention is None and mention_naming_convention(self.settings)):
+        elif self.compares or self.reads_models:
             self.models = load_metadata(self.settings, complete=self.compares)
 
     def _choose_metadata(self, dialect: Dialect) -> None:
@@ -360,6 +374,23 @@ class _Run:
             if self.compares:
                 refuse_duplicates(choice.own)
             self.metadatas, self.other_metadatas = choice.own, choice.others
+
+    def _load_conventions(self) -> None:
+        """Import what holds the naming convention of the models, if it is needed and they have one."""
+        if self.lacks_convention and self._find_holders():
+            self.metadatas = load_conventions(self.settings, self._find_holders())
+            self.lacks_convention = False
+
+    def _find_holders(self) -> Mapping[str, bytes]:
+        if self.holders is None:
+            self.holders = find_holders(self.settings)
+        return self.holders
+
+    def _runs_revisions(self) -> bool:
+        """Whether revisions may run: what a program of its own does with the environment is not known."""
+        if self.command is None:
+            return not (self.reads_models or _compat.environment_options().get("dont_mutate"))
+        return self.command in {"upgrade", "downgrade"}
 
     def _target(self) -> Any:
         if self.naming_convention is not None and not (self.compares or self.reads_models):

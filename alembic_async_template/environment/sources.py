@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import ast
+import builtins
+import os
 import re
-from collections.abc import Collection, Iterable, Iterator
+import sys
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 # Folders whose modules are never the application's: tests, and other people's code.
 _SKIPPED_FOLDERS = frozenset("test tests testing vendored _vendor third_party site-packages node_modules __pycache__".split())
 # Beside the application, and a part of it when they are inside of it: a shop may have vendors.
 _SKIPPED_BESIDE = frozenset("venv env virtualenv vendor build dist docs".split())
+_TEST_MODULE = re.compile(r"conftest$|test_|\w+_test$")
 # Files by which virtual environments, conda's environments and migrations are known, whatever their name.
 _OTHERS_MARKS = ("pyvenv.cfg", "conda-meta", "script.py.mako")
 # An application may lie in the root of a container's file system; these beside it belong to the system.
@@ -20,6 +25,13 @@ _DECLARATIVE_BASES = frozenset({"DeclarativeBase", "DeclarativeBaseNoMeta"})
 _BASE_FACTORIES = frozenset({"declarative_base", "automap_base", "generate_base"})
 _MAPPING_DECORATORS = frozenset({"mapped", "mapped_as_dataclass"})
 _SQLALCHEMY = ("sqlalchemy", "sqlmodel")
+# Packages whose classes make no table of a class that has one of them as its base, and no other; so has the standard library.
+_NO_TABLES = frozenset({*_SQLALCHEMY, "pydantic", "typing_extensions"})
+# By which a class says that its MetaData is not that of its bases.
+_METADATA_NAMES = frozenset({"metadata", "registry"})
+
+# Through how many re-exports a name is followed: one that is imported from itself gets longer for ever.
+_LONGEST_WAY = 50
 
 _FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
 
@@ -49,34 +61,48 @@ class Module:
                 yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def list_sources(directory: Path, excluded: Collection[Path] = (), _above: frozenset[Path] = frozenset()) -> Iterator[Path]:
+def list_sources(directory: Path, excluded: Collection[Path] = (), _above: frozenset[str] = frozenset()) -> Iterator[Path]:
     """The Python files under `directory` that may belong to an application, in a stable order.
 
     Left out: virtual environments, tests, migrations (folders with a `script.py.mako`), hidden and vendored folders,
     folders that may not be read or that lead back to themselves, and whatever has a name that no import statement can say.
     """
-    above = _above | {directory.resolve()}
+    above = _above | {os.path.realpath(directory)}
     try:
-        paths = sorted(directory.iterdir())
+        entries = sorted(os.scandir(directory), key=lambda entry: entry.name)
     except OSError:  # a database's data, perhaps
         return
     skipped = _SKIPPED_FOLDERS if _above else _SKIPPED_FOLDERS | _SKIPPED_BESIDE
     if directory == Path(directory.anchor):
         skipped |= _SYSTEM_FOLDERS
-    for path in paths:
-        if path.suffix == ".py":
-            is_test = path.stem == "conftest" or re.match(r"test_|\w+_test$", path.stem)
-            if path.stem.isidentifier() and not is_test and path.is_file():
-                yield path
+    for entry in entries:
+        stem, suffix = os.path.splitext(entry.name)
+        if suffix == ".py":
+            if stem.isidentifier() and not _TEST_MODULE.match(stem) and _is_file(entry):
+                yield directory / entry.name
         elif (
-            path.name.isidentifier()
-            and path.name not in skipped
-            and path not in excluded
-            and path.is_dir()
-            and path.resolve() not in above
+            entry.name.isidentifier()
+            and entry.name not in skipped
+            and _is_folder(entry)
+            and (path := directory / entry.name) not in excluded
+            and os.path.realpath(path) not in above
             and not any((path / mark).exists() for mark in _OTHERS_MARKS)
         ):
             yield from list_sources(path, excluded, above)
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # a link that leads back to itself
+        return False
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def parse_source(path: Path) -> ast.Module | None:
@@ -89,17 +115,33 @@ def parse_source(path: Path) -> ast.Module | None:
 
 def dotted_name(path: Path, root: Path) -> str:
     """The name under which `path` is imported when `root` is on `sys.path`."""
-    parts = path.relative_to(root).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
+    parts = path.parts[len(root.parts) :]
+    return ".".join([*parts[:-1], path.stem] if path.stem != "__init__" or len(parts) == 1 else parts[:-1])
+
+
+def name_modules(paths: Iterable[Path], root: Path) -> dict[str, Path]:
+    """The sources by the name of their module; of a module and a package of one name, Python imports the package."""
+    named: dict[str, Path] = {}
+    for path in paths:
+        name = dotted_name(path, root)
+        if name not in named or path.name == "__init__.py":
+            named[name] = path
+    return named
 
 
 def read_module(path: Path, root: Path, tree: ast.Module) -> Module:
     """The module at `path` with its import statements resolved to absolute dotted names."""
     name = dotted_name(path, root)
-    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    imports, stars = read_imports(name, ast.walk(tree), is_package=path.name == "__init__.py")
+    return Module(name, path, tree, imports, stars)
+
+
+def read_imports(name: str, nodes: Iterable[ast.AST], *, is_package: bool) -> tuple[dict[str, str], tuple[str, ...]]:
+    """What the import statements among the nodes of a module give names to, and what they import with a star."""
+    package = name if is_package else name.rpartition(".")[0]
     imports: dict[str, str] = {}
     stars: list[str] = []
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 imports[alias.asname or alias.name.partition(".")[0]] = (
@@ -115,7 +157,7 @@ def read_module(path: Path, root: Path, tree: ast.Module) -> Module:
                     stars.append(origin)
                 else:
                     imports[alias.asname or alias.name] = f"{origin}.{alias.name}" if origin else alias.name
-    return Module(name, path, tree, imports, tuple(stars))
+    return imports, tuple(stars)
 
 
 def expression_name(node: ast.expr | None) -> str | None:
@@ -164,30 +206,83 @@ def assignments(body: Iterable[ast.stmt]) -> Iterator[tuple[str, ast.expr]]:
             yield statement.target.id, statement.value
 
 
+@dataclass(frozen=True, slots=True)
+class FoundTable:
+    """Why importing a module adds a table to some MetaData, and where that MetaData is."""
+
+    line: int
+    reason: str
+    origin: str | None
+    """The MetaData, or what has it as its `metadata`, as `module:attribute`; None where the sources do not show it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Base:
+    """What a base class makes of its subclasses.
+
+    "declarative": a declarative base; "mapped": a table; "plain": nothing; "unknown": the sources do not show it, since the
+    base comes from another package or out of a call.
+    """
+
+    kind: Literal["declarative", "mapped", "plain", "unknown"]
+    origin: str | None = None
+    """The class that has the MetaData, as `module:attribute`."""
+
+
+class _Modules(Mapping[str, Module]):
+    """The modules that can be parsed, by name. Each is read when it is asked for, once."""
+
+    def __init__(self, root: Path, trees: Mapping[Path, ast.Module | None]) -> None:
+        self.unreadable: dict[str, Path] = {}
+        self._root = root
+        self._trees = trees
+        self.paths = name_modules(trees, root)
+        self._read: dict[str, Module] = {}
+
+    def __getitem__(self, name: str) -> Module:
+        if name not in self._read:
+            path = self.paths[name]
+            tree = None if name in self.unreadable else self._trees[path]
+            if tree is None:
+                self.unreadable[name] = path
+                raise KeyError(name)
+            self._read[name] = read_module(path, self._root, tree)
+        return self._read[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self.paths if name in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
 class Sources:
     """The modules under one import root, with the questions that the environment asks about them."""
 
-    def __init__(self, root: Path, trees: dict[Path, ast.Module | None]) -> None:
+    def __init__(self, root: Path, trees: Mapping[Path, ast.Module | None]) -> None:
+        """Take the syntax trees of the sources, None for one that cannot be parsed; a tree is taken when it is needed."""
         self.root = root
-        self.modules: dict[str, Module] = {}
-        self.unreadable: dict[str, Path] = {}
-        for path, tree in trees.items():
-            if tree is None:
-                self.unreadable[dotted_name(path, root)] = path
-            else:
-                module = read_module(path, root, tree)
-                self.modules[module.name] = module
+        self._modules = _Modules(root, trees)
+        self.modules: Mapping[str, Module] = self._modules
+        self._tops = {name.partition(".")[0] for name in self._modules.paths}
+
+    @property
+    def unreadable(self) -> Mapping[str, Path]:
+        """The sources that were needed and cannot be parsed."""
+        return self._modules.unreadable
 
     @classmethod
     def read(cls, root: Path, excluded: Collection[Path] = ()) -> Sources:
         """Read every source under `root`, which takes about as long as compiling them."""
-        return cls(root, {path: parse_source(path) for path in list_sources(root, excluded)})
+        sources = cls(root, {path: parse_source(path) for path in list_sources(root, excluded)})
+        list(sources.modules)
+        return sources
 
     # Names
 
     def resolve(self, module: Module, name: str, _seen: frozenset[tuple[str, str]] = frozenset()) -> str:
         """The absolute dotted name for what `name` means inside `module`, through re-exports where sources show them."""
-        if (module.name, name) in _seen:
+        if (module.name, name) in _seen or len(_seen) == _LONGEST_WAY:
             return name
         seen = _seen | {(module.name, name)}
         head, _, rest = name.partition(".")
@@ -246,25 +341,56 @@ class Sources:
 
     def defines_tables(self, module: Module) -> bool:
         """Whether importing the module adds tables, or columns of a table, to some MetaData."""
+        return any(True for _ in self.tables(module))
+
+    def tables(self, module: Module) -> Iterator[FoundTable]:
+        """The tables, or columns of a table, that importing the module adds to some MetaData."""
         for statement in run_statements(module.tree.body):
             if isinstance(statement, ast.ClassDef):
-                if self._is_table(module, statement):
-                    return True
-            elif isinstance(statement, ast.Assign | ast.AnnAssign | ast.Expr) and any(
-                self._makes_table(module, node) for node in ast.walk(statement)
-            ):
-                return True
-        return False
+                if (table := self._mapped_table(module, statement)) is not None:
+                    yield table
+            elif isinstance(statement, ast.Assign | ast.AnnAssign | ast.Expr):
+                for node in ast.walk(statement):
+                    if isinstance(node, ast.Call) and (table := self._made_table(module, node)) is not None:
+                        yield table
 
-    def _makes_table(self, module: Module, node: ast.AST) -> bool:
-        """Whether an expression is a `Table(...)`, or calls a function of these sources that has one."""
+    def base_names(self, module: Module) -> Iterator[str]:
+        """The names of the module that make a table of a class which has one of them as its base."""
+        for statement in run_statements(module.tree.body):
+            if isinstance(statement, ast.ClassDef) and self._trace_class(module, statement, frozenset()).kind == "mapped":
+                yield statement.name
+        for name, value in assignments(module.tree.body):
+            if isinstance(value, ast.Call) and last_name(value.func) in _BASE_FACTORIES:
+                yield name
+
+    def table_functions(self, module: Module) -> Iterator[str]:
+        """The names of the module's functions that make tables."""
+        for statement in run_statements(module.tree.body):
+            if isinstance(statement, ast.FunctionDef) and any(self._is_table_call(module, n) for n in ast.walk(statement)):
+                yield statement.name
+
+    @staticmethod
+    def aliases(module: Module) -> Iterator[tuple[str, str]]:
+        """The names that the module's imports and assignments give to something, each with the last part of its old name."""
+        yield from ((name, origin.rpartition(".")[2]) for name, origin in module.imports.items())
+        for name, value in assignments(module.tree.body):
+            if (aliased := expression_name(value)) is not None:
+                yield name, aliased.rpartition(".")[2]
+
+    def _made_table(self, module: Module, node: ast.Call) -> FoundTable | None:
+        """The table that a call makes: it is a `Table(...)`, or that of a function of these sources that has one."""
         if self._is_table_call(module, node):
-            return True
-        called = expression_name(node.func) if isinstance(node, ast.Call) else None
+            return FoundTable(node.lineno, "calls Table", self._metadata_argument(module, node, frozenset()))
+        called = expression_name(node.func)
         found = self.definition(self.resolve(module, called)) if called else None
-        if found is None or not isinstance(found[1], ast.FunctionDef):
-            return False
-        return any(self._is_table_call(found[0], inner) for inner in ast.walk(found[1]))
+        owner, function = found or (module, None)
+        if not isinstance(function, ast.FunctionDef):
+            return None
+        inner = next((inner for inner in ast.walk(function) if self._is_table_call(owner, inner)), None)
+        if not isinstance(inner, ast.Call):
+            return None
+        reason = f"calls {called}, which calls Table in line {inner.lineno} of {owner.name}"
+        return FoundTable(node.lineno, reason, self._metadata_argument(owner, inner, _local_names(function)))
 
     def _is_table_call(self, module: Module, node: ast.AST) -> bool:
         if not isinstance(node, ast.Call) or not node.args:
@@ -274,60 +400,106 @@ class Sources:
             return False
         return self.resolve(module, called).partition(".")[0] in _SQLALCHEMY
 
-    def _is_table(self, module: Module, node: ast.ClassDef) -> bool:
+    def _metadata_argument(self, module: Module, call: ast.Call, unknown: Collection[str]) -> str | None:
+        argument = expression_name(call.args[1]) if len(call.args) > 1 else None
+        if argument is None or isinstance(call.args[1], ast.Subscript) or argument.partition(".")[0] in unknown:
+            return None
+        return self._own_name(self.resolve(module, argument))
+
+    def _own_name(self, dotted: str) -> str | None:
+        """The name as `module:attribute` if it leads into these sources, or to SQLModel."""
+        parts = dotted.split(".")
+        for length in range(len(parts) - 1, 0, -1):
+            owner = ".".join(parts[:length])
+            if owner in self.modules or (owner == "sqlmodel" and parts[1] == "SQLModel"):
+                return f"{owner}:{'.'.join(parts[length:])}"
+        return None
+
+    def _mapped_table(self, module: Module, node: ast.ClassDef) -> FoundTable | None:
+        bases = [self._trace_base(module, base) for base in node.bases]
+        base_origin = next((base.origin for base in bases if base.origin), None)
+        origin = None if _body_names(node) & _METADATA_NAMES else base_origin
         table = next((keyword.value for keyword in node.keywords if keyword.arg == "table"), None)
         if table is not None:
-            return not (isinstance(table, ast.Constant) and table.value is False)
-        if any(last_name(d) in _MAPPING_DECORATORS for d in node.decorator_list):
-            return True
+            is_table = not (isinstance(table, ast.Constant) and table.value is False)
+            return FoundTable(node.lineno, f"class {node.name} says table=True", origin) if is_table else None
+        decorator = next((d for d in node.decorator_list if last_name(d) in _MAPPING_DECORATORS), None)
+        if decorator is not None:
+            name = expression_name(decorator.func if isinstance(decorator, ast.Call) else decorator) or ""
+            registry = self._own_name(self.resolve(module, name.rpartition(".")[0]))
+            return FoundTable(node.lineno, f"class {node.name} has the decorator {name}", registry)
         if any(
             name == "__abstract__" and isinstance(value, ast.Constant) and value.value is True
             for name, value in assignments(node.body)
         ):
-            return False
-        kinds = [self._base_kind(module, base) for base in node.bases]
+            return None
+        kinds = [base.kind for base in bases]
         if "declarative" in kinds:
-            return False  # the declarative base itself
-        return "mapped" in kinds or ("unknown" in kinds and _looks_mapped(node))
+            return None  # the declarative base itself
+        if "mapped" in kinds:
+            return FoundTable(node.lineno, f"class {node.name} has the declarative base {base_origin or 'of a call'}", origin)
+        if "unknown" in kinds and _looks_mapped(node):
+            return FoundTable(node.lineno, f"class {node.name} maps columns, and no source shows what its base is", None)
+        return None
 
-    def _base_kind(self, module: Module, base: ast.expr, _seen: frozenset[str] = frozenset()) -> str:
-        """What a base class makes of its subclasses.
-
-        "declarative": a declarative base; "mapped": a table; "plain": nothing; "unknown": the sources do not show it, since
-        the base comes from another package or out of a call.
-        """
+    def _trace_base(self, module: Module, base: ast.expr, _seen: frozenset[str] = frozenset()) -> _Base:
         if isinstance(base, ast.Call):
-            return "mapped" if last_name(base.func) in _BASE_FACTORIES else "unknown"
+            return _Base("mapped" if last_name(base.func) in _BASE_FACTORIES else "unknown")
         name = expression_name(base)
         if name is None:
-            return "unknown"
+            return _Base("unknown")
         dotted = self.resolve(module, name)
         if dotted in _seen:
-            return "plain"
+            return _Base("plain")
         if dotted.startswith("sqlalchemy.") and dotted.rpartition(".")[2] in _DECLARATIVE_BASES:
-            return "declarative"
+            return _Base("declarative")
         found = self.definition(dotted)
         if found is None:
-            return "plain" if dotted.partition(".")[0] in {*_SQLALCHEMY, "pydantic", "object"} else "unknown"
+            known = self._is_known(dotted.partition(".")[0])
+            return _Base("plain" if known else "unknown", "sqlmodel:SQLModel" if dotted == "sqlmodel.SQLModel" else None)
         owner, statement = found
         if isinstance(statement, ast.ClassDef):
-            if any(last_name(d) == "as_declarative" for d in statement.decorator_list):
-                return "mapped"
-            if any(
-                keyword.arg == "metaclass" and last_name(keyword.value) == "DeclarativeMeta" for keyword in statement.keywords
-            ):
-                return "mapped"
-            kinds = {self._base_kind(owner, inner, _seen | {dotted}) for inner in statement.bases}
-            return "mapped" if kinds & {"declarative", "mapped"} else "unknown" if "unknown" in kinds else "plain"
+            return self._trace_class(owner, statement, _seen | {dotted})
         value = getattr(statement, "value", None)
-        return self._base_kind(owner, value, _seen | {dotted}) if isinstance(value, ast.Call) else "unknown"
+        traced = self._trace_base(owner, value, _seen | {dotted}) if isinstance(value, ast.Call) else _Base("unknown")
+        return _Base(traced.kind, self._own_name(dotted))
+
+    def _trace_class(self, module: Module, node: ast.ClassDef, seen: frozenset[str]) -> _Base:
+        own = f"{module.name}:{node.name}"
+        if any(last_name(d) == "as_declarative" for d in node.decorator_list) or any(
+            keyword.arg == "metaclass" and last_name(keyword.value) == "DeclarativeMeta" for keyword in node.keywords
+        ):
+            return _Base("mapped", own)
+        bases = [self._trace_base(module, inner, seen) for inner in node.bases]
+        kinds = {base.kind for base in bases}
+        origin = next((base.origin for base in bases if base.origin), None)
+        if "declarative" in kinds or _body_names(node) & _METADATA_NAMES:
+            origin = own
+        if kinds & {"declarative", "mapped"}:
+            return _Base("mapped", origin)
+        return _Base("unknown" if "unknown" in kinds else "plain", origin)
+
+    def _is_known(self, top: str) -> bool:
+        """Whether a top-level name that these sources do not define is a package, or a builtin, that has no tables."""
+        standard = top in sys.stdlib_module_names or hasattr(builtins, top)
+        return top in _NO_TABLES or (standard and top not in self._tops)
+
+
+def _local_names(function: ast.FunctionDef) -> frozenset[str]:
+    """The names that a function has for itself."""
+    names = {node.id for node in ast.walk(function) if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
+    return frozenset(names | {node.arg for node in ast.walk(function) if isinstance(node, ast.arg)})
+
+
+def _body_names(node: ast.ClassDef) -> set[str]:
+    """The names that a class body gives a value."""
+    names = {name for name, _ in assignments(node.body)}
+    return names | {statement.name for statement in node.body if isinstance(statement, _FUNCTION)}
 
 
 def _looks_mapped(node: ast.ClassDef) -> bool:
     """Whether a class body names a table or maps columns, for classes whose base is in no source at hand."""
-    names = {name for name, _ in assignments(node.body)}
-    names |= {statement.name for statement in node.body if isinstance(statement, _FUNCTION)}
-    if names & {"__tablename__", "__table__"}:
+    if _body_names(node) & {"__tablename__", "__table__"}:
         return True
     for statement in node.body:
         if isinstance(statement, ast.AnnAssign) and last_name(statement.annotation) == "Mapped":

@@ -1,5 +1,6 @@
 """Which modules are imported for their tables, and which projects are refused."""
 
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -203,6 +204,101 @@ def test_the_models_naming_convention_names_constraints_of_a_revision(app: Proje
     )
     sql = app.alembic("upgrade", "head", "--sql").stdout
     assert "CONSTRAINT unique_two_x UNIQUE (x)" in sql
+
+
+BY_HAND = 'op.create_table("two", sa.Column("x", sa.Integer), sa.UniqueConstraint("x"))'
+SQLMODEL = "from sqlmodel import Field, SQLModel\n"
+SET = "SQLModel.metadata.naming_convention = {'uq': 'u_%(table_name)s'}\n"
+CONVENTION = "naming_convention = {'uq': 'u_%(table_name)s'}\n"
+MODEL = "    __tablename__ = 'one'\n    id: Mapped[int] = mapped_column(primary_key=True)\n"
+ORM = "from sqlalchemy import MetaData\nfrom sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, registry\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "imported"),
+    [
+        pytest.param(
+            {
+                "names.py": CONVENTION,
+                "meta.py": ORM + "from .names import naming_convention as n\nmetadata = MetaData(naming_convention=n)\n",
+                "base.py": ORM + "from .meta import metadata as m\nclass Base(DeclarativeBase):\n    metadata = m\n",
+                "models.py": f"{ORM}from .base import Base\nclass One(Base):\n{MODEL}",
+            },
+            "base meta names",
+            id="constant",
+        ),
+        pytest.param(
+            {"base.py": SQLMODEL + SET, "models.py": "from . import base\n" + TABLE.format(name="One")},
+            "base",
+            id="set in a module that the models import",
+        ),
+        pytest.param({"models.py": SQLMODEL + SET + TABLE.format(name="One")}, "models", id="set beside the models"),
+        pytest.param(
+            {
+                "db.py": "from . import base\n",
+                "base.py": SQLMODEL + SET,
+                "models.py": "from . import db\n" + TABLE.format(name="One"),
+            },
+            "base db models",
+            id="set where the models' imports lead to",
+        ),
+        pytest.param(
+            {
+                "base.py": f"{ORM}{CONVENTION}def make():\n    class Base(DeclarativeBase):\n"
+                "        metadata = MetaData(naming_convention=naming_convention)\n    return Base\n",
+                "models.py": f"{ORM}from .base import make\nclass One(make()):\n{MODEL}",
+            },
+            "base models",
+            id="base out of a call",
+        ),
+        pytest.param(
+            {
+                "base.py": f"{ORM}{CONVENTION}reg = registry(metadata=MetaData(naming_convention=naming_convention))\n",
+                "models.py": f"{ORM}from .base import reg\n@reg.mapped\nclass One:\n{MODEL}",
+            },
+            "base",
+            id="registry",
+        ),
+    ],
+)
+def test_an_upgrade_imports_what_holds_the_convention(app: Project, files: dict[str, str], imported: str) -> None:
+    """Only that, where the sources show it; else the models. A name that the models' convention gives is given in each case."""
+    app.write({f"app/{name}": text for name, text in files.items()})
+    show = "import sys\nprint('imported', *sorted(n[4:] for n in sys.modules if n.startswith('app.')))\n"
+    env = app.directory / "migrations/env.py"
+    env.write_text(env.read_text() + show)
+    app.alembic("revision", "-m", "by hand")
+    (revision,) = app.revisions()
+    revision.write_text(revision.read_text().replace('schema."""', f'schema."""\n    {BY_HAND}', 1))
+    assert f"imported {imported}\n" in app.alembic("upgrade", "head").stdout
+    assert "imported\n" in app.alembic("upgrade", "head").stdout
+    assert "CONSTRAINT u_two UNIQUE (x)" in app.alembic("upgrade", "head", "--sql").stdout
+    connection = sqlite3.connect(app.environment["DATABASE_URL"].removeprefix("sqlite:///"))
+    (sql,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'two'").fetchone()
+    connection.close()
+    assert "CONSTRAINT u_two UNIQUE (x)" in sql
+
+
+def test_models_that_run_a_loop_are_imported_where_none_runs(app: Project) -> None:
+    """Also by an upgrade, which knows only from the database that it needs their convention."""
+    loop = "import asyncio\nasync def nothing(): pass\nasyncio.run(nothing())\n"
+    app.write({"app/models.py": loop + SQLMODEL + SET + TABLE.format(name="One")})
+    autogenerate(app)
+    app.alembic("upgrade", "head")
+    app.alembic("downgrade", "base")
+
+
+def test_why_a_module_is_imported_is_said_at_debug(app: Project) -> None:
+    """The line and what was seen there."""
+    app.write({"app/base.py": "from sqlalchemy.orm import DeclarativeBase\nclass Base(DeclarativeBase): pass\n"})
+    app.write({"app/other.py": f"{ORM}from app.base import Base\n\n\nclass Other(Base):\n{MODEL}".replace("'one'", "'other'")})
+    env = app.directory / "migrations/env.py"
+    level = "import logging\nlogging.getLogger('alembic_async_template').setLevel(logging.DEBUG)\n"
+    env.write_text(level + env.read_text())
+    output = app.alembic("revision", "--autogenerate", "-m", "x").stderr
+    assert "Importing app.models: line 5, class One says table=True\n" in output
+    assert "Importing app.other: line 6, class Other has the declarative base app.base:Base\n" in output
+    assert "Importing app.base" not in output
 
 
 def test_an_upgrade_needs_no_complete_models(app: Project) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from project import write_files
 
-from alembic_async_template.environment.sources import Sources, list_sources
+from alembic_async_template.environment.sources import FoundTable, Sources, list_sources
 
 DECLARATIVE = "from sqlalchemy.orm import DeclarativeBase\nclass Base(DeclarativeBase): pass\n"
 
@@ -74,6 +74,15 @@ def test_every_way_to_define_a_table_is_seen(tmp_path: Path, text: str) -> None:
         "import sqlalchemy as sa\nif __name__ == '__main__':\n    a = sa.Table('a', sa.MetaData())",
         "from sqlmodel import SQLModel\ndef test():\n    class A(SQLModel, table=True): pass",
         "from somewhere import Thing\nclass A(Thing):\n    name: str",
+        "from typing import Protocol\nfrom sqlalchemy.orm import Mapped\nclass A(Protocol):\n    id: Mapped[int]",
+        "import typing as t\nfrom sqlalchemy.orm import Mapped\nT = t.TypeVar('T')\nclass A(t.Generic[T]):\n    id: Mapped[int]",
+        "from typing_extensions import Protocol\nfrom sqlalchemy.orm import Mapped\nclass A(Protocol):\n    id: Mapped[int]",
+        "from abc import ABC\nfrom sqlalchemy.orm import Mapped\nclass A(ABC):\n    __tablename__ = 'a'\n    id: Mapped[int]",
+        "from typing import NamedTuple\nfrom sqlalchemy.orm import Mapped\nclass A(NamedTuple):\n    id: Mapped[int]",
+        "from typing import TypedDict\nfrom sqlalchemy.orm import Mapped\nclass A(TypedDict):\n    id: Mapped[int]",
+        "from dataclasses import dataclass\nfrom sqlalchemy.orm import Mapped\n@dataclass\nclass A(object):\n    id: Mapped[int]",
+        "from sqlalchemy import Column\nclass A(dict):\n    a = Column('a')",
+        "from enum import Enum\nfrom sqlalchemy import Column\nclass A(Enum):\n    a = Column('a')",
     ],
 )
 def test_what_only_resembles_a_table_is_not_taken_for_one(tmp_path: Path, text: str) -> None:
@@ -98,6 +107,41 @@ def test_bases_are_followed_through_modules(tmp_path: Path) -> None:
         },
     )
     assert tables(root) == ["app.deep.er.likes", "app.posts.models", "app.tags", "app.users"]
+
+
+def test_a_package_of_the_application_is_not_taken_for_the_standard_librarys(tmp_path: Path) -> None:
+    """Its base is unknown where the sources do not show it, and a class that names a table counts."""
+    base = "exec('class Base: pass')\n"
+    model = "from queue.db import Base\nclass A(Base):\n    __tablename__ = 'a'"
+    assert tables(write_files(tmp_path, {"queue/db.py": base, "queue/models.py": model})) == ["queue.models"]
+
+
+def test_each_table_is_known_with_its_reason_and_its_metadata(tmp_path: Path) -> None:
+    """The line, the words that tell, and the object that the MetaData is on."""
+    root = write_files(
+        tmp_path,
+        {
+            "base.py": DECLARATIVE + "import sqlalchemy as sa\nmetadata = sa.MetaData()\n"
+            "def make(name):\n    return sa.Table(name, metadata)\n",
+            "a.py": "from base import Base\n\nclass A(Base): pass",
+            "b.py": "from base import make\nb = make('b')",
+            "c.py": "from sqlmodel import SQLModel\nclass C(SQLModel, table=True): pass",
+            "d.py": "from sqlalchemy.orm import registry\nreg = registry()\n@reg.mapped\nclass D: pass",
+            "e.py": "from company import Base\nclass E(Base):\n    __tablename__ = 'e'",
+            "f.py": "from base import Base\nclass F(Base):\n    metadata = something()",
+        },
+    )
+    sources = Sources.read(root)
+    found = {name: next(sources.tables(module), None) for name, module in sources.modules.items()}
+    assert found == {
+        "base": None,
+        "a": FoundTable(3, "class A has the declarative base base:Base", "base:Base"),
+        "b": FoundTable(2, "calls make, which calls Table in line 6 of base", "base:metadata"),
+        "c": FoundTable(2, "class C says table=True", "sqlmodel:SQLModel"),
+        "d": FoundTable(4, "class D has the decorator reg.mapped", "d:reg"),
+        "e": FoundTable(2, "class E maps columns, and no source shows what its base is", None),
+        "f": FoundTable(2, "class F has the declarative base base:Base", None),
+    }
 
 
 def test_files_that_are_not_the_applications_are_left_out(tmp_path: Path) -> None:

@@ -1,0 +1,164 @@
+"""Chooses, by their text alone, the sources that can define a table: reading thousands takes a moment, parsing them does not.
+
+A module defines a table by words of its own (`__tablename__`, `Table(...)`), or by a name that leads to such words in another
+module: a base class, or a function that makes tables. Whatever way such a name takes through imports, re-exports and stars, it
+stands in each text on the way, unless `import ... as` or an assignment gives it a new name. So the names are followed and not
+the modules: more sources are chosen than define a table, and none that does is left out.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+# Between two tokens: blanks, and inside of parentheses comments.
+_GAP = r"[\s\\]*(?:\#[^\n]*\n[\s\\]*)*"
+_DOTTED = rf"\w++(?:{_GAP}\.{_GAP}\w++)*"
+# After a name that is called, subscripted, or in parentheses to be called.
+_CALLED = rf"{_GAP}[(\[)]"
+# Parts of all words for a base class of tables: `DeclarativeBase`, `DeclarativeMeta`, `as_declarative`, `declarative_base`, ...
+_ROOT_WORDS = ("eclarative", "automap_base", "generate_base")
+_BODY_WORDS = ("__table", "Mapped")
+_TABLE_CALL = re.compile(rf"Table{_CALLED}")
+_COLUMN_CALL = re.compile(rf"olumn{_CALLED}")
+_MAPPING_DECORATOR = re.compile(rf"[@.(]{_GAP}mapped(?:_as_dataclass)?\b")
+_SIMPLE_BASES = r"\(((?:[\w., \t]|\[[\w., \t]*\])*)\)[ \t]*:"
+_SIMPLE_CLASS = re.compile(rf"class[\s\\]+\w+{_SIMPLE_BASES}")
+_CLASS = re.compile(r"class[\s\\]+\w+[\s\\]*(?=[(\[])")
+_HEADER_TOKEN = re.compile(r"#[^\n]*|[\"'()\[\]{}=,:]|\w+")
+_IMPORTED_AS = re.compile(rf"as(?=[\s\\#]){_GAP}(\w+)")
+# What an assignment gives another name to: `x = a.b`, `x = a.b[c]`, `x = (a.b)`, and the end of `x = a[b].c`.
+_ASSIGNED = re.compile(rf"=(?:[ \t\f]|\\\r?\n)*(?:({_DOTTED})[ \t]*(?=[\[\r\n;#\\]|\Z)|(\((?:[\w\s.()\\]|\#[^\n]*\n)*))")
+_AFTER_BRACKET = re.compile(rf"\](?=[\s\\#).])(?:{_GAP}\))*{_GAP}\.{_GAP}({_DOTTED})(?={_GAP}[\[)\r\n;#\\]|\s*\Z)")
+# What may stand before the `as` of an import, and nothing, at the very beginning.
+_BLANK = frozenset("\\ \t\r\n\f\v") | {""}
+_TARGET = re.compile(r"(?<![\w.])\w+(?=[ \t]*(?:[=:]|\Z))")
+# Where a statement of the module begins: at the start of a line, and not what closes a bracket of the line before.
+_STATEMENT = re.compile(r"\n(?=[^\s#)\]}])")
+_WITHIN_LINE = re.compile(r";[^\n]*[=\\]")
+_DEFINITIONS = ("class ", "class\t", "class\\", "def ", "def\t", "def\\", "async ", "@")
+_CODING = re.compile(rb"\A(?:[^\n]*\n)?[ \t\f]*#[^\n]*coding[:=][ \t]*([-\w.]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """What the text of a source says without being parsed; `None` among names stands for one that only a parser can tell."""
+
+    text: str
+    bases: frozenset[str | None]
+    """The names among which the base classes of its classes are."""
+    renames: tuple[tuple[str | None, Collection[str | None]], ...]
+    """Names, each with those that an import or an assignment gives to what it stands for."""
+
+    def can_define_table(self) -> bool:
+        """Whether there are words for a table, or for a base class of tables, in the text itself."""
+        return (
+            not self.bases.isdisjoint({None, "table"})
+            or any(word in self.text for word in _ROOT_WORDS)
+            or ("Table" in self.text and _TABLE_CALL.search(self.text) is not None)
+            or ("mapped" in self.text and _MAPPING_DECORATOR.search(self.text) is not None)
+            or (bool(self.bases) and self._can_map_columns())
+        )
+
+    def _can_map_columns(self) -> bool:
+        return any(word in self.text for word in _BODY_WORDS) or _COLUMN_CALL.search(self.text) is not None
+
+    def mentions(self, bases: Collection[str], functions: Collection[str]) -> bool:
+        """Whether a class may have one of these names as its base, or one of these functions may be called."""
+        return not self.bases.isdisjoint(bases) or any(
+            name in self.text and re.search(rf"\b{name}{_CALLED}", self.text) for name in functions
+        )
+
+
+def read_text(path: Path) -> Text | None:
+    """The text of a source; None if it cannot be read here, so that the parser has to tell."""
+    try:
+        with open(path, "rb", buffering=0) as file:
+            content = file.read()
+        coding = _CODING.match(content)
+        if coding and coding[1].lower() not in {b"utf-8", b"utf8", b"ascii", b"us-ascii"}:
+            return None
+        text = content.decode()
+    except (OSError, UnicodeDecodeError):
+        return None
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)  # as the parser does with identifiers
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    bodies, rest = _split(text)
+    return Text(text, frozenset(_find_bases(bodies, rest)), (*_find_imports(text), *_find_assignments(rest)))
+
+
+def _split(text: str) -> tuple[list[str], str]:
+    """The classes of a module, and all of its text but classes and functions, in which nothing is assigned to its names."""
+    if "\f" in text or (";" in text and _WITHIN_LINE.search(text)):  # a statement may begin within a line
+        return [], text
+    classes, rest = [], []
+    start = 0
+    for match in (*_STATEMENT.finditer(text), None):
+        end = match.end() if match is not None else len(text)
+        if not text.startswith(_DEFINITIONS, start):
+            rest.append(text[start:end])
+        elif text.startswith("class", start):
+            classes.append(text[start:end])
+        start = end
+    return classes, "".join(rest)
+
+
+def _find_bases(classes: Iterable[str], rest: str) -> Iterator[str | None]:
+    """The names in the headers of classes, but neither in brackets nor in the values of keywords."""
+    for text in classes:
+        if simple := _SIMPLE_CLASS.match(text):
+            yield from re.findall(r"\w+", re.sub(r"\[.*?\]", "", simple[1]))
+        elif start := _CLASS.match(text):
+            yield from _read_header(text, start.end())
+    for start in _CLASS.finditer(rest):
+        yield from _read_header(rest, start.end())
+
+
+def _read_header(text: str, start: int) -> Iterator[str | None]:
+    opened: list[str] = []
+    in_value = False
+    for token in _HEADER_TOKEN.finditer(text, start):
+        match token[0]:
+            case '"' | "'":
+                yield None
+                break
+            case "(" | "[" | "{" as bracket:
+                opened.append(bracket)
+            case ")" | "]" | "}":
+                del opened[-1:]
+            case ":" if not opened:
+                break
+            case "=" | "," as sign:
+                in_value = sign == "=" if opened == ["("] else in_value
+            case word if not in_value and "[" not in opened and word[0] not in "#:":
+                yield word
+
+
+def _find_imports(text: str) -> Iterator[tuple[str | None, Collection[str | None]]]:
+    """Names with the new ones that imports give them."""
+    for match in _IMPORTED_AS.finditer(text):
+        if text[match.start() - 1 : match.start()] not in _BLANK:
+            continue
+        before = text[text.rfind("\n", 0, match.start()) + 1 : match.start()]
+        words = re.findall(r"\w+", before)
+        if "#" not in before or not {'"', "'"}.isdisjoint(before):  # otherwise it is a comment
+            yield (words[-1] if words and "#" not in before else None), (match[1],)
+
+
+def _find_assignments(text: str) -> Iterator[tuple[str | None, Collection[str | None]]]:
+    """Names with the new ones that assignments give them."""
+    for match in _ASSIGNED.finditer(text):
+        start = text.rfind("\n", 0, match.start()) + 1
+        before = text[start : match.start()]
+        targets: list[str | None] = [*_TARGET.findall(before)]
+        if not before.strip() or text[:start].rstrip("\r\n").endswith("\\") or not set(")]}\"'").isdisjoint(before):
+            targets.append(None)
+        for old in re.findall(r"\w+", match[1] or match[2])[-1 if match[1] else 0 :]:
+            yield old, targets
+    for match in _AFTER_BRACKET.finditer(text):
+        yield re.findall(r"\w+", match[1])[-1], (None,)

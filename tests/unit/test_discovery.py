@@ -1,0 +1,195 @@
+"""Which sources are parsed, and that the answer is the one that parsing every source gives."""
+
+import ast
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
+from large_project import write_large_project
+from project import write_files
+
+from alembic_async_template.environment import discovery
+from alembic_async_template.environment.discovery import find_tables
+from alembic_async_template.environment.sources import Sources, list_sources, parse_source
+
+PATHS = {
+    "a": "a.py",
+    "b": "b.py",
+    "p": "p/__init__.py",
+    "p.c": "p/c.py",
+    "p.q": "p/q/__init__.py",
+    "p.q.d": "p/q/d.py",
+    "n.e": "n/e.py",
+}
+# Letters stand for names, `@` for a module.
+STATEMENTS = """
+from @ import X
+from @ import X as Y
+from @ import X, Y as Z
+from @ import (|    X  # a note|    as Y,|)
+from @ import X \\|    as Y
+import @
+import @ as X
+from @ import *
+from . import X
+from .c import X as Y
+from ..c import X as Y
+from . import *
+from .q.d import X
+from p import q, c
+from p import q as X
+from typing import TYPE_CHECKING|if TYPE_CHECKING:|    from @ import X
+try:|    from @ import X|except ImportError:|    X = None
+from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import DeclarativeBase as X
+from sqlalchemy.orm import *
+from sqlalchemy import Table
+from sqlalchemy import *
+import sqlalchemy as sa
+from sqlmodel import SQLModel as X
+from elsewhere import X
+from typing import Protocol as X
+class X(Y): pass
+class X(Y, Z): pass
+class X(@.Y): pass
+class X(q.d.Y): pass
+class X(c.Y): pass
+class X(Y[int]): pass
+class X(Y[0].Z): pass
+class X((Y)): pass
+class X(DeclarativeBase): pass
+class X(Y, DeclarativeBase): pass
+class X(Y, table=True): pass
+class X(Y, key=Z): pass
+class X(Y, key="):"): pass
+class X(key=f(a, b=1), metaclass=Y): pass
+class X(|    # before (that):|    Y,|): pass
+class X \\|    (Y): pass
+class X(Y):|    __abstract__ = True
+class X(Y):|    __tablename__ = "x"
+class X(Y):|    id: Mapped[int]
+class X(Y):|    y = Z
+class X: pass
+class X(declarative_base()): pass
+if True:|    class X(Y): pass
+def f():|    class X(Y): pass
+X = Y
+X = Y  # as Z
+X: type = Y
+X: Annotated[|    int, "x"] = Y
+X = Y = Z
+X = \\|    Y = Z
+X = (|    Y  # a note|)
+X = (Y)[int]
+X = @.Y
+X = q.d.Y
+X = Y[int]
+X = things[0].Y
+X = (things).Y
+X = Y;Z = X
+if True: X = Y
+try: X = Y|finally: pass
+match 1:|    case _: X = Y
+for _ in (): X = Y
+X = Y if Z else None
+f(X, y=Y)
+X = declarative_base()
+X = registry().generate_base()
+X = Y()
+X = Y("name")
+X = [Y("name")]
+Y("name")
+(Y)("name")
+Y[int]("name")
+things[0].Y("name")
+@.Y("name")
+c.Y(|    "name")
+def X(name):|    return Table(name, metadata)
+def X(name):|    return sa.Table(name, metadata)
+def X(name):|    return Y(name)
+def X(table: Table): pass
+X = sa.Table("name", metadata)
+X = Table|X = Table("name", metadata)
+@Y.mapped|class X: pass
+@as_declarative()|class X: pass
+class X(metaclass=DeclarativeMeta): pass
+class (
+""".strip("\n").splitlines()
+if sys.version_info >= (3, 12):
+    STATEMENTS.append("class X[T: (int, Y)](Z): pass")
+
+
+@st.composite
+def projects(draw: st.DrawFn) -> dict[str, str]:
+    """Modules, in packages and not, of statements that make, rename, hand on and use bases and functions."""
+    # The last one is a letter that the parser reads as another: long s is s.
+    names = st.sampled_from(["Base", "Model", "make", "\N{LATIN SMALL LETTER LONG S}"])
+    files = {}
+    for path in PATHS.values():
+        lines = []
+        for statement in draw(st.lists(st.sampled_from(STATEMENTS), max_size=6)):
+            chosen = {letter: draw(names) for letter in "XYZ"} | {"@": draw(st.sampled_from(list(PATHS)))}
+            lines.append(
+                re.sub(r"\b[XYZ]\b|@(?!\w)", lambda match, chosen=chosen: chosen[match[0]], statement).replace("|", "\n")
+            )
+        files[path] = "\n".join(lines) + "\n"
+    return files
+
+
+def read_everything(root: Path) -> dict[str, list[object]]:
+    sources = Sources.read(root)
+    tables = {name: list(sources.tables(module)) for name, module in sources.modules.items()}
+    return {name: found for name, found in tables.items() if found}
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@given(projects())
+def test_the_answer_is_that_of_parsing_everything(files: dict[str, str]) -> None:
+    """Whatever way a base or a function takes through aliases, re-exports, stars, cycles and files that do not parse."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = write_files(Path(folder), files)
+        expected = read_everything(root)
+        sources, found = find_tables(root, list_sources(root))
+        assert found == expected
+        assert sources.unreadable.items() <= Sources.read(root).unreadable.items()
+        event(f"modules with tables: {len(expected)}")
+
+
+def test_few_sources_of_a_large_project_are_parsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of the bases, mixins and helpers, and those with a table, some of which have no word of SQLAlchemy in them."""
+    written = write_large_project(tmp_path)
+    parsed: list[Path] = []
+
+    def parse(path: Path) -> ast.Module | None:
+        parsed.append(path)
+        return parse_source(path)
+
+    monkeypatch.setattr(discovery, "parse_source", parse)
+    _, found = find_tables(tmp_path, list_sources(tmp_path))
+    assert tuple(sorted(found)) == written.table_modules
+    assert len(parsed) == len(set(parsed)) <= len(written.table_modules) + 10
+
+
+def test_a_source_that_cannot_be_read_as_text_is_left_to_the_parser(tmp_path: Path) -> None:
+    """Another encoding, or letters that Python reads as others."""
+    table = "class Ma\N{LATIN SMALL LETTER E WITH ACUTE}(SQLModel, table=True): pass\n"
+    text = "# coding: latin-1\nfrom sqlmodel import SQLModel\n" + table
+    (tmp_path / "latin.py").write_bytes(text.encode("latin-1"))
+    wide = "from sqlmodel import SQLModel\nclass A(SQLModel, \N{FULLWIDTH LATIN SMALL LETTER T}able=True): pass\n"
+    (tmp_path / "wide.py").write_text(wide, encoding="utf-8")
+    (tmp_path / "other.py").write_bytes(b"x = '\xff'\n")
+    sources, found = find_tables(tmp_path, list_sources(tmp_path))
+    assert sorted(found) == ["latin", "wide"]
+    assert sorted(sources.unreadable) == ["other"]
+
+
+def test_a_source_that_cannot_matter_need_not_parse(tmp_path: Path) -> None:
+    """One that could define a table is known as unreadable."""
+    write_files(tmp_path, {"script.py": "print 'old'\n", "models.py": "class A(SQLModel, table=True)\n    pass\n"})
+    sources, found = find_tables(tmp_path, list_sources(tmp_path))
+    assert found == {}
+    assert list(sources.unreadable) == ["models"]
