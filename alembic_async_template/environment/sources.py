@@ -66,7 +66,7 @@ def list_sources(directory: Path, excluded: Collection[Path] = (), _above: froze
     for path in paths:
         if path.suffix == ".py":
             is_test = path.stem == "conftest" or re.match(r"test_|\w+_test$", path.stem)
-            if path.stem.isidentifier() and not is_test and path.is_file():
+            if path.stem.isidentifier() and not is_test and path not in excluded and path.is_file():
                 yield path
         elif (
             path.name.isidentifier()
