@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from .engines import EngineFinder, find_url_variables
+from .engines import EngineFinder
 from .import_roots import Trees, read_project
 from .sources import Sources, list_sources, parse_source
 
@@ -26,6 +26,8 @@ class Project:
     """The modules that define tables."""
     engines: tuple[str, ...] = ()
     """Values for `app_engine`."""
+    engine_notes: Mapping[str, str] = field(default_factory=dict)
+    """Where each of them is defined, and what uses it."""
     url_variable: str | None = None
     """The environment variable that the sources read a database URL from."""
     url_parts: tuple[str, tuple[str, ...]] | None = None
@@ -53,15 +55,17 @@ def describe_project(directory: Path, import_roots: Sequence[Path], excluded: Co
 def _describe(directory: Path, root: Path, others: tuple[Path, ...], trees: Trees) -> Project:
     sources = Sources(root, {path: tree for path, tree in trees.items() if path.is_relative_to(root)})
     tables = tuple(name for name, module in sources.modules.items() if sources.defines_tables(module))
-    finder = EngineFinder(sources)
-    variables = sorted(set(find_url_variables(sources)))
+    finder = EngineFinder(sources, tables)
+    variables = finder.url_variables()
+    engines = finder.candidates()
     return Project(
         directory=directory,
         import_root=root,
         other_roots=others,
         models=_group_models(sources, tables),
         model_modules=tables,
-        engines=finder.candidates(),
+        engines=tuple(engines),
+        engine_notes=engines,
         url_variable=variables[0] if len(variables) == 1 else None,
         url_parts=finder.url_parts(),
     )
@@ -137,7 +141,8 @@ def _setting_blocks(project: Project) -> Iterable[list[str]]:
         yield [*block, f"app_engine = {project.engines[0]}"]
     elif project.engines:
         block += ["# Several were found; choose the one of this database, or set the environment variable."]
-        yield [*block, *(f"# app_engine = {engine}" for engine in project.engines)]
+        notes = ((f"# {project.engine_notes[engine]}:", f"# app_engine = {engine}") for engine in project.engines)
+        yield [*block, *(line for pair in notes for line in pair)]
     elif project.url_parts is not None:
         reference, parts = project.url_parts
         yield [
