@@ -58,7 +58,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -366,14 +366,15 @@ class DatabaseError(AlembicAsyncTemplateError):
 class NoDatabaseURLError(DatabaseError):
     """No source names a database."""
 
-    def __init__(self, settings: Settings, candidates: Sequence[str] = ()) -> None:
+    def __init__(self, settings: Settings, candidates: Sequence[str] = (), notes: Mapping[str, str] | None = None) -> None:
         self.candidates = tuple(candidates)
         variable = mask_passwords(settings.database_url_env)
+        described = [f"app_engine = {name}" + (f" ({notes[name]})" if notes and notes.get(name) else "") for name in candidates]
         found = (
-            f" The application has several engines or URLs: name one of them in {settings.config_file}, for example: "
-            f"app_engine = {candidates[0]} (others: {', '.join(candidates[1:])}). Or"
+            f" The application has several engines or URLs: name one of them in {settings.config_file}: "
+            f"{', or '.join(described)}. Or"
             if len(candidates) > 1
-            else f" The application has one: name it in {settings.config_file}: app_engine = {candidates[0]}. Or"
+            else f" The application has one: name it in {settings.config_file}: {described[0]}. Or"
             if candidates
             else " Set one, for example:"
         )

@@ -1,38 +1,128 @@
-"""Finds the application's engine, or its database URL, in the sources of a project."""
+"""Chooses the application's engine, or its database URL, by what the sources use it for."""
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
-from .sources import (
-    Module,
-    Sources,
-    assignments,
-    expression_name,
-    last_name,
-    run_statements,
-)
+from .classes import Classes, annotated_assignments, takes_no_arguments
+from .database_names import is_url_name, serves_other_purpose
+from .engine_makers import EngineMakers
+from .engine_uses import EngineUses
+from .references import Kind, Reference, References
+from .setting_paths import SettingPaths
+from .sources import Module, Sources, expression_name, run_statements
 
-_ASYNC_ENGINES = frozenset({"create_async_engine", "async_engine_from_config", "AsyncEngine"})
-_SYNC_ENGINES = frozenset({"create_engine", "engine_from_config"})
-_URL_NAME = re.compile(
-    r"(?:.*_)?(?:database|db|postgres|postgresql|pg|sqlalchemy|sql|mysql|mariadb|sqlite)(?:_\w+)?_?(?:url|uri|dsn)", re.IGNORECASE
-)
-_NESTED_URL_NAME = re.compile(r"(?:async_|get_)?(?:url|uri|dsn)", re.IGNORECASE)
-_OTHER_PURPOSE = re.compile(r"test|redis|celery|broker|replica|read_?only", re.IGNORECASE)
-_HOST = re.compile(r"(?:.*(?:database|db|postgres|pg|mysql|sql)\w*_)?(?:host|hostname|server)", re.IGNORECASE)
-_PASSWORD = re.compile(r"(?:.*(?:database|db|postgres|pg|mysql|sql)\w*_)?(?:password|pass|passwd|pw)", re.IGNORECASE)
-_SETTINGS_CLASS = re.compile(r"\w*(?:Settings|Config|Configuration)")
-# Of the kinds of references, those to sync engines; see `_module_references`.
-_SYNC_RANKS = frozenset({2, 3})
-_PROPERTIES = frozenset({"property", "computed_field", "cached_property"})
+_PLAIN_NAMES = ("engine", "async_engine")
 
 
-def find_url_variables(sources: Sources) -> Iterator[str]:
-    """Names of environment variables that the sources read and that sound like a database URL."""
-    for module in sources.modules.values():
+class EngineFinder:
+    """Finds references to engines and database URLs."""
+
+    def __init__(self, sources: Sources, models: Sequence[str]) -> None:
+        self.sources = sources
+        self.models = models
+        self.classes = Classes(sources)
+        self.settings = SettingPaths(self.classes)
+        self.makers = EngineMakers(sources, self.classes)
+        self.uses = EngineUses(sources, self.makers, models)
+
+    def candidates(self) -> dict[str, str]:
+        """The references that the application's database may be known by, each with what tells it apart.
+
+        There is one only where something decides: an engine goes before a URL, and what is used before what is not.
+        """
+        found = [reference for reference in self._list() if self._is_applications(reference)]
+        chosen = self._choose_engines([reference for reference in found if reference.engine is not None])
+        chosen = chosen or self._choose_urls([reference for reference in found if reference.engine is None])
+        if len(chosen) == 1:
+            return {chosen[0].text: ""}
+        paths = self._find_dependents(chosen)
+        return {reference.text: self._describe(reference, paths[reference.text]) for reference in chosen}
+
+    def _list(self) -> list[Reference]:
+        references = References(self.sources, self.classes, self.makers, self.settings).collect()
+        return list({reference.text: reference for reference in reversed(references)}.values())[::-1]
+
+    def _is_applications(self, reference: Reference) -> bool:
+        url = reference.engine.url if reference.engine is not None else ""
+        # The names in an expression, and not the words of a literal URL.
+        names = re.sub(r"'[^']*://[^']*'", "", url)
+        return reference.module.name not in self.uses.aside and not any(
+            serves_other_purpose(text) for text in (reference.text.partition(":")[2], names.rpartition(".")[2])
+        )
+
+    # Engines
+
+    def _choose_engines(self, found: list[Reference]) -> list[Reference]:
+        found = [reference for reference in found if not reference.is_new or reference.names & self.uses.bound.keys()]
+        asynchronous = [reference for reference in found if reference.engine is not None and reference.engine.is_async]
+        if not asynchronous and self.uses.makes_async_engine:
+            return []  # the application's engine is made where no reference leads: a sync one is for something else
+        found = _prefer(found, lambda reference: reference.names & self.uses.bound.keys())
+        found = _prefer(found, lambda reference: reference in asynchronous)
+        found = _join_by_url(found)
+        found = _prefer(found, lambda reference: reference.kind is Kind.ENGINE)
+        return found if len(found) < 2 else self._prefer_models_sessions(found)
+
+    def _prefer_models_sessions(self, found: list[Reference]) -> list[Reference]:
+        """The engine of the sessions in the modules that import models, if it is one."""
+        owners = {name for name, module in self.sources.modules.items() if self._imports_models(module)}
+        dependents = self._find_dependents(found)
+        return _prefer(found, lambda reference: owners.intersection(self.uses.list_users(dependents[reference.text])))
+
+    def _find_dependents(self, found: list[Reference]) -> dict[str, set[str]]:
+        """For each reference, the dotted names of what leads to it and to no other one."""
+        dependents = {reference.text: self.uses.find_dependents(reference.names) for reference in found}
+        times = Counter(name for names in dependents.values() for name in names)
+        return {text: {name for name in names if times[name] == 1} for text, names in dependents.items()}
+
+    def _imports_models(self, module: Module) -> bool:
+        return any(f"{origin}.".startswith(f"{name}.") for origin in module.imports.values() for name in self.models)
+
+    # URLs
+
+    def _choose_urls(self, found: list[Reference]) -> list[Reference]:
+        uses = self.uses
+
+        def last(reference: Reference) -> str:
+            return next(iter(reference.names)).rpartition(".")[2]
+
+        found = [item for item in found if last(item) in uses.read or last(item) not in uses.read_aside]
+        found = _prefer(found, lambda reference: reference.names & uses.urls)
+        if found:
+            best = min(reference.kind for reference in found)
+            found = [reference for reference in found if reference.kind == best]
+        found = _prefer(found, lambda reference: last(reference) in uses.attributes)
+        for module in {reference.module.name for reference in found}:
+            likeliest = min(reference.likelihood for reference in found if reference.module.name == module)
+            found = [item for item in found if item.module.name != module or item.likelihood == likeliest]
+        return _prefer(found, lambda reference: last(reference) in uses.read)
+
+    # What tells them apart
+
+    def _describe(self, reference: Reference, dependents: set[str]) -> str:
+        path = reference.module.path.relative_to(self.sources.root).as_posix()
+        owners = sorted({self.uses.bound[name] for name in reference.names & self.uses.bound.keys()})
+        users = [name for name in self.uses.list_users(dependents) if name not in owners]
+        notes = [f"{path}, line {reference.line}"]
+        notes += [f"sessions are bound to it in {', '.join(owners)}"] if owners else []
+        if users:
+            more = f" and {len(users) - 3} more" if len(users) > 3 else ""
+            notes.append(f"used by {', '.join(users[:3])}{more}")
+        return "; ".join(notes)
+
+    # The environment
+
+    def url_variables(self) -> tuple[str, ...]:
+        """Names of environment variables that the application reads and that sound like its database URL."""
+        modules = [module for module in self.sources.modules.values() if module.name not in self.uses.aside]
+        return tuple(sorted({name for module in modules for name in self._read_variables(module) if is_url_name(name)}))
+
+    def _read_variables(self, module: Module) -> Iterator[str]:
         for node in ast.walk(module.tree):
             argument: ast.expr | None = None
             if isinstance(node, ast.Subscript) and (expression_name(node.value) or "").endswith("environ"):
@@ -41,221 +131,47 @@ def find_url_variables(sources: Sources) -> Iterator[str]:
                 called = expression_name(node.func) or ""
                 if called.endswith(("environ.get", "getenv")):
                     argument = node.args[0]
-            if isinstance(argument, ast.Constant) and isinstance(argument.value, str) and _is_url_name(argument.value):
+            if isinstance(argument, ast.Name):
+                found = self.sources.definition(self.sources.resolve(module, argument.id))
+                argument = getattr(found[1], "value", None) if found is not None else None
+            if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
                 yield argument.value
-
-
-def _is_url_name(name: str, *, nested: bool = False) -> bool:
-    pattern_matches = _URL_NAME.fullmatch(name) or (nested and _NESTED_URL_NAME.fullmatch(name))
-    return bool(pattern_matches) and not _OTHER_PURPOSE.search(name)
-
-
-def _takes_no_arguments(function: ast.FunctionDef, *, method: bool = False) -> bool:
-    arguments = function.args
-    required = len(arguments.posonlyargs) + len(arguments.args) - len(arguments.defaults) - (1 if method else 0)
-    return required <= 0 and all(default is not None for default in arguments.kw_defaults)
-
-
-class EngineFinder:
-    """Finds references to engines and database URLs, the best kind first."""
-
-    def __init__(self, sources: Sources) -> None:
-        self.sources = sources
-
-    def candidates(self) -> tuple[str, ...]:
-        """References of the best kind that there is: async engines, sync engines, settings, constants."""
-        found: dict[int, list[str]] = {}
-        for module in self.sources.modules.values():
-            for rank, reference in self._module_references(module):
-                if not _OTHER_PURPOSE.search(reference.partition(":")[2]):
-                    found.setdefault(rank, []).append(reference)
-        if found and min(found) in _SYNC_RANKS and self._makes_async_engine():
-            # The application's engine is made where no reference leads: this one is for something else.
-            found = {rank: references for rank, references in found.items() if rank not in _SYNC_RANKS}
-        return tuple(dict.fromkeys(found[min(found)])) if found else ()
-
-    def _makes_async_engine(self) -> bool:
-        return any(
-            isinstance(node, ast.Call) and last_name(node) == "create_async_engine"
-            for module in self.sources.modules.values()
-            for node in ast.walk(module.tree)
-        )
-
-    def _module_references(self, module: Module) -> Iterator[tuple[int, str]]:
-        for name, value in assignments(module.tree.body):
-            kind = self._engine_kind(module, value)
-            if kind is not None:
-                yield (0 if kind == "async" else 2), f"{module.name}:{name}"
-                continue
-            class_ = self._called_class(module, value)
-            if class_ is not None:
-                for kind, attribute in self._instance_engines(*class_):
-                    yield (0 if kind == "async" else 2), f"{module.name}:{name}.{attribute}"
-                for path in self._url_paths(*class_):
-                    yield 4, f"{module.name}:{name}.{path}"
-            elif _is_url_name(name) and not (isinstance(value, ast.Constant) and value.value is None):
-                yield 7, f"{module.name}:{name}"
-        for statement in run_statements(module.tree.body):
-            if isinstance(statement, ast.FunctionDef) and _takes_no_arguments(statement):
-                kind = self._returned_engine(module, statement)
-                if kind is not None:
-                    yield (1 if kind == "async" else 3), f"{module.name}:{statement.name}()"
-                class_ = self._returned_class(module, statement)
-                if class_ is not None:
-                    for path in self._url_paths(*class_):
-                        yield 5, f"{module.name}:{statement.name}().{path}"
-            elif isinstance(statement, ast.ClassDef):
-                for name, value in assignments(statement.body):
-                    kind = self._engine_kind(module, value)
-                    if kind is not None:
-                        yield (0 if kind == "async" else 2), f"{module.name}:{statement.name}.{name}"
-                if self._is_settings(module, statement):
-                    for path in self._url_paths(module, statement):
-                        yield 6, f"{module.name}:{statement.name}().{path}"
-
-    def _engine_kind(self, module: Module, value: ast.expr | None) -> str | None:
-        if isinstance(value, ast.Await) or not isinstance(value, ast.Call):
-            return None
-        called = expression_name(value.func)
-        if called is None:
-            return None
-        resolved = self.sources.resolve(module, called)
-        last = resolved.rpartition(".")[2]
-        if resolved.partition(".")[0] in {"sqlalchemy", "sqlmodel"}:
-            return "async" if last in _ASYNC_ENGINES else "sync" if last in _SYNC_ENGINES else None
-        found = self.sources.definition(resolved)
-        if found is not None and isinstance(found[1], ast.FunctionDef):
-            return self._returned_engine(found[0], found[1])
-        return None
-
-    def _returned_engine(self, module: Module, function: ast.FunctionDef) -> str | None:
-        local = dict(assignments(function.body))
-        for statement in run_statements(function.body):
-            if isinstance(statement, ast.Return) and statement.value is not None:
-                value = statement.value
-                if isinstance(value, ast.Name) and value.id in local:
-                    value = local[value.id]
-                if isinstance(value, ast.Call) and expression_name(value.func) != function.name:
-                    return self._engine_kind(module, value)
-        return None
-
-    def _called_class(self, module: Module, value: ast.expr | None) -> tuple[Module, ast.ClassDef] | None:
-        return self._named_class(module, value.func) if isinstance(value, ast.Call) else None
-
-    def _named_class(self, module: Module, node: ast.expr | None) -> tuple[Module, ast.ClassDef] | None:
-        name = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else expression_name(node)
-        found = self.sources.definition(self.sources.resolve(module, name)) if name else None
-        return (found[0], found[1]) if found is not None and isinstance(found[1], ast.ClassDef) else None
-
-    def _returned_class(self, module: Module, function: ast.FunctionDef) -> tuple[Module, ast.ClassDef] | None:
-        if (annotated := self._named_class(module, function.returns)) is not None:
-            return annotated
-        for statement in run_statements(function.body):
-            if isinstance(statement, ast.Return):
-                return self._called_class(module, statement.value)
-        return None
-
-    def _instance_engines(self, module: Module, class_: ast.ClassDef) -> Iterator[tuple[str, str]]:
-        """Kind and name of the engine that instances have: a public name if there is one, else the first."""
-        engines: dict[str, str] = {}
-        for statement in class_.body:
-            if isinstance(statement, ast.FunctionDef) and statement.name == "__init__":
-                for inner in run_statements(statement.body):
-                    targets = inner.targets if isinstance(inner, ast.Assign) else []
-                    if isinstance(inner, ast.AnnAssign):
-                        targets = [inner.target]
-                    for target in targets:
-                        kind = self._engine_kind(module, getattr(inner, "value", None))
-                        if kind and isinstance(target, ast.Attribute) and expression_name(target.value) == "self":
-                            engines[target.attr] = kind
-        for statement in class_.body:
-            if isinstance(statement, ast.FunctionDef) and _is_property(statement):
-                kind = self._returned_engine(module, statement)
-                for inner in run_statements(statement.body):
-                    if isinstance(inner, ast.Return) and isinstance(inner.value, ast.Attribute):
-                        kind = kind or engines.get(inner.value.attr)
-                if kind:
-                    engines[statement.name] = kind
-        for name in sorted(engines, key=lambda name: name.startswith("_"))[:1]:
-            yield engines[name], name
-
-    # Settings
-
-    def _is_settings(self, module: Module, class_: ast.ClassDef) -> bool:
-        return _SETTINGS_CLASS.fullmatch(class_.name) is not None or self._derives_from_settings(module, class_)
-
-    def _derives_from_settings(self, module: Module, class_: ast.ClassDef) -> bool:
-        for base in class_.bases:
-            name = expression_name(base)
-            resolved = self.sources.resolve(module, name) if name else ""
-            if resolved.rpartition(".")[2] == "BaseSettings":
-                return True
-            found = self._named_class(module, base)
-            if found is not None and found[1] is not class_ and self._derives_from_settings(*found):
-                return True
-        return False
-
-    def _fields(self, module: Module, class_: ast.ClassDef) -> Iterator[tuple[str, ast.expr | None, bool]]:
-        """Name, annotation and whether it is computed, for each field, property and no-argument method; bases first."""
-        for base in class_.bases:
-            found = self._named_class(module, base)
-            if found is not None and found[1] is not class_:
-                yield from self._fields(*found)
-        for statement in class_.body:
-            if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-                yield statement.target.id, statement.annotation, False
-            elif isinstance(statement, ast.Assign):
-                yield from ((target.id, None, False) for target in statement.targets if isinstance(target, ast.Name))
-            elif isinstance(statement, ast.FunctionDef) and _takes_no_arguments(statement, method=True):
-                yield (statement.name if _is_property(statement) else f"{statement.name}()"), None, True
-
-    def _url_paths(self, module: Module, class_: ast.ClassDef, *, nested: bool = False) -> list[str]:
-        """Dotted paths from an instance of a settings class to its database URL: the likeliest kind only."""
-        if not nested and not self._is_settings(module, class_):
-            return []
-        direct: dict[str, bool] = {}
-        inner: list[str] = []
-        for name, annotation, computed in self._fields(module, class_):
-            if _is_url_name(name.removesuffix("()"), nested=nested):
-                direct[name] = computed
-                continue
-            found = self._named_class(module, annotation)
-            if found is not None and found[1] is not class_ and not _OTHER_PURPOSE.search(name):
-                inner += [f"{name}.{path}" for path in self._url_paths(*found, nested=True)]
-        for chosen in (
-            [name for name in direct if "async" in name.lower()],
-            [name for name, computed in direct.items() if computed and not name.lower().startswith("sync")],
-            [name for name in direct if not name.lower().startswith("sync")],
-            list(direct),
-        ):
-            if chosen:
-                return chosen
-        return list(dict.fromkeys(inner))
 
     def url_parts(self) -> tuple[str, tuple[str, ...]] | None:
         """A settings object with a host and a password but no URL."""
         for module in self.sources.modules.values():
-            for name, value in assignments(module.tree.body):
-                class_ = self._called_class(module, value)
-                if class_ is not None and (parts := self._parts(*class_)):
-                    return f"{module.name}:{name}", parts
+            if module.name in self.uses.aside:
+                continue
+            for name, annotation, value, _ in annotated_assignments(module.tree.body):
+                for class_ in self.classes.instances(module, value, annotation):
+                    if parts := self.settings.parts(*class_):
+                        return f"{module.name}:{name}", parts
             for statement in run_statements(module.tree.body):
-                if isinstance(statement, ast.FunctionDef) and _takes_no_arguments(statement):
-                    class_ = self._returned_class(module, statement)
-                    if class_ is not None and (parts := self._parts(*class_)):
-                        return f"{module.name}:{statement.name}()", parts
+                if isinstance(statement, ast.FunctionDef) and takes_no_arguments(statement):
+                    for class_ in self.classes.returned(module, statement):
+                        if parts := self.settings.parts(*class_):
+                            return f"{module.name}:{statement.name}()", parts
         return None
 
-    def _parts(self, module: Module, class_: ast.ClassDef) -> tuple[str, ...]:
-        if not self._is_settings(module, class_):
-            return ()
-        names = [name for name, _, computed in self._fields(module, class_) if not computed]
-        host = next((name for name in names if _HOST.fullmatch(name)), None)
-        if host is None or not any(_PASSWORD.fullmatch(name) for name in names):
-            return ()
-        prefix = host.rpartition("_")[0]
-        return tuple(name for name in names if name.startswith(prefix) and name != "model_config")
+
+def _prefer(found: list[Reference], test: Callable[[Reference], Any]) -> list[Reference]:
+    """Those that pass a test, or all where none does."""
+    return [reference for reference in found if test(reference)] or found
 
 
-def _is_property(function: ast.FunctionDef) -> bool:
-    return any(last_name(d) in _PROPERTIES for d in function.decorator_list)
+def _join_by_url(found: list[Reference]) -> list[Reference]:
+    """One reference for each URL: engines of one database are as good as each other, and the plainest name is taken."""
+    groups: dict[str, list[Reference]] = {}
+    for reference in found:
+        url = reference.engine.url if reference.engine is not None else ""
+        groups.setdefault(url or reference.text, []).append(reference)
+    return [min(group, key=_plainness) for group in groups.values()]
+
+
+def _plainness(reference: Reference) -> tuple[bool, int, int]:
+    name = re.split(r"[.:]", reference.text)[-1]
+    return (
+        name.startswith("_"),
+        reference.kind,
+        _PLAIN_NAMES.index(name) if name in _PLAIN_NAMES else len(_PLAIN_NAMES),
+    )

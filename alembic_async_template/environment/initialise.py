@@ -90,7 +90,7 @@ def template_settings() -> str:
 
 
 def _describe_written_ini(project: Project, ini: Path) -> str:
-    root = project.import_root.relative_to(project.directory).as_posix()
+    root = project.relative_path(project.import_root)
     modules = ", ".join(project.model_modules)
     lines = [
         "",

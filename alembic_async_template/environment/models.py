@@ -109,7 +109,7 @@ def _find_elsewhere(name: str, settings: Settings) -> list[str]:
     except (ImportError, ValueError):
         spec = None
     if spec is None:
-        found = _find_root(name, settings)
+        found = _find_package_above(name, settings) or _find_root(name, settings)
         fix = f"Name the folder that has it, for example: prepend_sys_path = {found}" if found else None
         raise SettingError("app_models", name, settings, "names no module under the import root", fix)
     modules = [name]
@@ -193,9 +193,10 @@ def find_import_fix(error: BaseException, settings: Settings, module: str = "") 
     facts: dict[str, str | None] = {}
     where = ""
     if isinstance(error, ModuleNotFoundError) and error.name:
-        if module.partition(".")[0] == error.name:
+        root = _find_package_above(error.name, settings)
+        if module.partition(".")[0] == error.name or root:
             where = ", the application itself"
-            facts["root"] = _find_root(error.name, settings)
+            facts["root"] = root or _find_root(error.name, settings)
         elif f"{module}.".startswith(f"{error.name}."):
             where = ", named in a setting"
             sources = [(root, list_sources(root, settings.excluded_folders)) for root in settings.import_roots]
@@ -214,6 +215,13 @@ def find_import_fix(error: BaseException, settings: Settings, module: str = "") 
     except Exception:  # an exception of the application's that cannot be described
         return None
     return found and found[1]
+
+
+def _find_package_above(name: str, settings: Settings) -> str | None:
+    """The folder from which the package can be imported that the ini lies in, as the setting names it."""
+    above = (settings.directory, *settings.directory.parents)
+    levels = next((level for level, folder in enumerate(above, 1) if folder.name == name.partition(".")[0]), None)
+    return None if levels is None else "/".join(["%(here)s", *[".."] * levels])
 
 
 def _find_root(name: str, settings: Settings) -> str | None:

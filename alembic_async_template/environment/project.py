@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import ast
-import functools
-import sys
-from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
-from importlib.util import find_spec
+import os
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from .engines import EngineFinder, find_url_variables
-from .sources import (
-    Sources,
-    list_sources,
-    parse_source,
-    read_module,
-)
+from .engines import EngineFinder
+from .import_roots import Trees, read_project
+from .sources import Sources, list_sources, parse_source
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +26,22 @@ class Project:
     """The modules that define tables."""
     engines: tuple[str, ...] = ()
     """Values for `app_engine`."""
+    engine_notes: Mapping[str, str] = field(default_factory=dict)
+    """Where each of them is defined, and what uses it."""
     url_variable: str | None = None
     """The environment variable that the sources read a database URL from."""
     url_parts: tuple[str, tuple[str, ...]] | None = None
     """A settings object that has only the parts of a URL, and their names."""
 
+    def relative_path(self, folder: Path) -> str:
+        """A folder as seen from that of the ini."""
+        return os.path.relpath(folder, self.directory).replace(os.sep, "/")
+
 
 def survey_project(directory: Path, excluded: Collection[Path] = ()) -> Project:
     """Look at the project in `directory` when nothing is known about it yet. Nothing is imported."""
     directory = directory.resolve()
-    trees = {path: parse_source(path) for path in list_sources(directory, {path.resolve() for path in excluded})}
-    root, *others = _find_import_roots(directory, trees)
+    (root, *others), trees = read_project(directory, {path.resolve() for path in excluded})
     return _describe(directory, root, tuple(others), trees)
 
 
@@ -55,90 +52,23 @@ def describe_project(directory: Path, import_roots: Sequence[Path], excluded: Co
     return _describe(directory, root, (), trees)
 
 
-def _describe(directory: Path, root: Path, others: tuple[Path, ...], trees: dict[Path, ast.Module | None]) -> Project:
+def _describe(directory: Path, root: Path, others: tuple[Path, ...], trees: Trees) -> Project:
     sources = Sources(root, {path: tree for path, tree in trees.items() if path.is_relative_to(root)})
     tables = tuple(name for name, module in sources.modules.items() if sources.defines_tables(module))
-    finder = EngineFinder(sources)
-    variables = sorted(set(find_url_variables(sources)))
+    finder = EngineFinder(sources, tables)
+    variables = finder.url_variables()
+    engines = finder.candidates()
     return Project(
         directory=directory,
         import_root=root,
         other_roots=others,
         models=_group_models(sources, tables),
         model_modules=tables,
-        engines=finder.candidates(),
+        engines=tuple(engines),
+        engine_notes=engines,
         url_variable=variables[0] if len(variables) == 1 else None,
         url_parts=finder.url_parts(),
     )
-
-
-# Import root
-
-
-def _find_import_roots(directory: Path, trees: dict[Path, ast.Module | None]) -> list[Path]:
-    """The folder from which the project's absolute imports work, then the others that hold tables too."""
-    files = set(trees)
-    folders = {folder for path in files for folder in path.parents if folder.is_relative_to(directory)}
-    imported = Counter(
-        name
-        for path, tree in trees.items()
-        if tree is not None
-        for name in read_module(path, directory, tree).imported_modules()
-        if name.partition(".")[0] != path.stem and not _is_foreign(name.partition(".")[0], directory)
-    )
-    # What can be imported from each folder, so that only those few names are looked up there.
-    contents: dict[Path, set[str]] = {folder: set() for folder in folders}
-    for path in files | (folders - {directory}):
-        contents[path.parent].add(path.stem)
-    scores = {
-        folder: sum(
-            count
-            for name, count in imported.items()
-            if name.partition(".")[0] in contents[folder] and _leads_to_file(folder, name.split("."), files, folders)
-        )
-        for folder in sorted(folders, key=lambda folder: (len(folder.parts), folder))
-    }
-    ranked = [folder for folder in sorted(scores, key=scores.__getitem__, reverse=True) if scores[folder]]
-    if not ranked:
-        source = directory / "src"
-        outside = any(not path.is_relative_to(source) for path in files)
-        ranked = [source if source in folders and source / "__init__.py" not in files and not outside else directory]
-    roots = ranked[:1]
-    for folder in [*ranked[1:], directory]:
-        if not any(folder.is_relative_to(root) for root in roots):
-            own = Sources(
-                folder,
-                {
-                    path: tree
-                    for path, tree in trees.items()
-                    if path.is_relative_to(folder) and not any(path.is_relative_to(root) for root in roots)
-                },
-            )
-            if any(own.defines_tables(module) for module in own.modules.values()):
-                roots.append(folder)
-    return roots
-
-
-@functools.cache
-def _is_foreign(name: str, directory: Path) -> bool:
-    """Whether a top-level name is Python's own or installed, so that importing it says nothing about the project."""
-    if name in sys.stdlib_module_names:
-        return True
-    try:
-        spec = find_spec(name)
-    except (ImportError, ValueError):
-        return False
-    places = [] if spec is None else [*(spec.submodule_search_locations or ()), spec.origin or ""]
-    return any(place and not Path(place).resolve().is_relative_to(directory) for place in places)
-
-
-def _leads_to_file(root: Path, parts: list[str], files: set[Path], folders: set[Path]) -> bool:
-    """Whether an imported dotted name is a module or package under `root`, or a name in one."""
-    path = root.joinpath(*parts)
-    if path.with_name(path.name + ".py") in files or path in folders:
-        return True
-    owner = path.parent
-    return owner != root and (owner.with_name(owner.name + ".py") in files or owner / "__init__.py" in files)
 
 
 # Models
@@ -182,7 +112,7 @@ def setting_lines(project: Project) -> str:
 
 def _setting_blocks(project: Project) -> Iterable[list[str]]:
     def here(root: Path) -> str:
-        relative = root.relative_to(project.directory).as_posix()
+        relative = project.relative_path(root)
         return "%(here)s" if relative == "." else f"%(here)s/{relative}"
 
     roots = [project.import_root, *project.other_roots]
@@ -211,7 +141,8 @@ def _setting_blocks(project: Project) -> Iterable[list[str]]:
         yield [*block, f"app_engine = {project.engines[0]}"]
     elif project.engines:
         block += ["# Several were found; choose the one of this database, or set the environment variable."]
-        yield [*block, *(f"# app_engine = {engine}" for engine in project.engines)]
+        notes = ((f"# {project.engine_notes[engine]}:", f"# app_engine = {engine}") for engine in project.engines)
+        yield [*block, *(line for pair in notes for line in pair)]
     elif project.url_parts is not None:
         reference, parts = project.url_parts
         yield [

@@ -415,8 +415,8 @@ class _Run:
                 log.warning("%s is used instead of app_engine. %s", configured[0][0], error)
         if database is None:
             if not configured:
-                engines = describe_project(settings.directory, settings.import_roots, settings.excluded_folders).engines
-                raise NoDatabaseURLError(settings, engines)
+                project = describe_project(settings.directory, settings.import_roots, settings.excluded_folders)
+                raise NoDatabaseURLError(settings, project.engines, project.engine_notes)
             database = adapt(*configured.pop(0), installed)
         for source, text in configured:
             try:

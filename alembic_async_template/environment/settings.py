@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +29,7 @@ class Settings:
     directory: Path
     """The project: the folder of the ini. Relative SQLite paths start here."""
     excluded_folders: tuple[Path, ...]
-    """The migrations, which the scan for models leaves out."""
+    """What the scan for models leaves out: the migrations, and what lies beside a package that has the ini in it."""
     import_roots: tuple[Path, ...]
     app_models: tuple[str, ...]
     """Modules, packages and patterns; empty when the ini leaves the choice open."""
@@ -80,13 +80,15 @@ def read_settings(config: Config) -> Settings:
     # A path that is not absolute starts at the ini, as the project does, and not where the command happens to be started.
     roots = tuple((directory / root).resolve() for root in config.get_prepend_sys_paths_list() or ["."])
     script_location = read_setting(config, "script_location")
+    migrations = (Path(script_location).resolve(),) if script_location and ":" not in script_location else ()
+    app_models = split_names(_or_default(read_setting(config, "app_models"), "*"))
     return Settings(
         config_file=file.name if file else "the configuration",
         section="tool.alembic" if file is toml and file is not None else config.config_ini_section,
         directory=directory,
-        excluded_folders=(Path(script_location).resolve(),) if script_location and ":" not in script_location else (),
+        excluded_folders=(*migrations, *_list_beside(directory.resolve(), roots, app_models)),
         import_roots=roots,
-        app_models=split_names(_or_default(read_setting(config, "app_models"), "*")),
+        app_models=app_models,
         app_engine=read_setting(config, "app_engine") or None,
         database_url_env=read_setting(config, "database_url_env") or "DATABASE_URL",
         sqlalchemy_url=read_setting(config, "sqlalchemy.url") or None,
@@ -96,6 +98,14 @@ def read_settings(config: Config) -> Settings:
         lock_retries=read_setting(config, "lock_retries") or "5",
         statement_timeout=read_setting(config, "statement_timeout") or "off",
     )
+
+
+def _list_beside(directory: Path, roots: Sequence[Path], app_models: Sequence[str]) -> Iterator[Path]:
+    """What lies beside the package that has the ini in it: above a project there may be anything, a home folder among it."""
+    names = {name.partition(".")[0] for name in app_models}
+    for root in roots:
+        if root in directory.parents and directory.relative_to(root).parts[0] in names and os.access(root, os.R_OK):
+            yield from (path for path in root.iterdir() if path.stem not in names)
 
 
 def is_command_line(config: Config) -> bool:

@@ -78,8 +78,9 @@ def list_sources(directory: Path, excluded: Collection[Path] = (), _above: froze
     for entry in entries:
         stem, suffix = os.path.splitext(entry.name)
         if suffix == ".py":
-            if stem.isidentifier() and not _TEST_MODULE.match(stem) and _is_file(entry):
-                yield directory / entry.name
+            path = directory / entry.name
+            if stem.isidentifier() and not _TEST_MODULE.match(stem) and path not in excluded and _is_file(entry):
+                yield path
         elif (
             entry.name.isidentifier()
             and entry.name not in skipped

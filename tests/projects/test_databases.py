@@ -46,13 +46,14 @@ def test_the_error_names_the_engines_that_were_found(project: Project) -> None:
         {
             "app/models.py": MODELS,
             "app/db.py": "from sqlalchemy.ext.asyncio import create_async_engine as c\n"
-            "primary = c('sqlite+aiosqlite:///one.sqlite')\nreports = c('sqlite+aiosqlite:///two.sqlite')\n",
+            "primary = c('sqlite+aiosqlite:///one.sqlite')\nstock = c('sqlite+aiosqlite:///two.sqlite')\n",
+            "app/users.py": "from app.db import primary\n",
         }
     )
     project.alembic("init", "-t", "async-fastapi", "migrations")
     assert (
-        "The application has several engines or URLs: name one of them in alembic.ini, for example: app_engine = app.db:primary "
-        "(others: app.db:reports). Or export DATABASE_URL=postgresql://app@localhost/app"
+        "The application has several engines or URLs: name one of them in alembic.ini: app_engine = app.db:primary (app/db.py, "
+        "line 2; used by app.users), or app_engine = app.db:stock (app/db.py, line 3). Or export DATABASE_URL=postgresql://app@localhost/app"
     ) in " ".join(project.alembic("current", check=False).stdout.split())
 
 

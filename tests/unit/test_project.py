@@ -40,6 +40,116 @@ def test_import_root_and_models(tmp_path: Path, files: dict[str, str], root: str
     assert project.other_roots == ()
 
 
+@pytest.mark.parametrize(
+    ("directory", "files", "root", "models"),
+    [
+        ("acme", {"acme/__init__.py": "", "acme/models.py": MODEL, "acme/main.py": "from acme.models import A"}, "..", "acme"),
+        ("acme", {"acme/__init__.py": "", "acme/models.py": MODEL, "acme/main.py": "from .models import A"}, "..", "acme"),
+        ("acme", {"acme/models.py": MODEL, "acme/main.py": "from acme.models import A"}, "..", "acme"),
+        ("acme", {"acme/models.py": MODEL, "acme/main.py": "from .models import A"}, "..", "acme"),
+        ("acme", {"acme/models.py": MODEL, "acme/main.py": "from models import A"}, ".", "*"),
+        ("acme", {"acme/__init__.py": "", "acme/models.py": MODEL, "acme/main.py": "from models import A"}, ".", "*"),
+        (
+            "src/acme/server",
+            {"src/acme/__init__.py": "", "src/acme/server/__init__.py": "", "src/acme/core/models.py": MODEL},
+            "../..",
+            "acme",
+        ),
+        (
+            "acme/server",
+            {"acme/server/main.py": "from acme.core.models import A\nimport acme.server.main", "acme/core/models.py": MODEL},
+            "../..",
+            "acme",
+        ),
+        ("my-app", {"my-app/__init__.py": "", "my-app/app/__init__.py": "", "my-app/app/models.py": MODEL}, ".", "app"),
+        (".", {"backend/app/__init__.py": "", "backend/app/models.py": MODEL}, "backend", "app"),
+        (".", {"src/__init__.py": "", "src/models.py": MODEL, "src/main.py": "from models import A"}, "src", "*"),
+        (
+            ".",
+            {"acme/__init__.py": "", "acme/models.py": MODEL, "scripts/a.py": "import b", "scripts/b.py": ""},
+            ".",
+            "acme",
+        ),
+        ("db", {"pyproject.toml": "", "db/README": "", "app/models.py": MODEL}, "..", "app"),
+    ],
+)
+def test_the_import_root_is_above_the_packages(
+    tmp_path: Path, directory: str, files: dict[str, str], root: str, models: str
+) -> None:
+    """Where the ini is inside of a package, the root is the first folder that is none, and nothing beside is looked at."""
+    project = survey_project(
+        write_files(tmp_path, files | {"other/models.py": MODEL} if directory == "acme" else files) / directory
+    )
+    assert (project.relative_path(project.import_root), project.models, project.other_roots) == (root, (models,), ())
+    line = "prepend_sys_path = %(here)s" + ("" if root == "." else f"/{root}")
+    assert line in setting_lines(project).splitlines()
+
+
+@pytest.mark.parametrize(
+    "pyproject",
+    [
+        '[tool.setuptools.package-dir]\n"" = "lib/python"',
+        '[tool.setuptools.package-dir]\nacme = "lib/python/acme"',
+        '[tool.setuptools]\npackage-dir = {"acme.api" = "lib/python/acme/api"}',
+        '[tool.setuptools.packages.find]\nwhere = ["lib/python"]',
+        '[tool.uv.build-backend]\nmodule-root = "lib/python"',
+        '[tool.poetry]\npackages = [{include = "acme", from = "lib/python"}]',
+        '[tool.hatch.build.targets.wheel]\npackages = ["lib/python/acme"]',
+        '[tool.hatch.build.targets.wheel]\nsources = ["lib/python"]',
+        '[tool.hatch.build.targets.wheel.sources]\n"lib/python" = ""',
+        '[tool.pdm.build]\npackage-dir = "lib/python"',
+    ],
+)
+def test_the_import_root_that_pyproject_declares(tmp_path: Path, pyproject: str) -> None:
+    """It decides where no import does, also for an ini that is somewhere else; imports that say otherwise go before it."""
+    files = {"pyproject.toml": pyproject, "lib/python/acme/models.py": MODEL, "tools/show.py": "", "ops/README": ""}
+    write_files(tmp_path, files)
+    assert survey_project(tmp_path).import_root == tmp_path / "lib/python"
+    elsewhere = survey_project(tmp_path / "ops")
+    assert elsewhere.relative_path(elsewhere.import_root) == "../lib/python"
+    assert elsewhere.models == ("acme",)
+    write_files(tmp_path, {"lib/python/acme/main.py": "from lib.python.acme.models import A"})
+    assert survey_project(tmp_path).import_root == tmp_path
+
+
+@pytest.mark.parametrize(
+    "pyproject", ["[tool", "tool = 1", "[tool.poetry]\npackages = 1", '[tool.hatch.build]\npackages = "nowhere"']
+)
+def test_a_pyproject_that_declares_nothing_is_no_obstacle(tmp_path: Path, pyproject: str) -> None:
+    """What is broken or is not there is for its own tools to report."""
+    assert survey_project(write_files(tmp_path, {"pyproject.toml": pyproject, "app/models.py": MODEL})).models == ("app",)
+
+
+def test_the_members_of_a_workspace_declare_their_own_roots(tmp_path: Path) -> None:
+    """A member's folder need not be a name that Python can import; the one with the tables is the root."""
+    member = '[build-system]\nbuild-backend = "uv_build"\nrequires = ["uv_build"]'
+    files = {
+        "pyproject.toml": '[tool.uv.workspace]\nmembers = ["packages/*"]\nexclude = ["packages/old"]',
+        "packages/my-core/pyproject.toml": member,
+        "packages/my-core/src/my_core/models.py": MODEL,
+        "packages/my-api/pyproject.toml": member,
+        "packages/my-api/src/my_api/main.py": "from my_core.models import A\nimport my_api.routes",
+        "packages/my-api/src/my_api/routes.py": "",
+        "packages/old/pyproject.toml": member,
+        "packages/old/src/models.py": "",
+    }
+    project = survey_project(write_files(tmp_path, files))
+    assert (project.import_root, project.other_roots) == (tmp_path / "packages/my-core/src", ())
+    assert project.models == ("my_core",)
+
+
+def test_a_package_in_an_environment_of_the_project_is_not_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Importing it says nothing about a module of the same name."""
+    files = {
+        ".venv/lib/site-packages/tokenlib/__init__.py": "",
+        "app/auth/tokenlib.py": "",
+        "app/models.py": MODEL,
+        "app/main.py": "import tokenlib",
+    }
+    monkeypatch.syspath_prepend(str(write_files(tmp_path, files) / ".venv/lib/site-packages"))
+    assert survey_project(tmp_path).import_root == tmp_path
+
+
 def test_two_services_are_two_import_roots(tmp_path: Path) -> None:
     """Nothing is chosen where two folders are applications of their own."""
     files = {
@@ -112,7 +222,7 @@ def test_two_services_are_two_import_roots(tmp_path: Path) -> None:
             + "settings = Settings()",
             ("app.db:settings.db.url",),
         ),
-        ("class Config:\n    SQLALCHEMY_DATABASE_URL = 'x'\nconfig = Config()", ("app.db:config.SQLALCHEMY_DATABASE_URL",)),
+        ("class Config:\n    SQLALCHEMY_DATABASE_URL = 'x://'\nconfig = Config()", ("app.db:config.SQLALCHEMY_DATABASE_URL",)),
         ("import os\nDATABASE_URL = os.environ['DATABASE_URL']", ("app.db:DATABASE_URL",)),
         ("DATABASE_URL = None", ()),
         (

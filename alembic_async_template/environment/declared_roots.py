@@ -1,0 +1,92 @@
+"""Reads in pyproject.toml where a project's packages lie."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+
+def find_project_folder(directory: Path) -> Path | None:
+    """The nearest folder at or above `directory` with a pyproject.toml, inside of the same repository."""
+    for folder in (directory, *directory.parents):
+        if (folder / "pyproject.toml").is_file():
+            return folder
+        if (folder / ".git").exists():
+            return None
+    return None
+
+
+def read_declared_roots(folder: Path) -> tuple[Path, ...]:
+    """The folders that the pyproject.toml of `folder`, and those of its workspace's members, declare as import roots."""
+    roots: dict[Path, None] = {}
+    for project in (folder, *_list_members(folder)):
+        for place in _list_places(_read(project)):
+            root = (project / place).resolve()
+            if root.is_dir():
+                roots[root] = None
+    return tuple(roots)
+
+
+def _list_members(folder: Path) -> Iterator[Path]:
+    """The members of uv's workspace: https://docs.astral.sh/uv/concepts/projects/workspaces/."""
+    workspace = _table(_read(folder), "tool", "uv", "workspace")
+    left_out = {path for pattern in _strings(workspace.get("exclude")) for path in folder.glob(pattern)}
+    for pattern in _strings(workspace.get("members")):
+        for path in sorted(folder.glob(pattern)):
+            if path not in left_out and (path / "pyproject.toml").is_file():
+                yield path
+
+
+def _list_places(project: dict[str, Any]) -> Iterator[str]:
+    """The import roots that the settings of each build tool amount to, relative to the project."""
+    setuptools = _table(project, "tool", "setuptools")
+    for package, folder in _table(setuptools, "package-dir").items():
+        yield from _strip_package(str(folder), package)
+    yield from _strings(_table(setuptools, "packages", "find").get("where"))
+
+    uv = _table(project, "tool", "uv", "build-backend")
+    if uv or _table(project, "build-system").get("build-backend") == "uv_build":
+        yield str(uv.get("module-root", "src"))
+
+    packages = _table(project, "tool", "poetry").get("packages")
+    for package in packages if isinstance(packages, list) else ():
+        if isinstance(package, dict):
+            yield str(package.get("from", "."))
+
+    for hatch in (_table(project, "tool", "hatch", "build", "targets", "wheel"), _table(project, "tool", "hatch", "build")):
+        yield from (Path(package).parent.as_posix() for package in _strings(hatch.get("packages")))
+        sources = hatch.get("sources")
+        yield from (
+            (source for source, target in sources.items() if not target) if isinstance(sources, dict) else _strings(sources)
+        )
+
+    pdm = _table(project, "tool", "pdm", "build").get("package-dir")
+    yield from _strings(pdm)
+
+
+def _strip_package(folder: str, package: str) -> Iterator[str]:
+    """The root for a package that lies in `folder`; none where the folder has another name than the package."""
+    parts, names = Path(folder).parts, package.split(".") if package else []
+    if not names or list(parts[-len(names) :]) == names:
+        yield Path(*parts[: len(parts) - len(names)]).as_posix()
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))
+    except (OSError, ValueError):  # its own tools will say what is wrong with it
+        return {}
+
+
+def _table(values: dict[str, Any], *names: str) -> dict[str, Any]:
+    for name in names:
+        found = values.get(name)
+        values = found if isinstance(found, dict) else {}
+    return values
+
+
+def _strings(value: object) -> list[str]:
+    values = value if isinstance(value, list) else [value]
+    return [item for item in values if isinstance(item, str)]

@@ -1,0 +1,239 @@
+"""Finds out what makes an engine: a call, a function, or a class whose instances have one."""
+
+from __future__ import annotations
+
+import ast
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from .classes import Class, Classes, is_bare_method, is_plain, is_property, is_static, takes_no_arguments
+from .sources import Module, Sources, assignments, expression_name, last_name, run_statements
+
+ASYNC_MAKERS = frozenset({"create_async_engine", "async_engine_from_config", "AsyncEngine"})
+SYNC_MAKERS = frozenset({"create_engine", "engine_from_config"})
+_SQLALCHEMY = frozenset({"sqlalchemy", "sqlmodel"})
+
+Locals = Mapping[str, ast.expr]
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """An engine that the sources make."""
+
+    is_async: bool
+    url: str = ""
+    """The expression of its URL with absolute names, so that two engines of one database can be told; empty if unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """An engine that a class has."""
+
+    path: str
+    """Attributes and calls from the class or an instance."""
+    engine: Engine
+    static: bool
+    """Whether it is reached from the class itself."""
+    configuration: str | None = None
+    """What has to be filled in before, in a container."""
+
+
+class EngineMakers:
+    """What makes engines in some sources."""
+
+    def __init__(self, sources: Sources, classes: Classes) -> None:
+        self.sources = sources
+        self.classes = classes
+        # Functions that call each other end here.
+        self._returned: dict[tuple[ast.FunctionDef, ast.ClassDef | None], Engine | None] = {}
+
+    # Calls
+
+    def engine(
+        self, module: Module, value: ast.expr | None, local: Locals | None = None, class_: Class | None = None
+    ) -> Engine | None:
+        """The engine that a call gives.
+
+        :param local: the variables of the function that it stands in.
+        :param class_: the class of `self` there.
+        """
+        if not isinstance(value, ast.Call):
+            return None
+        called = expression_name(value.func) or ""
+        resolved = self.sources.resolve(module, called) if called else ""
+        if resolved.partition(".")[0] in _SQLALCHEMY:
+            return self._made(module, resolved.rpartition(".")[2], value, local)
+        target = self._target(module, value, class_)
+        if target is None or not is_plain(target[1]):
+            return None
+        engine = self.returned(*target)
+        if engine is not None and (value.args or value.keywords):
+            # Which database it is depends on the arguments.
+            arguments = ast.Tuple([*value.args, *(keyword.value for keyword in value.keywords)])
+            return Engine(engine.is_async, f"{resolved}{self._absolute(module, arguments, local)}")
+        return engine
+
+    def _made(self, module: Module, maker: str, call: ast.Call, local: Locals | None) -> Engine | None:
+        if maker not in ASYNC_MAKERS | SYNC_MAKERS:
+            return None
+        url = next(iter([*call.args, *(item.value for item in call.keywords if item.arg in {"url", "sync_engine"})]), None)
+        inner = self.engine(module, url, local) if maker == "AsyncEngine" else None
+        if inner is not None:
+            return Engine(True, inner.url)
+        return Engine(maker in ASYNC_MAKERS, "" if url is None else self._absolute(module, url, local))
+
+    def _absolute(self, module: Module, node: ast.expr, local: Locals | None) -> str:
+        """The text of an expression in which every name is absolute."""
+        if isinstance(node, ast.Call) and last_name(node) == "str" and node.args:
+            node = node.args[0]
+        found = (
+            find_constant(self.sources, module, node.id) if isinstance(node, ast.Name) and node.id not in (local or {}) else None
+        )
+        if found is not None:
+            module, node = found
+        return ast.unparse(_Absolute(self.sources, module, local or {}).visit(copy.deepcopy(node)))
+
+    def _target(
+        self, module: Module, call: ast.Call, class_: Class | None
+    ) -> tuple[Module, ast.FunctionDef, Class | None] | None:
+        """The function or method of these sources that is called, and the class of the latter."""
+        owner, _, name = (expression_name(call.func) or "").rpartition(".")
+        if class_ is not None and owner in {"self", "cls"}:
+            found_method = self.classes.find_method(class_, name)
+            return None if found_method is None else (*found_method, class_)
+        found = self.sources.definition(self.sources.resolve(module, expression_name(call.func) or ""))
+        if found is not None:
+            return (found[0], found[1], None) if isinstance(found[1], ast.FunctionDef) else None
+        method = self.classes.method(module, call.func)
+        return None if method is None else (method[1], method[2], method[0])
+
+    # Functions
+
+    def returned(self, module: Module, function: ast.FunctionDef, class_: Class | None = None) -> Engine | None:
+        """The engine that a function or method makes and returns.
+
+        :param class_: the class whose method it is.
+        """
+        key = (function, class_[1] if class_ is not None else None)
+        if key not in self._returned:
+            self._returned[key] = None
+            self._returned[key] = self._find_returned(module, function, class_)
+        return self._returned[key]
+
+    def _find_returned(self, module: Module, function: ast.FunctionDef, class_: Class | None) -> Engine | None:
+        local = dict(assignments(function.body))
+        attributes = dict(self._attributes(class_)) if class_ is not None else {}
+        attributes |= self._assigned(module, function, class_)
+        for statement in run_statements(function.body):
+            owner, value = module, statement.value if isinstance(statement, ast.Return) else None
+            if isinstance(value, ast.Name):
+                owner, value = (module, local[value.id]) if value.id in local else self._value(module, value)
+            if isinstance(value, ast.Attribute) and value.attr in attributes:
+                return attributes[value.attr]
+            if not isinstance(value, ast.Call):
+                continue
+            if (engine := self.engine(owner, value, local, class_)) is not None:
+                return engine
+            is_async = self._read_annotation(module, function.returns)
+            if is_async is not None and last_name(value) != "get" and self._target(owner, value, class_) is None:
+                return Engine(is_async)  # made where no source is at hand
+        return None
+
+    def _value(self, module: Module, name: ast.Name) -> tuple[Module, ast.expr | None]:
+        """What a name of a module is assigned."""
+        found = self.sources.definition(self.sources.resolve(module, name.id))
+        if found is None or not isinstance(found[1], ast.Assign | ast.AnnAssign):
+            return module, None
+        return found[0], found[1].value
+
+    def _assigned(self, module: Module, function: ast.FunctionDef, class_: Class | None) -> dict[str, Engine]:
+        """The engines that a method makes and keeps in attributes."""
+        local = dict(assignments(function.body))
+        found: dict[str, Engine] = {}
+        for statement in run_statements(function.body):
+            targets = statement.targets if isinstance(statement, ast.Assign) else []
+            if isinstance(statement, ast.AnnAssign):
+                targets = [statement.target]
+            value = getattr(statement, "value", None)
+            if isinstance(value, ast.Name) and value.id in local:
+                value = local[value.id]
+            for target in targets:
+                if isinstance(target, ast.Attribute) and (engine := self.engine(module, value, local, class_)) is not None:
+                    found[target.attr] = engine
+        return found
+
+    def _read_annotation(self, module: Module, node: ast.expr | None) -> bool | None:
+        """Whether an annotation is an async engine, or None for what is no engine."""
+        name = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else expression_name(node)
+        resolved = self.sources.resolve(module, name) if name else ""
+        if resolved.partition(".")[0] not in _SQLALCHEMY:
+            return None
+        return {"AsyncEngine": True, "Engine": False}.get(resolved.rpartition(".")[2])
+
+    # Classes
+
+    def members(self, module: Module, class_: ast.ClassDef) -> list[Member]:
+        """The engines that a class and its instances have, those of its bases too."""
+        members: dict[str, Member] = {}
+        for owner, ancestor in self.classes.lineage(module, class_):
+            static = {name for name, value in assignments(ancestor.body) if self.engine(owner, value) is not None}
+            for name, engine in self._attributes((owner, ancestor)).items():
+                members[name] = Member(name, engine, name in static)
+            for method in ancestor.body:
+                if isinstance(method, ast.FunctionDef) and is_bare_method(method):
+                    returned = self.returned(owner, method, (module, class_))
+                    path = method.name if is_property(method) else f"{method.name}()"
+                    if returned is not None:
+                        members[path] = Member(path, returned, is_static(method))
+        return list(members.values())
+
+    def _attributes(self, class_: Class) -> dict[str, Engine]:
+        """The engines that a class has, and those that its instances have from the beginning."""
+        found: dict[str, Engine] = {}
+        for owner, ancestor in self.classes.lineage(*class_):
+            for name, value in assignments(ancestor.body):
+                if (engine := self.engine(owner, value)) is not None:
+                    found[name] = engine
+            for method in ancestor.body:
+                if isinstance(method, ast.FunctionDef) and method.name == "__init__":
+                    found |= self._assigned(owner, method, class_)
+        return found
+
+    def can_be_constructed(self, class_: Class) -> bool:
+        """Whether a class can be called without arguments."""
+        if class_[1].decorator_list or any(last_name(base) in {"BaseModel", "Protocol", "ABC"} for base in class_[1].bases):
+            return False
+        found = self.classes.find_method(class_, "__init__")
+        return found is None or takes_no_arguments(found[1], method=True)
+
+
+def own_name(module: Module, name: str) -> str:
+    """The dotted name of what a module defines or imports, without looking what that is another name for."""
+    return module.imports.get(name, f"{module.name}.{name}")
+
+
+def find_constant(sources: Sources, module: Module, name: str) -> tuple[Module, ast.expr] | None:
+    """What a name of a module is assigned, and where: one item of `os.environ` is another one than the next."""
+    found = sources.definition(own_name(module, name))
+    if found is None or not isinstance(found[1], ast.Assign | ast.AnnAssign) or found[1].value is None:
+        return None
+    return found[0], found[1].value
+
+
+class _Absolute(ast.NodeTransformer):
+    """Replaces the names in an expression by absolute ones, and local variables by their values."""
+
+    def __init__(self, sources: Sources, module: Module, local: Locals) -> None:
+        self.sources = sources
+        self.module = module
+        self.local = local
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        if node.id in self.local:
+            rest = {name: value for name, value in self.local.items() if name != node.id}
+            replaced: ast.expr = _Absolute(self.sources, self.module, rest).visit(copy.deepcopy(self.local[node.id]))
+            return replaced
+        if find_constant(self.sources, self.module, node.id) is not None:
+            return ast.Name(own_name(self.module, node.id))
+        return ast.Name(self.sources.resolve(self.module, node.id))

@@ -1,0 +1,227 @@
+"""Reads what the application does with its engines and settings: which of them sessions and tables go through."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from .database_names import is_aside, serves_other_purpose
+from .engine_makers import ASYNC_MAKERS, SYNC_MAKERS, EngineMakers, own_name
+from .sources import Module, Sources, assignments, expression_name, last_name
+
+_SESSIONS = frozenset({"sessionmaker", "async_sessionmaker", "Session", "AsyncSession"})
+_MAKERS = ASYNC_MAKERS | SYNC_MAKERS
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """The function or class that an expression stands in."""
+
+    class_: str = ""
+    """The dotted name of the class that `self` is an instance of."""
+    function: str = ""
+    """The dotted name of the function; that of the class for its `__init__`."""
+    parameters: tuple[str, ...] = ()
+    local: Mapping[str, ast.expr] = field(default_factory=dict)
+
+
+class EngineUses:
+    """What the modules of an application use engines and URLs for; scripts, tests and the like do not count."""
+
+    def __init__(self, sources: Sources, makers: EngineMakers, models: Collection[str]) -> None:
+        self.sources = sources
+        self.makers = makers
+        self.aside = _list_aside(sources, models)
+        self.bound: dict[str, str] = {}
+        """Dotted names of engines that sessions are bound to, with the module that binds them."""
+        self.urls: set[str] = set()
+        """Dotted names of what engines are made from."""
+        self.attributes: set[str] = set()
+        """The last names of those."""
+        self.read: set[str] = set()
+        """Attributes that the application reads, whatever of."""
+        self.read_aside: set[str] = set()
+        self.makes_async_engine = False
+        self._passed_on: dict[str, str] = {}
+        for module in sources.modules.values():
+            if module.name in self.aside:
+                self.read_aside |= {node.attr for node in ast.walk(module.tree) if isinstance(node, ast.Attribute)}
+            else:
+                self._visit(module, module.tree, _Scope())
+        for module in sources.modules.values():
+            if module.name not in self.aside and self._passed_on:
+                self._visit_callers(module)
+
+    def _visit(self, module: Module, node: ast.AST, scope: _Scope) -> None:
+        for child in ast.iter_child_nodes(node):
+            inner = scope
+            if isinstance(child, ast.Assign | ast.AnnAssign):
+                targets = child.targets if isinstance(child, ast.Assign) else [child.target]
+                if any(serves_other_purpose(last_name(target)) for target in targets):
+                    continue
+            elif isinstance(child, ast.ClassDef):
+                inner = _Scope(class_=f"{module.name}.{child.name}")
+            elif isinstance(child, _FUNCTIONS):
+                if serves_other_purpose(child.name):
+                    continue
+                inner = _enter(module, child, scope)
+            elif isinstance(child, ast.Call):
+                self._visit_call(module, child, scope)
+            elif isinstance(child, ast.Attribute) and isinstance(child.ctx, ast.Load):
+                self.read.add(child.attr)
+            if isinstance(child, ast.Name | ast.Attribute) and last_name(child) in ASYNC_MAKERS:
+                self.makes_async_engine = True
+            self._visit(module, child, inner)
+
+    def _visit_call(self, module: Module, call: ast.Call, scope: _Scope) -> None:
+        name = last_name(call)
+        if name in _MAKERS and (call.args or call.keywords):
+            for argument in [*call.args[:1], *(keyword.value for keyword in call.keywords if keyword.arg == "url")]:
+                paths = set(self._list_paths(module, argument, scope))
+                self.urls |= paths
+                self.attributes |= {path.rpartition(".")[2] for path in paths}
+        bind = next((keyword.value for keyword in call.keywords if keyword.arg == "bind"), None)
+        if bind is None and call.args and name in _SESSIONS and self._is_sqlalchemy(module, call):
+            bind = call.args[0]
+        if bind is not None and name not in {"create_all", "drop_all", "reflect", "MetaData"}:
+            self._bind(module, bind, scope)
+
+    def _is_sqlalchemy(self, module: Module, call: ast.Call) -> bool:
+        resolved = self.sources.resolve(module, expression_name(call.func) or "")
+        return resolved.partition(".")[0] in {"sqlalchemy", "sqlmodel"}
+
+    def _bind(self, module: Module, bind: ast.expr, scope: _Scope) -> None:
+        path = self._path(module, bind, scope)
+        if path is not None:
+            self.bound.setdefault(path, module.name)
+            if scope.class_ and path.startswith(f"{scope.class_}."):
+                self.bound.setdefault(f"{scope.class_}.*", module.name)
+        elif isinstance(bind, ast.Name) and bind.id in scope.parameters:
+            self._passed_on[scope.function] = bind.id
+
+    def _visit_callers(self, module: Module) -> None:
+        """Find what is passed to functions and classes that bind sessions to an argument."""
+        for node in ast.walk(module.tree):
+            if not isinstance(node, ast.Call):
+                continue
+            called = self.sources.resolve(module, expression_name(node.func) or "")
+            parameter = self._passed_on.get(called)
+            for argument in [] if parameter is None else [*node.args, *(k.value for k in node.keywords if k.arg == parameter)]:
+                path = self._path(module, argument, _Scope())
+                if path is not None:
+                    self.bound.setdefault(path, module.name)
+
+    # Expressions
+
+    def _path(self, module: Module, node: ast.expr, scope: _Scope) -> str | None:
+        """The dotted name of what an expression leads to, without its calls; None for an argument of the function."""
+        local = dict(scope.local)
+        while isinstance(node, ast.Name) and node.id in local:
+            node = local.pop(node.id)
+        name = call_path(node)
+        if name is None or (name.partition(".")[0] in scope.parameters and name.partition(".")[0] not in {"self", "cls"}):
+            return None
+        head, _, rest = name.partition(".")
+        if head in local:
+            inner = self._path(module, local[head], _Scope(scope.class_, scope.function, scope.parameters))
+            return None if inner is None else f"{inner}.{rest}"
+        if head in {"self", "cls"} and scope.class_:
+            return f"{scope.class_}.{rest}"
+        return self.sources.resolve(module, name.removesuffix(".execution_options"))
+
+    def _list_paths(self, module: Module, node: ast.expr, scope: _Scope) -> Iterator[str]:
+        """The dotted names of everything that is mentioned in an expression, without those that are a part of another."""
+        if isinstance(node, ast.Name) and node.id in scope.local:
+            rest = {name: value for name, value in scope.local.items() if name != node.id}
+            yield from self._list_paths(
+                module, scope.local[node.id], _Scope(scope.class_, scope.function, scope.parameters, rest)
+            )
+            return
+        if isinstance(node, ast.Name | ast.Attribute):
+            path = self._path(module, node, scope)
+            yield path or expression_name(node) or ""
+            if isinstance(node, ast.Name):
+                yield own_name(module, node.id)
+            return
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute | ast.Name) and not node.args:
+            yield from self._list_paths(module, node.func, scope)
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.expr | ast.keyword):
+                inner = child.value if isinstance(child, ast.keyword) else child
+                yield from self._list_paths(module, inner, scope)
+
+    # Users
+
+    def list_users(self, names: Collection[str]) -> list[str]:
+        """The modules of the application that import one of these names, or something below it."""
+        return [
+            module.name
+            for module in self.sources.modules.values()
+            if module.name not in self.aside and any(self.sources.resolve(module, local) in names for local in module.imports)
+        ]
+
+    def find_dependents(self, names: Collection[str]) -> set[str]:
+        """Dotted names of these, and of the sessions, functions and classes that lead to them, three steps far."""
+        found = set(names)
+        for _ in range(3):
+            for module in self.sources.modules.values():
+                if module.name in self.aside:
+                    continue
+                for statement in module.tree.body:
+                    own = _defined_names(statement)
+                    if own and any(self._mentions(module, node, found) for node in ast.walk(statement)):
+                        found |= {f"{module.name}.{name}" for name in own}
+        return found
+
+    def _mentions(self, module: Module, node: ast.AST, names: Collection[str]) -> bool:
+        name = expression_name(node) if isinstance(node, ast.Name | ast.Attribute) else None
+        return (
+            name is not None and isinstance(getattr(node, "ctx", None), ast.Load) and self.sources.resolve(module, name) in names
+        )
+
+
+def call_path(node: ast.expr) -> str | None:
+    """`a.b.c` for `a.b().c`: the names of an expression without its calls."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Call):
+        return call_path(node.func)
+    if isinstance(node, ast.Attribute):
+        owner = call_path(node.value)
+        return None if owner is None else f"{owner}.{node.attr}"
+    return None
+
+
+def _enter(module: Module, function: ast.FunctionDef | ast.AsyncFunctionDef, outer: _Scope) -> _Scope:
+    arguments = function.args
+    parameters = [item.arg for item in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
+    return _Scope(
+        class_=outer.class_,
+        function=outer.class_ if outer.class_ and function.name == "__init__" else f"{module.name}.{function.name}",
+        parameters=(*outer.parameters, *parameters),
+        local={**outer.local, **dict(assignments(function.body))},
+    )
+
+
+def _defined_names(statement: ast.stmt) -> list[str]:
+    if isinstance(statement, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        return [statement.name]
+    return [name for name, _ in assignments([statement])]
+
+
+def _list_aside(sources: Sources, models: Collection[str]) -> frozenset[str]:
+    """The modules called like scripts and the like that no other module imports."""
+    aside = {name for name in sources.modules if is_aside(name, models)}
+    while True:
+        imported = {
+            name
+            for module in sources.modules.values()
+            if module.name not in aside
+            for dotted in (*module.imports.values(), *module.stars)
+            for name in (dotted, dotted.rpartition(".")[0])
+        }
+        if not aside & imported:
+            return frozenset(aside)
+        aside -= imported

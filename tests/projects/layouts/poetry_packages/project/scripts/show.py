@@ -1,0 +1,3 @@
+from files import read
+
+print(read("README"))
