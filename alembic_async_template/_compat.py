@@ -190,6 +190,22 @@ def render_type(type_: TypeEngine[Any], context: AutogenContext) -> str:
     return _repr_type(type_, context)
 
 
+def list_comparing_packages(context: AutogenContext) -> set[str]:
+    """The packages whose functions this comparison calls; `PriorityDispatcher._registry`: Alembic 1.18.0 to 1.20.1."""
+    return {_package_of(function) for functions in context.comparators._registry.values() for function, _subgroup in functions}
+
+
+def leave_out_package(context: AutogenContext, package: str) -> None:
+    """Let this comparison call no function of a package; `PriorityDispatcher._registry`: Alembic 1.18.0 to 1.20.1."""
+    registry = context.comparators._registry
+    for key, functions in list(registry.items()):
+        registry[key] = [entry for entry in functions if _package_of(entry[0]) != package]
+
+
+def _package_of(function: Callable[..., Any]) -> str:
+    return str(getattr(function, "__module__", None)).partition(".")[0]
+
+
 def type_variants(type_: TypeEngine[Any]) -> dict[str, TypeEngine[Any]]:
     """What `with_variant` was given, by dialect; `TypeEngine._variant_mapping`: SQLAlchemy 2.0.29 to 2.1.9."""
     return dict(type_._variant_mapping)

@@ -33,6 +33,7 @@
     │   ├── ExistingTablesError
     │   ├── ExistingEnumsError
     │   ├── BaselineError
+    │   ├── EnumComparisonClashError
     │   └── EnumDeclarationsDifferError
     └── EnumOperationError         an enum operation cannot be carried out
         ├── InvalidEnumError
@@ -89,6 +90,7 @@ __all__ = [
     "EnumChangeBlockedError",
     "EnumChangeFailedError",
     "EnumCheckError",
+    "EnumComparisonClashError",
     "EnumDeclarationsDifferError",
     "EnumExistsError",
     "EnumInUseError",
@@ -679,6 +681,22 @@ class EnumDeclarationsDifferError(AutogenerateError):
             f"Enum {enum} is declared with different values: {described}. A Python enum gives the type its class's name in "
             "lower case. Share one declaration, or give one of them another name, for example: "
             f"sqlalchemy.Enum(..., name={example!r})"
+        )
+
+
+class EnumComparisonClashError(AutogenerateError):
+    """Another package compares enum types too: each change would be in the revision twice."""
+
+    def __init__(self, package: str, imports: Sequence[tuple[Path, int]]) -> None:
+        self.package = package
+        self.imports = tuple(imports)
+        places = _series([f"line {line} of {file}" for file, line in imports], 5)
+        super().__init__(
+            f"{package} compares enum types too, so each change would be written twice. Its import switches that on: "
+            f"{places or 'in a module that is loaded, of no file here'}. Let each revision that uses {package} import it inside "
+            f"upgrade() and downgrade(), and take the import out everywhere else. Or leave enum types to {package}: "
+            'run_environment(autogenerate_plugins=["alembic.autogenerate.*"]) in env.py, and from alembic import op in '
+            "script.py.mako"
         )
 
 

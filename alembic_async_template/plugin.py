@@ -41,6 +41,7 @@ _WHEN_IMPORTED = {
 # What a comparison calls, by target, element and dialect. Comparators of one element can stop each other: "types" and
 # "server_default" are Alembic's own, see https://alembic.sqlalchemy.org/en/latest/api/plugins.html.
 _COMPARATORS = [
+    (".enums.clash", "refuse_other_comparators", "autogenerate", "others", "postgresql", "FIRST"),
     (".enums.compare", "compare_column", "column", "enums", "postgresql", "MEDIUM"),
     (".enums.compare", "compare_type", "column", "types", "postgresql", "MEDIUM"),
     (".enums.compare", "compare_enums", "autogenerate", "enums", "postgresql", "LAST"),

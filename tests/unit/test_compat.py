@@ -6,13 +6,13 @@ from pathlib import Path
 import alembic.command
 import alembic.context
 import pytest
-from alembic.autogenerate.api import RevisionContext
+from alembic.autogenerate.api import AutogenContext, RevisionContext
 from alembic.autogenerate.render import _repr_type
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, event
+from sqlalchemy import MetaData, create_engine, event
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.pool import NullPool
 
@@ -109,6 +109,23 @@ def test_a_commit_that_fails_is_told_from_a_statement() -> None:
             connection.commit()
         connection.rollback()
     assert [_compat.failed_at_commit(error.value) for error in (statement, commit)] == [False, True]
+
+
+def test_a_package_can_be_left_out_of_one_comparison() -> None:
+    """The functions that a comparison calls are seen with their packages, and the next comparison has them again."""
+
+    def compare() -> None:
+        return None
+
+    compare.__module__ = "other.compare"
+    with create_engine("sqlite://", poolclass=NullPool).connect() as connection:
+        context = MigrationContext.configure(connection)
+        first = AutogenContext(context, MetaData())
+        first.comparators.dispatch_for("schema")(compare)
+        assert {"alembic", "other"} <= _compat.list_comparing_packages(first)
+        _compat.leave_out_package(first, "other")
+        assert "other" not in _compat.list_comparing_packages(first)
+        assert "alembic" in _compat.list_comparing_packages(AutogenContext(context, MetaData()))
 
 
 def test_autocommit_engines_are_seen() -> None:
