@@ -34,7 +34,8 @@
     │   ├── ExistingEnumsError
     │   ├── BaselineError
     │   ├── EnumComparisonClashError
-    │   └── EnumDeclarationsDifferError
+    │   ├── EnumDeclarationsDifferError
+    │   └── SQLModelNotInstalledError
     └── EnumOperationError         an enum operation cannot be carried out
         ├── InvalidEnumError
         ├── UnknownEnumError
@@ -117,6 +118,7 @@ __all__ = [
     "RevisionError",
     "RevisionFailedError",
     "RevisionNotFoundError",
+    "SQLModelNotInstalledError",
     "SettingError",
     "SeveralHeadsError",
     "UncommittedEnumValueError",
@@ -681,6 +683,17 @@ class EnumDeclarationsDifferError(AutogenerateError):
             f"Enum {enum} is declared with different values: {described}. A Python enum gives the type its class's name in "
             "lower case. Share one declaration, or give one of them another name, for example: "
             f"sqlalchemy.Enum(..., name={example!r})"
+        )
+
+
+class SQLModelNotInstalledError(AutogenerateError):
+    """New revisions would import SQLModel, which is not installed."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        super().__init__(
+            f"{file} lets every new revision import sqlmodel, which is not installed. If the models use it, install it: "
+            "pip install sqlmodel; if they do not, remove the line import sqlmodel from that file"
         )
 
 

@@ -1,23 +1,30 @@
-"""Adds this package's template to Alembic's `init` and `list_templates`, and lets `init` look at the project first."""
+"""Adds this package's template to Alembic's `init` and `list_templates`, and lets commands look at the project first."""
 
 from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from .. import _compat
 from .project import Project, setting_lines, survey_project
+from .render import SQLMODEL_IMPORT, read_script_template
+from .sources import list_sources
 
 if TYPE_CHECKING:
     from alembic.config import Config
+    from alembic.script import ScriptDirectory
 
 NAME = "async-fastapi"
 TEMPLATES = Path(__file__).parent.parent / "templates"
+
+_USES_SQLMODEL = re.compile(rb"^[ \t]*(from[ \t]+sqlmodel\b|import[ \t][^#\n]*\bsqlmodel\b)", re.MULTILINE)
 
 # The project being initialised: Alembic hands nothing but the script location to the ini's template.
 _surveyed: ContextVar[Project | None] = ContextVar("_surveyed", default=None)
@@ -44,10 +51,15 @@ def add_template(config_module: ModuleType) -> None:
     )
 
 
-def wrap_init(command_module: ModuleType) -> None:
-    """Let `alembic.command.init` look at the project before it writes this template, and say what it found."""
-    stock = command_module.init
+def wrap_commands(command_module: ModuleType) -> None:
+    """Let `alembic.command.init`, and whatever writes a revision, look at the project before."""
+    from alembic.script import ScriptDirectory
 
+    command_module.init = _wrap_init(command_module.init)  # type: ignore[attr-defined]
+    ScriptDirectory.generate_revision = _wrap_generation(ScriptDirectory.generate_revision)  # type: ignore[method-assign]
+
+
+def _wrap_init(stock: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(stock)
     def init(config: Config, directory: str, template: str = "generic", package: bool = False) -> Any:
         if not _is_this_template(config, template):
@@ -61,17 +73,47 @@ def wrap_init(command_module: ModuleType) -> None:
             result = stock(config, directory, template=template, package=package)
         finally:
             _surveyed.reset(token)
+        if not _uses_sqlmodel(ini.parent, Path(directory).absolute()):
+            _leave_sqlmodel_out(Path(directory, "script.py.mako"))
         if existed:
             config.print_stdout(_describe_kept_ini(project, ini, config.config_ini_section, Path(directory)))
         else:
             config.print_stdout(_describe_written_ini(project, ini))
         return result
 
-    command_module.init = init  # type: ignore[attr-defined]
+    return init
+
+
+def _wrap_generation(stock: Callable[..., Any]) -> Callable[..., Any]:
+    """Refuse to write a revision that would not run, where a template of this package imports SQLModel.
+
+    Alembic reads each revision that it has written, so the file would be there, and every command fail.
+    """
+
+    @functools.wraps(stock)
+    def generate_revision(script: ScriptDirectory, *arguments: Any, **named: Any) -> Any:
+        if find_spec("sqlmodel") is None:
+            text = read_script_template(script)
+            if "alembic_async_template" in text and SQLMODEL_IMPORT.search(text):
+                from ..errors import SQLModelNotInstalledError
+
+                raise SQLModelNotInstalledError(Path(script.dir, "script.py.mako"))
+        return stock(script, *arguments, **named)
+
+    return generate_revision
 
 
 def _is_this_template(config: Config, template: str) -> bool:
-    return _compat.find_template(config, template) == TEMPLATES / NAME
+    return _compat.find_template(config, template).resolve() == (TEMPLATES / NAME).resolve()
+
+
+def _uses_sqlmodel(project: Path, excluded: Path) -> bool:
+    return any(_USES_SQLMODEL.search(path.read_bytes()) for path in list_sources(project, [excluded]))
+
+
+def _leave_sqlmodel_out(script_template: Path) -> None:
+    """Let new revisions import SQLModel only where autogenerate finds that they need it."""
+    script_template.write_text(SQLMODEL_IMPORT.sub("", script_template.read_text()))
 
 
 def _refuse_hiding_alembic(directory: Path, package: bool) -> None:

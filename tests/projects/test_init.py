@@ -133,3 +133,58 @@ def test_the_generated_env_is_short(project: Project) -> None:
     lines = (project.directory / "migrations/env.py").read_text().splitlines()
     code = [line for line in lines if line.strip() and not line.startswith(("#", '"""'))]
     assert code == ["from alembic_async_template import run_environment", "run_environment()"]
+
+
+DECLARATIVE = """from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+class Base(DeclarativeBase): pass
+class A(Base):
+    __tablename__ = "a"
+    id: Mapped[int] = mapped_column(primary_key=True)
+"""
+
+
+@pytest.mark.parametrize(
+    "template", ["async-fastapi", str(TEMPLATES / "async-fastapi"), f"{TEMPLATES}/../templates/async-fastapi"]
+)
+@pytest.mark.parametrize(
+    ("sources", "kept"),
+    [
+        ({"app/models.py": MODELS}, True),
+        ({"app/models.py": "if True:\n    import typing, sqlmodel as s\n"}, True),
+        ({"app/models.py": DECLARATIVE}, False),
+        ({"app/models.py": DECLARATIVE, "tests/test_a.py": "import sqlmodel\n"}, False),
+        ({"app/models.py": "import sqlmodelling  # no import sqlmodel\n"}, False),
+        ({}, False),
+    ],
+    ids=["sqlmodel", "an import among others", "declarative", "its tests only", "another name", "nothing yet"],
+)
+def test_new_revisions_import_sqlmodel_where_the_project_does(
+    project: Project, template: str, sources: dict[str, str], kept: bool
+) -> None:
+    """Otherwise the line is left out of the copy, and nothing else of it."""
+    project.write(sources)
+    project.alembic("init", "-t", template, "migrations")
+    copy = (project.directory / "migrations/script.py.mako").read_text()
+    original = (TEMPLATES / "async-fastapi/script.py.mako").read_text()
+    assert copy == (original if kept else original.replace('import sqlmodel${noqa("sqlmodel")}\n', ""))
+
+
+def test_a_project_that_begins_to_use_sqlmodel_needs_no_edit(project: Project) -> None:
+    """A revision that needs SQLModel imports it, whatever the copy of the template does."""
+    project.environment["DATABASE_URL"] = "sqlite:///app.db"
+    project.write({"app/models.py": DECLARATIVE})
+    project.alembic("init", "-t", "async-fastapi", "migrations")
+    project.alembic("revision", "--autogenerate", "-m", "one")
+    project.alembic("upgrade", "head")
+    project.write({"app/posts.py": MODELS.replace("A(", "Post(") + "    title: str\n"})
+    project.set(app_models="app.posts, app.models")
+    project.alembic("revision", "--autogenerate", "-m", "two")
+    project.alembic("upgrade", "head")
+    assert [path.read_text().count("import sqlmodel") for path in project.revisions()] == [0, 1]
+    mako = project.directory / "migrations/script.py.mako"
+    mako.write_text(mako.read_text().replace("import sqlalchemy as sa", "import sqlmodel  # always\nimport sqlalchemy as sa"))
+    project.write({"app/posts.py": (project.directory / "app/posts.py").read_text() + "    text: str | None\n"})
+    project.alembic("revision", "--autogenerate", "-m", "three")
+    assert project.revisions()[-1].read_text().count("import sqlmodel") == 1
+    project.alembic("upgrade", "head")
+    project.alembic("check")
