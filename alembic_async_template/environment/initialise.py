@@ -12,9 +12,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from alembic.util import coerce_resource_to_filename
+
 from .. import _compat
 from .project import Project, setting_lines, survey_project
 from .render import SQLMODEL_IMPORT, read_script_template
+from .settings import read_setting
 from .sources import list_sources
 
 if TYPE_CHECKING:
@@ -76,7 +79,7 @@ def _wrap_init(stock: Callable[..., Any]) -> Callable[..., Any]:
         if not _uses_sqlmodel(ini.parent, Path(directory).absolute()):
             _leave_sqlmodel_out(Path(directory, "script.py.mako"))
         if existed:
-            config.print_stdout(_describe_kept_ini(project, ini, config.config_ini_section, Path(directory)))
+            config.print_stdout(_describe_kept_ini(project, config, ini, Path(directory)))
         else:
             config.print_stdout(_describe_written_ini(project, ini))
         return result
@@ -172,20 +175,44 @@ def _no_engine(project: Project) -> str:
     return f"none; the environment variable {project.url_variable or 'DATABASE_URL'} is read"
 
 
-def _describe_kept_ini(project: Project, ini: Path, section: str, directory: Path) -> str:
-    location = os.path.relpath(directory.absolute(), ini.parent).replace(os.sep, "/")
-    name = "" if section == "alembic" else f"-n {section} "
-    return "\n".join(
-        [
-            "",
-            f"{ini} existed and was kept.",
-            f"Paste these lines into its [{section}] section, in place of those of the same name, and remove sqlalchemy.url",
-            "unless it is the database to migrate:",
-            "",
-            f"script_location = %(here)s/{location}",
-            "",
-            setting_lines(project),
-            "",
-            f'Next: alembic {name}revision --autogenerate -m "create tables"',
+def _describe_kept_ini(project: Project, config: Config, ini: Path, new: Path) -> str:
+    """The lines to paste; they name the new folder only where the ini leads to no environment yet."""
+    from .url import PLACEHOLDER  # with more of SQLAlchemy than other commands need
+
+    section = config.config_ini_section
+    kept = _find_environment(config, ini.parent, new)
+    location = os.path.relpath(new.absolute(), ini.parent).replace(os.sep, "/")
+    lines = "" if kept else f"script_location = %(here)s/{location}\n\n"
+    lines += setting_lines(project) + _separator_lines(config)
+    names = re.findall(r"^(\w+) =", lines, re.MULTILINE)
+    replaced = ", ".join(name for name in names if config.file_config.has_option(section, name))
+    text = ["", f"{ini} existed and was kept."]
+    if kept:
+        text += [
+            f"Its script_location stays. Move the new env.py and script.py.mako to {kept}, in place of those there, and give"
         ]
-    )
+        text += ["run_environment in env.py what the old one gave to context.configure."]
+    text += [f"Paste these lines into its [{section}] section{f', in place of its {replaced}' if replaced else ''}."]
+    if read_setting(config, "sqlalchemy.url") not in {None, "", PLACEHOLDER}:
+        text += ["Remove its sqlalchemy.url, unless that is the database to migrate."]
+    name = "" if section == "alembic" else f"-n {section} "
+    return "\n".join([*text, "", lines, "", f'Next: alembic {name}revision --autogenerate -m "create tables"'])
+
+
+def _separator_lines(config: Config) -> str:
+    """How paths are separated, where the settings do not say: Alembic would split that of a folder at each space."""
+    separator = read_setting(config, "version_path_separator")
+    if config.file_config.has_option(config.config_ini_section, "path_separator"):
+        return ""
+    if separator is None and read_setting(config, "version_locations"):
+        return ""  # they are separated in the old way
+    return f"\n\n# How the paths in prepend_sys_path and version_locations are separated.\npath_separator = {separator or 'os'}"
+
+
+def _find_environment(config: Config, directory: Path, new: Path) -> str | None:
+    """The folder of an environment that the settings lead to already, apart from the new one."""
+    location = read_setting(config, "script_location")
+    folder = Path(coerce_resource_to_filename(location)).absolute() if location else None
+    if folder is None or folder == new.absolute() or not (folder / "env.py").is_file():
+        return None
+    return os.path.relpath(folder, directory)

@@ -34,7 +34,7 @@ _DRIVERS = {
 }
 _ALIASES = {"postgres": "postgresql"}
 # What stock alembic.ini files say before anybody has edited them.
-_PLACEHOLDER = "driver://user:pass@localhost/dbname"
+PLACEHOLDER = "driver://user:pass@localhost/dbname"
 
 # Words of any driver that have a password in them.
 _SECRET_WORDS = re.compile("passw|pwd|^pass$|passphrase|secret|token|scram_.*_key|dsn|conninfo|odbc_connect", re.IGNORECASE)
@@ -307,4 +307,4 @@ def configured_urls(settings: Settings, x_url: str | None) -> Sequence[tuple[str
         (f"the environment variable {settings.database_url_env}", os.environ.get(settings.database_url_env)),
         (f"sqlalchemy.url in {settings.config_file}", settings.sqlalchemy_url),
     ]
-    return [(source, text) for source, text in candidates if text and text != _PLACEHOLDER]
+    return [(source, text) for source, text in candidates if text and text != PLACEHOLDER]
