@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +37,7 @@ from .models import load_metadata, mention_naming_convention
 from .project import describe_project
 from .render import render_items
 from .session import Limits
-from .settings import Settings, project_directory, read_settings
+from .settings import Settings, lend_url, project_directory, read_settings
 from .url import Database, adapt_url, application_database, configured_urls, is_memory, mask_url, parse_url, same_database
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def run_environment(
     configure_logging(config)
     settings = read_settings(config)
     run = _Run(environment, settings, target_metadata, naming_convention, context_configure_arguments)
-    with have_turn(), project_directory(settings, config):
+    with have_turn(), project_directory(settings, config), run.cleanup:
         try:
             if environment.is_offline_mode():
                 run.offline()
@@ -120,6 +120,7 @@ class _Run:
         self.compares = bool(_compat.revision_arguments().get("autogenerate"))
         self.reads_models = bool(_compat.environment_options().get("reads_models"))
         self.metadatas: list[MetaData] = []
+        self.cleanup = ExitStack()  # what this run has changed of the program's, for its time
 
     def explain(self, error: Exception) -> Exception:
         """What to raise in place of an exception."""
@@ -152,7 +153,7 @@ class _Run:
             raise ConnectionBindError("is a connection that is closed")
         if connection.dialect.is_async and not _compat.in_greenlet():
             raise ConnectionBindError("belongs to an event loop and is used outside of it")
-        _announce(Database(connection.engine.url, _BIND))
+        self._use(Database(connection.engine.url, _BIND))
         self._migrate(connection)
 
     def _run_on_engine(self, engine: AsyncEngine | Engine) -> None:
@@ -162,7 +163,7 @@ class _Run:
             # Its pool belongs to the caller's loop, which is not this one.
             self._run_in_loop(replace(database, engine=AsyncEngine(sync_engine)))
             return
-        _announce(database)
+        self._use(database)
         if is_memory(sync_engine.url):
             with sync_engine.connect() as connection:
                 self._migrate(connection)
@@ -175,7 +176,7 @@ class _Run:
         self._reconnect(migrate)
 
     def _run_in_loop(self, database: Database) -> None:
-        _announce(database)
+        self._use(database)
 
         async def migrate() -> None:
             async with connect(database, self.database_wait, self._find_limits()) as connection:
@@ -311,9 +312,10 @@ class _Run:
         bind = self.config.attributes.get("connection")
         if bind is not None:
             dialect = bind.dialect.name
+            self.cleanup.enter_context(lend_url(self.config, bind.engine.url))
         else:
             database = self._resolve_database(offline=True)
-            _announce(database)
+            self._use(database)
             dialect = database.url.get_backend_name()
         try:
             self.metadatas = self._load_metadata()
@@ -336,6 +338,13 @@ class _Run:
         run_migrations(self.environment)
 
     # Both
+
+    def _use(self, database: Database) -> None:
+        """Say which database this run is for, and let its revisions know."""
+        for warning in database.warnings:
+            log.warning(warning)
+        log.info("Database %s, from %s", mask_url(database.url), database.source)
+        self.cleanup.enter_context(lend_url(self.config, database.original))
 
     def _load_metadata(self) -> list[MetaData]:
         """The models' MetaData, imported only for what needs it: a comparison, or names by convention."""
@@ -390,9 +399,3 @@ def _end_reading(connection: Connection, *, in_transaction: bool) -> None:
     """End what a command has only read: the next one on the connection is not to take it for a transaction of the caller's."""
     if not in_transaction and connection.in_transaction():
         connection.rollback()
-
-
-def _announce(database: Database) -> None:
-    for warning in database.warnings:
-        log.warning(warning)
-    log.info("Database %s, from %s", mask_url(database.url), database.source)

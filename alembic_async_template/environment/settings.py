@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import re
 import sys
@@ -15,6 +16,7 @@ from ..errors import SettingError
 
 if TYPE_CHECKING:
     from alembic.config import Config
+    from sqlalchemy.engine import URL
 
 _INTERPOLATION = re.compile(r"%%|%\(([^)]+)\)s")
 
@@ -153,3 +155,16 @@ def project_directory(settings: Settings, config: Config) -> Iterator[None]:
         yield
     finally:
         os.chdir(previous)
+
+
+@contextmanager
+def lend_url(config: Config, url: URL) -> Iterator[None]:
+    """Let revisions read this run's URL as the setting `sqlalchemy.url`, in memory only, as ConfigParser escapes it."""
+    # A copy: what an ini may hold, the %40 of a password for example, cannot be put back by ConfigParser.
+    original = config.file_config
+    vars(config)["file_config"] = copy.deepcopy(original)
+    config.set_main_option("sqlalchemy.url", url.render_as_string(hide_password=False).replace("%", "%%"))
+    try:
+        yield
+    finally:
+        vars(config)["file_config"] = original

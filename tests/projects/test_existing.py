@@ -1,0 +1,115 @@
+"""Projects that have a history: what their old revisions and their old `env.py` rely on still holds."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import alembic.command
+import pytest
+from alembic.config import Config
+from project import ENV, Project, write_files
+from sqlalchemy import create_engine
+from sqlalchemy.engine import make_url
+
+from alembic_async_template import Migrations
+
+# As revisions of stock environments read the URL; the last one when it is imported.
+READS = {
+    "get_main_option": ("", 'sa.create_engine(context.config.get_main_option("sqlalchemy.url"))'),
+    "get_section_option": ("", 'sa.create_engine(context.config.get_section_option("alembic", "sqlalchemy.url"))'),
+    "get_section": ("", 'sa.engine_from_config(context.config.get_section("alembic", {}), prefix="sqlalchemy.")'),
+    "config.config_ini_section": (
+        "config = context.config\n",
+        'sa.engine_from_config(config.get_section(config.config_ini_section), prefix="sqlalchemy.", poolclass=sa.pool.NullPool)',
+    ),
+    "at the import": ('URL = context.config.get_main_option("sqlalchemy.url")\n', "sa.create_engine(URL)"),
+}
+REVISION = """
+import os
+
+import sqlalchemy as sa
+from alembic import context, op
+
+revision = "one"
+down_revision = None
+{start}
+
+def upgrade():
+    engine = {engine}
+    with engine.connect() as connection:
+        if connection.dialect.name == "sqlite":
+            found = connection.exec_driver_sql("PRAGMA database_list").fetchone()[2]
+        else:
+            found = connection.scalar(sa.text("SELECT current_database()"))
+        assert os.path.basename(found) == {database!r}, found
+    engine.dispose()
+
+
+downgrade = upgrade
+"""
+INI = "[alembic]\nscript_location = %(here)s/migrations\nprepend_sys_path = %(here)s\npath_separator = os\n"
+
+
+def with_sync_driver(url: str) -> str:
+    """The URL as a project with a sync driver has it."""
+    return url.replace("postgresql://", "postgresql+psycopg://")
+
+
+def write_history(directory: Path, url: str, start: str, engine: str, *, line: str = "") -> None:
+    """An environment with one old revision, that looks into the database that it reads from the configuration."""
+    database = Path(make_url(url).database or "").name
+    files = {
+        "alembic.ini": INI + line,
+        "migrations/env.py": ENV,
+        "migrations/versions/one.py": REVISION.format(start=start, engine=engine, database=database),
+    }
+    write_files(directory, files)
+
+
+@pytest.mark.parametrize("line", ["", "sqlalchemy.url = driver://user:p%40ss@localhost/dbname\n"], ids=["no URL", "another URL"])
+@pytest.mark.parametrize(("start", "engine"), READS.values(), ids=READS)
+def test_an_old_revision_reads_the_url_of_this_run(
+    project: Project, database_url: str, start: str, engine: str, line: str
+) -> None:
+    """With its password, in whatever way; the ini stays as it is, and nothing shows the password."""
+    url = with_sync_driver(database_url)
+    write_history(project.directory, url, start, engine, line=line)
+    for arguments in (("-x", f"url={url}", "upgrade", "head"), ("downgrade", "base")):
+        result = project.alembic(*arguments, env={"DATABASE_URL": url})
+        password = make_url(url).password
+        assert password is None or (password not in result.output and "p%40ss%2F" not in result.output)
+    assert (project.directory / "alembic.ini").read_text() == INI + line
+
+
+@pytest.mark.parametrize("line", ["", "sqlalchemy.url = {url}\n"], ids=["no URL", "its URL"])
+def test_a_program_finds_its_configuration_as_it_was(tmp_path: Path, sqlite_url: str, line: str) -> None:
+    """After a run that succeeds and one that fails, with a path that is relative to the project."""
+    write_history(tmp_path, sqlite_url, *READS["get_section"], line=line.format(url="sqlite:///database.sqlite"))
+    config = Config(tmp_path / "alembic.ini")
+    if not line:
+        config.attributes["connection"] = create_engine(sqlite_url)
+    before = dict(config.file_config.items("alembic"))
+    alembic.command.upgrade(config, "head")
+    assert dict(config.file_config.items("alembic")) == before
+    with (tmp_path / "migrations/versions/one.py").open("a") as file:
+        file.write("\n\ndef downgrade():\n    raise SystemError\n")
+    with pytest.raises(SystemError):
+        alembic.command.downgrade(config, "base")
+    assert dict(config.file_config.items("alembic")) == before
+    if not line:
+        config.attributes["connection"].dispose()
+
+
+def test_a_program_without_an_ini_gives_it_the_url_too(tmp_path: Path, sqlite_url: str) -> None:
+    """The settings are in `pyproject.toml`, and the engine comes from the program."""
+    write_history(tmp_path, sqlite_url, *READS["get_main_option"])
+    (tmp_path / "alembic.ini").unlink()
+    (tmp_path / "pyproject.toml").write_text('[tool.alembic]\nscript_location = "%(here)s/migrations"\n')
+    engine = create_engine(sqlite_url)
+    migrations = Migrations(tmp_path / "pyproject.toml", bind=engine)
+    asyncio.run(migrations.upgrade())
+    asyncio.run(migrations.downgrade("base"))
+    asyncio.run(migrations.upgrade())
+    assert asyncio.run(migrations.current()) == ("one",)
+    engine.dispose()
