@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import traceback
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+    from types import CodeType
 
     from alembic.autogenerate.api import AutogenContext
     from alembic.config import Config
@@ -200,6 +202,16 @@ def leave_out_package(context: AutogenContext, package: str) -> None:
     registry = context.comparators._registry
     for key, functions in list(registry.items()):
         registry[key] = [entry for entry in functions if _package_of(entry[0]) != package]
+
+
+def find_failed_comparator(error: BaseException) -> tuple[str, CodeType] | None:
+    """The module and code of the function that a comparison called last before an error.
+
+    `PriorityDispatcher.dispatch`, which returns a function `go` that calls one after the other: Alembic 1.18.0 to 1.20.1.
+    """
+    steps = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    called = [step for caller, step in pairwise(steps) if caller.f_code.co_qualname == "PriorityDispatcher.dispatch.<locals>.go"]
+    return (str(called[-1].f_globals.get("__name__")), called[-1].f_code) if called else None
 
 
 def _package_of(function: Callable[..., Any]) -> str:

@@ -35,6 +35,7 @@
     │   ├── BaselineError
     │   ├── EnumComparisonClashError
     │   ├── EnumDeclarationsDifferError
+    │   ├── PluginFailedError
     │   └── SQLModelNotInstalledError
     └── EnumOperationError         an enum operation cannot be carried out
         ├── InvalidEnumError
@@ -115,6 +116,7 @@ __all__ = [
     "NoDatabaseURLError",
     "NoTablesError",
     "OperationClashError",
+    "PluginFailedError",
     "RevisionError",
     "RevisionFailedError",
     "RevisionNotFoundError",
@@ -683,6 +685,23 @@ class EnumDeclarationsDifferError(AutogenerateError):
             f"Enum {enum} is declared with different values: {described}. A Python enum gives the type its class's name in "
             "lower case. Share one declaration, or give one of them another name, for example: "
             f"sqlalchemy.Enum(..., name={example!r})"
+        )
+
+
+class PluginFailedError(AutogenerateError):
+    """A function that another package has added to the comparison failed."""
+
+    def __init__(self, package: str, function: str, place: str, problem: str, *, installed: bool) -> None:
+        self.package = package
+        self.function = function
+        self.problem = problem
+        remedy = (
+            f"Update {package}, for example: pip install --upgrade {package}; or compare" if installed else "Mend it, or compare"
+        )
+        super().__init__(
+            f"The comparison failed in another plugin, {package}: {function} ({place}) raised {problem}. {remedy} without it, by "
+            "leaving out the import that adds it, or its name in autogenerate_plugins. See all of the error with: alembic "
+            "--raiseerr check"
         )
 
 

@@ -113,3 +113,77 @@ def test_a_program_without_an_ini_gives_it_the_url_too(tmp_path: Path, sqlite_ur
     asyncio.run(migrations.upgrade())
     assert asyncio.run(migrations.current()) == ("one",)
     engine.dispose()
+
+
+PLUGIN = """
+from alembic.util.exc import CommandError
+from sqlalchemy import text
+
+
+def setup(plugin):
+    plugin.add_autogenerate_comparator(compare, "table", "rows")
+
+
+def compare(context, operations, schema, name, reflected, declared):
+    {body}
+"""
+MODELS = """
+import sqlalchemy as sa
+
+metadata = sa.MetaData()
+post = sa.Table("post", metadata, sa.Column("id", sa.Integer, primary_key=True))
+"""
+COMMANDS = [("check",), ("revision", "--autogenerate", "-m", "x")]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        ("{}['audited']", "KeyError: 'audited'"),
+        ("raise CommandError('no rows')", "CommandError: no rows"),
+        ("context.connection.execute(text('SELECT * FROM audit'))", "OperationalError: "),
+    ],
+    ids=["any error", "an error for the command line", "an error of the database"],
+)
+def test_an_error_of_another_plugin_names_it(
+    project: Project, sqlite_url: str, body: str, problem: str, command: tuple[str, ...]
+) -> None:
+    """One line, with the function and where it is, and nothing is written; the project runs without the plugin."""
+    project.environment["DATABASE_URL"] = sqlite_url
+    project.write({"app/__init__.py": "", "app/audit.py": PLUGIN.format(body=body), "app/models.py": MODELS})
+    project.alembic("init", "-t", "async-fastapi", "migrations")
+    env = project.directory / "migrations/env.py"
+    names = '["alembic.autogenerate.*", "alembic_async_template.enums", "audit"]'
+    setup = "from alembic.runtime.plugins import Plugin\nfrom app import audit\nPlugin.setup_plugin_from_module(audit, 'audit')\n"
+    env.write_text(f"{setup}{ENV.replace('environment()', f'environment(autogenerate_plugins={names})')}")
+    result = project.alembic(*command, check=False)
+    said = " ".join(result.output.split())
+    place = f"line 10 of {project.directory / 'app/audit.py'}"
+    assert result.returncode
+    assert f"FAILED: The comparison failed in another plugin, app: app.audit.compare ({place}) raised {problem}" in said
+    assert "Traceback" not in result.output
+    assert project.revisions() == []
+    assert "Traceback" in project.alembic("--raiseerr", "check", check=False).output
+    env.write_text(env.read_text().replace(', "audit"', ""))
+    project.alembic("revision", "--autogenerate", "-m", "x")
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
+def test_an_error_of_an_installed_plugin_names_its_distribution(
+    project: Project, sqlite_url: str, command: tuple[str, ...]
+) -> None:
+    """alembic-postgresql-enum asks SQLite for PostgreSQL's catalog, if it is told to."""
+    project.environment["DATABASE_URL"] = sqlite_url
+    project.write({"app/models.py": MODELS})
+    project.alembic("init", "-t", "async-fastapi", "migrations")
+    env = project.directory / "migrations/env.py"
+    configure = "import alembic_postgresql_enum as other\nother.set_configuration(other.Config(force_dialect_support=True))\n"
+    env.write_text(configure + env.read_text())
+    result = project.alembic(*command, check=False)
+    said = " ".join(result.output.split())
+    function = "alembic_postgresql_enum.compare_dispatch.compare_enums (line "
+    assert f"FAILED: The comparison failed in another plugin, alembic-postgresql-enum: {function}" in said
+    assert "Update alembic-postgresql-enum, for example: pip install --upgrade alembic-postgresql-enum; or" in said
+    assert "Traceback" not in result.output
+    assert project.revisions() == []

@@ -9,6 +9,7 @@ import pytest
 from alembic.autogenerate.api import AutogenContext, RevisionContext
 from alembic.autogenerate.render import _repr_type
 from alembic.config import Config
+from alembic.operations.ops import UpgradeOps
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -126,6 +127,23 @@ def test_a_package_can_be_left_out_of_one_comparison() -> None:
         _compat.leave_out_package(first, "other")
         assert "other" not in _compat.list_comparing_packages(first)
         assert "alembic" in _compat.list_comparing_packages(AutogenContext(context, MetaData()))
+
+
+def test_the_function_of_a_comparison_that_failed_is_found() -> None:
+    """The last one that was called, and none for an error that comes from elsewhere."""
+
+    def compare(*_: object) -> None:
+        raise LookupError
+
+    with create_engine("sqlite://", poolclass=NullPool).connect() as connection:
+        context = AutogenContext(MigrationContext.configure(connection), MetaData())
+        context.comparators.dispatch_for("schema")(compare)
+        with pytest.raises(LookupError) as raised:
+            context.comparators.dispatch("autogenerate", qualifier="sqlite")(context, UpgradeOps([]))
+    assert _compat.find_failed_comparator(raised.value) == (__name__, compare.__code__)
+    with pytest.raises(LookupError) as raised:
+        compare()
+    assert _compat.find_failed_comparator(raised.value) is None
 
 
 def test_autocommit_engines_are_seen() -> None:
