@@ -28,6 +28,7 @@ from ..errors import (
 )
 from .attempts import refuse_coroutines, run_attempts, run_migrations
 from .autogenerate import filter_names, model_schemas, process_directives, refuse_existing_tables
+from .conventions import use_convention, warn_of_lost_convention
 from .engine import connect, connect_sync
 from .failures import Progress, explain_failure
 from .locking import hold_migration_lock
@@ -62,7 +63,8 @@ def run_environment(
 
     :param target_metadata: the models' MetaData, one or several; by default every module that `app_models` covers and that
         defines tables is imported, and their MetaData objects are taken.
-    :param naming_convention: the convention for unnamed constraints in revisions; by default that of the models.
+    :param naming_convention: the convention for constraints that the models and the revisions leave unnamed; by default that of
+        the models. It replaces an assignment to `metadata.naming_convention` in `env.py`.
     :param context_configure_arguments: anything that `alembic.context.configure` takes, see
         https://alembic.sqlalchemy.org/en/latest/api/runtime.html#alembic.runtime.environment.EnvironmentContext.configure;
         `include_name`, `process_revision_directives` and `render_item` are called in addition to this package's own.
@@ -285,6 +287,7 @@ class _Run:
         metadatas = self.metadatas
         if not any(metadata.tables for metadata in metadatas):
             raise NoTablesError(None, ())
+        self.cleanup.enter_context(use_convention(metadatas, self.naming_convention))
         writes = self.command != "check"
         baseline = writes and "baseline" in self.arguments
         if writes:
@@ -293,6 +296,8 @@ class _Run:
             if len(heads) > 1 and _compat.revision_arguments().get("head") in {None, "head"}:
                 raise SeveralHeadsError(heads)
             refuse_existing_tables(connection, self.environment.script, metadatas, options, baseline=baseline)
+        if self.naming_convention is None and not baseline:
+            warn_of_lost_convention(connection, metadatas)
         options["include_name"] = filter_names(
             connection,
             metadatas,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 
 import alembic.command
@@ -187,3 +188,118 @@ def test_an_error_of_an_installed_plugin_names_its_distribution(
     assert "Update alembic-postgresql-enum, for example: pip install --upgrade alembic-postgresql-enum; or" in said
     assert "Traceback" not in result.output
     assert project.revisions() == []
+
+
+CONVENTION = {
+    "ix": "ix_%(column_0_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+UNNAMED = """
+import sqlalchemy as sa
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Author(Base):
+    __tablename__ = "author"
+    __table_args__ = (sa.CheckConstraint("id > 0", name="positive"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    email: Mapped[str] = mapped_column(sa.String(50), unique=True)
+
+
+class Post(Base):
+    __tablename__ = "post"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    author_id: Mapped[int] = mapped_column(sa.ForeignKey("author.id"), index=True)
+"""
+ADDED = """
+
+class Vote(Base):
+    __tablename__ = "vote"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    post_id: Mapped[int] = mapped_column(sa.ForeignKey("post.id"), unique=True)
+"""
+STOCK_ENV = """
+from alembic import context
+from sqlalchemy import create_engine
+
+from app.models import Base
+
+Base.metadata.naming_convention = {convention}
+with create_engine({url!r}).connect() as connection:
+    context.configure(connection=connection, target_metadata=Base.metadata{options})
+    with context.begin_transaction():
+        context.run_migrations()
+"""
+
+
+def adopt(project: Project, url: str, convention: dict[str, str], options: str = "") -> None:
+    """A project whose history its old `env.py` has written, with the new one in its place."""
+    project.write(
+        {
+            "app/models.py": UNNAMED,
+            "alembic.ini": INI,
+            "migrations/script.py.mako": (Path(alembic.__file__).parent / "templates/generic/script.py.mako").read_text(),
+            "migrations/versions/.keep": "",
+            "migrations/env.py": STOCK_ENV.format(convention=convention, url=with_sync_driver(url), options=options),
+        }
+    )
+    project.environment["PYTHONWARNINGS"] = "default"
+    project.alembic("revision", "--autogenerate", "-m", "old")
+    project.alembic("upgrade", "head")
+    project.environment |= {"DATABASE_URL": url, "PYTHONWARNINGS": "error"}
+    project.write({"migrations/env.py": ENV})
+
+
+@pytest.mark.parametrize(
+    "convention",
+    [
+        CONVENTION,
+        {"fk": "FK_%(table_name)s_%(referred_table_name)s", "uq": "%(table_name)s_%(column_0_name)s_uniq"},
+        {"pk": "%(table_name)s_primary"},
+    ],
+    ids=["the usual one", "others", "keys only"],
+)
+def test_a_naming_convention_that_only_the_old_env_had_is_noticed(
+    project: Project, database_url: str, convention: dict[str, str]
+) -> None:
+    """With the line to write, after which all is as before: nothing differs, and new constraints follow it."""
+    adopt(project, database_url, convention)
+    said = " ".join(project.alembic("check").output.split())
+    found = re.search(r"Give it in env\.py, as far as the names show it: (run_environment\(naming_convention=\{.*?\}\))", said)
+    assert found, said
+    inferred = eval(found[1].replace("run_environment(naming_convention=", "(", 1))
+    assert inferred == {kind: pattern for kind, pattern in convention.items() if kind != "ix"}
+    project.write({"migrations/env.py": ENV.replace("run_environment()", found[1]), "app/models.py": UNNAMED + ADDED})
+    result = project.alembic("revision", "--autogenerate", "-m", "vote")
+    assert "WARN" not in result.output
+    written = project.revisions()[-1].read_text()
+    table = {"table_name": "vote", "column_0_name": "post_id", "referred_table_name": "post"}
+    for kind in {"pk", "fk", "uq"} & convention.keys():
+        assert f"op.f('{convention[kind] % table}')" in written
+    project.alembic("upgrade", "head")
+    assert "No new upgrade operations" in project.alembic("check").output
+    project.alembic("downgrade", "base")
+
+
+@pytest.mark.parametrize("convention", [{}, {"pk": "%(table_name)s_pkey", "fk": "%(table_name)s_%(column_0_name)s_fkey"}])
+def test_names_that_a_database_chooses_are_no_convention(project: Project, database_url: str, convention: dict[str, str]) -> None:
+    """Nothing is said where new constraints get names of the same form."""
+    adopt(project, database_url, convention)
+    assert "WARN" not in project.alembic("check").output
+
+
+def test_a_single_name_is_no_convention(project: Project, postgresql_url: str) -> None:
+    """Somebody has named one key by hand, in a revision."""
+    adopt(project, postgresql_url, {})
+    engine = create_engine(with_sync_driver(postgresql_url))
+    with engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE post RENAME CONSTRAINT post_author_id_fkey TO fk_post_author")
+    engine.dispose()
+    assert "WARN" not in project.alembic("check").output
