@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from alembic.runtime.environment import EnvironmentContext
     from alembic.runtime.migration import MigrationContext
     from alembic.script import ScriptDirectory
-    from sqlalchemy import Column
+    from sqlalchemy import Column, Constraint
     from sqlalchemy.engine import Engine
     from sqlalchemy.types import TypeEngine
 
@@ -221,6 +221,20 @@ def _package_of(function: Callable[..., Any]) -> str:
 def type_variants(type_: TypeEngine[Any]) -> dict[str, TypeEngine[Any]]:
     """What `with_variant` was given, by dialect; `TypeEngine._variant_mapping`: SQLAlchemy 2.0.29 to 2.1.9."""
     return dict(type_._variant_mapping)
+
+
+def name_by_convention(constraint: Constraint) -> str | None:
+    """The name that its MetaData's convention gives to a constraint, None where it gives none.
+
+    `sqlalchemy.sql.naming._constraint_name_for_table`: SQLAlchemy 2.0.29 to 2.1.9.
+    """
+    from sqlalchemy.exc import InvalidRequestError
+    from sqlalchemy.sql.naming import _constraint_name_for_table  # type: ignore[attr-defined,unused-ignore]
+
+    try:
+        return _constraint_name_for_table(constraint, constraint.table)  # type: ignore[no-any-return,no-untyped-call,unused-ignore]
+    except InvalidRequestError:  # the convention needs a name that the constraint does not have
+        return None
 
 
 def copy_column(column: Column[Any]) -> Column[Any]:

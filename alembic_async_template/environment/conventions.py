@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, MetaData, PrimaryKeyConstraint, Table, UniqueConstraint, inspect
 from sqlalchemy.engine import Connection, Inspector
 from sqlalchemy.schema import ColumnCollectionConstraint
+
+from .. import _compat
 
 log = logging.getLogger("alembic_async_template.autogenerate")
 
@@ -57,17 +59,22 @@ class _Named:
         return bool(_DATABASES_OWN.fullmatch(self.name) or re.fullmatch(rf"{re.escape(own)}(_\d+)?", self.name))
 
 
-@contextmanager
-def use_convention(metadatas: Iterable[MetaData], convention: Mapping[str, Any] | None) -> Iterator[None]:
-    """Let a comparison name what the models leave unnamed, as an assignment to `metadata.naming_convention` in `env.py` did."""
-    own = {metadata: metadata.naming_convention for metadata in metadatas} if convention else {}
-    try:
-        for metadata, before in own.items():
-            metadata.naming_convention = dict(before) | dict(convention or {})
-        yield
-    finally:
-        for metadata, before in own.items():
-            metadata.naming_convention = before
+def use_convention(metadatas: Iterable[MetaData], convention: Mapping[str, Any] | None, restoring: ExitStack | None) -> None:
+    """Name what the models leave unnamed, as if their MetaData had been made with this convention.
+
+    :param restoring: takes it back when it ends. None for a revision, which Alembic writes after `env.py` has ended.
+    """
+    for metadata in metadatas if convention else ():
+        before = metadata.naming_convention
+        metadata.naming_convention = dict(before) | dict(convention or {})
+        changed: list[tuple[Any, str, Any]] = [(metadata, "naming_convention", before)]
+        for constraint in [constraint for table in metadata.tables.values() for constraint in table.constraints]:
+            name = _compat.name_by_convention(constraint)
+            if name is not None:
+                changed.append((constraint, "name", constraint.name))
+                constraint.name = name
+        for owner, attribute, value in changed if restoring is not None else ():
+            restoring.callback(setattr, owner, attribute, value)  # type: ignore[union-attr]
 
 
 def warn_of_lost_convention(connection: Connection, metadatas: Sequence[MetaData]) -> None:

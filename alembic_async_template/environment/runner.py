@@ -287,8 +287,8 @@ class _Run:
         metadatas = self.metadatas
         if not any(metadata.tables for metadata in metadatas):
             raise NoTablesError(None, ())
-        self.cleanup.enter_context(use_convention(metadatas, self.naming_convention))
         writes = self.command != "check"
+        use_convention(metadatas, self.naming_convention, None if writes else self.cleanup)
         baseline = writes and "baseline" in self.arguments
         if writes:
             # Alembic asks for the head only after the comparison.

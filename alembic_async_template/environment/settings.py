@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from alembic.util import coerce_resource_to_filename
+
 from ..errors import SettingError
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ class Settings:
     directory: Path
     """The project: the folder of the ini. Relative SQLite paths start here."""
     excluded_folders: tuple[Path, ...]
-    """The migrations, which the scan for models leaves out."""
+    """The migrations and their revisions, which the scan for models leaves out."""
     import_roots: tuple[Path, ...]
     app_models: tuple[str, ...]
     """Modules, packages and patterns; empty when the ini leaves the choice open."""
@@ -82,11 +84,13 @@ def read_settings(config: Config) -> Settings:
     # A path that is not absolute starts at the ini, as the project does, and not where the command happens to be started.
     roots = tuple((directory / root).resolve() for root in config.get_prepend_sys_paths_list() or ["."])
     script_location = read_setting(config, "script_location")
+    # A location may be a folder of an importable package, as in app:migrations.
+    locations = [script_location, *(config.get_version_locations_list() or [])]
     return Settings(
         config_file=file.name if file else "the configuration",
         section="tool.alembic" if file is toml and file is not None else config.config_ini_section,
         directory=directory,
-        excluded_folders=(Path(script_location).resolve(),) if script_location and ":" not in script_location else (),
+        excluded_folders=tuple(coerce_resource_to_filename(location).resolve() for location in locations if location),
         import_roots=roots,
         app_models=split_names(_or_default(read_setting(config, "app_models"), "*")),
         app_engine=read_setting(config, "app_engine") or None,

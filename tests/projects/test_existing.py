@@ -303,3 +303,27 @@ def test_a_single_name_is_no_convention(project: Project, postgresql_url: str) -
         connection.exec_driver_sql("ALTER TABLE post RENAME CONSTRAINT post_author_id_fkey TO fk_post_author")
     engine.dispose()
     assert "WARN" not in project.alembic("check").output
+
+
+@pytest.mark.parametrize("location", ["app:migrations", "%(here)s/app/migrations"])
+def test_migrations_inside_a_package_are_no_sources(project: Project, sqlite_url: str, location: str) -> None:
+    """A revision that has a Table of its own is not taken for models, in `versions` and in other version_locations."""
+    project.environment["DATABASE_URL"] = sqlite_url
+    project.write(
+        {"app/__init__.py": "", "app/models.py": MODELS, "app/migrations/env.py": ENV, "app/migrations/__init__.py": ""}
+    )
+    revision = "import sqlalchemy as sa\n{table}\nrevision = {name!r}\ndown_revision = {previous!r}\n\n\ndef upgrade(): pass\n"
+    table = 'old = sa.Table("old", sa.MetaData(), sa.Column("id", sa.Integer))'
+    project.write(
+        {
+            "app/migrations/versions/one.py": revision.format(name="one", previous=None, table=table),
+            "app/history/two.py": revision.format(name="two", previous="one", table=table),
+            "alembic.ini": INI.replace("%(here)s/migrations", location).replace("path_separator = os", "path_separator = space")
+            + f"version_locations = {location}{':' if ':' in location else '/'}versions %(here)s/app/history\n",
+        }
+    )
+    project.alembic("upgrade", "head")
+    result = project.alembic("check", check=False)
+    assert "Detected added table 'post'" in result.output
+    assert "'old'" not in result.output
+    assert "several" not in result.output

@@ -13,7 +13,7 @@ from alembic.operations.ops import UpgradeOps
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import MetaData, create_engine, event
+from sqlalchemy import CheckConstraint, Column, Integer, MetaData, Table, create_engine, event
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.pool import NullPool
 
@@ -144,6 +144,17 @@ def test_the_function_of_a_comparison_that_failed_is_found() -> None:
     with pytest.raises(LookupError) as raised:
         compare()
     assert _compat.find_failed_comparator(raised.value) is None
+
+
+def test_a_convention_names_a_constraint_of_a_table_that_is_there() -> None:
+    """Without a convention of its kind, or without a name that it needs, there is none."""
+    metadata = MetaData()
+    table = Table("t", metadata, Column("id", Integer, primary_key=True), CheckConstraint("id > 0"))
+    check = next(constraint for constraint in table.constraints if isinstance(constraint, CheckConstraint))
+    assert _compat.name_by_convention(table.primary_key) is None
+    metadata.naming_convention = {"pk": "pk_%(table_name)s", "ck": "ck_%(constraint_name)s"}
+    assert _compat.name_by_convention(table.primary_key) == "pk_t"
+    assert _compat.name_by_convention(check) is None
 
 
 def test_autocommit_engines_are_seen() -> None:
