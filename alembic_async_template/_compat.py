@@ -6,18 +6,20 @@
 from __future__ import annotations
 
 import traceback
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+    from types import CodeType
 
     from alembic.autogenerate.api import AutogenContext
     from alembic.config import Config
     from alembic.runtime.environment import EnvironmentContext
     from alembic.runtime.migration import MigrationContext
     from alembic.script import ScriptDirectory
-    from sqlalchemy import Column, MetaData, Sequence
+    from sqlalchemy import Column, Constraint, MetaData, Sequence
     from sqlalchemy.engine import Engine
     from sqlalchemy.types import TypeEngine
 
@@ -200,9 +202,49 @@ def render_server_default(default: Any, context: AutogenContext) -> str | None:
     return _render_server_default(default, context)
 
 
+def list_comparing_packages(context: AutogenContext) -> set[str]:
+    """The packages whose functions this comparison calls; `PriorityDispatcher._registry`: Alembic 1.18.0 to 1.20.1."""
+    return {_package_of(function) for functions in context.comparators._registry.values() for function, _subgroup in functions}
+
+
+def leave_out_package(context: AutogenContext, package: str) -> None:
+    """Let this comparison call no function of a package; `PriorityDispatcher._registry`: Alembic 1.18.0 to 1.20.1."""
+    registry = context.comparators._registry
+    for key, functions in list(registry.items()):
+        registry[key] = [entry for entry in functions if _package_of(entry[0]) != package]
+
+
+def find_failed_comparator(error: BaseException) -> tuple[str, CodeType] | None:
+    """The module and code of the function that a comparison called last before an error.
+
+    `PriorityDispatcher.dispatch`, which returns a function `go` that calls one after the other: Alembic 1.18.0 to 1.20.1.
+    """
+    steps = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    called = [step for caller, step in pairwise(steps) if caller.f_code.co_qualname == "PriorityDispatcher.dispatch.<locals>.go"]
+    return (str(called[-1].f_globals.get("__name__")), called[-1].f_code) if called else None
+
+
+def _package_of(function: Callable[..., Any]) -> str:
+    return str(getattr(function, "__module__", None)).partition(".")[0]
+
+
 def type_variants(type_: TypeEngine[Any]) -> dict[str, TypeEngine[Any]]:
     """What `with_variant` was given, by dialect; `TypeEngine._variant_mapping`: SQLAlchemy 2.0.29 to 2.1.9."""
     return dict(type_._variant_mapping)
+
+
+def name_by_convention(constraint: Constraint) -> str | None:
+    """The name that its MetaData's convention gives to a constraint, None where it gives none.
+
+    `sqlalchemy.sql.naming._constraint_name_for_table`: SQLAlchemy 2.0.29 to 2.1.9.
+    """
+    from sqlalchemy.exc import InvalidRequestError
+    from sqlalchemy.sql.naming import _constraint_name_for_table  # type: ignore[attr-defined,unused-ignore]
+
+    try:
+        return _constraint_name_for_table(constraint, constraint.table)  # type: ignore[no-any-return,no-untyped-call,unused-ignore]
+    except InvalidRequestError:  # the convention needs a name that the constraint does not have
+        return None
 
 
 def copy_column(column: Column[Any]) -> Column[Any]:

@@ -33,7 +33,10 @@
     │   ├── ExistingTablesError
     │   ├── ExistingEnumsError
     │   ├── BaselineError
-    │   └── EnumDeclarationsDifferError
+    │   ├── EnumComparisonClashError
+    │   ├── EnumDeclarationsDifferError
+    │   ├── PluginFailedError
+    │   └── SQLModelNotInstalledError
     └── EnumOperationError         an enum operation cannot be carried out
         ├── InvalidEnumError
         ├── UnknownEnumError
@@ -89,6 +92,7 @@ __all__ = [
     "EnumChangeBlockedError",
     "EnumChangeFailedError",
     "EnumCheckError",
+    "EnumComparisonClashError",
     "EnumDeclarationsDifferError",
     "EnumExistsError",
     "EnumInUseError",
@@ -112,9 +116,11 @@ __all__ = [
     "NoDatabaseURLError",
     "NoTablesError",
     "OperationClashError",
+    "PluginFailedError",
     "RevisionError",
     "RevisionFailedError",
     "RevisionNotFoundError",
+    "SQLModelNotInstalledError",
     "SettingError",
     "SeveralHeadsError",
     "UncommittedEnumValueError",
@@ -696,6 +702,50 @@ class EnumDeclarationsDifferError(AutogenerateError):
             f"Enum {enum} is declared with different values: {described}. A Python enum gives the type its class's name in "
             "lower case. Share one declaration, or give one of them another name, for example: "
             f"sqlalchemy.Enum(..., name={example!r})"
+        )
+
+
+class PluginFailedError(AutogenerateError):
+    """A function that another package has added to the comparison failed."""
+
+    def __init__(self, package: str, function: str, place: str, problem: str, *, installed: bool) -> None:
+        self.package = package
+        self.function = function
+        self.problem = problem
+        remedy = (
+            f"Update {package}, for example: pip install --upgrade {package}; or compare" if installed else "Mend it, or compare"
+        )
+        super().__init__(
+            f"The comparison failed in another plugin, {package}: {function} ({place}) raised {problem}. {remedy} without it, by "
+            "leaving out the import that adds it, or its name in autogenerate_plugins. See all of the error with: alembic "
+            "--raiseerr check"
+        )
+
+
+class SQLModelNotInstalledError(AutogenerateError):
+    """New revisions would import SQLModel, which is not installed."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        super().__init__(
+            f"{file} lets every new revision import sqlmodel, which is not installed. If the models use it, install it: "
+            "pip install sqlmodel; if they do not, remove the line import sqlmodel from that file"
+        )
+
+
+class EnumComparisonClashError(AutogenerateError):
+    """Another package compares enum types too: each change would be in the revision twice."""
+
+    def __init__(self, package: str, imports: Sequence[tuple[Path, int]]) -> None:
+        self.package = package
+        self.imports = tuple(imports)
+        places = _series([f"line {line} of {file}" for file, line in imports], 5)
+        super().__init__(
+            f"{package} compares enum types too, so each change would be written twice. Its import switches that on: "
+            f"{places or 'in a module that is loaded, of no file here'}. Let each revision that uses {package} import it inside "
+            f"upgrade() and downgrade(), and take the import out everywhere else. Or leave enum types to {package}: "
+            'run_environment(autogenerate_plugins=["alembic.autogenerate.*"]) in env.py, and from alembic import op in '
+            "script.py.mako"
         )
 
 

@@ -31,7 +31,7 @@ sys.modules[__name__].__class__ = _IterableModule
 # What is called with a module of Alembic, or of another plugin, as soon as that has been imported.
 _WHEN_IMPORTED = {
     "alembic.config": (".environment.initialise", "add_template"),
-    "alembic.command": (".environment.initialise", "wrap_init"),
+    "alembic.command": (".environment.initialise", "wrap_commands"),
     "alembic.script.write_hooks": (".environment.write_hook", "register"),
     "alembic_pg_enum_generator.add_enum_value_op": (".enums.clash", "share_directive"),
     "alembic_postgresql_enum.operations.add_enum_values": (".enums.clash", "share_directive"),
@@ -41,6 +41,7 @@ _WHEN_IMPORTED = {
 # What a comparison calls, by target, element and dialect. Comparators of one element can stop each other: "types" and
 # "server_default" are Alembic's own, see https://alembic.sqlalchemy.org/en/latest/api/plugins.html.
 _COMPARATORS = [
+    (".enums.clash", "refuse_other_comparators", "autogenerate", "others", "postgresql", "FIRST"),
     (".enums.compare", "compare_column", "column", "enums", "postgresql", "MEDIUM"),
     (".enums.compare", "compare_type", "column", "types", "postgresql", "MEDIUM"),
     (".autogenerate.constraints", "sort_tables", "autogenerate", "constraints", "default", "FIRST"),

@@ -1,8 +1,11 @@
-"""Other packages that register an operation named add_enum_value: each call goes to the one it is written for."""
+"""Other packages for enums: each call of an operation goes to the one it is written for, and only one of them compares."""
 
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from commands import keep_variables
 from enums import create_enum, offline, read_enums
 from project import Project
 
@@ -84,3 +87,172 @@ def test_a_call_that_fits_several_packages_is_refused(monkeypatch: pytest.Monkey
     op.add_enum_value("mood", "b")
     assert "ALTER TYPE" in output.getvalue()
     assert typed_op.add_enum_value.func.__self__.__module__ == "alembic_async_template.enums.operations"
+
+
+MODELS = """
+from enum import StrEnum
+
+from sqlalchemy import Enum
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Mood(StrEnum):
+    sad = "sad"
+    glad = "glad"{more}
+
+
+class Person(Base):
+    __tablename__ = "person"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    mood: Mapped[Mood] = mapped_column(Enum(Mood, name="mood"))
+"""
+# As alembic-postgresql-enum writes them: the second has its import at the top.
+OLD = {
+    "one": """
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "one"
+down_revision = None
+
+
+def upgrade():
+    sa.Enum("sad", name="mood").create(op.get_bind())
+    mood = postgresql.ENUM("sad", name="mood", create_type=False)
+    op.create_table("person", sa.Column("id", sa.Integer(), primary_key=True), sa.Column("mood", mood, nullable=False))
+
+
+def downgrade():
+    op.drop_table("person")
+    sa.Enum("sad", name="mood").drop(op.get_bind())
+""",
+    "two": """
+import sqlalchemy as sa
+from alembic import op
+from alembic_postgresql_enum import TableReference
+
+revision = "two"
+down_revision = "one"
+
+
+def upgrade():
+    op.sync_enum_values(
+        enum_schema="public",
+        enum_name="mood",
+        new_values=["sad", "glad"],
+        affected_columns=[TableReference(table_schema="public", table_name="person", column_name="mood")],
+        enum_values_to_rename=[],
+    )
+
+
+def downgrade():
+    op.sync_enum_values(
+        enum_schema="public",
+        enum_name="mood",
+        new_values=["sad"],
+        affected_columns=[TableReference(table_schema="public", table_name="person", column_name="mood")],
+        enum_values_to_rename=[],
+    )
+""",
+}
+IMPORT = "from alembic_postgresql_enum import TableReference\n"
+
+
+def adopt(project: Project, url: str) -> Path:
+    """A project whose history is that of the other package, at its head, and whose enum gets another member."""
+    project.environment["DATABASE_URL"] = url
+    project.write({"app/models.py": MODELS.format(more="")})
+    project.alembic("init", "-t", "async-fastapi", "migrations")
+    project.write({f"migrations/versions/{name}.py": text for name, text in OLD.items()})
+    project.alembic("upgrade", "head")
+    project.write({"app/models.py": MODELS.format(more='\n    calm = "calm"')})
+    return project.directory / "migrations"
+
+
+def import_in_functions(migrations: Path) -> None:
+    """Do to the old revision what the refusal advises."""
+    two = migrations / "versions/two.py"
+    text = two.read_text().replace(IMPORT, "")
+    two.write_text(text.replace("():\n", f"():\n    {IMPORT}\n"))
+
+
+@pytest.mark.parametrize("command", [("check",), ("revision", "--autogenerate", "-m", "calm")], ids=lambda command: command[0])
+def test_two_comparisons_of_enums_are_refused_before_anything_is_written(
+    project: Project, postgresql_url: str, command: tuple[str, ...]
+) -> None:
+    """The import in the old revision is named, with its line."""
+    migrations = adopt(project, postgresql_url)
+    refused = project.alembic(*command, check=False)
+    assert refused.returncode
+    assert f"Its import switches that on: line 4 of {migrations / 'versions/two.py'}. Let each revision" in " ".join(
+        refused.output.split()
+    )
+    assert "Traceback" not in refused.output
+    assert sorted(path.stem for path in project.revisions()) == ["one", "two"]
+
+
+def test_the_import_in_env_and_in_the_application_is_named(project: Project, postgresql_url: str) -> None:
+    """Wherever it stands, all of them at once."""
+    migrations = adopt(project, postgresql_url)
+    env = migrations / "env.py"
+    env.write_text(f"import alembic_postgresql_enum\n{env.read_text()}")
+    models = project.directory / "app/models.py"
+    models.write_text(f"try:\n    import alembic_postgresql_enum as _\nexcept ImportError:\n    pass\n{models.read_text()}")
+    output = " ".join(project.alembic("check", check=False).output.split())
+    places = [(1, env), (4, migrations / "versions/two.py"), (2, models)]
+    assert ", ".join(f"line {line} of {path}" for line, path in places) in output
+
+
+def test_the_import_may_stand_in_the_functions_of_the_old_revision(project: Project, postgresql_url: str) -> None:
+    """As the refusal advises: the old history runs both ways, and each change is written once."""
+    import_in_functions(adopt(project, postgresql_url))
+    project.alembic("revision", "--autogenerate", "-m", "calm")
+    (written,) = (path.read_text() for path in project.revisions() if path.stem not in OLD)
+    assert (written.count('op.add_enum_value("mood", "calm")'), written.count("sync_enum_values")) == (1, 0)
+    project.alembic("downgrade", "base")
+    project.alembic("upgrade", "head")
+    assert read_enums(postgresql_url) == {"public.mood": ["sad", "glad", "calm"]}
+    assert "No new upgrade operations" in project.alembic("check").output
+
+
+def test_a_program_may_migrate_and_then_compare(project: Project, postgresql_url: str) -> None:
+    """The functions that import the other package have run in the process that compares."""
+    import_in_functions(adopt(project, postgresql_url))
+    project.write(
+        {
+            "both.py": "import asyncio, sys\nfrom alembic_async_template import Migrations\n\n\nasync def both():\n"
+            "    migrations = Migrations()\n    await migrations.downgrade('base')\n    await migrations.upgrade()\n"
+            "    assert 'alembic_postgresql_enum' in sys.modules\n    print(await migrations.check())\n\n\nasyncio.run(both())\n"
+        }
+    )
+    result = subprocess.run(
+        [sys.executable, "both.py"],
+        cwd=project.directory,
+        env=keep_variables(**project.environment),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert result.stdout.count("calm") == 1
+    assert "SyncEnumValues" not in result.stdout
+
+
+def test_enum_types_may_be_left_to_the_other_package(project: Project, postgresql_url: str) -> None:
+    """The other line of the refusal: its comparison alone runs, and what it writes does too."""
+    env = adopt(project, postgresql_url) / "env.py"
+    line = 'run_environment(autogenerate_plugins=["alembic.autogenerate.*"])'
+    assert line in " ".join(project.alembic("check", check=False).output.split())
+    env.write_text(env.read_text().replace("\nrun_environment()", f"\n{line}"))
+    mako = env.with_name("script.py.mako")
+    mako.write_text(mako.read_text().replace("from alembic_async_template import op", "from alembic import op"))
+    project.alembic("revision", "--autogenerate", "-m", "calm")
+    (written,) = (path.read_text() for path in project.revisions() if path.stem not in OLD)
+    assert (written.count("op.sync_enum_values("), written.count("op.add_enum_value(")) == (1, 1)
+    project.alembic("upgrade", "head")
+    assert read_enums(postgresql_url) == {"public.mood": ["sad", "glad", "calm"]}
+    project.alembic("downgrade", "base")

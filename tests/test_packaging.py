@@ -11,6 +11,25 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+SQLMODEL = """from sqlmodel import Field, SQLModel
+
+
+class Post(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    title: str
+"""
+DECLARATIVE = """from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Post(Base):
+    __tablename__ = "post"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    title: Mapped[str]
+"""
 FILES = {
     "py.typed",
     "op.pyi",
@@ -21,13 +40,21 @@ FILES = {
 }
 
 
-def run(*command: object, cwd: Path, code: int = 0) -> str:
+def run(*command: object, cwd: Path, code: int = 0, url: str | None = None) -> str:
     environment = {key: value for key, value in os.environ.items() if key not in {"DATABASE_URL", "PYTHONPATH", "VIRTUAL_ENV"}}
+    environment |= {} if url is None else {"DATABASE_URL": url}
     result = subprocess.run(
         [str(part) for part in command], cwd=cwd, capture_output=True, text=True, check=False, env=environment
     )
     assert result.returncode == code, result.stdout + result.stderr
     return result.stdout
+
+
+def run_failing(*command: object, cwd: Path) -> str:
+    """What a command says that fails."""
+    result = subprocess.run([str(part) for part in command], cwd=cwd, capture_output=True, text=True, check=False)
+    assert result.returncode
+    return result.stderr
 
 
 def copy_source(folder: Path) -> Path:
@@ -68,6 +95,28 @@ def make_venv(folder: Path, tool: str, *what: object) -> Path:
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The programs of an environment with the wheel and no driver at all."""
     return make_venv(tmp_path_factory.mktemp("installed"), "pip", wheel)
+
+
+@pytest.fixture(scope="module")
+def without_sqlmodel(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The programs of an environment with drivers, where nothing asks for SQLModel."""
+    return make_venv(tmp_path_factory.mktemp("without_sqlmodel"), "uv", f"{wheel}[asyncpg,aiosqlite]")
+
+
+@pytest.fixture(scope="module")
+def with_sqlmodel(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The programs of an environment with the extra for SQLModel."""
+    return make_venv(tmp_path_factory.mktemp("with_sqlmodel"), "uv", f"{wheel}[asyncpg,aiosqlite,sqlmodel]")
+
+
+def write_models(project: Path, text: str) -> None:
+    (project / "app").mkdir(exist_ok=True)
+    (project / "app/models.py").write_text(text)
+
+
+def list_revisions(project: Path) -> list[str]:
+    """The texts of the revisions."""
+    return [path.read_text() for path in sorted((project / "migrations/versions").glob("*.py"))]
 
 
 def test_the_wheel_carries_template_stubs_and_marker(wheel: Path) -> None:
@@ -144,11 +193,84 @@ def test_sql_is_written_without_any_driver(installed: Path, tmp_path: Path) -> N
     assert "Install it: pip install 'alembic-async-template[asyncpg]'" in " ".join(refused.split())
 
 
+def test_a_declarative_project_needs_no_sqlmodel(without_sqlmodel: Path, database_url: str, tmp_path: Path) -> None:
+    """The README's commands, and a revision by hand, run where SQLModel is not installed, and no file names it."""
+    alembic = without_sqlmodel / "alembic"
+    assert "No module named" in run_failing(without_sqlmodel / "python", "-c", "import sqlmodel", cwd=tmp_path)
+    write_models(tmp_path, DECLARATIVE)
+    for command in (
+        ("init", "-t", "async-fastapi", "migrations"),
+        ("revision", "--autogenerate", "-m", "create posts"),
+        ("upgrade", "head"),
+        ("revision", "-m", "by hand"),
+        ("upgrade", "head"),
+        ("check",),
+        ("downgrade", "base"),
+    ):
+        run(alembic, *command, cwd=tmp_path, url=database_url)
+    assert len(list_revisions(tmp_path)) == 2
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and b"import sqlmodel" in path.read_bytes()]
+
+
+def test_a_sqlmodel_project_has_it_by_the_extra(with_sqlmodel: Path, database_url: str, tmp_path: Path) -> None:
+    """Each revision imports it, once, as the template's own line does."""
+    write_models(tmp_path, SQLMODEL)
+    for command in (
+        ("init", "-t", "async-fastapi", "migrations"),
+        ("revision", "--autogenerate", "-m", "create posts"),
+        ("upgrade", "head"),
+        ("check",),
+        ("revision", "-m", "by hand"),
+        ("upgrade", "head"),
+        ("downgrade", "base"),
+    ):
+        run(with_sqlmodel / "alembic", *command, cwd=tmp_path, url=database_url)
+    assert [text.count("import sqlmodel") for text in list_revisions(tmp_path)] == [1, 1]
+    line = 'import sqlmodel${noqa("sqlmodel")}\n'
+    assert line in (ROOT / "alembic_async_template/templates/async-fastapi/script.py.mako").read_text()
+    assert line in (tmp_path / "migrations/script.py.mako").read_text()
+
+
+def test_one_line_says_that_sqlmodel_is_missing(without_sqlmodel: Path, sqlite_url: str, tmp_path: Path) -> None:
+    """For the file that new revisions are made from, and for a revision; without the lines both work."""
+    alembic = without_sqlmodel / "alembic"
+    write_models(tmp_path, DECLARATIVE)
+    run(alembic, "init", "-t", "async-fastapi", "migrations", cwd=tmp_path)
+    mako = tmp_path / "migrations/script.py.mako"
+    without = mako.read_text()
+    shutil.copy(ROOT / "alembic_async_template/templates/async-fastapi/script.py.mako", mako)
+    autogenerate = (alembic, "revision", "--autogenerate", "-m", "create posts")
+    for command in (autogenerate, (alembic, "revision", "-m", "by hand")):
+        refused = run(*command, cwd=tmp_path, url=sqlite_url, code=255)
+        assert " ".join(refused.split()) == (
+            f"FAILED: {mako} lets every new revision import sqlmodel, which is not installed. If the models use it, install it: "
+            "pip install sqlmodel; if they do not, remove the line import sqlmodel from that file"
+        )
+        assert list_revisions(tmp_path) == []
+    mako.write_text(without)
+    run(alembic, "revision", "-m", "by hand", cwd=tmp_path)
+    (revision,) = (tmp_path / "migrations/versions").glob("*.py")
+    revision.write_text(revision.read_text().replace("import sqlalchemy as sa", "import sqlmodel\nimport sqlalchemy as sa"))
+    (line,) = (number for number, text in enumerate(revision.read_text().splitlines(), 1) if text.startswith("import sqlmodel"))
+    refused = run(alembic, "upgrade", "head", cwd=tmp_path, url=sqlite_url, code=255)
+    assert " ".join(refused.split()) == (
+        f"FAILED: The command failed at import sqlmodel (line {line} of {revision}): No module named 'sqlmodel'. Install it: "
+        "pip install sqlmodel. If the revision does not use it, remove that line instead, and the same one from script.py.mako. "
+        "Nothing was changed"
+    )
+    revision.write_text("".join(text for text in revision.read_text().splitlines(True) if "import sqlmodel" not in text))
+    run(alembic, "upgrade", "head", cwd=tmp_path, url=sqlite_url)
+    run(*autogenerate, cwd=tmp_path, url=sqlite_url)
+    run(alembic, "upgrade", "head", cwd=tmp_path, url=sqlite_url)
+
+
 def test_generated_revisions_pass_the_type_checkers_and_ruff(
-    installed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    with_sqlmodel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Empty and full revisions, `env.py` and every operation of `op` are typed, with no ignore in them."""
     monkeypatch.setenv("PATH", os.defpath)  # ruff is out of reach, so nothing tidies the revisions before they are checked
+    installed = with_sqlmodel
+    write_models(tmp_path, SQLMODEL)
     run(installed / "alembic", "init", "-t", "async-fastapi", "migrations", cwd=tmp_path)
     run(installed / "alembic", "revision", "-m", "empty", "--rev-id", "one", cwd=tmp_path)
     run(installed / "alembic", "revision", "-m", 'nasty \\ """ full', "--rev-id", "two", cwd=tmp_path)

@@ -1,20 +1,32 @@
-"""Calls of `op.add_enum_value` where another package registers an operation of that name: each goes to whom it is written for.
+"""Other packages for enum types: each call of `op.add_enum_value` goes to its own package, and one package alone compares.
 
 Alembic keeps one operation a name, the one that was registered last. The other packages may come after this one: when
-`env.py` imports them, or an old revision. So their operations are taken in when their modules are imported.
+`env.py` imports them, or an old revision. So their operations are taken in when their modules are imported. The same import
+adds their comparison to each that this process makes.
 """
 
 from __future__ import annotations
 
+import ast
 import inspect
+import logging
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from alembic.operations import Operations
 
-from ..errors import OperationClashError
+from .. import _compat
+from ..errors import EnumComparisonClashError, OperationClashError
 from .operations import AddEnumValueOp
+
+if TYPE_CHECKING:
+    from alembic.autogenerate.api import AutogenContext
+    from alembic.script import ScriptDirectory
+
+log = logging.getLogger("alembic_async_template.enums")
 
 # The modules of other packages that register `add_enum_value`, with the class that has it.
 OTHERS = {
@@ -44,3 +56,59 @@ def _takes(directive: Any, *args: Any, **kwargs: Any) -> bool:
     except TypeError:
         return False
     return True
+
+
+def refuse_other_comparators(context: AutogenContext, _upgrade_ops: Any) -> None:
+    """Refuse a comparison in which another package compares the enum types too, before anything is compared.
+
+    An import inside a function of a revision runs with that function, in a program that migrates and compares for example.
+    It is there for the revision alone, so the other package is left out of the comparison.
+
+    :raises EnumComparisonClashError: a module of the project imports the other package.
+    """
+    packages = {name.partition(".")[0] for name in OTHERS}
+    for package in sorted(packages & _compat.list_comparing_packages(context)):
+        script = context.migration_context.script
+        imports = list(_find_imports(package, script)) if script is not None else []
+        lasting = [(file, line) for file, line, in_function in imports if not in_function]
+        if lasting or not imports:
+            raise EnumComparisonClashError(package, lasting)
+        log.debug("%s is left out of this comparison: only functions import it", package)
+        _compat.leave_out_package(context, package)
+
+
+def _find_imports(package: str, script: ScriptDirectory) -> Iterator[tuple[Path, int, bool]]:
+    """Where a package is imported, each with whether that is inside a function: `env.py`, revisions, and what is loaded."""
+    loaded = [
+        path for name, module in list(sys.modules.items()) if name.partition(".")[0] != package and (path := _source_of(module))
+    ]
+    revisions = sorted(Path(revision.path) for revision in script.walk_revisions())
+    for file in dict.fromkeys([Path(script.env_py_location), *revisions, *loaded]):
+        try:
+            source = file.read_bytes()
+            tree = ast.parse(source) if package.encode() in source else None
+        except (OSError, SyntaxError, ValueError):  # a module that is loaded from elsewhere
+            continue
+        if tree is not None:
+            yield from ((file, line, in_function) for line, in_function in _list_imports(tree, package))
+
+
+def _source_of(module: ModuleType) -> Path | None:
+    file = getattr(module, "__file__", None)
+    return Path(file) if isinstance(file, str) and file.endswith(".py") else None
+
+
+def _list_imports(node: ast.AST, package: str, *, in_function: bool = False) -> Iterator[tuple[int, bool]]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Import):
+            names = [alias.name for alias in child.names]
+        elif isinstance(child, ast.ImportFrom) and not child.level:
+            names = [child.module or ""]
+        elif isinstance(child, ast.If) and ast.unparse(child.test).endswith("TYPE_CHECKING"):
+            continue
+        else:
+            function = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+            yield from _list_imports(child, package, in_function=in_function or function)
+            continue
+        if any(name.partition(".")[0] == package for name in names):
+            yield child.lineno, in_function

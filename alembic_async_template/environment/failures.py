@@ -8,6 +8,7 @@ import re
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -18,17 +19,19 @@ from alembic.util import to_tuple
 from alembic.util.exc import CommandError
 
 from .. import _compat
-from ..driver_errors import mask_passwords
+from ..driver_errors import describe_outage, mask_passwords
 from ..errors import (
     AlembicAsyncTemplateError,
     DatabaseNotAtHeadError,
     Failure,
+    PluginFailedError,
     RevisionError,
     RevisionFailedError,
     RevisionNotFoundError,
     SeveralHeadsError,
     add_sentences,
 )
+from .models import describe_exception
 from .rules import REVISION_RULES, find_fix
 
 # What revisions use most, apart from the application.
@@ -133,6 +136,8 @@ def explain_failure(
         if error.failure is None and failure.line is not None:
             error.add_failure(failure)
         return error
+    if (plugin := _explain_plugin(error)) is not None:
+        return plugin
     origin = _find_origin(error, failure.file)
     if isinstance(error, CommandError):
         explained = error if origin == _REVISION else _explain_command_error(error, current, script)
@@ -148,6 +153,22 @@ def explain_failure(
     if failure.revision or failure.line:
         error.add_note(f"{failure.place}. {failure.state}.")
     return error
+
+
+def _explain_plugin(error: Exception) -> PluginFailedError | None:
+    """The error for what another package raised in its part of a comparison; None for everything else."""
+    found = None if describe_outage(error) else _compat.find_failed_comparator(error)
+    if found is None:
+        return None
+    module, code = found
+    top = module.partition(".")[0]
+    if top in {"alembic", __name__.partition(".")[0]}:
+        return None
+    distributions = packages_distributions().get(top, [])
+    place = f"line {code.co_firstlineno} of {code.co_filename}"
+    problem = describe_exception(error)
+    function = f"{module}.{code.co_qualname}"
+    return PluginFailedError((*distributions, top)[0], function, place, problem, installed=bool(distributions))
 
 
 def _find_import(error: BaseException, operation: str) -> str | None:

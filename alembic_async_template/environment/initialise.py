@@ -1,23 +1,33 @@
-"""Adds this package's template to Alembic's `init` and `list_templates`, and lets `init` look at the project first."""
+"""Adds this package's template to Alembic's `init` and `list_templates`, and lets commands look at the project first."""
 
 from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from alembic.util import coerce_resource_to_filename
+
 from .. import _compat
 from .project import Project, setting_lines, survey_project
+from .render import SQLMODEL_IMPORT, read_script_template
+from .settings import read_setting
+from .sources import list_sources
 
 if TYPE_CHECKING:
     from alembic.config import Config
+    from alembic.script import ScriptDirectory
 
 NAME = "async-fastapi"
 TEMPLATES = Path(__file__).parent.parent / "templates"
+
+_USES_SQLMODEL = re.compile(rb"^[ \t]*(from[ \t]+sqlmodel\b|import[ \t][^#\n]*\bsqlmodel\b)", re.MULTILINE)
 
 # The project being initialised: Alembic hands nothing but the script location to the ini's template.
 _surveyed: ContextVar[Project | None] = ContextVar("_surveyed", default=None)
@@ -44,10 +54,15 @@ def add_template(config_module: ModuleType) -> None:
     )
 
 
-def wrap_init(command_module: ModuleType) -> None:
-    """Let `alembic.command.init` look at the project before it writes this template, and say what it found."""
-    stock = command_module.init
+def wrap_commands(command_module: ModuleType) -> None:
+    """Let `alembic.command.init`, and whatever writes a revision, look at the project before."""
+    from alembic.script import ScriptDirectory
 
+    command_module.init = _wrap_init(command_module.init)  # type: ignore[attr-defined]
+    ScriptDirectory.generate_revision = _wrap_generation(ScriptDirectory.generate_revision)  # type: ignore[method-assign]
+
+
+def _wrap_init(stock: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(stock)
     def init(config: Config, directory: str, template: str = "generic", package: bool = False) -> Any:
         if not _is_this_template(config, template):
@@ -61,17 +76,47 @@ def wrap_init(command_module: ModuleType) -> None:
             result = stock(config, directory, template=template, package=package)
         finally:
             _surveyed.reset(token)
+        if not _uses_sqlmodel(ini.parent, Path(directory).absolute()):
+            _leave_sqlmodel_out(Path(directory, "script.py.mako"))
         if existed:
-            config.print_stdout(_describe_kept_ini(project, ini, config.config_ini_section, Path(directory)))
+            config.print_stdout(_describe_kept_ini(project, config, ini, Path(directory)))
         else:
             config.print_stdout(_describe_written_ini(project, ini))
         return result
 
-    command_module.init = init  # type: ignore[attr-defined]
+    return init
+
+
+def _wrap_generation(stock: Callable[..., Any]) -> Callable[..., Any]:
+    """Refuse to write a revision that would not run, where a template of this package imports SQLModel.
+
+    Alembic reads each revision that it has written, so the file would be there, and every command fail.
+    """
+
+    @functools.wraps(stock)
+    def generate_revision(script: ScriptDirectory, *arguments: Any, **named: Any) -> Any:
+        if find_spec("sqlmodel") is None:
+            text = read_script_template(script)
+            if "alembic_async_template" in text and SQLMODEL_IMPORT.search(text):
+                from ..errors import SQLModelNotInstalledError
+
+                raise SQLModelNotInstalledError(Path(script.dir, "script.py.mako"))
+        return stock(script, *arguments, **named)
+
+    return generate_revision
 
 
 def _is_this_template(config: Config, template: str) -> bool:
-    return _compat.find_template(config, template) == TEMPLATES / NAME
+    return _compat.find_template(config, template).resolve() == (TEMPLATES / NAME).resolve()
+
+
+def _uses_sqlmodel(project: Path, excluded: Path) -> bool:
+    return any(_USES_SQLMODEL.search(path.read_bytes()) for path in list_sources(project, [excluded]))
+
+
+def _leave_sqlmodel_out(script_template: Path) -> None:
+    """Let new revisions import SQLModel only where autogenerate finds that they need it."""
+    script_template.write_text(SQLMODEL_IMPORT.sub("", script_template.read_text()))
 
 
 def _refuse_hiding_alembic(directory: Path, package: bool) -> None:
@@ -130,20 +175,44 @@ def _no_engine(project: Project) -> str:
     return f"none; the environment variable {project.url_variable or 'DATABASE_URL'} is read"
 
 
-def _describe_kept_ini(project: Project, ini: Path, section: str, directory: Path) -> str:
-    location = os.path.relpath(directory.absolute(), ini.parent).replace(os.sep, "/")
-    name = "" if section == "alembic" else f"-n {section} "
-    return "\n".join(
-        [
-            "",
-            f"{ini} existed and was kept.",
-            f"Paste these lines into its [{section}] section, in place of those of the same name, and remove sqlalchemy.url",
-            "unless it is the database to migrate:",
-            "",
-            f"script_location = %(here)s/{location}",
-            "",
-            setting_lines(project),
-            "",
-            f'Next: alembic {name}revision --autogenerate -m "create tables"',
+def _describe_kept_ini(project: Project, config: Config, ini: Path, new: Path) -> str:
+    """The lines to paste; they name the new folder only where the ini leads to no environment yet."""
+    from .url import PLACEHOLDER  # with more of SQLAlchemy than other commands need
+
+    section = config.config_ini_section
+    kept = _find_environment(config, ini.parent, new)
+    location = os.path.relpath(new.absolute(), ini.parent).replace(os.sep, "/")
+    lines = "" if kept else f"script_location = %(here)s/{location}\n\n"
+    lines += setting_lines(project) + _separator_lines(config)
+    names = re.findall(r"^(\w+) =", lines, re.MULTILINE)
+    replaced = ", ".join(name for name in names if config.file_config.has_option(section, name))
+    text = ["", f"{ini} existed and was kept."]
+    if kept:
+        text += [
+            f"Its script_location stays. Move the new env.py and script.py.mako to {kept}, in place of those there, and give"
         ]
-    )
+        text += ["run_environment in env.py what the old one gave to context.configure."]
+    text += [f"Paste these lines into its [{section}] section{f', in place of its {replaced}' if replaced else ''}."]
+    if read_setting(config, "sqlalchemy.url") not in {None, "", PLACEHOLDER}:
+        text += ["Remove its sqlalchemy.url, unless that is the database to migrate."]
+    name = "" if section == "alembic" else f"-n {section} "
+    return "\n".join([*text, "", lines, "", f'Next: alembic {name}revision --autogenerate -m "create tables"'])
+
+
+def _separator_lines(config: Config) -> str:
+    """How paths are separated, where the settings do not say: Alembic would split that of a folder at each space."""
+    separator = read_setting(config, "version_path_separator")
+    if config.file_config.has_option(config.config_ini_section, "path_separator"):
+        return ""
+    if separator is None and read_setting(config, "version_locations"):
+        return ""  # they are separated in the old way
+    return f"\n\n# How the paths in prepend_sys_path and version_locations are separated.\npath_separator = {separator or 'os'}"
+
+
+def _find_environment(config: Config, directory: Path, new: Path) -> str | None:
+    """The folder of an environment that the settings lead to already, apart from the new one."""
+    location = read_setting(config, "script_location")
+    folder = Path(coerce_resource_to_filename(location)).absolute() if location else None
+    if folder is None or folder == new.absolute() or not (folder / "env.py").is_file():
+        return None
+    return os.path.relpath(folder, directory)

@@ -6,8 +6,10 @@ import ast
 import importlib
 import inspect
 import logging
+import re
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import PrimaryKeyConstraint
@@ -18,8 +20,12 @@ from .. import _compat
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
+    from alembic.script import ScriptDirectory
 
 log = logging.getLogger("alembic_async_template.autogenerate")
+
+# The line of a script.py.mako that gives every revision SQLModel's types.
+SQLMODEL_IMPORT = re.compile(r"^import sqlmodel\b.*\n", re.MULTILINE)
 
 RenderItem = Callable[[str, Any, "AutogenContext"], str | Literal[False]]
 
@@ -48,6 +54,12 @@ def _render_primary_key(constraint: PrimaryKeyConstraint, context: AutogenContex
         options["name"] = repr(str(constraint.name))
     arguments = [*(repr(str(column.name)) for column in constraint.columns), *(f"{name}={options[name]}" for name in options)]
     return f"{context.opts['sqlalchemy_module_prefix'] or ''}PrimaryKeyConstraint({', '.join(arguments)})"
+
+
+def read_script_template(script: ScriptDirectory | None) -> str:
+    """The text that new revisions are made from."""
+    file = Path(script.dir, "script.py.mako") if script is not None else None
+    return file.read_text() if file is not None and file.is_file() else ""
 
 
 def _render_type(type_: TypeEngine[Any], context: AutogenContext) -> str | Literal[False]:
@@ -80,7 +92,9 @@ def _package(type_: TypeEngine[Any]) -> str:
 def _render_foreign_type(type_: TypeEngine[Any], context: AutogenContext) -> str | Literal[False]:
     name = type(type_).__name__
     if _package(type_) == "sqlmodel" and name == "AutoString":
-        return f"sqlmodel.{type_!r}"  # the template imports sqlmodel
+        if not SQLMODEL_IMPORT.search(read_script_template(context.migration_context.script)):
+            context.imports.add("import sqlmodel")
+        return f"sqlmodel.{type_!r}"
     problem = _find_problem(type_)
     if problem is None:
         context.imports.add(f"import {type(type_).__module__}")

@@ -302,6 +302,12 @@ REVISION_RULES = (
         "log -- migrations/versions",
     ),
     Rule(
+        "ModuleNotFoundError: No module named 'sqlmodel'",
+        r"^- ModuleNotFoundError: No module named 'sqlmodel'.*, the revision\)$",
+        "Install it: pip install sqlmodel. If the revision does not use it, remove that line instead, and the same one from "
+        "script.py.mako",
+    ),
+    Rule(
         "ModuleNotFoundError: No module named 'app'",
         r"^- ModuleNotFoundError: No module named '(?P<module>[^']*)'.*, the revision\)$",
         "A revision imports it. If it is yours, name the folder that has it, for example: prepend_sys_path = %(here)s/src; if it "

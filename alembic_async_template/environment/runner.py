@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,7 @@ from ..errors import (
 )
 from .attempts import refuse_coroutines, run_attempts, run_migrations
 from .autogenerate import filter_names, model_schemas, process_directives, refuse_existing_tables
+from .conventions import use_convention, warn_of_lost_convention
 from .declared_conventions import find_holders, load_conventions
 from .engine import connect, connect_sync
 from .failures import Progress, explain_failure
@@ -39,7 +40,7 @@ from .models import ModelMetadata, load_metadata, refuse_duplicates
 from .project import describe_project
 from .render import render_items
 from .session import Limits
-from .settings import Settings, project_directory, read_settings
+from .settings import Settings, lend_url, project_directory, read_settings
 from .url import Database, adapt_url, application_database, configured_urls, is_memory, mask_url, parse_url, same_database
 
 if TYPE_CHECKING:
@@ -68,7 +69,8 @@ def run_environment(
 
     :param target_metadata: the models' MetaData, one or several; by default every module that `app_models` covers and that
         defines tables is imported, and their MetaData objects are taken.
-    :param naming_convention: the convention for unnamed constraints in revisions; by default that of the models.
+    :param naming_convention: the convention for constraints that the models and the revisions leave unnamed; by default that of
+        the models. It replaces an assignment to `metadata.naming_convention` in `env.py`.
     :param context_configure_arguments: anything that `alembic.context.configure` takes, see
         https://alembic.sqlalchemy.org/en/latest/api/runtime.html#alembic.runtime.environment.EnvironmentContext.configure;
         `include_name`, `process_revision_directives` and `render_item` are called in addition to this package's own.
@@ -79,7 +81,7 @@ def run_environment(
     configure_logging(config)
     settings = read_settings(config)
     run = _Run(environment, settings, target_metadata, naming_convention, context_configure_arguments)
-    with have_turn(), project_directory(settings, config):
+    with have_turn(), project_directory(settings, config), run.cleanup:
         try:
             if environment.is_offline_mode():
                 run.offline()
@@ -130,6 +132,7 @@ class _Run:
         self.other_metadatas: list[MetaData] = []
         self.holders: Mapping[str, bytes] | None = None
         self.lacks_convention = self._runs_revisions() and target_metadata is None and naming_convention is None
+        self.cleanup = ExitStack()  # what this run has changed of the program's, for its time
 
     def explain(self, error: Exception) -> Exception:
         """What to raise in place of an exception."""
@@ -164,7 +167,7 @@ class _Run:
             raise ConnectionBindError("is a connection that is closed")
         if connection.dialect.is_async and not _compat.in_greenlet():
             raise ConnectionBindError("belongs to an event loop and is used outside of it")
-        _announce(Database(connection.engine.url, _BIND))
+        self._use(Database(connection.engine.url, _BIND))
         self._migrate(connection)
 
     def _run_on_engine(self, engine: AsyncEngine | Engine) -> None:
@@ -174,7 +177,7 @@ class _Run:
             # Its pool belongs to the caller's loop, which is not this one.
             self._run_in_loop(replace(database, engine=AsyncEngine(sync_engine)))
             return
-        _announce(database)
+        self._use(database)
         if is_memory(sync_engine.url):
             with sync_engine.connect() as connection:
                 self._migrate(connection)
@@ -187,7 +190,7 @@ class _Run:
         self._reconnect(migrate)
 
     def _run_in_loop(self, database: Database) -> None:
-        _announce(database)
+        self._use(database)
 
         async def migrate() -> None:
             async with connect(database, self.database_wait, self._find_limits()) as connection:
@@ -305,6 +308,7 @@ class _Run:
         if not any(metadata.tables for metadata in metadatas):
             raise NoTablesError(None, ())
         writes = self.command != "check"
+        use_convention(metadatas, self.naming_convention, None if writes else self.cleanup)
         baseline = writes and "baseline" in self.arguments
         if writes:
             # Alembic asks for the head only after the comparison.
@@ -312,6 +316,8 @@ class _Run:
             if len(heads) > 1 and _compat.revision_arguments().get("head") in {None, "head"}:
                 raise SeveralHeadsError(heads)
             refuse_existing_tables(connection, self.environment.script, metadatas, options, baseline=baseline)
+        if self.naming_convention is None and not baseline:
+            warn_of_lost_convention(connection, metadatas)
         options["include_name"] = filter_names(
             connection,
             metadatas,
@@ -333,9 +339,10 @@ class _Run:
         bind = self.config.attributes.get("connection")
         if bind is not None:
             dialect = bind.dialect.name
+            self.cleanup.enter_context(lend_url(self.config, bind.engine.url))
         else:
             database = self._resolve_database(offline=True)
-            _announce(database)
+            self._use(database)
             dialect = database.url.get_backend_name()
         try:
             self._load_metadata()
@@ -359,6 +366,13 @@ class _Run:
         run_migrations(self.environment)
 
     # Both
+
+    def _use(self, database: Database) -> None:
+        """Say which database this run is for, and let its revisions know."""
+        for warning in database.warnings:
+            log.warning(warning)
+        log.info("Database %s, from %s", mask_url(database.url), database.source)
+        self.cleanup.enter_context(lend_url(self.config, database.original))
 
     def _load_metadata(self) -> None:
         """Take the models' MetaData, which are imported for what reads them only."""
@@ -435,9 +449,3 @@ def _end_reading(connection: Connection, *, in_transaction: bool) -> None:
     """End what a command has only read: the next one on the connection is not to take it for a transaction of the caller's."""
     if not in_transaction and connection.in_transaction():
         connection.rollback()
-
-
-def _announce(database: Database) -> None:
-    for warning in database.warnings:
-        log.warning(warning)
-    log.info("Database %s, from %s", mask_url(database.url), database.source)

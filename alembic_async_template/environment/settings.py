@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import re
 import sys
@@ -11,10 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from alembic.util import coerce_resource_to_filename
+
 from ..errors import SettingError
 
 if TYPE_CHECKING:
     from alembic.config import Config
+    from sqlalchemy.engine import URL
 
 _INTERPOLATION = re.compile(r"%%|%\(([^)]+)\)s")
 
@@ -29,7 +33,7 @@ class Settings:
     directory: Path
     """The project: the folder of the ini. Relative SQLite paths start here."""
     excluded_folders: tuple[Path, ...]
-    """What the scan for models leaves out: the migrations, and what lies beside a package that has the ini in it."""
+    """What the scan for models leaves out: the migrations and their revisions, and what lies beside a package with the ini in it."""
     import_roots: tuple[Path, ...]
     app_models: tuple[str, ...]
     """Modules, packages and patterns; empty when the ini leaves the choice open."""
@@ -80,7 +84,9 @@ def read_settings(config: Config) -> Settings:
     # A path that is not absolute starts at the ini, as the project does, and not where the command happens to be started.
     roots = tuple((directory / root).resolve() for root in config.get_prepend_sys_paths_list() or ["."])
     script_location = read_setting(config, "script_location")
-    migrations = (Path(script_location).resolve(),) if script_location and ":" not in script_location else ()
+    # A location may be a folder of an importable package, as in app:migrations.
+    locations = [script_location, *(config.get_version_locations_list() or [])]
+    migrations = [coerce_resource_to_filename(location).resolve() for location in locations if location]
     app_models = split_names(_or_default(read_setting(config, "app_models"), "*"))
     return Settings(
         config_file=file.name if file else "the configuration",
@@ -163,3 +169,16 @@ def project_directory(settings: Settings, config: Config) -> Iterator[None]:
         yield
     finally:
         os.chdir(previous)
+
+
+@contextmanager
+def lend_url(config: Config, url: URL) -> Iterator[None]:
+    """Let revisions read this run's URL as the setting `sqlalchemy.url`, in memory only, as ConfigParser escapes it."""
+    # A copy: what an ini may hold, the %40 of a password for example, cannot be put back by ConfigParser.
+    original = config.file_config
+    vars(config)["file_config"] = copy.deepcopy(original)
+    config.set_main_option("sqlalchemy.url", url.render_as_string(hide_password=False).replace("%", "%%"))
+    try:
+        yield
+    finally:
+        vars(config)["file_config"] = original

@@ -8,7 +8,7 @@ import inspect
 import os
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,7 +34,7 @@ _DRIVERS = {
 }
 _ALIASES = {"postgres": "postgresql"}
 # What stock alembic.ini files say before anybody has edited them.
-_PLACEHOLDER = "driver://user:pass@localhost/dbname"
+PLACEHOLDER = "driver://user:pass@localhost/dbname"
 
 # Words of any driver that have a password in them.
 _SECRET_WORDS = re.compile("passw|pwd|^pass$|passphrase|secret|token|scram_.*_key|dsn|conninfo|odbc_connect", re.IGNORECASE)
@@ -68,12 +68,23 @@ class Database:
     engine: AsyncEngine | None = None
     connect_arguments: dict[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    given: URL | None = None
+    """The URL as its source has it, where that is not `url`."""
 
     def __post_init__(self) -> None:
         database = "" if self.url.get_backend_name() == "sqlite" else self.url.database or ""
         if any("@" in part for part in (self.url.host or "", *self.url.query)) or re.search("@.*/", database):
             # The end of a password that was not encoded.
             raise InvalidURLError(self.source, _NO_URL, encoding=True)
+
+    @property
+    def original(self) -> URL:
+        """The URL with the driver and the words of its source; the path of an SQLite file is absolute."""
+        if self.given is None:
+            return self.url
+        name, _, driver = self.given.drivername.partition("+")
+        url = self.given.set(drivername="+".join(filter(None, [_ALIASES.get(name, name), driver])))
+        return url.set(database=self.url.database) if self.url.get_backend_name() == "sqlite" else url
 
 
 def parse_url(value: str | URL, source: str) -> URL:
@@ -120,6 +131,10 @@ def adapt_url(url: URL, source: str, *, directory: Path, installed: bool = True)
     :raises InvalidURLError: there is no async driver for it.
     :raises MissingDriverError: its async driver is not installed.
     """
+    return replace(_adapt(url, source, directory, installed), given=url)
+
+
+def _adapt(url: URL, source: str, directory: Path, installed: bool) -> Database:
     name, _, driver = url.drivername.partition("+")
     backend = _ALIASES.get(name, name)
     if backend not in _DRIVERS:
@@ -307,4 +322,4 @@ def configured_urls(settings: Settings, x_url: str | None) -> Sequence[tuple[str
         (f"the environment variable {settings.database_url_env}", os.environ.get(settings.database_url_env)),
         (f"sqlalchemy.url in {settings.config_file}", settings.sqlalchemy_url),
     ]
-    return [(source, text) for source, text in candidates if text and text != _PLACEHOLDER]
+    return [(source, text) for source, text in candidates if text and text != PLACEHOLDER]

@@ -1,5 +1,7 @@
 """`alembic init -t async-fastapi`: what it prints, what it keeps, and what it refuses."""
 
+import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -42,19 +44,55 @@ def test_nothing_of_the_project_is_imported(project: Project) -> None:
     project.alembic("init", "-t", "async-fastapi", "migrations")
 
 
-def test_an_ini_that_exists_is_kept_and_the_lines_to_paste_are_shown(project: Project) -> None:
-    """Pasting them is all there is to do, also in an ini of Alembic's own template with its placeholder URL."""
+def paste(project: Project, output: str) -> None:
+    """Do what init says of an ini that it has kept: paste its lines, in place of those that it names."""
+    ini = project.directory / "alembic.ini"
+    instruction = re.search(
+        r"^Paste these lines into its \[alembic\] section(?:, in place of its (.*))?\.$", output, re.MULTILINE
+    )
+    assert instruction, output
+    replaced = (instruction[1] or "-").split(", ")
+    pasted = output[output.index("\n\n", instruction.end()) : output.index("\nNext: ")]
+    kept = [line for line in ini.read_text().splitlines() if line.partition(" =")[0] not in replaced]
+    ini.write_text("\n".join(kept).replace("[alembic]", f"[alembic]\n{pasted}", 1))
+
+
+@pytest.mark.parametrize("template", ["generic", "async", "pyproject", "pyproject_async"])
+def test_the_lines_for_an_ini_that_exists_never_name_the_folder_to_remove(project: Project, template: str) -> None:
+    """The guide's way: into a folder of its own, its two files moved, the folder removed, the lines pasted as printed."""
     project.write({"app/models.py": MODELS})
-    project.alembic("init", "-t", "generic", "old")
+    project.alembic("init", "-t", template, "migrations")
     ini = project.directory / "alembic.ini"
     before = ini.read_text()
-    output = project.alembic("init", "-t", "async-fastapi", "migrations").stdout
+    output = project.alembic("init", "-t", "async-fastapi", "new").stdout
     assert ini.read_text() == before
-    assert f"{ini} existed and was kept." in output
-    pasted = output[output.index("script_location") : output.index("\nNext: ")]
-    kept = [line for line in before.splitlines() if not line.startswith(("prepend_sys_path", "script_location"))]
-    ini.write_text("\n".join(kept).replace("[alembic]", f"[alembic]\n{pasted}", 1))
-    project.alembic("revision", "--autogenerate", "-m", "x", env={"DATABASE_URL": "sqlite:///app.db"})
+    said = output[output.index(f"{ini} existed and was kept.") :]
+    assert "new" not in re.sub(r"the new env\.py", "", said)
+    assert "script_location =" not in said
+    assert "Move the new env.py and script.py.mako to migrations, in place of those there" in said
+    assert "sqlalchemy.url" not in said  # it is the placeholder
+    for name in ("env.py", "script.py.mako"):
+        (project.directory / "new" / name).replace(project.directory / "migrations" / name)
+    shutil.rmtree(project.directory / "new")
+    paste(project, output)
+    project.environment["DATABASE_URL"] = "sqlite:///app.db"
+    project.alembic("revision", "--autogenerate", "-m", "x")
+    project.alembic("upgrade", "head")
+    project.alembic("check")
+    assert (project.directory / "app.db").exists()
+
+
+@pytest.mark.parametrize("line", ["", "script_location = %(here)s/migrations\n", "script_location = old\n"])
+def test_an_ini_without_an_environment_gets_the_new_one(project: Project, line: str) -> None:
+    """Pasting the lines is all there is to do; a URL of somebody's own is pointed out."""
+    project.write(
+        {"app/models.py": MODELS, "alembic.ini": f"[alembic]\n{line}prepend_sys_path = .\nsqlalchemy.url = sqlite:///app.db\n"}
+    )
+    output = project.alembic("init", "-t", "async-fastapi", "migrations").stdout
+    assert "\nRemove its sqlalchemy.url, unless that is the database to migrate.\n" in output
+    assert "\nscript_location = %(here)s/migrations\n" in output
+    paste(project, output)
+    project.alembic("revision", "--autogenerate", "-m", "x")
     assert (project.directory / "app.db").exists()
 
 
@@ -133,3 +171,58 @@ def test_the_generated_env_is_short(project: Project) -> None:
     lines = (project.directory / "migrations/env.py").read_text().splitlines()
     code = [line for line in lines if line.strip() and not line.startswith(("#", '"""'))]
     assert code == ["from alembic_async_template import run_environment", "run_environment()"]
+
+
+DECLARATIVE = """from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+class Base(DeclarativeBase): pass
+class A(Base):
+    __tablename__ = "a"
+    id: Mapped[int] = mapped_column(primary_key=True)
+"""
+
+
+@pytest.mark.parametrize(
+    "template", ["async-fastapi", str(TEMPLATES / "async-fastapi"), f"{TEMPLATES}/../templates/async-fastapi"]
+)
+@pytest.mark.parametrize(
+    ("sources", "kept"),
+    [
+        ({"app/models.py": MODELS}, True),
+        ({"app/models.py": "if True:\n    import typing, sqlmodel as s\n"}, True),
+        ({"app/models.py": DECLARATIVE}, False),
+        ({"app/models.py": DECLARATIVE, "tests/test_a.py": "import sqlmodel\n"}, False),
+        ({"app/models.py": "import sqlmodelling  # no import sqlmodel\n"}, False),
+        ({}, False),
+    ],
+    ids=["sqlmodel", "an import among others", "declarative", "its tests only", "another name", "nothing yet"],
+)
+def test_new_revisions_import_sqlmodel_where_the_project_does(
+    project: Project, template: str, sources: dict[str, str], kept: bool
+) -> None:
+    """Otherwise the line is left out of the copy, and nothing else of it."""
+    project.write(sources)
+    project.alembic("init", "-t", template, "migrations")
+    copy = (project.directory / "migrations/script.py.mako").read_text()
+    original = (TEMPLATES / "async-fastapi/script.py.mako").read_text()
+    assert copy == (original if kept else original.replace('import sqlmodel${noqa("sqlmodel")}\n', ""))
+
+
+def test_a_project_that_begins_to_use_sqlmodel_needs_no_edit(project: Project) -> None:
+    """A revision that needs SQLModel imports it, whatever the copy of the template does."""
+    project.environment["DATABASE_URL"] = "sqlite:///app.db"
+    project.write({"app/models.py": DECLARATIVE})
+    project.alembic("init", "-t", "async-fastapi", "migrations")
+    project.alembic("revision", "--autogenerate", "-m", "one")
+    project.alembic("upgrade", "head")
+    project.write({"app/posts.py": MODELS.replace("A(", "Post(") + "    title: str\n"})
+    project.set(app_models="app.posts, app.models")
+    project.alembic("revision", "--autogenerate", "-m", "two")
+    project.alembic("upgrade", "head")
+    assert [path.read_text().count("import sqlmodel") for path in project.revisions()] == [0, 1]
+    mako = project.directory / "migrations/script.py.mako"
+    mako.write_text(mako.read_text().replace("import sqlalchemy as sa", "import sqlmodel  # always\nimport sqlalchemy as sa"))
+    project.write({"app/posts.py": (project.directory / "app/posts.py").read_text() + "    text: str | None\n"})
+    project.alembic("revision", "--autogenerate", "-m", "three")
+    assert project.revisions()[-1].read_text().count("import sqlmodel") == 1
+    project.alembic("upgrade", "head")
+    project.alembic("check")

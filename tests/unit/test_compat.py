@@ -6,13 +6,14 @@ from pathlib import Path
 import alembic.command
 import alembic.context
 import pytest
-from alembic.autogenerate.api import RevisionContext
+from alembic.autogenerate.api import AutogenContext, RevisionContext
 from alembic.autogenerate.render import _repr_type
 from alembic.config import Config
+from alembic.operations.ops import UpgradeOps
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, event
+from sqlalchemy import CheckConstraint, Column, Integer, MetaData, Table, create_engine, event
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.pool import NullPool
 
@@ -109,6 +110,51 @@ def test_a_commit_that_fails_is_told_from_a_statement() -> None:
             connection.commit()
         connection.rollback()
     assert [_compat.failed_at_commit(error.value) for error in (statement, commit)] == [False, True]
+
+
+def test_a_package_can_be_left_out_of_one_comparison() -> None:
+    """The functions that a comparison calls are seen with their packages, and the next comparison has them again."""
+
+    def compare() -> None:
+        return None
+
+    compare.__module__ = "other.compare"
+    with create_engine("sqlite://", poolclass=NullPool).connect() as connection:
+        context = MigrationContext.configure(connection)
+        first = AutogenContext(context, MetaData())
+        first.comparators.dispatch_for("schema")(compare)
+        assert {"alembic", "other"} <= _compat.list_comparing_packages(first)
+        _compat.leave_out_package(first, "other")
+        assert "other" not in _compat.list_comparing_packages(first)
+        assert "alembic" in _compat.list_comparing_packages(AutogenContext(context, MetaData()))
+
+
+def test_the_function_of_a_comparison_that_failed_is_found() -> None:
+    """The last one that was called, and none for an error that comes from elsewhere."""
+
+    def compare(*_: object) -> None:
+        raise LookupError
+
+    with create_engine("sqlite://", poolclass=NullPool).connect() as connection:
+        context = AutogenContext(MigrationContext.configure(connection), MetaData())
+        context.comparators.dispatch_for("schema")(compare)
+        with pytest.raises(LookupError) as raised:
+            context.comparators.dispatch("autogenerate", qualifier="sqlite")(context, UpgradeOps([]))
+    assert _compat.find_failed_comparator(raised.value) == (__name__, compare.__code__)
+    with pytest.raises(LookupError) as raised:
+        compare()
+    assert _compat.find_failed_comparator(raised.value) is None
+
+
+def test_a_convention_names_a_constraint_of_a_table_that_is_there() -> None:
+    """Without a convention of its kind, or without a name that it needs, there is none."""
+    metadata = MetaData()
+    table = Table("t", metadata, Column("id", Integer, primary_key=True), CheckConstraint("id > 0"))
+    check = next(constraint for constraint in table.constraints if isinstance(constraint, CheckConstraint))
+    assert _compat.name_by_convention(table.primary_key) is None
+    metadata.naming_convention = {"pk": "pk_%(table_name)s", "ck": "ck_%(constraint_name)s"}
+    assert _compat.name_by_convention(table.primary_key) == "pk_t"
+    assert _compat.name_by_convention(check) is None
 
 
 def test_autocommit_engines_are_seen() -> None:
