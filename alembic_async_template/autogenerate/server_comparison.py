@@ -139,10 +139,12 @@ def _list_columns(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> Itera
 def _list_indexes(upgrade_ops: ops.UpgradeOps) -> Iterator[_Index]:
     for table_ops in upgrade_ops.ops:
         if isinstance(table_ops, ops.ModifyTableOps):
-            dropped = {operation.index_name: operation for operation in table_ops.ops if isinstance(operation, ops.DropIndexOp)}
+            dropped = {
+                str(operation.index_name): operation for operation in table_ops.ops if isinstance(operation, ops.DropIndexOp)
+            }
             for operation in table_ops.ops:
-                if isinstance(operation, ops.CreateIndexOp) and operation.index_name in dropped:
-                    yield _Index(table_ops, dropped[operation.index_name], operation)
+                if isinstance(operation, ops.CreateIndexOp) and str(operation.index_name) in dropped:
+                    yield _Index(table_ops, dropped[str(operation.index_name)], operation)
 
 
 def _write_name(name: str, schema: str | None) -> str:

@@ -33,7 +33,7 @@ class Settings:
     directory: Path
     """The project: the folder of the ini. Relative SQLite paths start here."""
     excluded_folders: tuple[Path, ...]
-    """What the scan for models leaves out: the migrations and their revisions, and what lies beside a package with the ini in it."""
+    """What the scan for models leaves out: migrations, revisions, and what lies beside a package that has the ini in it."""
     import_roots: tuple[Path, ...]
     app_models: tuple[str, ...]
     """Modules, packages and patterns; empty when the ini leaves the choice open."""
