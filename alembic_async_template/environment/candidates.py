@@ -19,15 +19,15 @@ _GAP = r"[\s\\]*(?:\#[^\n]*\n[\s\\]*)*"
 _DOTTED = rf"\w++(?:{_GAP}\.{_GAP}\w++)*"
 # After a name that is called, subscripted, or in parentheses to be called.
 _CALLED = rf"{_GAP}[(\[)]"
-# Parts of all words for a base class of tables: `DeclarativeBase`, `DeclarativeMeta`, `as_declarative`, `declarative_base`, ...
-_ROOT_WORDS = ("eclarative", "automap_base", "generate_base")
-_BODY_WORDS = ("__table", "Mapped")
 _TABLE_CALL = re.compile(rf"Table{_CALLED}")
 _COLUMN_CALL = re.compile(rf"olumn{_CALLED}")
 _MAPPING_DECORATOR = re.compile(rf"[@.(]{_GAP}mapped(?:_as_dataclass)?\b")
 _SIMPLE_BASES = r"\(((?:[\w., \t]|\[[\w., \t]*\])*)\)[ \t]*:"
 _SIMPLE_CLASS = re.compile(rf"class[\s\\]+\w+{_SIMPLE_BASES}")
-_CLASS = re.compile(r"class[\s\\]+\w+[\s\\]*(?=[(\[])")
+_IN_BRACKETS = re.compile(r"\[.*?\]")
+_WORD = re.compile(r"\w+")
+# Up to the bases of a class, or to the end of the text.
+_CLASS = re.compile(r"class[\s\\]+(?:\w+[\s\\]*)?(?=[(\[]|\Z)")
 _HEADER_TOKEN = re.compile(r"#[^\n]*|[\"'()\[\]{}=,:]|\w+")
 _IMPORTED_AS = re.compile(rf"as(?=[\s\\#]){_GAP}(\w+)")
 # What an assignment gives another name to: `x = a.b`, `x = a.b[c]`, `x = (a.b)`, and the end of `x = a[b].c`.
@@ -57,20 +57,23 @@ class Text:
         """Whether there are words for a table, or for a base class of tables, in the text itself."""
         return (
             not self.bases.isdisjoint({None, "table"})
-            or any(word in self.text for word in _ROOT_WORDS)
+            or "eclarative" in self.text  # DeclarativeBase, DeclarativeMeta, as_declarative, declarative_base
+            or "automap_base" in self.text
+            or "generate_base" in self.text
             or ("Table" in self.text and _TABLE_CALL.search(self.text) is not None)
             or ("mapped" in self.text and _MAPPING_DECORATOR.search(self.text) is not None)
             or (bool(self.bases) and self._can_map_columns())
         )
 
     def _can_map_columns(self) -> bool:
-        return any(word in self.text for word in _BODY_WORDS) or _COLUMN_CALL.search(self.text) is not None
+        return "__table" in self.text or "Mapped" in self.text or _COLUMN_CALL.search(self.text) is not None
 
     def mentions(self, bases: Collection[str], functions: Collection[str]) -> bool:
         """Whether a class may have one of these names as its base, or one of these functions may be called."""
-        return not self.bases.isdisjoint(bases) or any(
-            name in self.text and re.search(rf"\b{name}{_CALLED}", self.text) for name in functions
-        )
+        if not self.bases.isdisjoint(bases):
+            return True
+        called = [name for name in functions if name in self.text]
+        return any(re.search(rf"\b{name}{_CALLED}", self.text) for name in called)
 
 
 def read_text(path: Path) -> Text | None:
@@ -96,25 +99,20 @@ def _split(text: str) -> tuple[list[str], str]:
     """The classes of a module, and all of its text but classes and functions, in which nothing is assigned to its names."""
     if "\f" in text or (";" in text and _WITHIN_LINE.search(text)):  # a statement may begin within a line
         return [], text
-    classes, rest = [], []
-    start = 0
-    for match in (*_STATEMENT.finditer(text), None):
-        end = match.end() if match is not None else len(text)
-        if not text.startswith(_DEFINITIONS, start):
-            rest.append(text[start:end])
-        elif text.startswith("class", start):
-            classes.append(text[start:end])
-        start = end
-    return classes, "".join(rest)
+    statements = _STATEMENT.split(text)
+    classes = [statement for statement in statements if statement.startswith("class")]
+    return classes, "\n".join([statement for statement in statements if not statement.startswith(_DEFINITIONS)])
 
 
 def _find_bases(classes: Iterable[str], rest: str) -> Iterator[str | None]:
     """The names in the headers of classes, but neither in brackets nor in the values of keywords."""
+    simple = []
     for text in classes:
-        if simple := _SIMPLE_CLASS.match(text):
-            yield from re.findall(r"\w+", re.sub(r"\[.*?\]", "", simple[1]))
+        if header := _SIMPLE_CLASS.match(text):
+            simple.append(header[1])
         elif start := _CLASS.match(text):
             yield from _read_header(text, start.end())
+    yield from _WORD.findall(_IN_BRACKETS.sub("", ",".join(simple)))
     for start in _CLASS.finditer(rest):
         yield from _read_header(rest, start.end())
 
@@ -137,6 +135,8 @@ def _read_header(text: str, start: int) -> Iterator[str | None]:
                 in_value = sign == "=" if opened == ["("] else in_value
             case word if not in_value and "[" not in opened and word[0] not in "#:":
                 yield word
+    else:
+        yield None  # the header goes on at the start of a line
 
 
 def _find_imports(text: str) -> Iterator[tuple[str | None, Collection[str | None]]]:
@@ -145,7 +145,7 @@ def _find_imports(text: str) -> Iterator[tuple[str | None, Collection[str | None
         if text[match.start() - 1 : match.start()] not in _BLANK:
             continue
         before = text[text.rfind("\n", 0, match.start()) + 1 : match.start()]
-        words = re.findall(r"\w+", before)
+        words = _WORD.findall(before)
         if "#" not in before or not {'"', "'"}.isdisjoint(before):  # otherwise it is a comment
             yield (words[-1] if words and "#" not in before else None), (match[1],)
 
@@ -158,7 +158,7 @@ def _find_assignments(text: str) -> Iterator[tuple[str | None, Collection[str | 
         targets: list[str | None] = [*_TARGET.findall(before)]
         if not before.strip() or text[:start].rstrip("\r\n").endswith("\\") or not set(")]}\"'").isdisjoint(before):
             targets.append(None)
-        for old in re.findall(r"\w+", match[1] or match[2])[-1 if match[1] else 0 :]:
+        for old in _WORD.findall(match[1] or match[2])[-1 if match[1] else 0 :]:
             yield old, targets
     for match in _AFTER_BRACKET.finditer(text):
-        yield re.findall(r"\w+", match[1])[-1], (None,)
+        yield _WORD.findall(match[1])[-1], (None,)

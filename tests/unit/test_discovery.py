@@ -26,7 +26,7 @@ PATHS = {
     "n.e": "n/e.py",
 }
 # Letters stand for names, `@` for a module.
-STATEMENTS = """
+STATEMENTS = '''
 from @ import X
 from @ import X as Y
 from @ import X, Y as Z
@@ -69,6 +69,16 @@ class X(Y, key="):"): pass
 class X(key=f(a, b=1), metaclass=Y): pass
 class X(|    # before (that):|    Y,|): pass
 class X \\|    (Y): pass
+class X(|Y,|): pass
+class X \\|(Y): pass
+class \\|X(Y): pass
+X = \\|Y
+X = (|Y|)
+"""|class Z(Y):|    """|X = Y
+"""|def f():|    """; X = Y
+def f():|    return """|X = Y|"""
+def f(): pass|\fX = Y
+X = Y\r
 class X(Y):|    __abstract__ = True
 class X(Y):|    __tablename__ = "x"
 class X(Y):|    id: Mapped[int]
@@ -118,7 +128,7 @@ X = Table|X = Table("name", metadata)
 @as_declarative()|class X: pass
 class X(metaclass=DeclarativeMeta): pass
 class (
-""".strip("\n").splitlines()
+'''.strip("\n").splitlines()
 if sys.version_info >= (3, 12):
     STATEMENTS.append("class X[T: (int, Y)](Z): pass")
 
