@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,12 +22,12 @@ _CALLED = rf"{_GAP}[(\[)]"
 _TABLE_CALL = re.compile(rf"Table{_CALLED}")
 _COLUMN_CALL = re.compile(rf"olumn{_CALLED}")
 _MAPPING_DECORATOR = re.compile(rf"[@.(]{_GAP}mapped(?:_as_dataclass)?\b")
-_SIMPLE_BASES = r"\(((?:[\w., \t]|\[[\w., \t]*\])*)\)[ \t]*:"
-_SIMPLE_CLASS = re.compile(rf"class[\s\\]+\w+{_SIMPLE_BASES}")
+# A class of the module itself: its bases where they are names in one line, or the colon where it has none, or neither.
+_CLASS = re.compile(r"\nclass[\s\\](?:[ \t]*\w+[ \t]*(?:\(((?:[\w., \t]|\[[\w., \t]*\])*)\)[ \t]*:|(:)))?")
 _IN_BRACKETS = re.compile(r"\[.*?\]")
 _WORD = re.compile(r"\w+")
-# Up to the bases of a class, or to the end of the text.
-_CLASS = re.compile(r"class[\s\\]+(?:\w+[\s\\]*)?(?=[(\[]|\Z)")
+# Up to the bases of any class, or to the end of the text.
+_BASES = re.compile(r"class[\s\\]+\w+[\s\\]*(?=[(\[]|\Z)")
 _HEADER_TOKEN = re.compile(r"#[^\n]*|[\"'()\[\]{}=,:]|\w+")
 _IMPORTED_AS = re.compile(rf"as(?=[\s\\#]){_GAP}(\w+)")
 # What an assignment gives another name to: `x = a.b`, `x = a.b[c]`, `x = (a.b)`, and the end of `x = a[b].c`.
@@ -36,10 +36,10 @@ _AFTER_BRACKET = re.compile(rf"\](?=[\s\\#).])(?:{_GAP}\))*{_GAP}\.{_GAP}({_DOTT
 # What may stand before the `as` of an import, and nothing, at the very beginning.
 _BLANK = frozenset("\\ \t\r\n\f\v") | {""}
 _TARGET = re.compile(r"(?<![\w.])\w+(?=[ \t]*(?:[=:]|\Z))")
-# Where a statement of the module begins: at the start of a line, and not what closes a bracket of the line before.
-_STATEMENT = re.compile(r"\n(?=[^\s#)\]}])")
+# A statement of the module that is neither a class nor a function, with its lines: one begins at the start of a line, unless
+# that closes a bracket of the line before.
+_STATEMENT = re.compile(r"\n(?!class[\s\\]|def[\s\\]|async |@)[^\s#)\]}][^\n]*(?:\n(?=[\s#)\]}]|\Z)[^\n]*)*+")
 _WITHIN_LINE = re.compile(r";[^\n]*[=\\]")
-_DEFINITIONS = ("class ", "class\t", "class\\", "def ", "def\t", "def\\", "async ", "@")
 _CODING = re.compile(rb"\A(?:[^\n]*\n)?[ \t\f]*#[^\n]*coding[:=][ \t]*([-\w.]+)")
 
 
@@ -91,33 +91,33 @@ def read_text(path: Path) -> Text | None:
         text = unicodedata.normalize("NFKC", text)  # as the parser does with identifiers
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    bodies, rest = _split(text)
-    return Text(text, frozenset(_find_bases(bodies, rest)), (*_find_imports(text), *_find_assignments(rest)))
+    text = f"\n{text}"
+    # A class or function assigns nothing to the names of the module, unless a statement may begin within a line.
+    whole = "\f" in text or (";" in text and _WITHIN_LINE.search(text))
+    statements = text if whole else "".join(_STATEMENT.findall(text))
+    bases = frozenset((*_find_bases(text), *_find_inner_bases(statements)))
+    return Text(text, bases, (*_find_imports(text), *_find_assignments(statements)))
 
 
-def _split(text: str) -> tuple[list[str], str]:
-    """The classes of a module, and all of its text but classes and functions, in which nothing is assigned to its names."""
-    if "\f" in text or (";" in text and _WITHIN_LINE.search(text)):  # a statement may begin within a line
-        return [], text
-    statements = _STATEMENT.split(text)
-    classes = [statement for statement in statements if statement.startswith("class")]
-    return classes, "\n".join([statement for statement in statements if not statement.startswith(_DEFINITIONS)])
+def _find_bases(text: str) -> Iterator[str | None]:
+    """The names among which the bases of the module's classes are."""
+    classes = _CLASS.findall(text)
+    yield from _WORD.findall(_IN_BRACKETS.sub("", ",".join([bases for bases, _ in classes])))
+    if ("", "") in classes:  # neither names in one line nor no bases at all
+        for match in _CLASS.finditer(text):
+            start = _BASES.match(text, match.start() + 1) if not match[1] and not match[2] else None
+            if start is not None:
+                yield from _read_header(text, start.end())
 
 
-def _find_bases(classes: Iterable[str], rest: str) -> Iterator[str | None]:
-    """The names in the headers of classes, but neither in brackets nor in the values of keywords."""
-    simple = []
-    for text in classes:
-        if header := _SIMPLE_CLASS.match(text):
-            simple.append(header[1])
-        elif start := _CLASS.match(text):
-            yield from _read_header(text, start.end())
-    yield from _WORD.findall(_IN_BRACKETS.sub("", ",".join(simple)))
-    for start in _CLASS.finditer(rest):
-        yield from _read_header(rest, start.end())
+def _find_inner_bases(statements: str) -> Iterator[str | None]:
+    """The names among which the bases of classes in blocks are, as in `if` and `try`."""
+    for start in _BASES.finditer(statements):
+        yield from _read_header(statements, start.end())
 
 
 def _read_header(text: str, start: int) -> Iterator[str | None]:
+    """The names in the header of a class, but neither in brackets nor in the values of keywords."""
     opened: list[str] = []
     in_value = False
     for token in _HEADER_TOKEN.finditer(text, start):
@@ -136,7 +136,7 @@ def _read_header(text: str, start: int) -> Iterator[str | None]:
             case word if not in_value and "[" not in opened and word[0] not in "#:":
                 yield word
     else:
-        yield None  # the header goes on at the start of a line
+        yield None  # not in this text
 
 
 def _find_imports(text: str) -> Iterator[tuple[str | None, Collection[str | None]]]:
