@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,15 +19,15 @@ _GAP = r"[\s\\]*(?:\#[^\n]*\n[\s\\]*)*"
 _DOTTED = rf"\w++(?:{_GAP}\.{_GAP}\w++)*"
 # After a name that is called, subscripted, or in parentheses to be called.
 _CALLED = rf"{_GAP}[(\[)]"
-# Parts of all words for a base class of tables: `DeclarativeBase`, `DeclarativeMeta`, `as_declarative`, `declarative_base`, ...
-_ROOT_WORDS = ("eclarative", "automap_base", "generate_base")
-_BODY_WORDS = ("__table", "Mapped")
 _TABLE_CALL = re.compile(rf"Table{_CALLED}")
 _COLUMN_CALL = re.compile(rf"olumn{_CALLED}")
 _MAPPING_DECORATOR = re.compile(rf"[@.(]{_GAP}mapped(?:_as_dataclass)?\b")
-_SIMPLE_BASES = r"\(((?:[\w., \t]|\[[\w., \t]*\])*)\)[ \t]*:"
-_SIMPLE_CLASS = re.compile(rf"class[\s\\]+\w+{_SIMPLE_BASES}")
-_CLASS = re.compile(r"class[\s\\]+\w+[\s\\]*(?=[(\[])")
+# A class of the module itself: its bases where they are names in one line, or the colon where it has none, or neither.
+_CLASS = re.compile(r"\nclass[\s\\](?:[ \t]*\w+[ \t]*(?:\(((?:[\w., \t]|\[[\w., \t]*\])*)\)[ \t]*:|(:)))?")
+_IN_BRACKETS = re.compile(r"\[.*?\]")
+_WORD = re.compile(r"\w+")
+# Up to the bases of any class, or to the end of the text.
+_BASES = re.compile(r"class[\s\\]+\w+[\s\\]*(?=[(\[]|\Z)")
 _HEADER_TOKEN = re.compile(r"#[^\n]*|[\"'()\[\]{}=,:]|\w+")
 _IMPORTED_AS = re.compile(rf"as(?=[\s\\#]){_GAP}(\w+)")
 # What an assignment gives another name to: `x = a.b`, `x = a.b[c]`, `x = (a.b)`, and the end of `x = a[b].c`.
@@ -36,10 +36,10 @@ _AFTER_BRACKET = re.compile(rf"\](?=[\s\\#).])(?:{_GAP}\))*{_GAP}\.{_GAP}({_DOTT
 # What may stand before the `as` of an import, and nothing, at the very beginning.
 _BLANK = frozenset("\\ \t\r\n\f\v") | {""}
 _TARGET = re.compile(r"(?<![\w.])\w+(?=[ \t]*(?:[=:]|\Z))")
-# Where a statement of the module begins: at the start of a line, and not what closes a bracket of the line before.
-_STATEMENT = re.compile(r"\n(?=[^\s#)\]}])")
+# A statement of the module that is neither a class nor a function, with its lines: one begins at the start of a line, unless
+# that closes a bracket of the line before.
+_STATEMENT = re.compile(r"\n(?!class[\s\\]|def[\s\\]|async |@)[^\s#)\]}][^\n]*(?:\n(?=[\s#)\]}]|\Z)[^\n]*)*+")
 _WITHIN_LINE = re.compile(r";[^\n]*[=\\]")
-_DEFINITIONS = ("class ", "class\t", "class\\", "def ", "def\t", "def\\", "async ", "@")
 _CODING = re.compile(rb"\A(?:[^\n]*\n)?[ \t\f]*#[^\n]*coding[:=][ \t]*([-\w.]+)")
 
 
@@ -57,20 +57,23 @@ class Text:
         """Whether there are words for a table, or for a base class of tables, in the text itself."""
         return (
             not self.bases.isdisjoint({None, "table"})
-            or any(word in self.text for word in _ROOT_WORDS)
+            or "eclarative" in self.text  # DeclarativeBase, DeclarativeMeta, as_declarative, declarative_base
+            or "automap_base" in self.text
+            or "generate_base" in self.text
             or ("Table" in self.text and _TABLE_CALL.search(self.text) is not None)
             or ("mapped" in self.text and _MAPPING_DECORATOR.search(self.text) is not None)
             or (bool(self.bases) and self._can_map_columns())
         )
 
     def _can_map_columns(self) -> bool:
-        return any(word in self.text for word in _BODY_WORDS) or _COLUMN_CALL.search(self.text) is not None
+        return "__table" in self.text or "Mapped" in self.text or _COLUMN_CALL.search(self.text) is not None
 
     def mentions(self, bases: Collection[str], functions: Collection[str]) -> bool:
         """Whether a class may have one of these names as its base, or one of these functions may be called."""
-        return not self.bases.isdisjoint(bases) or any(
-            name in self.text and re.search(rf"\b{name}{_CALLED}", self.text) for name in functions
-        )
+        if not self.bases.isdisjoint(bases):
+            return True
+        called = [name for name in functions if name in self.text]
+        return any(re.search(rf"\b{name}{_CALLED}", self.text) for name in called)
 
 
 def read_text(path: Path) -> Text | None:
@@ -88,38 +91,33 @@ def read_text(path: Path) -> Text | None:
         text = unicodedata.normalize("NFKC", text)  # as the parser does with identifiers
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    bodies, rest = _split(text)
-    return Text(text, frozenset(_find_bases(bodies, rest)), (*_find_imports(text), *_find_assignments(rest)))
+    text = f"\n{text}"
+    # A class or function assigns nothing to the names of the module, unless a statement may begin within a line.
+    whole = "\f" in text or (";" in text and _WITHIN_LINE.search(text))
+    statements = text if whole else "".join(_STATEMENT.findall(text))
+    bases = frozenset((*_find_bases(text), *_find_inner_bases(statements)))
+    return Text(text, bases, (*_find_imports(text), *_find_assignments(statements)))
 
 
-def _split(text: str) -> tuple[list[str], str]:
-    """The classes of a module, and all of its text but classes and functions, in which nothing is assigned to its names."""
-    if "\f" in text or (";" in text and _WITHIN_LINE.search(text)):  # a statement may begin within a line
-        return [], text
-    classes, rest = [], []
-    start = 0
-    for match in (*_STATEMENT.finditer(text), None):
-        end = match.end() if match is not None else len(text)
-        if not text.startswith(_DEFINITIONS, start):
-            rest.append(text[start:end])
-        elif text.startswith("class", start):
-            classes.append(text[start:end])
-        start = end
-    return classes, "".join(rest)
+def _find_bases(text: str) -> Iterator[str | None]:
+    """The names among which the bases of the module's classes are."""
+    classes = _CLASS.findall(text)
+    yield from _WORD.findall(_IN_BRACKETS.sub("", ",".join([bases for bases, _ in classes])))
+    if ("", "") in classes:  # neither names in one line nor no bases at all
+        for match in _CLASS.finditer(text):
+            start = _BASES.match(text, match.start() + 1) if not match[1] and not match[2] else None
+            if start is not None:
+                yield from _read_header(text, start.end())
 
 
-def _find_bases(classes: Iterable[str], rest: str) -> Iterator[str | None]:
-    """The names in the headers of classes, but neither in brackets nor in the values of keywords."""
-    for text in classes:
-        if simple := _SIMPLE_CLASS.match(text):
-            yield from re.findall(r"\w+", re.sub(r"\[.*?\]", "", simple[1]))
-        elif start := _CLASS.match(text):
-            yield from _read_header(text, start.end())
-    for start in _CLASS.finditer(rest):
-        yield from _read_header(rest, start.end())
+def _find_inner_bases(statements: str) -> Iterator[str | None]:
+    """The names among which the bases of classes in blocks are, as in `if` and `try`."""
+    for start in _BASES.finditer(statements):
+        yield from _read_header(statements, start.end())
 
 
 def _read_header(text: str, start: int) -> Iterator[str | None]:
+    """The names in the header of a class, but neither in brackets nor in the values of keywords."""
     opened: list[str] = []
     in_value = False
     for token in _HEADER_TOKEN.finditer(text, start):
@@ -137,6 +135,8 @@ def _read_header(text: str, start: int) -> Iterator[str | None]:
                 in_value = sign == "=" if opened == ["("] else in_value
             case word if not in_value and "[" not in opened and word[0] not in "#:":
                 yield word
+    else:
+        yield None  # not in this text
 
 
 def _find_imports(text: str) -> Iterator[tuple[str | None, Collection[str | None]]]:
@@ -145,7 +145,7 @@ def _find_imports(text: str) -> Iterator[tuple[str | None, Collection[str | None
         if text[match.start() - 1 : match.start()] not in _BLANK:
             continue
         before = text[text.rfind("\n", 0, match.start()) + 1 : match.start()]
-        words = re.findall(r"\w+", before)
+        words = _WORD.findall(before)
         if "#" not in before or not {'"', "'"}.isdisjoint(before):  # otherwise it is a comment
             yield (words[-1] if words and "#" not in before else None), (match[1],)
 
@@ -158,7 +158,7 @@ def _find_assignments(text: str) -> Iterator[tuple[str | None, Collection[str | 
         targets: list[str | None] = [*_TARGET.findall(before)]
         if not before.strip() or text[:start].rstrip("\r\n").endswith("\\") or not set(")]}\"'").isdisjoint(before):
             targets.append(None)
-        for old in re.findall(r"\w+", match[1] or match[2])[-1 if match[1] else 0 :]:
+        for old in _WORD.findall(match[1] or match[2])[-1 if match[1] else 0 :]:
             yield old, targets
     for match in _AFTER_BRACKET.finditer(text):
-        yield re.findall(r"\w+", match[1])[-1], (None,)
+        yield _WORD.findall(match[1])[-1], (None,)

@@ -69,6 +69,16 @@ class X(Y, key="):"): pass
 class X(key=f(a, b=1), metaclass=Y): pass
 class X(|    # before (that):|    Y,|): pass
 class X \\|    (Y): pass
+class X(|Y,|): pass
+class X \\|(Y): pass
+class \\|X(Y): pass
+X = \\|Y
+X = (|Y|)
+'''|class Z(Y):|    '''|X = Y
+'''|def f():|    '''; X = Y
+def f():|    return '''|X = Y|'''
+def f(): pass|\fX = Y
+X = Y\r
 class X(Y):|    __abstract__ = True
 class X(Y):|    __tablename__ = "x"
 class X(Y):|    id: Mapped[int]
@@ -118,7 +128,7 @@ X = Table|X = Table("name", metadata)
 @as_declarative()|class X: pass
 class X(metaclass=DeclarativeMeta): pass
 class (
-""".strip("\n").splitlines()
+""".strip("\n").split("\n")
 if sys.version_info >= (3, 12):
     STATEMENTS.append("class X[T: (int, Y)](Z): pass")
 
@@ -140,6 +150,92 @@ def projects(draw: st.DrawFn) -> dict[str, str]:
     return files
 
 
+# How a module has a name of another one: OLD is that name, NEW the one that it has then, and FROM the other module.
+RENAMES = """
+from FROM import OLD as NEW
+from FROM import (|    OLD  # a note|    as NEW,|)
+from FROM import OLD \\|    as NEW
+from FROM import *|NEW = OLD
+from FROM import OLD|NEW = OLD
+from FROM import OLD|NEW: type = OLD
+from FROM import OLD|NEW: Annotated[|    int, "x"] = OLD
+from FROM import OLD|NEW = other = OLD
+from FROM import OLD|other = \\|    NEW = OLD
+from FROM import OLD|other = \\|NEW = OLD
+from FROM import OLD|NEW = \\|OLD
+from FROM import OLD|NEW = (|    OLD  # a note|)
+from FROM import OLD|NEW = (|OLD|)
+from FROM import OLD|NEW = OLD[int]
+from FROM import OLD|NEW = OLD;other = NEW
+from FROM import OLD|if True: NEW = OLD
+from FROM import OLD|try:|    NEW = OLD|finally:|    pass
+from FROM import OLD|try: pass|except E: pass|else: NEW = OLD
+from FROM import OLD|with a as b:|    for c in d:|        NEW = OLD
+from FROM import OLD|def f():|    return '''|NEW = OLD|'''
+from FROM import OLD|'''|def f():|    '''; NEW = OLD
+from FROM import OLD|'''|class f():|    '''|NEW = OLD
+from FROM import OLD|def f(): pass|\fNEW = OLD
+from FROM import OLD|class A: pass|NEW = OLD\r|
+import FROM|NEW = FROM.OLD
+import FROM as m|NEW = m.OLD
+import FROM as m|NEW = m[0].OLD
+import FROM as m|NEW = (m).OLD
+import FROM as m|NEW = (m[0]).OLD
+import FROM as m|NEW = m[|    0|].OLD
+import FROM as m|NEW = m \\|    .OLD
+import FROM as m|NEW = (|    m  # a note|    .OLD)
+def f():|    from FROM import OLD as NEW
+""".strip("\n").split("\n")
+BASES = """
+class T(NEW): pass
+class T(Other, NEW): pass
+class T(|    Other,  # a note (or two)|    NEW,|): pass
+class T(|NEW|): pass
+class T \\|(NEW): pass
+class \\|T(NEW): pass
+class T(Other[int], NEW[T]): pass
+class T((NEW)): pass
+class T(m[0].NEW): pass
+class T(NEW, key=1): pass
+class T(NEW, key="):"): pass
+class T(Other, metaclass=f(a=1), *c, **d): pass|class U(NEW): pass
+if True:|    class T(NEW): pass
+try:|    class T(Other[|        int], NEW): pass|except E: pass
+def f(): pass|@decorate|class T(NEW):|    def g(self): pass
+def f():|    '''|class U:|    '''|class T(NEW): pass
+""".strip("\n").split("\n")
+CALLS = """
+t = NEW("t")
+NEW("t")
+t = [NEW  ("t")]
+t = (NEW)("t")
+t = NEW \\|    ("t")
+t = NEW[int]("t")
+t = m[0].NEW("t")
+if True:|    t: object = NEW(|        "t")
+""".strip("\n").split("\n")
+
+
+@st.composite
+def ways(draw: st.DrawFn) -> dict[str, str]:
+    """Modules that hand a base, or a function that makes tables, to each other under one new name after the other."""
+    roots = [
+        ("from sqlalchemy.orm import DeclarativeBase|class OLD0(DeclarativeBase): pass", BASES),
+        ("from sqlalchemy.orm import declarative_base|OLD0 = declarative_base()", BASES),
+        ("import sqlalchemy as sa|def OLD0(name):|    return sa.Table(name, metadata)", CALLS),
+    ]
+    root, uses = draw(st.sampled_from(roots))
+    files = {"m0.py": root}
+    renames = draw(st.lists(st.sampled_from(RENAMES), min_size=1, max_size=3))
+    for step, text in enumerate(renames):
+        words = {"FROM": f"m{step}", "OLD": f"OLD{step}", "NEW": f"OLD{step + 1}"}
+        files[f"m{step + 1}.py"] = re.sub("FROM|OLD|NEW", lambda match, words=words: words[match[0]], text)  # type: ignore[misc]
+    last = len(renames)
+    use = draw(st.sampled_from(uses)).replace("NEW", f"OLD{last}")
+    files["used.py"] = f"from m{last} import {draw(st.sampled_from(['*', f'OLD{last}']))}|{use}"
+    return {path: text.replace("|", "\n") + "\n" for path, text in files.items()}
+
+
 def read_everything(root: Path) -> dict[str, list[object]]:
     sources = Sources.read(root)
     tables = {name: list(sources.tables(module)) for name, module in sources.modules.items()}
@@ -147,7 +243,7 @@ def read_everything(root: Path) -> dict[str, list[object]]:
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
-@given(projects())
+@given(st.one_of(projects(), ways()))
 def test_the_answer_is_that_of_parsing_everything(files: dict[str, str]) -> None:
     """Whatever way a base or a function takes through aliases, re-exports, stars, cycles and files that do not parse."""
     with tempfile.TemporaryDirectory() as folder:
@@ -157,6 +253,26 @@ def test_the_answer_is_that_of_parsing_everything(files: dict[str, str]) -> None
         assert found == expected
         assert sources.unreadable.items() <= Sources.read(root).unreadable.items()
         event(f"modules with tables: {len(expected)}")
+
+
+@pytest.mark.parametrize("uses", [BASES, CALLS], ids=["bases", "calls"])
+def test_each_way_to_rename_meets_each_way_to_use(tmp_path: Path, uses: list[str]) -> None:
+    """Every pair of them, with the same answer as parsing everything, and most of them define a table."""
+    root = {
+        id(BASES): "from sqlalchemy.orm import DeclarativeBase\nclass A(DeclarativeBase): pass\n",
+        id(CALLS): "import sqlalchemy as sa\ndef A(name):\n    return sa.Table(name, metadata)\n",
+    }[id(uses)]
+    tables = 0
+    for rename in RENAMES:
+        words = {"FROM": "m0", "OLD": "A", "NEW": "B", "|": "\n"}
+        files = {"m0.py": root, "m1.py": re.sub(r"FROM|OLD|NEW|\|", lambda match, words=words: words[match[0]], rename)}  # type: ignore[misc]
+        for number, use in enumerate(uses):
+            files[f"use{number}.py"] = f"from m1 import B\n{use.replace('NEW', 'B')}\n".replace("|", "\n")
+        write_files(tmp_path, files)
+        expected = read_everything(tmp_path)
+        assert find_tables(tmp_path, list_sources(tmp_path))[1] == expected, rename
+        tables += len(expected)
+    assert tables > len(RENAMES) * len(uses) * 0.7
 
 
 def test_few_sources_of_a_large_project_are_parsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
