@@ -47,12 +47,30 @@ class EngineUses:
         self._passed_on: dict[str, str] = {}
         for module in sources.modules.values():
             if module.name in self.aside:
-                self.read_aside |= {node.attr for node in ast.walk(module.tree) if isinstance(node, ast.Attribute)}
+                self.read_aside |= {node.attr for node in module.nodes if isinstance(node, ast.Attribute)}
+            elif not self._has_engines(module):
+                self.read |= {
+                    node.attr for node in module.nodes if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load)
+                }
             else:
                 self._visit(module, module.tree, _Scope())
         for module in sources.modules.values():
             if module.name not in self.aside and self._passed_on:
                 self._visit_callers(module)
+
+    @staticmethod
+    def _has_engines(module: Module) -> bool:
+        """Whether a module makes or binds engines, or has parts that serve another purpose: otherwise it only reads."""
+        for node in module.nodes:
+            match node:
+                case ast.Call(keywords=keywords) if any(keyword.arg == "bind" for keyword in keywords):
+                    return True
+                case ast.Name(id=name) | ast.Attribute(attr=name) if name in _MAKERS or name in _SESSIONS:
+                    return True
+                case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.Name(id=name, ctx=ast.Store()):
+                    if serves_other_purpose(name):
+                        return True
+        return False
 
     def _visit(self, module: Module, node: ast.AST, scope: _Scope) -> None:
         for child in ast.iter_child_nodes(node):
@@ -103,7 +121,7 @@ class EngineUses:
 
     def _visit_callers(self, module: Module) -> None:
         """Find what is passed to functions and classes that bind sessions to an argument."""
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             if not isinstance(node, ast.Call):
                 continue
             called = self.sources.resolve(module, expression_name(node.func) or "")

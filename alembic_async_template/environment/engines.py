@@ -123,7 +123,7 @@ class EngineFinder:
         return tuple(sorted({name for module in modules for name in self._read_variables(module) if is_url_name(name)}))
 
     def _read_variables(self, module: Module) -> Iterator[str]:
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             argument: ast.expr | None = None
             if isinstance(node, ast.Subscript) and (expression_name(node.value) or "").endswith("environ"):
                 argument = node.slice

@@ -6,7 +6,7 @@ import ast
 import functools
 import sys
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -152,7 +152,7 @@ def _weigh(starts: tuple[Path, ...], trees: Trees) -> _Evidence:
             continue
         module = read_module(path, path.parent, tree)
         imported.update(name for name in module.imported_modules() if name.partition(".")[0] != path.stem)
-        for levels in _relative_imports(tree):
+        for levels in (node.level for node in module.nodes if isinstance(node, ast.ImportFrom) and node.level):
             package = [path.parent, *path.parent.parents][levels - 1]
             evidence.broken.update([path.parent, *path.parent.parents][:levels])
             if _is_package(package):
@@ -165,13 +165,6 @@ def _weigh(starts: tuple[Path, ...], trees: Trees) -> _Evidence:
             if top in names and _leads_to_file(folder, name.split("."), files, folders):
                 evidence.absolute[folder] += count
     return evidence
-
-
-def _relative_imports(tree: ast.Module) -> Iterator[int]:
-    """The number of dots of each relative import."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.level:
-            yield node.level
 
 
 @functools.cache

@@ -47,6 +47,8 @@ class Module:
     """Local name to the dotted name that it was imported from; "*" is not in it."""
     stars: tuple[str, ...] = ()
     """Modules imported with a star."""
+    nodes: tuple[ast.AST, ...] = ()
+    """All nodes of the tree: walking through it takes as long as parsing it."""
 
     @property
     def is_package(self) -> bool:
@@ -54,7 +56,7 @@ class Module:
 
     def imported_modules(self) -> Iterator[str]:
         """Absolute dotted names that the import statements of the file mention, wherever they stand."""
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, ast.Import):
                 yield from (alias.name for alias in node.names)
             elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
@@ -133,8 +135,9 @@ def name_modules(paths: Iterable[Path], root: Path) -> dict[str, Path]:
 def read_module(path: Path, root: Path, tree: ast.Module) -> Module:
     """The module at `path` with its import statements resolved to absolute dotted names."""
     name = dotted_name(path, root)
-    imports, stars = read_imports(name, ast.walk(tree), is_package=path.name == "__init__.py")
-    return Module(name, path, tree, imports, stars)
+    nodes = tuple(ast.walk(tree))
+    imports, stars = read_imports(name, nodes, is_package=path.name == "__init__.py")
+    return Module(name, path, tree, imports, stars, nodes)
 
 
 def read_imports(name: str, nodes: Iterable[ast.AST], *, is_package: bool) -> tuple[dict[str, str], tuple[str, ...]]:
