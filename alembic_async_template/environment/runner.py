@@ -37,7 +37,6 @@ from .logs import configure_logging
 from .loops import cancellation, have_turn, run_coroutine
 from .metadata_choice import choose_metadata
 from .models import ModelMetadata, load_metadata, refuse_duplicates
-from .project import describe_project
 from .render import render_items
 from .session import Limits
 from .settings import Settings, lend_url, project_directory, read_settings
@@ -316,8 +315,8 @@ class _Run:
             if len(heads) > 1 and _compat.revision_arguments().get("head") in {None, "head"}:
                 raise SeveralHeadsError(heads)
             refuse_existing_tables(connection, self.environment.script, metadatas, options, baseline=baseline)
-        if self.naming_convention is None and not baseline:
-            warn_of_lost_convention(connection, metadatas)
+            if self.naming_convention is None and heads:
+                warn_of_lost_convention(connection, metadatas)
         options["include_name"] = filter_names(
             connection,
             metadatas,
@@ -429,6 +428,8 @@ class _Run:
                 log.warning("%s is used instead of app_engine. %s", configured[0][0], error)
         if database is None:
             if not configured:
+                from .project import describe_project  # which reads sources as init does, and takes a moment to import
+
                 project = describe_project(settings.directory, settings.import_roots, settings.excluded_folders)
                 raise NoDatabaseURLError(settings, project.engines, project.engine_notes)
             database = adapt(*configured.pop(0), installed)
