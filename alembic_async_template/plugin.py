@@ -45,6 +45,7 @@ _COMPARATORS = [
     (".enums.compare", "compare_column", "column", "enums", "postgresql", "MEDIUM"),
     (".enums.compare", "compare_type", "column", "types", "postgresql", "MEDIUM"),
     (".autogenerate.constraints", "sort_tables", "autogenerate", "constraints", "default", "FIRST"),
+    (".autogenerate.serial_columns", "find_serial_columns", "autogenerate", "serial", "postgresql", "FIRST"),
     (".autogenerate.server_comparison", "settle_differences", "autogenerate", "server_comparison", "postgresql", "LAST"),
     (".enums.compare", "compare_enums", "autogenerate", "enums", "postgresql", "LAST"),
     (".autogenerate.constraints", "arrange_constraints", "autogenerate", "constraints", "default", "LAST"),

@@ -162,6 +162,21 @@ def test_the_number_of_queries_does_not_grow_with_the_differences(engine: Engine
         assert len(asked) == 5
 
 
+def test_serial_columns_are_looked_for_once(engine: Engine) -> None:
+    """Their default is the column's own; that of another column's sequence is a default like any other."""
+    metadata, asked = MetaData(), list[str]()
+    for number in range(5):
+        Table(f"t'{number}", metadata, Column("id", Integer, primary_key=True), Column("n", Integer))
+    with engine.connect() as connection:
+        metadata.create_all(connection)
+        connection.execute(text("""ALTER TABLE "t'0" ALTER n SET DEFAULT nextval('"t''1_id_seq"')"""))
+        sa.event.listen(connection, "before_cursor_execute", lambda *arguments: asked.append(arguments[2]))
+        ((change,),) = compare(connection, metadata)
+        assert change[:4] == ("modify_default", None, "t'0", "n")
+    assert len([statement for statement in asked if "relkind='S'" in statement]) == 0
+    assert len([statement for statement in asked if "owned.deptype" in statement]) == 1
+
+
 def test_a_role_that_may_not_make_temporary_tables_compares_texts(engine: Engine) -> None:
     """Small letters, no casts, no parentheses around; values still decide where nothing is volatile."""
     metadata = MetaData()

@@ -17,7 +17,7 @@ from sqlalchemy.engine.reflection import Inspector
 from sqlalchemy.schema import CreateSequence, ExecutableDDLElement, SetConstraintComment
 
 from .. import _compat
-from ..enums.declared import find_implementation
+from ..column_types import find_implementation
 
 if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext

@@ -10,8 +10,9 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.schema import DefaultClause
 from sqlalchemy.types import ARRAY, CHAR, String, TypeEngine
 
+from ..column_types import find_implementation
 from ..defaults import read_expression, simplify_default
-from .declared import EnumUse, find_enum_use, find_implementation, make_passive_type
+from .declared import EnumUse, find_enum_use, make_passive_type
 
 
 class ConvertColumnOp(ops.AlterColumnOp):

@@ -9,9 +9,10 @@ from sqlalchemy import ARRAY, Enum
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import DOMAIN, ENUM
 from sqlalchemy.engine import Dialect
-from sqlalchemy.types import TypeDecorator, TypeEngine
+from sqlalchemy.types import TypeEngine
 
 from .. import _compat
+from ..column_types import find_implementation
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +34,6 @@ class EnumUse:
     def labels(self) -> tuple[str, ...]:
         """None of them where a model only refers to a type that somebody else creates."""
         return tuple(map(str, self.enum.enums))
-
-
-def find_implementation(type_: TypeEngine[Any], dialect: Dialect) -> TypeEngine[Any]:
-    """The type that a column of this type has with a dialect, without decorators and without variants."""
-    type_ = _compat.type_variants(type_).get(dialect.name, type_)
-    while isinstance(type_, TypeDecorator):
-        type_ = type_.load_dialect_impl(dialect)
-        type_ = _compat.type_variants(type_).get(dialect.name, type_)
-    return type_
 
 
 def find_enum_use(type_: TypeEngine[Any], dialect: Dialect, *, in_domain: bool = False) -> EnumUse | None:

@@ -12,8 +12,9 @@ from alembic.operations import ops
 from sqlalchemy.types import TypeEngine
 
 from .. import _compat
+from ..column_types import find_implementation
 from .conversions import ConvertColumnOp
-from .declared import EnumUse, find_enum_use, find_implementation
+from .declared import EnumUse, find_enum_use
 from .differences import EnumAdditionOps, EnumChangeOps, EnumRebuildOps, pair_renames
 from .model import qualify
 from .operations import DIRECTIVES, CreateEnumOp, EnumOperation, RemoveEnumValueOp, RenameEnumOp, RenameEnumValueOp

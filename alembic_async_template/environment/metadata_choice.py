@@ -6,15 +6,16 @@ import ast
 import logging
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import MetaData
 from sqlalchemy.engine import Dialect
-from sqlalchemy.exc import CompileError
+from sqlalchemy.exc import CompileError, NoReferenceError
 
-from ..enums.declared import find_implementation
+from ..column_types import find_implementation
 from ..errors import SeveralMetadataError
 from .models import ModelMetadata, is_covered, is_pattern
 from .sources import last_name, list_sources, parse_source
@@ -122,10 +123,10 @@ def _join(models: Sequence[ModelMetadata]) -> list[_Group]:
 
 
 def _list_targets(metadata: MetaData) -> Iterator[Any]:
-    """The tables that keys refer to by a column; a name means a table of the same MetaData."""
+    """The tables that keys refer to; a name means a table of the same MetaData, a column may be one of another."""
     for table in metadata.tables.values():
         for key in table.foreign_keys:
-            if not isinstance(key._colspec, str):
+            with suppress(NoReferenceError):  # Alembic says so itself
                 yield key.column.table
 
 

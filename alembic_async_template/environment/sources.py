@@ -118,8 +118,8 @@ def parse_source(path: Path) -> ast.Module | None:
 
 def dotted_name(path: Path, root: Path) -> str:
     """The name under which `path` is imported when `root` is on `sys.path`."""
-    parts = path.parts[len(root.parts) :]
-    return ".".join([*parts[:-1], path.stem] if path.stem != "__init__" or len(parts) == 1 else parts[:-1])
+    name = os.fspath(path)[len(os.fspath(root)) :].strip(os.sep).removesuffix(".py").replace(os.sep, ".")
+    return name.removesuffix(".__init__")
 
 
 def name_modules(paths: Iterable[Path], root: Path) -> dict[str, Path]:

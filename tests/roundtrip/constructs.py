@@ -106,7 +106,7 @@ def defaults(metadata: MetaData) -> None:
 @construct
 def sequences(metadata: MetaData) -> None:
     plain = sa.Sequence("plain", metadata=metadata)
-    nasty = sa.Sequence('nasty %: "', start=100, increment=5, schema="other", metadata=metadata)
+    nasty = sa.Sequence("nasty %: \"'", start=100, increment=5, schema="other", metadata=metadata)
     Table("a", metadata, key(), C("n", Integer, server_default=plain.next_value()))
     Table("b", metadata, key(), C("n", Integer, nasty, server_default=nasty.next_value()), schema="other")
     Table("c", metadata, C("id", Integer, sa.Sequence("of_key"), primary_key=True))
@@ -315,7 +315,7 @@ def domains(metadata: MetaData) -> None:
 
 @construct
 def names(metadata: MetaData) -> None:
-    nasty = 'Weird %:"T'
+    nasty = "Weird %:\"'T"
     Table(nasty, metadata, C('Id %:"', Integer, primary_key=True), C("next", ForeignKey('select.Id %:"')))
     columns = [C('Id %:"', Integer, primary_key=True), C("from", Integer, unique=True, index=True)]
     Table("select", metadata, *columns, C("back", ForeignKey(f'{nasty}.Id %:"')))

@@ -13,7 +13,7 @@ from alembic.operations.ops import UpgradeOps
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import CheckConstraint, Column, Integer, MetaData, Table, create_engine, event
+from sqlalchemy import CheckConstraint, Column, Identity, Integer, MetaData, Sequence, Table, create_engine, event
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.pool import NullPool
 
@@ -155,6 +155,23 @@ def test_a_convention_names_a_constraint_of_a_table_that_is_there() -> None:
     metadata.naming_convention = {"pk": "pk_%(table_name)s", "ck": "ck_%(constraint_name)s"}
     assert _compat.name_by_convention(table.primary_key) == "pk_t"
     assert _compat.name_by_convention(check) is None
+
+
+def test_the_sequences_of_the_models_are_listed() -> None:
+    """Those of columns, and those that are given to a MetaData."""
+    metadata = MetaData()
+    alone = Sequence("alone", metadata=metadata)
+    of_column = Sequence("of_column")
+    Table("t", metadata, Column("id", Integer, of_column, primary_key=True))
+    assert _compat.list_sequences(metadata) == [alone, of_column]
+
+
+def test_a_server_default_is_rendered_as_in_a_revision() -> None:
+    """Identities too, which `op.alter_column` writes for a changed default only."""
+    with create_engine("sqlite://", poolclass=NullPool).connect() as connection:
+        options = {"sqlalchemy_module_prefix": "sa."}
+        context = AutogenContext(MigrationContext.configure(connection, opts=options), MetaData())
+        assert _compat.render_server_default(Identity(start=5), context) == "sa.Identity(always=False, start=5)"
 
 
 def test_autocommit_engines_are_seen() -> None:
