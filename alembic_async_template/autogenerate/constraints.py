@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ from .. import _compat
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
+
+log = logging.getLogger("alembic_async_template.autogenerate")
 
 # Schema and name of a table, as the operations have them.
 Key = tuple[str | None, str]
@@ -242,7 +245,10 @@ def _is_needless(context: AutogenContext, operation: ops.MigrateOperation) -> bo
     """
     if isinstance(operation, ops.CreateUniqueConstraintOp):
         primary_key = context.inspector.get_pk_constraint(operation.table_name, operation.schema)["constrained_columns"]
-        return list(operation.columns) == primary_key
+        needless = list(operation.columns) == primary_key
+        if needless:
+            log.info("No difference on the server: unique constraint on the primary key of %s", operation.table_name)
+        return needless
     if isinstance(operation, ops.DropColumnOp):
         table = _find_declared(context, operation.table_name, operation.schema)
         parents = None if table is None else table.kwargs.get("postgresql_inherits")

@@ -9,7 +9,6 @@ Create Date: now
 from collections.abc import Sequence
 
 import sqlalchemy as sa
-import sqlmodel  # noqa: F401
 from alembic_async_template import op
 from sqlalchemy.dialects import postgresql
 

@@ -9,7 +9,6 @@ Create Date: now
 from collections.abc import Sequence
 
 import sqlalchemy as sa  # noqa: F401
-import sqlmodel  # noqa: F401
 from alembic_async_template import op
 
 revision: str = 'after'
