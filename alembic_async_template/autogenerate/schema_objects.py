@@ -75,7 +75,8 @@ def _find_missing_sequences(
     dialect: Dialect, metadatas: Iterable[MetaData], inspector: Inspector | None, new_schemas: Sequence[str]
 ) -> Iterator[tuple[str, str]]:
     """The statements for the sequences that the models declare, https://docs.sqlalchemy.org/en/20/core/defaults.html."""
-    sequences = [sequence for metadata in metadatas for sequence in _compat.list_sequences(metadata)]
+    declared = [sequence for metadata in metadatas for sequence in _compat.list_sequences(metadata)]
+    sequences = [sequence for sequence in declared if not (sequence.optional and dialect.sequences_optional)]
     known: dict[str | None, list[str]] = {}
     for sequence in sequences:
         schema = sequence.schema
@@ -94,7 +95,7 @@ def _leave_numbers_to_sequences(upgrade_ops: ops.UpgradeOps) -> None:
 
 
 def _without_serial(column: Column[Any]) -> Column[Any]:
-    if not isinstance(column.default, DatabaseSequence) or column.autoincrement is False:
+    if not isinstance(column.default, DatabaseSequence) or column.default.optional or column.autoincrement is False:
         return column
     copy = _compat.copy_column(column)
     copy.autoincrement = False

@@ -110,6 +110,8 @@ def sequences(metadata: MetaData) -> None:
     Table("a", metadata, key(), C("n", Integer, server_default=plain.next_value()))
     Table("b", metadata, key(), C("n", Integer, nasty, server_default=nasty.next_value()), schema="other")
     Table("c", metadata, C("id", Integer, sa.Sequence("of_key"), primary_key=True))
+    # PostgreSQL does without, and numbers the rows itself.
+    Table("e", metadata, C("id", Integer, sa.Sequence("optional", optional=True), primary_key=True))
     default = sa.Sequence("of_default")
     Table("d", metadata, C("id", Integer, default, server_default=default.next_value(), primary_key=True))
 
