@@ -9,6 +9,7 @@
     │   ├── ModelsNotChosenError
     │   ├── NoTablesError
     │   ├── UnlistedModelsError
+    │   ├── SeveralMetadataError
     │   └── DuplicateTableError
     ├── DatabaseError              which database, and how to reach it
     │   ├── NoDatabaseURLError
@@ -123,6 +124,7 @@ __all__ = [
     "SQLModelNotInstalledError",
     "SettingError",
     "SeveralHeadsError",
+    "SeveralMetadataError",
     "UncommittedEnumValueError",
     "UncommittedWorkError",
     "UnknownEnumError",
