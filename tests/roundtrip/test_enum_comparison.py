@@ -309,7 +309,10 @@ def test_a_downgrade_refuses_while_rows_hold_the_value_and_goes_on_when_they_do_
 
 
 def test_a_comparison_asks_the_catalog_once(postgresql_url: str) -> None:
-    """However many types there are, and once more if something goes that may have been a type's last use."""
+    """However many types there are, and once more if something goes that may have been a type's last use.
+
+    It also asks once which columns are serial, where Alembic asks for each of them.
+    """
     engine = create_engine(postgresql_url.replace("postgresql:", "postgresql+psycopg:"))
     asked: list[str] = []
     event.listen(engine, "before_cursor_execute", lambda _, __, statement, *___: asked.append(statement))
@@ -332,10 +335,10 @@ def test_a_comparison_asks_the_catalog_once(postgresql_url: str) -> None:
                     )
                     asked.clear()
                     differences = compare_metadata(context, target)
-                    known.append(len(asked))
+                    known.append(len([statement for statement in asked if "relkind='S'" not in statement]))
                 assert [difference[0] for difference in differences].count("drop_enum") == (dropped if names is plugins else 0)
             counts.append(known[2] - known[1])
         with engine.begin() as connection:
             metadata.drop_all(connection)
     engine.dispose()
-    assert counts == [1, 2] * 3
+    assert counts == [2, 3] * 3
