@@ -315,8 +315,8 @@ class _Run:
             if len(heads) > 1 and _compat.revision_arguments().get("head") in {None, "head"}:
                 raise SeveralHeadsError(heads)
             refuse_existing_tables(connection, self.environment.script, metadatas, options, baseline=baseline)
-            if self.naming_convention is None and heads:
-                warn_of_lost_convention(connection, metadatas)
+        if self.naming_convention is None and not baseline:
+            warn_of_lost_convention(connection, metadatas)
         options["include_name"] = filter_names(
             connection,
             metadatas,
