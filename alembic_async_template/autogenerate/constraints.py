@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from alembic import util
 from alembic.operations import ops
 from alembic.util import PriorityDispatchResult
-from sqlalchemy import CheckConstraint, Column, Constraint, ForeignKeyConstraint, MetaData, Table
+from sqlalchemy import CheckConstraint, Column, Constraint, ForeignKeyConstraint, Table
 from sqlalchemy.exc import SAWarning
 
 from .. import _compat
@@ -264,10 +264,9 @@ def _find_declared(context: AutogenContext, name: str, schema: str | None) -> Ta
 def _name_constraints(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> None:
     """Name the constraints that are added to a table which exists: without a name, no downgrade can drop them.
 
-    SQLite's batch operations need a name as well. The names are those of the naming convention of `run_environment`, or those
-    that PostgreSQL would choose.
+    SQLite's batch operations need a name as well. The names are those that PostgreSQL would choose; a naming convention has given
+    its own before.
     """
-    convention = context.opts.get("naming_convention")
     taken: dict[Key, set[str]] = {}
     for table_ops in _list_table_operations(upgrade_ops):
         for operation in table_ops.ops:
@@ -281,9 +280,7 @@ def _name_constraints(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> N
             if key not in taken:
                 taken[key] = _list_names(context, key, upgrade_ops)
             if operation.constraint_name is None:
-                operation.constraint_name = _find_conventional_name(operation, convention) or choose_name(
-                    str(table_ops.table_name), list(map(str, columns)), label, taken[key]
-                )
+                operation.constraint_name = choose_name(str(table_ops.table_name), list(map(str, columns)), label, taken[key])
             taken[key].add(str(operation.constraint_name))
 
 
@@ -295,22 +292,6 @@ def _list_names(context: AutogenContext, key: Key, upgrade_ops: ops.UpgradeOps) 
     inspector = context.inspector
     reflected: Iterable[Any] = (*inspector.get_foreign_keys(name, schema), *inspector.get_unique_constraints(name, schema))
     return {str(constraint["name"]) for constraint in reflected if constraint["name"]}
-
-
-def _find_conventional_name(
-    operation: ops.CreateUniqueConstraintOp | ops.CreateForeignKeyOp, convention: dict[str, Any] | None
-) -> Any:
-    """The name that a naming convention gives to a constraint, None without one."""
-    if not convention:
-        return None
-    constraint = operation.to_constraint()
-    metadata = MetaData(naming_convention=convention)
-    table = constraint.table
-    for other in {key.column.table for key in table.foreign_keys} - {table}:
-        other.to_metadata(metadata)
-    copied = table.to_metadata(metadata)
-    (same,) = [candidate for candidate in copied.constraints if isinstance(candidate, type(constraint))]
-    return _read_name(same)
 
 
 def choose_name(table: str, columns: Sequence[str], label: str, taken: Iterable[str] = ()) -> str:

@@ -326,7 +326,6 @@ class _Run:
             every_schema=bool(self.options.get("include_schemas")),
         )
         options.setdefault("include_schemas", bool(model_schemas(metadatas)))
-        options["naming_convention"] = self.naming_convention
         options["process_revision_directives"] = process_directives(
             self.config, metadatas, options.get("process_revision_directives"), baseline=baseline, writes=writes
         )
