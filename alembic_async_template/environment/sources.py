@@ -10,7 +10,7 @@ import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeGuard
 
 # Folders whose modules are never the application's: tests, and other people's code.
 _SKIPPED_FOLDERS = frozenset("test tests testing vendored _vendor third_party site-packages node_modules __pycache__".split())
@@ -30,8 +30,8 @@ _NO_TABLES = frozenset({*_SQLALCHEMY, "pydantic", "typing_extensions"})
 # By which a class says that its MetaData is not that of its bases.
 _METADATA_NAMES = frozenset({"metadata", "registry"})
 
-# Through how many re-exports a name is followed: one that is imported from itself gets longer for ever.
-_LONGEST_WAY = 50
+# How many dots a name may have that is followed: one that is imported from itself gets longer for ever.
+_MOST_DOTS = 50
 
 _FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
 
@@ -49,6 +49,10 @@ class Module:
     """Modules imported with a star."""
     nodes: tuple[ast.AST, ...] = ()
     """All nodes of the tree: walking through it takes as long as parsing it."""
+    definitions: dict[str, ast.stmt] = field(default_factory=dict)
+    """The first class, function or assignment of each name, of those that run when the module is imported."""
+    assigned: dict[str, ast.expr] = field(default_factory=dict)
+    """What each name is assigned first."""
 
     @property
     def is_package(self) -> bool:
@@ -63,35 +67,49 @@ class Module:
                 yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def list_sources(directory: Path, excluded: Collection[Path] = (), _above: frozenset[str] = frozenset()) -> Iterator[Path]:
+def list_sources(directory: Path, excluded: Collection[Path] = ()) -> Iterator[Path]:
     """The Python files under `directory` that may belong to an application, in a stable order.
 
     Left out: virtual environments, tests, migrations (folders with a `script.py.mako`), hidden and vendored folders,
     folders that may not be read or that lead back to themselves, and whatever has a name that no import statement can say.
     """
-    above = _above | {os.path.realpath(directory)}
-    try:
-        entries = sorted(os.scandir(directory), key=lambda entry: entry.name)
-    except OSError:  # a database's data, perhaps
-        return
-    skipped = _SKIPPED_FOLDERS if _above else _SKIPPED_FOLDERS | _SKIPPED_BESIDE
+    skipped = _SKIPPED_FOLDERS | _SKIPPED_BESIDE
     if directory == Path(directory.anchor):
         skipped |= _SYSTEM_FOLDERS
+    start = os.fspath(directory)
+    left_out = {os.fspath(path) for path in excluded}
+    # Files to give, and folders to look into, with the real paths of those they are in; the next one is the last.
+    pending = _list_folder(start, skipped, left_out, frozenset({os.path.realpath(start)}))
+    while pending:
+        path, above = pending.pop()
+        if above is None:
+            yield Path(path)
+        else:
+            pending += _list_folder(path, _SKIPPED_FOLDERS, left_out, above)
+
+
+def _list_folder(
+    folder: str, skipped: Collection[str], excluded: Collection[str], above: frozenset[str]
+) -> list[tuple[str, frozenset[str] | None]]:
+    """The sources in a folder and the folders to look into, in reverse; the latter with the real paths of all above."""
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name, reverse=True)
+    except OSError:  # a database's data, perhaps
+        return []
+    found: list[tuple[str, frozenset[str] | None]] = []
+    if len(above) > 1 and any(entry.name in _OTHERS_MARKS for entry in entries):
+        return found
     for entry in entries:
-        stem, suffix = os.path.splitext(entry.name)
-        if suffix == ".py":
-            path = directory / entry.name
-            if stem.isidentifier() and not _TEST_MODULE.match(stem) and path not in excluded and _is_file(entry):
-                yield path
-        elif (
-            entry.name.isidentifier()
-            and entry.name not in skipped
-            and _is_folder(entry)
-            and (path := directory / entry.name) not in excluded
-            and os.path.realpath(path) not in above
-            and not any((path / mark).exists() for mark in _OTHERS_MARKS)
-        ):
-            yield from list_sources(path, excluded, above)
+        name = entry.name
+        if name.endswith(".py"):
+            stem = name[:-3]
+            if stem.isidentifier() and not _TEST_MODULE.match(stem) and entry.path not in excluded and _is_file(entry):
+                found.append((entry.path, None))
+        elif name.isidentifier() and name not in skipped and entry.path not in excluded and _is_folder(entry):
+            real = os.path.realpath(entry.path)
+            if real not in above:
+                found.append((entry.path, above | {real}))
+    return found
 
 
 def _is_file(entry: os.DirEntry[str]) -> bool:
@@ -112,7 +130,7 @@ def parse_source(path: Path) -> ast.Module | None:
     """The syntax tree of a file, None when it cannot be read or parsed."""
     try:
         return ast.parse(path.read_bytes(), str(path))
-    except (OSError, SyntaxError, ValueError):
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):  # the last two: an expression that is too deep
         return None
 
 
@@ -137,7 +155,23 @@ def read_module(path: Path, root: Path, tree: ast.Module) -> Module:
     name = dotted_name(path, root)
     nodes = tuple(ast.walk(tree))
     imports, stars = read_imports(name, nodes, is_package=path.name == "__init__.py")
-    return Module(name, path, tree, imports, stars, nodes)
+    definitions: dict[str, ast.stmt] = {}
+    for statement in run_statements(tree.body):
+        for defined in _defined_names(statement):
+            definitions.setdefault(defined, statement)
+    assigned: dict[str, ast.expr] = {}
+    for target, value in assignments(tree.body):
+        assigned.setdefault(target, value)
+    return Module(name, path, tree, imports, stars, nodes, definitions, assigned)
+
+
+def _defined_names(statement: ast.stmt) -> Iterator[str]:
+    if isinstance(statement, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        yield statement.name
+    elif isinstance(statement, ast.Assign):
+        yield from (target.id for target in statement.targets if isinstance(target, ast.Name))
+    elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+        yield statement.target.id
 
 
 def read_imports(name: str, nodes: Iterable[ast.AST], *, is_package: bool) -> tuple[dict[str, str], tuple[str, ...]]:
@@ -166,14 +200,12 @@ def read_imports(name: str, nodes: Iterable[ast.AST], *, is_package: bool) -> tu
 
 def expression_name(node: ast.expr | None) -> str | None:
     """`a.b.c` for the expression `a.b.c`; the name of what is subscripted for `a.b[c]`; None for anything else."""
-    if isinstance(node, ast.Name):
-        return node.id
-    if isinstance(node, ast.Attribute):
-        owner = expression_name(node.value)
-        return None if owner is None else f"{owner}.{node.attr}"
-    if isinstance(node, ast.Subscript):
-        return expression_name(node.value)
-    return None
+    attributes: list[str] = []
+    while isinstance(node, ast.Attribute | ast.Subscript):
+        if isinstance(node, ast.Attribute):
+            attributes.append(node.attr)
+        node = node.value
+    return ".".join([node.id, *reversed(attributes)]) if isinstance(node, ast.Name) else None
 
 
 def last_name(node: ast.expr) -> str:
@@ -183,20 +215,34 @@ def last_name(node: ast.expr) -> str:
 
 def run_statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
     """The statements of a module that run when it is imported: not those of functions or of `if __name__ == ...`."""
-    for statement in body:
+    pending = [*body][::-1]
+    while pending:
+        statement = pending.pop()
         yield statement
-        if isinstance(statement, ast.If):
-            test = ast.unparse(statement.test)
-            if "__name__" not in test and ("TYPE_CHECKING" not in test or test.startswith("not ")):
-                yield from run_statements(statement.body)
-            yield from run_statements(statement.orelse)
-        elif isinstance(statement, ast.Match):
-            yield from run_statements(inner for case in statement.cases for inner in case.body)
-        elif isinstance(statement, ast.Try):
-            handlers = [inner for handler in statement.handlers for inner in handler.body]
-            yield from run_statements([*statement.body, *handlers, *statement.orelse, *statement.finalbody])
-        elif isinstance(statement, ast.With | ast.For | ast.While):
-            yield from run_statements(statement.body)
+        pending += [*_inner_statements(statement)][::-1]
+
+
+def _inner_statements(statement: ast.stmt) -> Iterator[ast.stmt]:
+    if isinstance(statement, ast.If):
+        names = {node.id if isinstance(node, ast.Name) else node.attr for node in ast.walk(statement.test) if _is_name(node)}
+        is_not = isinstance(statement.test, ast.UnaryOp) and isinstance(statement.test.op, ast.Not)
+        if "__name__" not in names and ("TYPE_CHECKING" not in names or is_not):
+            yield from statement.body
+        yield from statement.orelse
+    elif isinstance(statement, ast.Match):
+        for case in statement.cases:
+            yield from case.body
+    elif isinstance(statement, ast.Try):
+        yield from statement.body
+        for handler in statement.handlers:
+            yield from handler.body
+        yield from (*statement.orelse, *statement.finalbody)
+    elif isinstance(statement, ast.With | ast.For | ast.While):
+        yield from statement.body
+
+
+def _is_name(node: ast.AST) -> TypeGuard[ast.Name | ast.Attribute]:
+    return isinstance(node, ast.Name | ast.Attribute)
 
 
 def assignments(body: Iterable[ast.stmt]) -> Iterator[tuple[str, ast.expr]]:
@@ -269,6 +315,8 @@ class Sources:
         self._modules = _Modules(root, trees)
         self.modules: Mapping[str, Module] = self._modules
         self._tops = {name.partition(".")[0] for name in self._modules.paths}
+        self._resolved: dict[tuple[str, str], str] = {}
+        self._traced: dict[str, _Base] = {}
 
     @property
     def unreadable(self) -> Mapping[str, Path]:
@@ -284,53 +332,63 @@ class Sources:
 
     # Names
 
-    def resolve(self, module: Module, name: str, _seen: frozenset[tuple[str, str]] = frozenset()) -> str:
+    def resolve(self, module: Module, name: str) -> str:
         """The absolute dotted name for what `name` means inside `module`, through re-exports where sources show them."""
-        if (module.name, name) in _seen or len(_seen) == _LONGEST_WAY:
-            return name
-        seen = _seen | {(module.name, name)}
-        head, _, rest = name.partition(".")
-        if head in module.imports:
-            return self._canonical(".".join(filter(None, [module.imports[head], rest])), seen)
-        if self._definition(module, head) is not None:
-            alias = next((value for target, value in assignments(module.tree.body) if target == head), None)
-            aliased = None if isinstance(alias, ast.Call) else expression_name(alias)
-            if aliased and not rest:
-                return self.resolve(module, aliased, seen)
-            return f"{module.name}.{name}"
-        for star in module.stars:
-            resolved = self._canonical(f"{star}.{name}", seen)
-            owner, _, attribute = resolved.rpartition(".")
-            if owner in self.modules and self._definition(self.modules[owner], attribute) is not None:
-                return resolved
-            if star.partition(".")[0] in _SQLALCHEMY:
-                return f"{star}.{name}"
+        key = (module.name, name)
+        if key not in self._resolved:
+            self._resolved[key] = self._follow(module, name)
+        return self._resolved[key]
+
+    def _follow(self, module: Module, name: str) -> str:
+        seen: set[tuple[str, str]] = set()
+        while (module.name, name) not in seen and name.count(".") < _MOST_DOTS:
+            seen.add((module.name, name))
+            head, _, rest = name.partition(".")
+            if head in module.imports:
+                dotted = ".".join(filter(None, [module.imports[head], rest]))
+            elif head in module.definitions:
+                value = module.assigned.get(head)
+                alias = None if isinstance(value, ast.Call) or rest else expression_name(value)
+                if alias is None:
+                    return f"{module.name}.{name}"
+                name = alias
+                continue
+            elif (star := self._find_star(module, head)) is not None:
+                dotted = f"{star}.{name}"
+            else:
+                return name
+            place = self._locate(dotted)
+            if place is None:
+                return dotted
+            module, name = place
         return name
 
-    def _canonical(self, dotted: str, seen: frozenset[tuple[str, str]]) -> str:
-        owner, _, attribute = dotted.rpartition(".")
-        rest = ""
+    def _find_star(self, module: Module, name: str) -> str | None:
+        """The module from which a star imports a name; the last one, as in Python."""
+        outside = None
+        pending, seen = list(module.stars), {module.name}
+        while pending:
+            star = pending.pop()
+            if star in seen:
+                continue
+            seen.add(star)
+            if star in self.modules:
+                if _binds(self.modules[star], name):
+                    return star
+                pending += self.modules[star].stars
+            elif star.partition(".")[0] in _SQLALCHEMY:
+                outside = outside or star
+        return outside
+
+    def _locate(self, dotted: str) -> tuple[Module, str] | None:
+        """The module of these sources in which an absolute name goes on, and the rest of the name."""
+        owner, _, rest = dotted.rpartition(".")
         while owner:
             if owner in self.modules:
                 module = self.modules[owner]
-                if attribute in module.imports or module.stars or self._definition(module, attribute) is not None:
-                    return self.resolve(module, f"{attribute}.{rest}" if rest else attribute, seen)
-                return dotted
-            rest = f"{attribute}.{rest}" if rest else attribute
+                return (module, rest) if module.stars or _binds(module, rest.partition(".")[0]) else None
             owner, _, attribute = owner.rpartition(".")
-        return dotted
-
-    @staticmethod
-    def _definition(module: Module, name: str) -> ast.stmt | None:
-        for statement in run_statements(module.tree.body):
-            if isinstance(statement, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and statement.name == name:
-                return statement
-            if isinstance(statement, ast.Assign) and any(
-                isinstance(target, ast.Name) and target.id == name for target in statement.targets
-            ):
-                return statement
-            if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name) and statement.target.id == name:
-                return statement
+            rest = f"{attribute}.{rest}"
         return None
 
     def definition(self, dotted: str) -> tuple[Module, ast.stmt] | None:
@@ -338,7 +396,7 @@ class Sources:
         owner, _, attribute = dotted.rpartition(".")
         if owner not in self.modules:
             return None
-        statement = self._definition(self.modules[owner], attribute)
+        statement = self.modules[owner].definitions.get(attribute)
         return None if statement is None else (self.modules[owner], statement)
 
     # Tables
@@ -361,7 +419,7 @@ class Sources:
     def base_names(self, module: Module) -> Iterator[str]:
         """The names of the module that make a table of a class which has one of them as its base."""
         for statement in run_statements(module.tree.body):
-            if isinstance(statement, ast.ClassDef) and self._trace_class(module, statement, frozenset()).kind == "mapped":
+            if isinstance(statement, ast.ClassDef) and self._trace_name(f"{module.name}.{statement.name}").kind == "mapped":
                 yield statement.name
         for name, value in assignments(module.tree.body):
             if isinstance(value, ast.Call) and last_name(value.func) in _BASE_FACTORIES:
@@ -446,15 +504,35 @@ class Sources:
             return FoundTable(node.lineno, f"class {node.name} maps columns, and no source shows what its base is", None)
         return None
 
-    def _trace_base(self, module: Module, base: ast.expr, _seen: frozenset[str] = frozenset()) -> _Base:
+    def _trace_base(self, module: Module, base: ast.expr) -> _Base:
+        """What a class becomes by one of its bases."""
         if isinstance(base, ast.Call):
             return _Base("mapped" if last_name(base.func) in _BASE_FACTORIES else "unknown")
         name = expression_name(base)
-        if name is None:
-            return _Base("unknown")
-        dotted = self.resolve(module, name)
-        if dotted in _seen:
-            return _Base("plain")
+        return _Base("unknown") if name is None else self._trace_name(self.resolve(module, name))
+
+    def _trace_name(self, dotted: str) -> _Base:
+        """What a class becomes by a base of this absolute name; what its own bases are is found first, without recursion."""
+        pending, opened = [dotted], set[str]()
+        while pending:
+            name = pending[-1]
+            bases = [] if name in opened or name in self._traced else self._base_names(name)
+            opened.add(name)
+            missing = [base for base in bases if base not in self._traced and base not in opened]
+            pending += missing
+            if not missing:
+                self._traced.setdefault(name, self._judge(name))
+                pending.pop()
+        return self._traced[dotted]
+
+    def _base_names(self, dotted: str) -> list[str]:
+        owner, statement = self.definition(dotted) or (None, None)
+        if owner is None or not isinstance(statement, ast.ClassDef):
+            return []
+        return [self.resolve(owner, name) for base in statement.bases if (name := expression_name(base)) is not None]
+
+    def _judge(self, dotted: str) -> _Base:
+        """What a class becomes by a base of this name, when all that the base derives from is known."""
         if dotted.startswith("sqlalchemy.") and dotted.rpartition(".")[2] in _DECLARATIVE_BASES:
             return _Base("declarative")
         found = self.definition(dotted)
@@ -463,18 +541,18 @@ class Sources:
             return _Base("plain" if known else "unknown", "sqlmodel:SQLModel" if dotted == "sqlmodel.SQLModel" else None)
         owner, statement = found
         if isinstance(statement, ast.ClassDef):
-            return self._trace_class(owner, statement, _seen | {dotted})
+            return self._judge_class(owner, statement)
         value = getattr(statement, "value", None)
-        traced = self._trace_base(owner, value, _seen | {dotted}) if isinstance(value, ast.Call) else _Base("unknown")
-        return _Base(traced.kind, self._own_name(dotted))
+        called = last_name(value.func) if isinstance(value, ast.Call) else ""
+        return _Base("mapped" if called in _BASE_FACTORIES else "unknown", self._own_name(dotted))
 
-    def _trace_class(self, module: Module, node: ast.ClassDef, seen: frozenset[str]) -> _Base:
+    def _judge_class(self, module: Module, node: ast.ClassDef) -> _Base:
         own = f"{module.name}:{node.name}"
         if any(last_name(d) == "as_declarative" for d in node.decorator_list) or any(
             keyword.arg == "metaclass" and last_name(keyword.value) == "DeclarativeMeta" for keyword in node.keywords
         ):
             return _Base("mapped", own)
-        bases = [self._trace_base(module, inner, seen) for inner in node.bases]
+        bases = [self._known_base(module, base) for base in node.bases]
         kinds = {base.kind for base in bases}
         origin = next((base.origin for base in bases if base.origin), None)
         if "declarative" in kinds or _body_names(node) & _METADATA_NAMES:
@@ -483,10 +561,19 @@ class Sources:
             return _Base("mapped", origin)
         return _Base("unknown" if "unknown" in kinds else "plain", origin)
 
+    def _known_base(self, module: Module, base: ast.expr) -> _Base:
+        """A base that has been traced; one that has not is a class that derives from itself."""
+        name = None if isinstance(base, ast.Call) else expression_name(base)
+        return self._trace_base(module, base) if name is None else self._traced.get(self.resolve(module, name), _Base("plain"))
+
     def _is_known(self, top: str) -> bool:
         """Whether a top-level name that these sources do not define is a package, or a builtin, that has no tables."""
         standard = top in sys.stdlib_module_names or hasattr(builtins, top)
         return top in _NO_TABLES or (standard and top not in self._tops)
+
+
+def _binds(module: Module, name: str) -> bool:
+    return name in module.imports or name in module.definitions
 
 
 def _local_names(function: ast.FunctionDef) -> frozenset[str]:
