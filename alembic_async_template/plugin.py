@@ -30,8 +30,8 @@ sys.modules[__name__].__class__ = _IterableModule
 
 # What is called with a module of Alembic, or of another plugin, as soon as that has been imported.
 _WHEN_IMPORTED = {
-    "alembic.config": (".environment.initialise", "add_template"),
-    "alembic.command": (".environment.initialise", "wrap_commands"),
+    "alembic.config": (".environment.template", "add_template"),
+    "alembic.command": (".environment.template", "wrap_commands"),
     "alembic.script.write_hooks": (".environment.write_hook", "register"),
     "alembic_pg_enum_generator.add_enum_value_op": (".enums.clash", "share_directive"),
     "alembic_postgresql_enum.operations.add_enum_values": (".enums.clash", "share_directive"),

@@ -12,7 +12,7 @@ from sqlalchemy.schema import Column, DefaultClause, Identity, Sequence
 
 from .. import _compat
 from ..defaults import read_expression
-from ..enums.plan import identifier, literal
+from ..postgresql import identifier, literal
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext

@@ -24,7 +24,7 @@ from sqlalchemy.schema import CreateIndex, DefaultClause
 
 from ..defaults import list_unsettled
 from ..enums.declared import find_enum_use
-from ..enums.plan import identifier, literal
+from ..postgresql import identifier, literal
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext

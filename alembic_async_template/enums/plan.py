@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from ..postgresql import identifier, literal
 from .dependents import Blocker, Column, Default, Usage
 from .model import EnumType
 
@@ -215,16 +216,6 @@ def _change_type(column: Column, new_type: str, change: Change, generated: Seque
             cases = " ".join(f"WHEN {literal(old)} THEN {literal(new)}" for old, new in mapped.items())
             value = f"CASE {value} {cases} ELSE {value} END"
     return f"{action} USING ({value})::{type_name}"
-
-
-def identifier(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(label: str) -> str:
-    """A string literal that means the same whatever standard_conforming_strings is."""
-    quoted = "'" + label.replace("'", "''") + "'"
-    return "E" + quoted.replace("\\", "\\\\") if "\\" in label else quoted
 
 
 # A string constant as PostgreSQL writes it in definitions, with the type that it is cast to; or a quoted name, which may hold an

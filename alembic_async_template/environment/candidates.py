@@ -12,7 +12,6 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 # Between two tokens: blanks, and inside of parentheses comments.
 _GAP = r"[\s\\]*(?:\#[^\n]*\n[\s\\]*)*"
@@ -39,7 +38,7 @@ _TARGET = re.compile(r"(?<![\w.])\w+(?=[ \t]*(?:[=:]|\Z))")
 # A statement of the module that is neither a class nor a function, with its lines: one begins at the start of a line, unless
 # that closes a bracket of the line before.
 _STATEMENT = re.compile(r"\n(?!class[\s\\]|def[\s\\]|async |@)[^\s#)\]}][^\n]*(?:\n(?=[\s#)\]}]|\Z)[^\n]*)*+")
-_WITHIN_LINE = re.compile(r";[^\n]*[=\\]")
+_WITHIN_LINE = re.compile(r";[^\n=\\]*[=\\]")
 _CODING = re.compile(rb"\A(?:[^\n]*\n)?[ \t\f]*#[^\n]*coding[:=][ \t]*([-\w.]+)")
 
 
@@ -76,7 +75,7 @@ class Text:
         return any(re.search(rf"\b{name}{_CALLED}", self.text) for name in called)
 
 
-def read_text(path: Path) -> Text | None:
+def read_text(path: str) -> Text | None:
     """The text of a source; None if it cannot be read here, so that the parser has to tell."""
     try:
         with open(path, "rb", buffering=0) as file:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import MetaData
 
 from .models import ModelModules, find_model_modules, import_application, load_metadata
-from .sources import Module, list_sources, name_modules, read_imports, run_statements
+from .sources import Module, name_modules, read_imports, run_statements, walk_sources
 
 if TYPE_CHECKING:
     from .settings import Settings
@@ -30,14 +30,14 @@ def find_holders(settings: Settings) -> dict[str, bytes]:
         name: text
         for root in settings.import_roots
         if root.is_dir()
-        for name, path in name_modules(list_sources(root, settings.excluded_folders), root).items()
+        for name, path in name_modules(walk_sources(root, settings.excluded_folders), root).items()
         if b"naming_convention" in (text := _read(path))
     }
 
 
-def _read(path: Path) -> bytes:
+def _read(path: str) -> bytes:
     try:
-        return path.read_bytes()
+        return Path(path).read_bytes()
     except OSError:
         return b""
 

@@ -2,38 +2,21 @@
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from .candidates import Text, read_text
 from .sources import FoundTable, Sources, name_modules, parse_source
 
 
-class _Trees(Mapping[Path, ast.Module | None]):
-    """The syntax trees of files, each parsed when it is asked for."""
-
-    def __init__(self, paths: Collection[Path]) -> None:
-        self._paths = paths
-
-    def __getitem__(self, path: Path) -> ast.Module | None:
-        return parse_source(path)
-
-    def __iter__(self) -> Iterator[Path]:
-        return iter(self._paths)
-
-    def __len__(self) -> int:
-        return len(self._paths)
-
-
-def find_tables(root: Path, files: Iterable[Path]) -> tuple[Sources, dict[str, list[FoundTable]]]:
+def find_tables(root: Path, files: Iterable[str]) -> tuple[Sources, dict[str, list[FoundTable]]]:
     """These sources under `root`, and the modules among them that define tables, with what they define, in the same order.
 
     The answer is the one that parsing every source gives. What cannot be parsed, and could define a table, is in `unreadable`.
     """
     paths = name_modules(files, root)
     texts = {name: read_text(path) for name, path in paths.items()}
-    sources = Sources(root, _Trees(paths.values()))
+    sources = Sources(root, paths, parse_source)
     chosen = _choose(sources, texts)
     tables = {
         name: found
@@ -56,17 +39,19 @@ def _choose(sources: Sources, texts: Mapping[str, Text | None]) -> set[str]:
         for old, new in text.renames if text is not None else ():
             renames.setdefault(old, []).append((name, new))
     bases, functions = {"DeclarativeBase", "DeclarativeBaseNoMeta"}, set[str]()
-    chosen = set[str]()
     found = {name for name, text in texts.items() if text is None or text.can_define_table()}
+    others = {name: text for name, text in texts.items() if text is not None}
+    chosen = set[str]()
     while found:
         chosen |= found
+        others = {name: text for name, text in others.items() if name not in found}
         for module in [sources.modules[name] for name in sorted(found) if name in sources.modules]:
             for new, old in sources.aliases(module):
                 renames.setdefault(old, []).append((module.name, (new,)))
             bases.update(sources.base_names(module))
             functions.update(sources.table_functions(module))
         found = _spread(bases, renames) | _spread(functions, renames)
-        found |= {name for name, text in texts.items() if text is not None and text.mentions(bases, functions)}
+        found |= {name for name, text in others.items() if text.mentions(bases, functions)}
         found -= chosen
     return chosen
 

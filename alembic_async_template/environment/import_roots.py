@@ -126,7 +126,7 @@ def _default_root(
 
 
 def _hold_tables(folder: Path, trees: Trees) -> bool:
-    sources = Sources(folder, {path: tree for path, tree in trees.items() if path.is_relative_to(folder)})
+    sources = Sources.under(folder, trees)
     return any(sources.defines_tables(module) for module in sources.modules.values())
 
 

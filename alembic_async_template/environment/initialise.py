@@ -1,31 +1,23 @@
-"""Adds this package's template to Alembic's `init` and `list_templates`, and lets commands look at the project first."""
+"""What `alembic init` does with this package's template: it looks at the project first, and says what it found."""
 
 from __future__ import annotations
 
-import functools
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextvars import ContextVar
-from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from alembic.util import coerce_resource_to_filename
 
-from .. import _compat
 from .project import Project, setting_lines, survey_project
-from .render import SQLMODEL_IMPORT, read_script_template
+from .render import SQLMODEL_IMPORT
 from .settings import read_setting
 from .sources import list_sources
 
 if TYPE_CHECKING:
     from alembic.config import Config
-    from alembic.script import ScriptDirectory
-
-NAME = "async-fastapi"
-TEMPLATES = Path(__file__).parent.parent / "templates"
 
 _USES_SQLMODEL = re.compile(rb"^[ \t]*(from[ \t]+sqlmodel\b|import[ \t][^#\n]*\bsqlmodel\b)", re.MULTILINE)
 
@@ -33,81 +25,28 @@ _USES_SQLMODEL = re.compile(rb"^[ \t]*(from[ \t]+sqlmodel\b|import[ \t][^#\n]*\b
 _surveyed: ContextVar[Project | None] = ContextVar("_surveyed", default=None)
 
 
-class _TemplateFolders:
-    """Alembic's folder of templates and this package's, as one folder."""
+def initialise(stock: Callable[..., Any], config: Config, directory: str, **options: Any) -> Any:
+    """Survey the project, let Alembic write the environment with what was found, and say what that is.
 
-    def __init__(self, *folders: Path) -> None:
-        self._folders = folders
-
-    def __truediv__(self, name: str) -> Path:
-        return next((folder / name for folder in self._folders if (folder / name).exists()), self._folders[0] / name)
-
-    def iterdir(self) -> Iterator[Path]:
-        for folder in self._folders:
-            yield from sorted(path for path in folder.iterdir() if (path / "README").is_file())
-
-
-def add_template(config_module: ModuleType) -> None:
-    """Let `Config` find this package's template next to Alembic's own."""
-    _compat.replace_template_path(
-        config_module.Config, lambda config: _TemplateFolders(Path(config.get_template_directory()), TEMPLATES)
-    )
-
-
-def wrap_commands(command_module: ModuleType) -> None:
-    """Let `alembic.command.init`, and whatever writes a revision, look at the project before."""
-    from alembic.script import ScriptDirectory
-
-    command_module.init = _wrap_init(command_module.init)  # type: ignore[attr-defined]
-    ScriptDirectory.generate_revision = _wrap_generation(ScriptDirectory.generate_revision)  # type: ignore[method-assign]
-
-
-def _wrap_init(stock: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(stock)
-    def init(config: Config, directory: str, template: str = "generic", package: bool = False) -> Any:
-        if not _is_this_template(config, template):
-            return stock(config, directory, template=template, package=package)
-        _refuse_hiding_alembic(Path(directory), package)
-        ini = Path(config.config_file_name or "alembic.ini").absolute()
-        existed = ini.exists()
-        project = survey_project(ini.parent, excluded=[Path(directory).absolute()])
-        token = _surveyed.set(project)
-        try:
-            result = stock(config, directory, template=template, package=package)
-        finally:
-            _surveyed.reset(token)
-        if not _uses_sqlmodel(ini.parent, Path(directory).absolute()):
-            _leave_sqlmodel_out(Path(directory, "script.py.mako"))
-        if existed:
-            config.print_stdout(_describe_kept_ini(project, config, ini, Path(directory)))
-        else:
-            config.print_stdout(_describe_written_ini(project, ini))
-        return result
-
-    return init
-
-
-def _wrap_generation(stock: Callable[..., Any]) -> Callable[..., Any]:
-    """Refuse to write a revision that would not run, where a template of this package imports SQLModel.
-
-    Alembic reads each revision that it has written, so the file would be there, and every command fail.
+    :param stock: Alembic's own `init`.
     """
-
-    @functools.wraps(stock)
-    def generate_revision(script: ScriptDirectory, *arguments: Any, **named: Any) -> Any:
-        if find_spec("sqlmodel") is None:
-            text = read_script_template(script)
-            if "alembic_async_template" in text and SQLMODEL_IMPORT.search(text):
-                from ..errors import SQLModelNotInstalledError
-
-                raise SQLModelNotInstalledError(Path(script.dir, "script.py.mako"))
-        return stock(script, *arguments, **named)
-
-    return generate_revision
-
-
-def _is_this_template(config: Config, template: str) -> bool:
-    return _compat.find_template(config, template).resolve() == (TEMPLATES / NAME).resolve()
+    folder = Path(directory)
+    _refuse_hiding_alembic(folder, options["package"])
+    ini = Path(config.config_file_name or "alembic.ini").absolute()
+    existed = ini.exists()
+    project = survey_project(ini.parent, excluded=[folder.absolute()])
+    token = _surveyed.set(project)
+    try:
+        result = stock(config, directory, **options)
+    finally:
+        _surveyed.reset(token)
+    if not _uses_sqlmodel(ini.parent, folder.absolute()):
+        _leave_sqlmodel_out(folder / "script.py.mako")
+    if existed:
+        config.print_stdout(_describe_kept_ini(project, config, ini, folder))
+    else:
+        config.print_stdout(_describe_written_ini(project, ini))
+    return result
 
 
 def _uses_sqlmodel(project: Path, excluded: Path) -> bool:

@@ -29,7 +29,7 @@ from ..errors import (
 )
 from .discovery import find_tables
 from .rules import APPLICATION_RULES, find_fix
-from .sources import FoundTable, Module, list_sources, name_modules
+from .sources import FoundTable, Module, list_sources, name_modules, walk_sources
 
 if TYPE_CHECKING:
     from .settings import Settings
@@ -68,7 +68,7 @@ def find_model_modules(settings: Settings) -> ModelModules:
     for root in settings.import_roots:
         if not root.is_dir():
             raise SettingError("prepend_sys_path", str(root), settings, "is no folder")
-        sources, found = find_tables(root, list_sources(root, settings.excluded_folders))
+        sources, found = find_tables(root, walk_sources(root, settings.excluded_folders))
         known |= {name for name in wanted if name in sources.modules}
         if not found:
             list(sources.modules)  # is it because of a source that cannot be parsed?
@@ -116,7 +116,7 @@ def _find_elsewhere(name: str, settings: Settings) -> list[str]:
     for location in spec.submodule_search_locations or ():
         folder = Path(location)
         root = folder.parents[name.count(".")]
-        modules += find_tables(root, list_sources(folder))[1]
+        modules += find_tables(root, walk_sources(folder))[1]
     return modules
 
 
@@ -199,7 +199,7 @@ def find_import_fix(error: BaseException, settings: Settings, module: str = "") 
             facts["root"] = root or _find_root(error.name, settings)
         elif f"{module}.".startswith(f"{error.name}."):
             where = ", named in a setting"
-            sources = [(root, list_sources(root, settings.excluded_folders)) for root in settings.import_roots]
+            sources = [(root, walk_sources(root, settings.excluded_folders)) for root in settings.import_roots]
             known = [name for root, files in sources for name in name_modules(files, root)]
             facts["near"] = next(iter(difflib.get_close_matches(error.name, known, 1)), None)
         elif error.name.partition(".")[0] == module.partition(".")[0]:

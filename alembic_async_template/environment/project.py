@@ -53,7 +53,7 @@ def describe_project(directory: Path, import_roots: Sequence[Path], excluded: Co
 
 
 def _describe(directory: Path, root: Path, others: tuple[Path, ...], trees: Trees) -> Project:
-    sources = Sources(root, {path: tree for path, tree in trees.items() if path.is_relative_to(root)})
+    sources = Sources.under(root, trees)
     tables = tuple(name for name, module in sources.modules.items() if sources.defines_tables(module))
     finder = EngineFinder(sources, tables)
     variables = finder.url_variables()

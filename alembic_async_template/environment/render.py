@@ -17,6 +17,7 @@ from sqlalchemy.sql.naming import conv
 from sqlalchemy.types import Enum, TypeDecorator, TypeEngine
 
 from .. import _compat
+from ..errors import SQLModelNotInstalledError
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
@@ -54,6 +55,18 @@ def _render_primary_key(constraint: PrimaryKeyConstraint, context: AutogenContex
         options["name"] = repr(str(constraint.name))
     arguments = [*(repr(str(column.name)) for column in constraint.columns), *(f"{name}={options[name]}" for name in options)]
     return f"{context.opts['sqlalchemy_module_prefix'] or ''}PrimaryKeyConstraint({', '.join(arguments)})"
+
+
+def require_sqlmodel(script: ScriptDirectory) -> None:
+    """Refuse to write a revision that would not run without SQLModel, which this package's template imports.
+
+    Alembic reads each revision that it has written, so the file would be there, and every command fail.
+
+    :raises SQLModelNotInstalledError: the template of revisions imports it.
+    """
+    text = read_script_template(script)
+    if "alembic_async_template" in text and SQLMODEL_IMPORT.search(text):
+        raise SQLModelNotInstalledError(Path(script.dir, "script.py.mako"))
 
 
 def read_script_template(script: ScriptDirectory | None) -> str:

@@ -7,10 +7,10 @@ import builtins
 import os
 import re
 import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeGuard
+from typing import Literal, TypeGuard, TypeVar
 
 # Folders whose modules are never the application's: tests, and other people's code.
 _SKIPPED_FOLDERS = frozenset("test tests testing vendored _vendor third_party site-packages node_modules __pycache__".split())
@@ -32,6 +32,8 @@ _METADATA_NAMES = frozenset({"metadata", "registry"})
 
 # How many dots a name may have that is followed: one that is imported from itself gets longer for ever.
 _MOST_DOTS = 50
+
+AnyPath = TypeVar("AnyPath", str, Path)
 
 _FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
 
@@ -68,7 +70,12 @@ class Module:
 
 
 def list_sources(directory: Path, excluded: Collection[Path] = ()) -> Iterator[Path]:
-    """The Python files under `directory` that may belong to an application, in a stable order.
+    """The Python files under `directory` that may belong to an application, in a stable order; see `walk_sources`."""
+    return map(Path, walk_sources(directory, excluded))
+
+
+def walk_sources(directory: Path, excluded: Collection[Path] = ()) -> Iterator[str]:
+    """What `list_sources` lists, as plain text: a `Path` takes longer to make than the file to read.
 
     Left out: virtual environments, tests, migrations (folders with a `script.py.mako`), hidden and vendored folders,
     folders that may not be read or that lead back to themselves, and whatever has a name that no import statement can say.
@@ -83,7 +90,7 @@ def list_sources(directory: Path, excluded: Collection[Path] = ()) -> Iterator[P
     while pending:
         path, above = pending.pop()
         if above is None:
-            yield Path(path)
+            yield path
         else:
             pending += _list_folder(path, _SKIPPED_FOLDERS, left_out, above)
 
@@ -134,18 +141,18 @@ def parse_source(path: Path) -> ast.Module | None:
         return None
 
 
-def dotted_name(path: Path, root: Path) -> str:
+def dotted_name(path: str | Path, root: Path) -> str:
     """The name under which `path` is imported when `root` is on `sys.path`."""
     name = os.fspath(path)[len(os.fspath(root)) :].strip(os.sep).removesuffix(".py").replace(os.sep, ".")
     return name.removesuffix(".__init__")
 
 
-def name_modules(paths: Iterable[Path], root: Path) -> dict[str, Path]:
+def name_modules(paths: Iterable[AnyPath], root: Path) -> dict[str, AnyPath]:
     """The sources by the name of their module; of a module and a package of one name, Python imports the package."""
-    named: dict[str, Path] = {}
+    named: dict[str, AnyPath] = {}
     for path in paths:
         name = dotted_name(path, root)
-        if name not in named or path.name == "__init__.py":
+        if name not in named or os.fspath(path).endswith("__init__.py"):
             named[name] = path
     return named
 
@@ -282,17 +289,17 @@ class _Base:
 class _Modules(Mapping[str, Module]):
     """The modules that can be parsed, by name. Each is read when it is asked for, once."""
 
-    def __init__(self, root: Path, trees: Mapping[Path, ast.Module | None]) -> None:
+    def __init__(self, root: Path, paths: Mapping[str, str | Path], parse: Callable[[Path], ast.Module | None]) -> None:
         self.unreadable: dict[str, Path] = {}
         self._root = root
-        self._trees = trees
-        self.paths = name_modules(trees, root)
+        self._paths = paths
+        self._parse = parse
         self._read: dict[str, Module] = {}
 
     def __getitem__(self, name: str) -> Module:
         if name not in self._read:
-            path = self.paths[name]
-            tree = None if name in self.unreadable else self._trees[path]
+            path = Path(self._paths[name])
+            tree = None if name in self.unreadable else self._parse(path)
             if tree is None:
                 self.unreadable[name] = path
                 raise KeyError(name)
@@ -300,7 +307,7 @@ class _Modules(Mapping[str, Module]):
         return self._read[name]
 
     def __iter__(self) -> Iterator[str]:
-        return (name for name in self.paths if name in self)
+        return (name for name in self._paths if name in self)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -309,12 +316,14 @@ class _Modules(Mapping[str, Module]):
 class Sources:
     """The modules under one import root, with the questions that the environment asks about them."""
 
-    def __init__(self, root: Path, trees: Mapping[Path, ast.Module | None]) -> None:
-        """Take the syntax trees of the sources, None for one that cannot be parsed; a tree is taken when it is needed."""
+    def __init__(
+        self, root: Path, paths: Mapping[str, str | Path], parse: Callable[[Path], ast.Module | None] = parse_source
+    ) -> None:
+        """Take the sources by the names of their modules, and what makes a syntax tree of one when it is needed."""
         self.root = root
-        self._modules = _Modules(root, trees)
+        self._modules = _Modules(root, paths, parse)
         self.modules: Mapping[str, Module] = self._modules
-        self._tops = {name.partition(".")[0] for name in self._modules.paths}
+        self._tops = {name.partition(".")[0] for name in paths}
         self._resolved: dict[tuple[str, str], str] = {}
         self._traced: dict[str, _Base] = {}
 
@@ -324,9 +333,14 @@ class Sources:
         return self._modules.unreadable
 
     @classmethod
+    def under(cls, folder: Path, trees: Mapping[Path, ast.Module | None]) -> Sources:
+        """Those of some syntax trees that are under a folder; None stands for a source that cannot be parsed."""
+        return cls(folder, name_modules([path for path in trees if path.is_relative_to(folder)], folder), trees.__getitem__)
+
+    @classmethod
     def read(cls, root: Path, excluded: Collection[Path] = ()) -> Sources:
         """Read every source under `root`, which takes about as long as compiling them."""
-        sources = cls(root, {path: parse_source(path) for path in list_sources(root, excluded)})
+        sources = cls(root, name_modules(walk_sources(root, excluded), root))
         list(sources.modules)
         return sources
 

@@ -14,7 +14,7 @@ from project import write_files
 
 from alembic_async_template.environment import discovery
 from alembic_async_template.environment.discovery import find_tables
-from alembic_async_template.environment.sources import Sources, list_sources, parse_source
+from alembic_async_template.environment.sources import Sources, parse_source, walk_sources
 
 PATHS = {
     "a": "a.py",
@@ -249,7 +249,7 @@ def test_the_answer_is_that_of_parsing_everything(files: dict[str, str]) -> None
     with tempfile.TemporaryDirectory() as folder:
         root = write_files(Path(folder), files)
         expected = read_everything(root)
-        sources, found = find_tables(root, list_sources(root))
+        sources, found = find_tables(root, walk_sources(root))
         assert found == expected
         assert sources.unreadable.items() <= Sources.read(root).unreadable.items()
         event(f"modules with tables: {len(expected)}")
@@ -270,7 +270,7 @@ def test_each_way_to_rename_meets_each_way_to_use(tmp_path: Path, uses: list[str
             files[f"use{number}.py"] = f"from m1 import B\n{use.replace('NEW', 'B')}\n".replace("|", "\n")
         write_files(tmp_path, files)
         expected = read_everything(tmp_path)
-        assert find_tables(tmp_path, list_sources(tmp_path))[1] == expected, rename
+        assert find_tables(tmp_path, walk_sources(tmp_path))[1] == expected, rename
         tables += len(expected)
     assert tables > len(RENAMES) * len(uses) * 0.7
 
@@ -285,7 +285,7 @@ def test_few_sources_of_a_large_project_are_parsed(tmp_path: Path, monkeypatch: 
         return parse_source(path)
 
     monkeypatch.setattr(discovery, "parse_source", parse)
-    _, found = find_tables(tmp_path, list_sources(tmp_path))
+    _, found = find_tables(tmp_path, walk_sources(tmp_path))
     assert tuple(sorted(found)) == written.table_modules
     assert len(parsed) == len(set(parsed)) <= len(written.table_modules) + 10
 
@@ -298,7 +298,7 @@ def test_a_source_that_cannot_be_read_as_text_is_left_to_the_parser(tmp_path: Pa
     wide = "from sqlmodel import SQLModel\nclass A(SQLModel, \N{FULLWIDTH LATIN SMALL LETTER T}able=True): pass\n"
     (tmp_path / "wide.py").write_text(wide, encoding="utf-8")
     (tmp_path / "other.py").write_bytes(b"x = '\xff'\n")
-    sources, found = find_tables(tmp_path, list_sources(tmp_path))
+    sources, found = find_tables(tmp_path, walk_sources(tmp_path))
     assert sorted(found) == ["latin", "wide"]
     assert sorted(sources.unreadable) == ["other"]
 
@@ -306,6 +306,6 @@ def test_a_source_that_cannot_be_read_as_text_is_left_to_the_parser(tmp_path: Pa
 def test_a_source_that_cannot_matter_need_not_parse(tmp_path: Path) -> None:
     """One that could define a table is known as unreadable."""
     write_files(tmp_path, {"script.py": "print 'old'\n", "models.py": "class A(SQLModel, table=True)\n    pass\n"})
-    sources, found = find_tables(tmp_path, list_sources(tmp_path))
+    sources, found = find_tables(tmp_path, walk_sources(tmp_path))
     assert found == {}
     assert list(sources.unreadable) == ["models"]
