@@ -53,7 +53,7 @@ def test_a_command_of_another_environment_imports_next_to_nothing() -> None:
         "import sys, alembic.config, alembic.command\n"
         "print(*sorted(name for name in sys.modules if name.startswith('alembic_async_template.')))"
     )
-    names = ["_compat", "enums", "enums.operations", "environment", "environment.template", "plugin"]
+    names = ["_compat", "enums", "enums.operations", "environment", "environment.template", "environment.write_hook", "plugin"]
     assert run_python(code).stdout.split() == [f"alembic_async_template.{name}" for name in names]
 
 
