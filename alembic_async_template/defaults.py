@@ -7,9 +7,11 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 from alembic.util import PriorityDispatchResult
+from sqlalchemy import text
 from sqlalchemy.schema import Column, DefaultClause, Identity
 from sqlalchemy.types import JSON, String
 
+from .autogenerate.serial_columns import read_serial_default
 from .enums.declared import find_enum_use
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from alembic.operations.ops import AlterColumnOp
 
 # 'it''s', 'it''s'::character varying, ('it''s'), 'it''s'::"a type": what databases show for a string that is a default.
-_LITERAL = re.compile(r"""\(*'((?:[^']|'')*)'(?:::(?:[\w .\[\](),]|"(?:[^"]|"")*")+)?\)*""")
+_LITERAL = re.compile(r"""\(*'((?:[^']|'')*)'(?:::(?:[\w .\[\]]|"(?:[^"]|"")*")+)?\)*""")
 
 # MySQL and MariaDB keep one name of several: https://mariadb.com/kb/en/now/.
 _MYSQL_NAMES = {
@@ -47,6 +49,9 @@ def compare_server_default(
     fails for JSON (there is no `=`), for an apostrophe, and for an enum label that is not there yet: here a default that differs
     in its text is another one, unless `settle_differences` takes that back.
     """
+    serial = read_serial_default(reflected.info)
+    if serial is not None and isinstance(declared.server_default, DefaultClause):
+        reflected.server_default = DefaultClause(text(serial))
     differs = _differ(context, reflected, declared)
     if differs is None:
         return PriorityDispatchResult.CONTINUE

@@ -48,6 +48,7 @@ _COMPARATORS = [
     (".autogenerate.serial_columns", "find_serial_columns", "autogenerate", "serial", "postgresql", "FIRST"),
     (".autogenerate.server_comparison", "settle_differences", "autogenerate", "server_comparison", "postgresql", "LAST"),
     (".enums.compare", "compare_enums", "autogenerate", "enums", "postgresql", "LAST"),
+    (".autogenerate.serial_columns", "alter_sequences", "autogenerate", "serial", "postgresql", "LAST"),
     (".autogenerate.constraints", "arrange_constraints", "autogenerate", "constraints", "default", "LAST"),
     (".enums.compare", "compare_table", "table", "enums", "postgresql", "MEDIUM"),
     (".defaults", "compare_server_default", "column", "server_default", "default", "MEDIUM"),

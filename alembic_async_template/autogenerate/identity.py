@@ -13,6 +13,7 @@ from sqlalchemy.schema import Column, DefaultClause, Identity, Sequence
 from .. import _compat
 from ..defaults import read_expression
 from ..postgresql import identifier, literal
+from .serial_columns import SEQUENCE_TYPES, sequence_type
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
@@ -104,9 +105,16 @@ def _list_steps(operation: ops.MigrateOperation) -> Iterator[ops.MigrateOperatio
     if not isinstance(existing, Identity):
         operation.modify_nullable = False if operation.existing_nullable else operation.modify_nullable
         operation.modify_server_default = False if existing is None else None
-    if operation.has_changes():
-        yield operation
-    yield _copy(operation, existing=existing if isinstance(existing, Identity) else None, modified=modified)
+    change = _copy(operation, existing=existing if isinstance(existing, Identity) else None, modified=modified)
+    steps = [operation, change] if operation.has_changes() else [change]
+    # While options change, the column has the wider type, in both directions: its numbers bound them.
+    yield from reversed(steps) if isinstance(existing, Identity) and _narrows(operation) else steps
+
+
+def _narrows(operation: ops.AlterColumnOp) -> bool:
+    kinds = [sequence_type(type_) for type_ in (operation.existing_type, operation.modify_type)]
+    order = [None, *SEQUENCE_TYPES.values()]
+    return None not in kinds and order.index(kinds[1]) < order.index(kinds[0])
 
 
 @renderers.dispatch_for(AlterIdentityOp)
@@ -136,6 +144,7 @@ def _write_first_number(operation: AlterIdentityOp) -> str:
     column = identifier(operation.column_name)
     table = ".".join(identifier(part) for part in (operation.schema, operation.table_name) if part)
     last, order = ("min", "<=") if (identity.increment or 1) < 0 else ("max", ">=")
-    start = identity.start if identity.start is not None else -1 if last == "min" else 1
+    bound, first = (identity.maxvalue, -1) if last == "min" else (identity.minvalue, 1)
+    start = next(number for number in (identity.start, bound, first) if number is not None)
     sequence = f"pg_get_serial_sequence({literal(table)}, {literal(operation.column_name)})"
     return f"SELECT setval({sequence}, {last}({column})) FROM {table} HAVING {last}({column}) {order} {start}"

@@ -1,4 +1,7 @@
-"""Leaves out the defaults of serial columns as Alembic does, with one look at the catalog and not one for each column."""
+"""Leaves out the defaults of serial columns as Alembic does, and gives their sequences the types of their columns.
+
+One look at the catalog serves all columns, where Alembic takes one for each.
+"""
 
 from __future__ import annotations
 
@@ -7,37 +10,89 @@ from typing import TYPE_CHECKING, Any
 from alembic.operations import ops
 from alembic.util import PriorityDispatchResult
 from sqlalchemy import Table, text
+from sqlalchemy.types import BigInteger, Integer, SmallInteger
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
 
-# The columns whose default is the next value of the sequence that belongs to them,
+# The columns whose default is the next value of the sequence that belongs to them, with their default and their sequence,
 # https://www.postgresql.org/docs/current/datatype-numeric.html#DATATYPE-SERIAL.
 _SERIAL_COLUMNS = text("""
-    SELECT CAST(nspname AS text), CAST(relname AS text), CAST(attname AS text)
+    SELECT CAST(table_schema.nspname AS text), CAST(pg_class.relname AS text), CAST(attname AS text),
+           pg_catalog.pg_get_expr(adbin, adrelid),
+           pg_catalog.quote_ident(sequence_schema.nspname) || '.' || pg_catalog.quote_ident(sequence.relname)
     FROM pg_catalog.pg_depend AS owned
     JOIN pg_catalog.pg_attrdef ON adrelid = owned.refobjid AND adnum = owned.refobjsubid
     JOIN pg_catalog.pg_depend AS used
       ON used.classid = CAST('pg_catalog.pg_attrdef' AS pg_catalog.regclass) AND used.objid = pg_attrdef.oid
      AND used.refclassid = CAST('pg_catalog.pg_class' AS pg_catalog.regclass) AND used.refobjid = owned.objid
     JOIN pg_catalog.pg_class ON pg_class.oid = owned.refobjid
-    JOIN pg_catalog.pg_namespace ON pg_namespace.oid = relnamespace
+    JOIN pg_catalog.pg_namespace AS table_schema ON table_schema.oid = pg_class.relnamespace
     JOIN pg_catalog.pg_attribute ON attrelid = pg_class.oid AND attnum = adnum
+    JOIN pg_catalog.pg_class AS sequence ON sequence.oid = owned.objid
+    JOIN pg_catalog.pg_namespace AS sequence_schema ON sequence_schema.oid = sequence.relnamespace
     WHERE owned.classid = CAST('pg_catalog.pg_class' AS pg_catalog.regclass)
       AND owned.refclassid = CAST('pg_catalog.pg_class' AS pg_catalog.regclass) AND owned.deptype = 'a'
 """)
+# The types that a sequence may have, the narrower first: https://www.postgresql.org/docs/current/sql-altersequence.html.
+SEQUENCE_TYPES = {SmallInteger: "smallint", Integer: "integer", BigInteger: "bigint"}
+# Of a column's `info`, as SQLAlchemy keeps it: what is left out of its default, and the sequence.
+_DEFAULT = "alembic_async_template.serial_default"
+_SEQUENCES = "alembic_async_template.sequences"
+
+
+class AlterSequenceTypeOp(ops.ExecuteSQLOp):
+    """Gives the sequence of a serial column the type of the column, which ALTER TABLE does for identity columns only."""
+
+    def __init__(self, sequence: str, existing: str, modified: str) -> None:
+        super().__init__(f"ALTER SEQUENCE {sequence} AS {modified}".replace(":", r"\:"))
+        self.sequence, self.existing, self.modified = sequence, existing, modified
+
+    def reverse(self) -> AlterSequenceTypeOp:
+        return AlterSequenceTypeOp(self.sequence, self.modified, self.existing)
 
 
 def find_serial_columns(context: AutogenContext, _upgrade_ops: ops.UpgradeOps) -> PriorityDispatchResult:
     """Read which columns are serial before any table is reflected, and let Alembic ask for the answer."""
     assert context.connection is not None
-    serial = {tuple(row) for row in context.connection.execute(_SERIAL_COLUMNS)}
-    default = context.dialect.default_schema_name
+    serial = {tuple(row[:3]): tuple(row[3:]) for row in context.connection.execute(_SERIAL_COLUMNS)}
+    default_schema = context.dialect.default_schema_name
+    sequences = context.inspector.info_cache.setdefault(_SEQUENCES, {})
 
     def autogen_column_reflect(_inspector: Any, table: Table, column_info: Any) -> None:
-        if (table.schema or default, table.name, column_info["name"]) in serial:
+        found = serial.get((table.schema or default_schema, table.name, column_info["name"]))
+        if found is not None:
             column_info.pop("default", None)
+            column_info["info"] = {_DEFAULT: found[0]}
+            sequences[table.schema, table.name, column_info["name"]] = found[1]
 
     # Its public hook, https://alembic.sqlalchemy.org/en/latest/api/ddl.html, of this comparison's own object.
     context.migration_context.impl.autogen_column_reflect = autogen_column_reflect  # type: ignore[method-assign]
     return PriorityDispatchResult.CONTINUE
+
+
+def read_serial_default(info: dict[Any, Any]) -> str | None:
+    """The default that was left out of a reflected column, by the column's `info`."""
+    default: str | None = info.get(_DEFAULT)
+    return default
+
+
+def alter_sequences(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> PriorityDispatchResult:
+    """Add to each change of a serial column's type that of its sequence, which would end at the numbers of the old one."""
+    sequences = context.inspector.info_cache.get(_SEQUENCES, {})
+    for table_ops in [inner for inner in upgrade_ops.ops if isinstance(inner, ops.ModifyTableOps)]:
+        for operation in [inner for inner in table_ops.ops if isinstance(inner, ops.AlterColumnOp)]:
+            sequence = sequences.get((operation.schema, operation.table_name, operation.column_name))
+            types = [sequence_type(type_) for type_ in (operation.existing_type, operation.modify_type)]
+            if sequence is not None:
+                operation.kw.pop("autoincrement", None)  # MySQL's
+            if sequence is not None and None not in types and types[0] != types[1]:
+                alteration = AlterSequenceTypeOp(sequence, str(types[0]), str(types[1]))
+                table_ops.ops.insert(table_ops.ops.index(operation) + 1, alteration)
+    return PriorityDispatchResult.CONTINUE
+
+
+def sequence_type(type_: Any) -> str | None:
+    """The type of a sequence that counts for a column of this type; None if it is no type of integers."""
+    classes = (SmallInteger, BigInteger, Integer)  # the last is a base of the others
+    return next((SEQUENCE_TYPES[class_] for class_ in classes if isinstance(type_, class_)), None)

@@ -249,12 +249,14 @@ def _ask_for_columns(connection: Connection, columns: Sequence[_Column], dialect
 
 
 def _normalise(expression: str) -> str:
-    """An expression as it can be compared without the server: small letters, no casts, no parentheses around."""
-    bare = expression.strip().lower()
+    """An expression as it can be compared without the server: small letters but in strings, no casts, no needless parentheses."""
+    strings = _STRING.findall(expression)
+    bare = re.sub(r"\s+", " ", _STRING.sub("''", expression).strip().lower())
     bare = re.sub(r"::[\w ]+(?:\(\d+(?:,\d+)?\))?(?:\[\])*", "", bare)
-    while re.fullmatch(r"\([^()]*\)", bare):
+    bare = re.sub(r"(?<![\w\"])\(([\w.]+|'')\)", r"\1", bare)
+    while re.fullmatch(r"\((?:[^()]|\([^()]*\))*\)", bare):
         bare = bare[1:-1].strip()
-    return re.sub(r"\s+", " ", bare)
+    return re.sub("''", lambda _: strings.pop(0), bare)
 
 
 def _find_same_defaults(connection: Connection, columns: Sequence[_Column]) -> list[_Column]:

@@ -18,6 +18,7 @@ from sqlalchemy.types import Enum, TypeDecorator, TypeEngine
 
 from .. import _compat
 from ..errors import SQLModelNotInstalledError
+from ..postgresql import literal
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
@@ -36,11 +37,18 @@ def render_items(given: RenderItem | None) -> RenderItem:
 
     def render_item(kind: str, item: Any, context: AutogenContext) -> str | Literal[False]:
         rendered = given(kind, item, context) if given is not None else False
-        if rendered is not False or kind not in {"type", "primary_key"}:
-            return rendered
-        return _render_type(item, context) if kind == "type" else _render_primary_key(item, context)
+        renderer = _RENDERERS.get(kind) if rendered is False else None
+        return rendered if renderer is None else renderer(item, context)
 
     return render_item
+
+
+def _render_server_default(default: Any, context: AutogenContext) -> str | Literal[False]:
+    """A string that begins or ends with a quote, which Alembic would take away."""
+    value = getattr(default, "arg", default)
+    if not isinstance(value, str) or not (value.startswith("'") or value.endswith("'")):
+        return False
+    return f"{context.opts['sqlalchemy_module_prefix'] or ''}text({literal(value).replace(':', chr(92) + ':')!r})"
 
 
 def _render_primary_key(constraint: PrimaryKeyConstraint, context: AutogenContext) -> str | Literal[False]:
@@ -151,3 +159,10 @@ def _find_problem(type_: TypeEngine[Any]) -> str | None:
     except TypeError as error:
         return f"{name} does not take the arguments that its repr shows ({error})"
     return None
+
+
+_RENDERERS: dict[str, Callable[[Any, AutogenContext], str | Literal[False]]] = {
+    "type": _render_type,
+    "primary_key": _render_primary_key,
+    "server_default": _render_server_default,
+}
