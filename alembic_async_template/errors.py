@@ -659,13 +659,16 @@ class AutogenerateError(AlembicAsyncTemplateError):
 class ExistingTablesError(AutogenerateError):
     """The database has the models' tables already and there is no revision yet."""
 
-    def __init__(self, tables: Sequence[str]) -> None:
+    def __init__(self, tables: Sequence[str], missing: Sequence[str] = ()) -> None:
         self.tables = tuple(tables)
+        self.missing = tuple(missing)
+        absent = f" take out of that revision what is not there ({_series(missing, 5)});" if missing else ""
+        added = "; then write that in a second one: alembic revision --autogenerate" if missing else ""
         super().__init__(
             f"There is no revision yet, but the database already has {_count(tables, 'table')} of the models "
             f"({_series(tables, 5)}), made by create_all perhaps: the first revision would leave them out. Compare with an "
-            'empty database instead: alembic -x baseline revision --autogenerate -m "baseline"; then mark this database as '
-            "migrated: alembic stamp head"
+            f'empty database instead: alembic -x baseline revision --autogenerate -m "baseline";{absent} then mark this database '
+            f"as migrated: alembic stamp head{added}"
         )
 
 

@@ -181,9 +181,11 @@ def test_a_role_that_may_not_make_temporary_tables_compares_texts(engine: Engine
     """Small letters, no casts, no parentheses around; values still decide where nothing is volatile."""
     metadata = MetaData()
     columns = [("a", Text, "'x'::text || 'y'"), ("b", sa.Float, "(random())"), ("c", sa.Numeric, "0"), ("d", Integer, "1")]
+    columns += [("e", Text, "'A' || 'b'"), ("f", sa.Float, "random() * 2"), ("g", Text, "concat('a  b', now())")]
     Table("things", metadata, *(Column(name, type_, server_default=text(default)) for name, type_, default in columns))
     declared = MetaData()
-    others = {"a": "'x' || 'y'", "b": "RANDOM()", "c": "0.0", "d": "2"}
+    others = {"a": "'x' || 'y'", "b": "RANDOM()", "c": "0.0", "d": "2", "e": "'a' || 'B'", "f": "(RANDOM() * 2)"}
+    others |= {"g": "concat('a b', now())"}
     Table("things", declared, *(Column(name, type_, server_default=text(others[name])) for name, type_, _ in columns))
     with engine.connect() as connection:
         metadata.create_all(connection)
@@ -192,9 +194,18 @@ def test_a_role_that_may_not_make_temporary_tables_compares_texts(engine: Engine
         connection.execute(text(f"REVOKE TEMP ON DATABASE {engine.url.database} FROM PUBLIC"))
         connection.execute(text(f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}"))
         connection.execute(text(f"SET ROLE {role}"))
-        ((change,),) = compare(connection, declared)
-        assert (change[0], change[3]) == ("modify_default", "d")
+        changes = [change for (change,) in compare(connection, declared)]
+        assert [(change[0], change[3]) for change in changes] == [("modify_default", name) for name in "deg"]
         connection.rollback()
+
+
+def test_a_cast_that_cuts_a_string_is_a_part_of_it(engine: Engine) -> None:
+    """The database would store `ab`."""
+    with engine.begin() as connection:
+        with_column(Text, "'abc'::varchar(2)").create_all(connection)
+    with engine.connect() as connection:
+        assert compare(connection, with_column(Text, "'ab'::text")) == []
+        assert compare(connection, with_column(Text, "'abc'"))
 
 
 def test_what_the_project_itself_compares_stays_as_it_says(engine: Engine) -> None:

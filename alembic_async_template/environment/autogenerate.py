@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from alembic.operations import ops
-from sqlalchemy import ForeignKeyConstraint, MetaData, inspect, select, table, text
+from sqlalchemy import ForeignKeyConstraint, MetaData, Table, inspect, select, table, text
 from sqlalchemy.engine import Connection
 
 from ..autogenerate.schema_objects import add_schema_objects
@@ -61,9 +61,20 @@ def refuse_existing_tables(
         if schema is None or inspector.has_schema(schema)
         for name in inspector.get_table_names(schema)
     }
-    declared = {key for metadata in metadatas for key in metadata.tables}
+    declared = {
+        key for metadata in metadatas for key, one in metadata.tables.items() if _is_compared(one, options, key in existing)
+    }
     if existing & declared:
-        raise ExistingTablesError(sorted(existing & declared))
+        raise ExistingTablesError(sorted(existing & declared), sorted(declared - existing))
+
+
+def _is_compared(declared: Table, options: dict[str, Any], exists: bool) -> bool:
+    """Whether the project's own filters leave a table in the comparison, as Alembic asks them."""
+    include_name, include_object = options.get("include_name"), options.get("include_object")
+    parents = {"schema_name": declared.schema, "schema_qualified_table_name": declared.key}
+    if exists and include_name is not None and not include_name(declared.name, "table", parents):
+        return False
+    return include_object is None or include_object(declared, declared.name, "table", False, None)
 
 
 def filter_names(
