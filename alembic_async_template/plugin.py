@@ -46,6 +46,7 @@ _COMPARATORS = [
     (".enums.compare", "compare_type", "column", "types", "postgresql", "MEDIUM"),
     (".autogenerate.constraints", "sort_tables", "autogenerate", "constraints", "default", "FIRST"),
     (".autogenerate.serial_columns", "find_serial_columns", "autogenerate", "serial", "postgresql", "FIRST"),
+    (".autogenerate.index_options", "compare_index_texts", "autogenerate", "index_options", "postgresql", "FIRST"),
     (".autogenerate.server_comparison", "settle_differences", "autogenerate", "server_comparison", "postgresql", "LAST"),
     (".enums.compare", "compare_enums", "autogenerate", "enums", "postgresql", "LAST"),
     (".autogenerate.serial_columns", "alter_sequences", "autogenerate", "serial", "postgresql", "LAST"),

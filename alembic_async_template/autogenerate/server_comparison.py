@@ -20,11 +20,13 @@ from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import DOMAIN
 from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.schema import CreateIndex, DefaultClause
+from sqlalchemy.schema import Column, CreateIndex, DefaultClause
+from sqlalchemy.types import NullType
 
 from ..defaults import list_unsettled
 from ..enums.declared import find_enum_use
-from ..postgresql import identifier, literal
+from ..postgresql import STRING, identifier, literal, normalise
+from .index_options import list_unsettled_indexes
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
@@ -61,7 +63,6 @@ _CHANGING = text("""
     WHERE provolatile <> 'i' AND CAST(proname AS text) = ANY (CAST(:names AS text[])) GROUP BY proname
 """)
 
-_STRING = re.compile(r"'(?:[^']|'')*'")
 # Functions that are written without parentheses.
 _CHANGING_WORDS = re.compile(r"\b(?:current_\w+|localtime(?:stamp)?|session_user|user)\b", re.IGNORECASE)
 
@@ -91,11 +92,13 @@ class _Index:
     table_ops: ops.ModifyTableOps
     dropped: ops.DropIndexOp
     created: ops.CreateIndexOp
+    is_unsettled: bool
+    """Whether Alembic sees no difference, and only the text has one."""
 
 
 def settle_differences(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> PriorityDispatchResult:
     """Take back the differences that the server does not see. What it cannot make is left as a difference."""
-    columns, indexes = list(_list_columns(context, upgrade_ops)), list(_list_indexes(upgrade_ops))
+    columns, indexes = list(_list_columns(context, upgrade_ops)), list(_list_indexes(context, upgrade_ops))
     if columns or indexes:
         assert context.connection is not None
         # What it writes reaches the driver as it is: the dialect itself doubles percent signs for some drivers.
@@ -136,7 +139,8 @@ def _list_columns(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> Itera
                     yield _Column(operation, changes_type, changes_default, in_domain)
 
 
-def _list_indexes(upgrade_ops: ops.UpgradeOps) -> Iterator[_Index]:
+def _list_indexes(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> Iterator[_Index]:
+    unsettled = list_unsettled_indexes(context)
     for table_ops in upgrade_ops.ops:
         if isinstance(table_ops, ops.ModifyTableOps):
             dropped = {
@@ -144,7 +148,8 @@ def _list_indexes(upgrade_ops: ops.UpgradeOps) -> Iterator[_Index]:
             }
             for operation in table_ops.ops:
                 if isinstance(operation, ops.CreateIndexOp) and str(operation.index_name) in dropped:
-                    yield _Index(table_ops, dropped[str(operation.index_name)], operation)
+                    key = (operation.schema, str(operation.table_name), str(operation.index_name))
+                    yield _Index(table_ops, dropped[str(operation.index_name)], operation, key in unsettled)
 
 
 def _write_name(name: str, schema: str | None) -> str:
@@ -160,7 +165,12 @@ def _write_default(default: Any, dialect: Dialect) -> str:
 def _write_index(operation: ops.CreateIndexOp, name: str, table: str, dialect: Dialect) -> str:
     options = {key: value for key, value in operation.kw.items() if key != "postgresql_concurrently"}
     copy = ops.CreateIndexOp(name, table, operation.columns, unique=operation.unique, **options)
-    return str(CreateIndex(copy.to_index()).compile(dialect=dialect))
+    index = copy.to_index()
+    assert index.table is not None
+    for included in options.get("postgresql_include") or ():
+        if included not in index.table.c:
+            index.table.append_column(Column(included, NullType()))
+    return str(CreateIndex(index).compile(dialect=dialect))
 
 
 # Asking
@@ -234,7 +244,7 @@ def _ask_for_columns(connection: Connection, columns: Sequence[_Column], dialect
             statements.append(f"{add} t{number} {column.operation.modify_type.compile(dialect=dialect)}")
         if column.changes_default:
             default = _write_default(column.operation.modify_server_default, dialect)
-            column.new_default = _normalise(default)
+            column.new_default = normalise(default)
             statements.append(f"{add} d{number} {column.existing_type} DEFAULT {default}")
     if not statements:
         return
@@ -245,18 +255,7 @@ def _ask_for_columns(connection: Connection, columns: Sequence[_Column], dialect
         if allowed:
             column.new_type, column.new_default = known.get(f"t{number}", (None,))[0], known.get(f"d{number}", (None, None))[1]
         else:
-            column.existing_default = _normalise(column.existing_default or "")
-
-
-def _normalise(expression: str) -> str:
-    """An expression as it can be compared without the server: small letters but in strings, no casts, no needless parentheses."""
-    strings = _STRING.findall(expression)
-    bare = re.sub(r"\s+", " ", _STRING.sub("''", expression).strip().lower())
-    bare = re.sub(r"::[\w ]+(?:\(\d+(?:,\d+)?\))?(?:\[\])*", "", bare)
-    bare = re.sub(r"(?<![\w\"])\(([\w.]+|'')\)", r"\1", bare)
-    while re.fullmatch(r"\((?:[^()]|\([^()]*\))*\)", bare):
-        bare = bare[1:-1].strip()
-    return re.sub("''", lambda _: strings.pop(0), bare)
+            column.existing_default = normalise(column.existing_default or "")
 
 
 def _find_same_defaults(connection: Connection, columns: Sequence[_Column]) -> list[_Column]:
@@ -272,14 +271,14 @@ def _find_same_defaults(connection: Connection, columns: Sequence[_Column]) -> l
 
 
 def _list_functions(expression: str) -> set[str]:
-    return set(re.findall(r'(\w+)"?\(', _STRING.sub("''", expression)))
+    return set(re.findall(r'(\w+)"?\(', STRING.sub("''", expression)))
 
 
 def _has_comparable_values(column: _Column, changing: Mapping[str, bool]) -> bool:
     """Whether values that are equal now always are: nothing is volatile, and both may change or none."""
     called = [_list_functions(default) & changing.keys() for default in column.defaults]
     changes = [
-        bool(names or _CHANGING_WORDS.search(_STRING.sub("''", default)))
+        bool(names or _CHANGING_WORDS.search(STRING.sub("''", default)))
         for names, default in zip(called, column.defaults, strict=True)
     ]
     return changes[0] == changes[1] and not any(changing[name] for names in called for name in names)
@@ -321,7 +320,8 @@ def _settle_indexes(connection: Connection, indexes: Sequence[_Index], dialect: 
     known = {position - 1: tuple(facts) for position, *facts in rows}
     equal = []
     for number, index in enumerate(indexes):
-        if number in known and known[number] == known.get(len(indexes) + number):
+        same = known[number] == known.get(len(indexes) + number) if number in known else index.is_unsettled and not allowed
+        if same:
             changed = (index.dropped, index.created)
             index.table_ops.ops = [operation for operation in index.table_ops.ops if operation not in changed]
             equal.append(f"index {index.created.index_name}")
