@@ -13,6 +13,8 @@ from .sources import Module, expression_name, run_statements
 
 _HOST = re.compile(r"(?:.*(?:database|db|postgres|pg|mysql|sql)\w*_)?(?:host|hostname|server)", re.IGNORECASE)
 _PASSWORD = re.compile(r"(?:.*(?:database|db|postgres|pg|mysql|sql)\w*_)?(?:password|pass|passwd|pw)", re.IGNORECASE)
+# How many classes deep settings are looked into: objects that are no settings lead to each other for ever.
+_DEEPEST = 4
 _SETTINGS_CLASS = re.compile(r"\w*(?:Settings|Config|Configuration)")
 
 
@@ -67,11 +69,14 @@ class SettingPaths:
                     name = statement.name if is_property(statement) else f"{statement.name}()"
                     yield owner, _Field(name, statement.returns, None, True)
 
-    def url_paths(self, module: Module, class_: ast.ClassDef, *, nested: bool = False) -> list[URLPath]:
+    def url_paths(
+        self, module: Module, class_: ast.ClassDef, *, nested: bool = False, _outer: tuple[ast.ClassDef, ...] = ()
+    ) -> list[URLPath]:
         """The ways from an instance of a settings class to its database URL.
 
         :param nested: whether everything in it is the database's.
         """
+        outer = (*_outer, class_)
         found: dict[str, URLPath] = {}
         for owner, field in self._fields(module, class_):
             if is_url_name(field.name.removesuffix("()"), nested=nested):
@@ -79,9 +84,11 @@ class SettingPaths:
                 found[field.name] = URLPath(field.name, _rank(field), frozenset(name.removesuffix("()") for name in names))
                 continue
             inner = self.classes.named(owner, field.annotation) or next(self.classes.instances(owner, field.value), None)
-            if inner is not None and inner[1] is not class_ and not serves_other_purpose(field.name):
+            if inner is None or inner[1] in outer or len(outer) == _DEEPEST:
+                continue
+            if not serves_other_purpose(field.name):
                 within = is_database_section(field.name.removesuffix("()"), inner[1].name)
-                for path in self.url_paths(*inner, nested=within):
+                for path in self.url_paths(*inner, nested=within, _outer=outer):
                     text = f"{field.name}.{path.text}"
                     found[text] = URLPath(text, path.rank + 4, path.names)
         return list(found.values())
