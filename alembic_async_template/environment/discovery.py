@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from .candidates import Text, read_text
-from .sources import FoundTable, Sources, name_modules, parse_source
+from .sources import FoundTable, Source, Sources, name_modules, parse_source
 
 
-class _Trees(Mapping[Path, ast.Module | None]):
-    """The syntax trees of files, each parsed when it is asked for."""
+class _Parsed(Mapping[Path, Source | None]):
+    """Files, each parsed when it is asked for."""
 
     def __init__(self, paths: Collection[Path]) -> None:
         self._paths = paths
 
-    def __getitem__(self, path: Path) -> ast.Module | None:
+    def __getitem__(self, path: Path) -> Source | None:
         return parse_source(path)
 
     def __iter__(self) -> Iterator[Path]:
@@ -33,7 +32,7 @@ def find_tables(root: Path, files: Iterable[Path]) -> tuple[Sources, dict[str, l
     """
     paths = name_modules(files, root)
     texts = {name: read_text(path) for name, path in paths.items()}
-    sources = Sources(root, _Trees(paths.values()))
+    sources = Sources(root, _Parsed(paths.values()))
     chosen = _choose(sources, texts)
     tables = {
         name: found

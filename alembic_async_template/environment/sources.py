@@ -37,6 +37,16 @@ _FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """What one file says, wherever the import root is: walking through a file takes as long as parsing it."""
+
+    tree: ast.Module
+    nodes: tuple[ast.AST, ...]
+    definitions: Mapping[str, ast.stmt]
+    values: Mapping[str, ast.expr]
+
+
+@dataclass(frozen=True, slots=True)
 class Module:
     """One source file: its dotted name under the import root, and what its names stand for."""
 
@@ -48,7 +58,11 @@ class Module:
     stars: tuple[str, ...] = ()
     """Modules imported with a star."""
     nodes: tuple[ast.AST, ...] = ()
-    """All nodes of the tree: walking through it takes as long as parsing it."""
+    """All nodes of the tree, without the contexts of names."""
+    definitions: Mapping[str, ast.stmt] = field(default_factory=dict)
+    """The statement that defines each name, the first of several."""
+    values: Mapping[str, ast.expr] = field(default_factory=dict)
+    """What is assigned to each name, the first of several."""
 
     @property
     def is_package(self) -> bool:
@@ -61,6 +75,10 @@ class Module:
                 yield from (alias.name for alias in node.names)
             elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
                 yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+Parsed = Mapping[Path, Source | None]
+"""Sources by their files, None for one that cannot be parsed."""
 
 
 def list_sources(directory: Path, excluded: Collection[Path] = (), _above: frozenset[str] = frozenset()) -> Iterator[Path]:
@@ -108,12 +126,35 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def parse_source(path: Path) -> ast.Module | None:
-    """The syntax tree of a file, None when it cannot be read or parsed."""
+def parse_source(path: Path) -> Source | None:
+    """The content of a file, None when it cannot be read or parsed."""
     try:
-        return ast.parse(path.read_bytes(), str(path))
+        tree = ast.parse(path.read_bytes(), str(path))
     except (OSError, SyntaxError, ValueError):
         return None
+    values: dict[str, ast.expr] = {}
+    for target, value in assignments(tree.body):
+        values.setdefault(target, value)
+    return Source(tree, _list_nodes(tree), _read_definitions(tree), values)
+
+
+def _list_nodes(tree: ast.Module) -> tuple[ast.AST, ...]:
+    nodes: list[ast.AST] = [tree]
+    for node in nodes:
+        nodes.extend(child_nodes(node))
+    return tuple(nodes)
+
+
+def child_nodes(node: ast.AST) -> list[ast.AST]:
+    """What `ast.iter_child_nodes` gives, in half of the time: without the contexts of names, of which there are many."""
+    children: list[ast.AST] = []
+    for name in node._fields:
+        value = getattr(node, name, None)
+        if isinstance(value, list):
+            children += [item for item in value if isinstance(item, ast.AST)]
+        elif isinstance(value, ast.AST) and name != "ctx":
+            children.append(value)
+    return children
 
 
 def dotted_name(path: Path, root: Path) -> str:
@@ -132,12 +173,25 @@ def name_modules(paths: Iterable[Path], root: Path) -> dict[str, Path]:
     return named
 
 
-def read_module(path: Path, root: Path, tree: ast.Module) -> Module:
+def read_module(path: Path, root: Path, source: Source) -> Module:
     """The module at `path` with its import statements resolved to absolute dotted names."""
     name = dotted_name(path, root)
-    nodes = tuple(ast.walk(tree))
-    imports, stars = read_imports(name, nodes, is_package=path.name == "__init__.py")
-    return Module(name, path, tree, imports, stars, nodes)
+    imports, stars = read_imports(name, source.nodes, is_package=path.name == "__init__.py")
+    return Module(name, path, source.tree, imports, stars, source.nodes, source.definitions, source.values)
+
+
+def _read_definitions(tree: ast.Module) -> dict[str, ast.stmt]:
+    """The first statement that defines each name of a module."""
+    found: dict[str, ast.stmt] = {}
+    for statement in run_statements(tree.body):
+        if isinstance(statement, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            found.setdefault(statement.name, statement)
+        elif isinstance(statement, ast.Assign | ast.AnnAssign):
+            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+            for target in targets:
+                if isinstance(target, ast.Name):
+                    found.setdefault(target.id, statement)
+    return found
 
 
 def read_imports(name: str, nodes: Iterable[ast.AST], *, is_package: bool) -> tuple[dict[str, str], tuple[str, ...]]:
@@ -236,21 +290,21 @@ class _Base:
 class _Modules(Mapping[str, Module]):
     """The modules that can be parsed, by name. Each is read when it is asked for, once."""
 
-    def __init__(self, root: Path, trees: Mapping[Path, ast.Module | None]) -> None:
+    def __init__(self, root: Path, parsed: Parsed) -> None:
         self.unreadable: dict[str, Path] = {}
         self._root = root
-        self._trees = trees
-        self.paths = name_modules(trees, root)
+        self._parsed = parsed
+        self.paths = name_modules(parsed, root)
         self._read: dict[str, Module] = {}
 
     def __getitem__(self, name: str) -> Module:
         if name not in self._read:
             path = self.paths[name]
-            tree = None if name in self.unreadable else self._trees[path]
-            if tree is None:
+            source = None if name in self.unreadable else self._parsed[path]
+            if source is None:
                 self.unreadable[name] = path
                 raise KeyError(name)
-            self._read[name] = read_module(path, self._root, tree)
+            self._read[name] = read_module(path, self._root, source)
         return self._read[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -263,10 +317,10 @@ class _Modules(Mapping[str, Module]):
 class Sources:
     """The modules under one import root, with the questions that the environment asks about them."""
 
-    def __init__(self, root: Path, trees: Mapping[Path, ast.Module | None]) -> None:
-        """Take the syntax trees of the sources, None for one that cannot be parsed; a tree is taken when it is needed."""
+    def __init__(self, root: Path, parsed: Parsed) -> None:
+        """Take the parsed sources, None for one that cannot be parsed; each is taken when it is needed."""
         self.root = root
-        self._modules = _Modules(root, trees)
+        self._modules = _Modules(root, parsed)
         self.modules: Mapping[str, Module] = self._modules
         self._tops = {name.partition(".")[0] for name in self._modules.paths}
 
@@ -292,8 +346,8 @@ class Sources:
         head, _, rest = name.partition(".")
         if head in module.imports:
             return self._canonical(".".join(filter(None, [module.imports[head], rest])), seen)
-        if self._definition(module, head) is not None:
-            alias = next((value for target, value in assignments(module.tree.body) if target == head), None)
+        if head in module.definitions:
+            alias = module.values.get(head)
             aliased = None if isinstance(alias, ast.Call) else expression_name(alias)
             if aliased and not rest:
                 return self.resolve(module, aliased, seen)
@@ -301,7 +355,7 @@ class Sources:
         for star in module.stars:
             resolved = self._canonical(f"{star}.{name}", seen)
             owner, _, attribute = resolved.rpartition(".")
-            if owner in self.modules and self._definition(self.modules[owner], attribute) is not None:
+            if owner in self.modules and attribute in self.modules[owner].definitions:
                 return resolved
             if star.partition(".")[0] in _SQLALCHEMY:
                 return f"{star}.{name}"
@@ -313,32 +367,19 @@ class Sources:
         while owner:
             if owner in self.modules:
                 module = self.modules[owner]
-                if attribute in module.imports or module.stars or self._definition(module, attribute) is not None:
+                if attribute in module.imports or module.stars or attribute in module.definitions:
                     return self.resolve(module, f"{attribute}.{rest}" if rest else attribute, seen)
                 return dotted
             rest = f"{attribute}.{rest}" if rest else attribute
             owner, _, attribute = owner.rpartition(".")
         return dotted
 
-    @staticmethod
-    def _definition(module: Module, name: str) -> ast.stmt | None:
-        for statement in run_statements(module.tree.body):
-            if isinstance(statement, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and statement.name == name:
-                return statement
-            if isinstance(statement, ast.Assign) and any(
-                isinstance(target, ast.Name) and target.id == name for target in statement.targets
-            ):
-                return statement
-            if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name) and statement.target.id == name:
-                return statement
-        return None
-
     def definition(self, dotted: str) -> tuple[Module, ast.stmt] | None:
         """The module and statement that define an absolute dotted name of these sources."""
         owner, _, attribute = dotted.rpartition(".")
         if owner not in self.modules:
             return None
-        statement = self._definition(self.modules[owner], attribute)
+        statement = self.modules[owner].definitions.get(attribute)
         return None if statement is None else (self.modules[owner], statement)
 
     # Tables
