@@ -178,7 +178,8 @@ def _is_foreign(name: str, starts: tuple[Path, ...]) -> bool:
     except (ImportError, ValueError):
         return False
     places = [] if spec is None else [*(spec.submodule_search_locations or ()), *([spec.origin] if spec.origin else [])]
-    return any(not _is_own(Path(place).resolve(), starts) for place in places)
+    # A namespace package may be installed in part, and the project is another part of it.
+    return bool(places) and not any(_is_own(Path(place).resolve(), starts) for place in places)
 
 
 def _is_own(place: Path, starts: tuple[Path, ...]) -> bool:

@@ -115,7 +115,8 @@ class References:
             made = replace(itself, text=f"{text}.{method.name}()", kind=Kind.ENGINE_CALL)
             classes = self.classes.made_by_method((module, class_), module, method)
             yield from self._below_first(made, Kind.SETTINGS_CALL, classes)
-        yield from self._urls_below(replace(constructed, kind=Kind.SETTINGS_CLASS), (module, class_))
+        if self.settings.can_be_constructed(module, class_):
+            yield from self._urls_below(replace(constructed, kind=Kind.SETTINGS_CLASS), (module, class_))
 
     def _below_first(self, owner: Reference, kind: Kind, classes: Iterable[Class]) -> Iterator[Reference]:
         """What is below the first of the classes that an owner may have where there is something; its URLs are of a kind."""

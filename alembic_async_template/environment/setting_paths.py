@@ -9,12 +9,14 @@ from dataclasses import dataclass
 
 from .classes import Classes, is_property, takes_no_arguments
 from .database_names import is_database_section, is_url_name, serves_other_purpose
-from .sources import Module, expression_name, run_statements
+from .sources import Module, expression_name, last_name, run_statements
 
 _HOST = re.compile(r"(?:.*(?:database|db|postgres|pg|mysql|sql)\w*_)?(?:host|hostname|server)", re.IGNORECASE)
 _PASSWORD = re.compile(r"(?:.*(?:database|db|postgres|pg|mysql|sql)\w*_)?(?:password|pass|passwd|pw)", re.IGNORECASE)
 # How many classes deep settings are looked into: objects that are no settings lead to each other for ever.
 _DEEPEST = 4
+# Bases whose classes are called with a value for each field.
+_TAKE_FIELDS = frozenset({"BaseModel", "NamedTuple"})
 _SETTINGS_CLASS = re.compile(r"\w*(?:Settings|Config|Configuration)")
 
 
@@ -51,6 +53,22 @@ class SettingPaths:
             for owner, ancestor in self.classes.lineage(module, class_)
             for base in ancestor.bases
         )
+
+    def can_be_constructed(self, module: Module, class_: ast.ClassDef) -> bool:
+        """Whether a settings class needs no arguments: pydantic-settings reads the environment, others need defaults."""
+        found = self.classes.find_method((module, class_), "__init__")
+        if found is not None:
+            return takes_no_arguments(found[1], method=True)
+        lineage = list(self.classes.lineage(module, class_))
+        bases = {
+            self.classes.sources.resolve(owner, expression_name(base) or "").rpartition(".")[2]
+            for owner, ancestor in lineage
+            for base in ancestor.bases
+        }
+        decorated = any(last_name(decorator) == "dataclass" for _, ancestor in lineage for decorator in ancestor.decorator_list)
+        if "BaseSettings" in bases or not (decorated or bases & _TAKE_FIELDS):
+            return True
+        return not any(_is_required(statement) for _, ancestor in lineage for statement in ancestor.body)
 
     def _fields(self, module: Module, class_: ast.ClassDef) -> Iterator[tuple[Module, _Field]]:
         """The fields of a class, those of its bases first, each with the module that says what it is."""
@@ -103,6 +121,21 @@ class SettingPaths:
             return ()
         prefix = host.rpartition("_")[0]
         return tuple(name for name in names if name.startswith(prefix) and name != "model_config")
+
+
+def _is_required(statement: ast.stmt) -> bool:
+    """Whether a statement of a class declares a field without a default."""
+    if not isinstance(statement, ast.AnnAssign) or last_name(statement.annotation) == "ClassVar":
+        return False
+    value = statement.value
+    if isinstance(value, ast.Call) and last_name(value) in {"Field", "field"}:
+        named = {keyword.arg for keyword in value.keywords} & {"default", "default_factory"}
+        return not named and (not value.args or _is_ellipsis(value.args[0]))
+    return value is None or _is_ellipsis(value)
+
+
+def _is_ellipsis(value: ast.expr) -> bool:
+    return isinstance(value, ast.Constant) and value.value is Ellipsis
 
 
 def is_text(value: ast.expr | None) -> bool:

@@ -380,3 +380,25 @@ def test_settings_that_lead_to_each_other_come_to_an_end(tmp_path: Path) -> None
         "class Database:\n    url: str\nconfig = Config()\n"
     )
     assert survey(tmp_path, config=config).engines == ("app.config:config.database.url",)
+
+
+@pytest.mark.parametrize(
+    ("class_", "constructed"),
+    [
+        ("class DatabaseConfig(NamedTuple):\n    url: str\n    encoding: str = 'utf8'\n", False),
+        ("class DatabaseConfig(NamedTuple):\n    url: str = os.environ['X']\n", True),
+        ("class DatabaseConfig(BaseModel):\n    url: str\n", False),
+        ("class DatabaseConfig(BaseModel):\n    url: str = Field(..., alias='x')\n", False),
+        ("class DatabaseConfig(BaseModel):\n    url: str = Field(default_factory=str)\n", True),
+        ("@dataclass\nclass DatabaseConfig:\n    url: str\n", False),
+        ("class DatabaseConfig:\n    def __init__(self, path):\n        self.url = path\n", False),
+        ("class DatabaseConfig(BaseSettings):\n    url: str\n", True),
+    ],
+)
+def test_settings_that_need_arguments_are_not_called(tmp_path: Path, class_: str, constructed: bool) -> None:
+    """Only what can be called as it is written is proposed."""
+    imports = (
+        "import os\nfrom dataclasses import dataclass\nfrom typing import NamedTuple\nfrom pydantic import Field\n" + SETTINGS
+    )
+    found = survey(tmp_path, config=imports + class_).engines
+    assert found == (("app.config:DatabaseConfig().url",) if constructed else ())
