@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from .database_names import is_aside, serves_other_purpose
 from .engine_makers import ASYNC_MAKERS, SYNC_MAKERS, EngineMakers, own_name
-from .sources import Module, Sources, assignments, expression_name, last_name
+from .sources import Module, Sources, assignments, child_nodes, expression_name, last_name
 
 _SESSIONS = frozenset({"sessionmaker", "async_sessionmaker", "Session", "AsyncSession"})
 _MAKERS = ASYNC_MAKERS | SYNC_MAKERS
@@ -45,6 +45,7 @@ class EngineUses:
         self.read_aside: set[str] = set()
         self.makes_async_engine = False
         self._passed_on: dict[str, str] = {}
+        self._mentions: list[tuple[frozenset[str], frozenset[str]]] = []
         for module in sources.modules.values():
             if module.name in self.aside:
                 self.read_aside |= {node.attr for node in module.nodes if isinstance(node, ast.Attribute)}
@@ -73,7 +74,7 @@ class EngineUses:
         return False
 
     def _visit(self, module: Module, node: ast.AST, scope: _Scope) -> None:
-        for child in ast.iter_child_nodes(node):
+        for child in child_nodes(node):
             inner = scope
             if isinstance(child, ast.Assign | ast.AnnAssign):
                 targets = child.targets if isinstance(child, ast.Assign) else [child.target]
@@ -182,22 +183,33 @@ class EngineUses:
 
     def find_dependents(self, names: Collection[str]) -> set[str]:
         """Dotted names of these, and of the sessions, functions and classes that lead to them, three steps far."""
+        if not self._mentions:
+            self._mentions.extend(self._list_mentions())
         found = set(names)
         for _ in range(3):
-            for module in self.sources.modules.values():
-                if module.name in self.aside:
-                    continue
-                for statement in module.tree.body:
-                    own = _defined_names(statement)
-                    if own and any(self._mentions(module, node, found) for node in ast.walk(statement)):
-                        found |= {f"{module.name}.{name}" for name in own}
+            for own, mentioned in self._mentions:
+                if not mentioned.isdisjoint(found):
+                    found |= own
         return found
 
-    def _mentions(self, module: Module, node: ast.AST, names: Collection[str]) -> bool:
-        name = expression_name(node) if isinstance(node, ast.Name | ast.Attribute) else None
-        return (
-            name is not None and isinstance(getattr(node, "ctx", None), ast.Load) and self.sources.resolve(module, name) in names
-        )
+    def _list_mentions(self) -> Iterator[tuple[frozenset[str], frozenset[str]]]:
+        """Of each statement of the application that defines names: these, and the dotted names that it mentions."""
+        for module in self.sources.modules.values():
+            if module.name in self.aside:
+                continue
+            resolved: dict[str, str] = {}
+            for statement in module.tree.body:
+                if own := _defined_names(statement):
+                    names = {name for node in ast.walk(statement) if (name := _read_name(node)) is not None}
+                    resolved |= {name: self.sources.resolve(module, name) for name in names - resolved.keys()}
+                    yield frozenset(f"{module.name}.{name}" for name in own), frozenset(resolved[name] for name in names)
+
+
+def _read_name(node: ast.AST) -> str | None:
+    """The dotted name that an expression reads."""
+    if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load):
+        return expression_name(node)
+    return None
 
 
 def call_path(node: ast.expr) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import itertools
 import sys
 from collections import Counter
 from collections.abc import Collection, Iterable
@@ -12,9 +13,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from .declared_roots import find_project_folder, read_declared_roots
-from .sources import Sources, list_sources, parse_source, read_module
+from .sources import Source, Sources, list_sources, parse_source, read_module
 
-Trees = dict[Path, ast.Module | None]
+Trees = dict[Path, Source | None]
 
 
 def read_project(directory: Path, excluded: Collection[Path]) -> tuple[list[Path], Trees]:
@@ -96,7 +97,7 @@ def _rank(directory: Path, starts: tuple[Path, ...], declared: Collection[Path],
         reverse=True,
     )
     # Scripts that import each other are no reason to forget the application.
-    roots = [folder for folder in ranked if _hold_tables(folder, trees)][:1]
+    roots = list(itertools.islice((folder for folder in ranked if _hold_tables(folder, trees)), 1))
     default = _default_root(directory, starts, declared, evidence, trees)
     if not roots:
         roots = [default] if not ranked or _hold_tables(default, trees) else ranked[:1]
@@ -177,7 +178,8 @@ def _is_foreign(name: str, starts: tuple[Path, ...]) -> bool:
     except (ImportError, ValueError):
         return False
     places = [] if spec is None else [*(spec.submodule_search_locations or ()), *([spec.origin] if spec.origin else [])]
-    return any(not _is_own(Path(place).resolve(), starts) for place in places)
+    # A namespace package may be installed in part, and the project is another part of it.
+    return bool(places) and not any(_is_own(Path(place).resolve(), starts) for place in places)
 
 
 def _is_own(place: Path, starts: tuple[Path, ...]) -> bool:

@@ -150,8 +150,8 @@ def _list_engines(settings: Settings) -> Iterator[str]:
         for path in list_sources(root, settings.excluded_folders):
             if b"engine" not in path.read_bytes():
                 continue
-            tree = parse_source(path)
-            for node in ast.walk(tree) if tree is not None else ():
+            source = parse_source(path)
+            for node in source.nodes if source is not None else ():
                 if isinstance(node, ast.Call) and last_name(node) in _ENGINES and node.args:
                     yield _name_url(node.args[0]) or f"{path}:{node.lineno}"
 

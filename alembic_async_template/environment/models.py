@@ -20,6 +20,7 @@ from sqlalchemy import MetaData, Table
 
 from ..driver_errors import mask_passwords
 from ..errors import (
+    AlembicAsyncTemplateError,
     ApplicationImportError,
     DuplicateTableError,
     ModelsNotChosenError,
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 
 
 log = logging.getLogger("alembic_async_template")
+
+# What Python says of a module that another one imports before it is complete.
+_PARTIAL = "partially initialized module"
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +187,27 @@ def import_application(name: str, settings: Settings) -> Any:
     except (Exception, SystemExit) as error:
         fix = find_import_fix(error, settings, name)
         raise ApplicationImportError(name, settings, describe_exception(error), fix) from hide_input(error)
+
+
+def import_after_models(name: str, settings: Settings) -> Any:
+    """Import a module of the application; where it and others import each other, its models go first.
+
+    An application that starts with its models never notices that some of its modules cannot be imported first.
+
+    :raises ApplicationImportError: the import failed either way.
+    """
+    try:
+        return import_application(name, settings)
+    except ApplicationImportError as error:
+        if _PARTIAL not in str(error.__cause__):
+            raise
+        log.debug("Importing the models before %s: %s", name, error.__cause__)
+        try:
+            for model in find_model_modules(settings).listed:
+                import_application(model, settings)
+            return import_application(name, settings)
+        except AlembicAsyncTemplateError:
+            raise error from error.__cause__
 
 
 def find_import_fix(error: BaseException, settings: Settings, module: str = "") -> str | None:

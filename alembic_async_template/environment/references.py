@@ -44,6 +44,8 @@ class Reference:
     """Whether it makes an instance that the application may not have."""
     likelihood: int = 0
     """Of several URLs in one class, the likelier has the lower number."""
+    made_by: str = ""
+    """The dotted name of the function that is called for what the reference begins at."""
 
 
 class References:
@@ -59,7 +61,7 @@ class References:
     def collect(self) -> list[Reference]:
         found = [reference for module in self.sources.modules.values() for reference in self._in_module(module)]
         instances = {name for reference in found if not reference.from_class for name in reference.names}
-        return [reference for reference in found if not (reference.from_class and reference.names & instances)]
+        return _join_calls([reference for reference in found if not (reference.from_class and reference.names & instances)])
 
     def _in_module(self, module: Module) -> Iterator[Reference]:
         for name, annotation, value, line in annotated_assignments(module.tree.body):
@@ -78,7 +80,9 @@ class References:
         if engine is not None:
             yield Reference(f"{module.name}:{name}", Kind.ENGINE, module, line, names, engine)
             return
-        instance = Reference(f"{module.name}:{name}", Kind.ENGINE, module, line, names)
+        called = expression_name(value.func) if isinstance(value, ast.Call) and not (value.args or value.keywords) else None
+        made_by = self.classes.sources.resolve(module, called) if called is not None else ""
+        instance = Reference(f"{module.name}:{name}", Kind.ENGINE, module, line, names, made_by=made_by)
         classes = list(self.classes.instances(module, value, annotation))
         yield from self._below_first(instance, Kind.SETTINGS, classes)
         if not classes and is_url_name(name) and not is_text(value):
@@ -93,7 +97,7 @@ class References:
         if is_url_name(function.name):
             yield Reference(text, Kind.CONSTANT, module, function.lineno, names)
             return
-        call = Reference(text, Kind.ENGINE_CALL, module, function.lineno, names)
+        call = Reference(text, Kind.ENGINE_CALL, module, function.lineno, names, made_by=next(iter(names)))
         yield from self._below_first(call, Kind.SETTINGS_CALL, self.classes.returned(module, function))
 
     def _from_class(self, module: Module, class_: ast.ClassDef) -> Iterator[Reference]:
@@ -111,7 +115,8 @@ class References:
             made = replace(itself, text=f"{text}.{method.name}()", kind=Kind.ENGINE_CALL)
             classes = self.classes.made_by_method((module, class_), module, method)
             yield from self._below_first(made, Kind.SETTINGS_CALL, classes)
-        yield from self._urls_below(replace(constructed, kind=Kind.SETTINGS_CLASS), (module, class_))
+        if self.settings.can_be_constructed(module, class_):
+            yield from self._urls_below(replace(constructed, kind=Kind.SETTINGS_CLASS), (module, class_))
 
     def _below_first(self, owner: Reference, kind: Kind, classes: Iterable[Class]) -> Iterator[Reference]:
         """What is below the first of the classes that an owner may have where there is something; its URLs are of a kind."""
@@ -152,6 +157,23 @@ class References:
             for path in self.settings.url_paths(*class_, nested=is_database_section(name, class_[1].name)):
                 names = frozenset(f"{name}.{path.text.replace('()', '')}" for name in owner.names) | path.names
                 yield replace(owner, text=f"{owner.text}.{path.text}", names=names, likelihood=path.rank)
+
+
+def _join_calls(found: list[Reference]) -> list[Reference]:
+    """One reference for what a function returns and several modules keep, each in a variable of its own: the call."""
+    groups: dict[tuple[str, str], list[Reference]] = {}
+    for reference in found:
+        path = reference.text.partition(":")[2].partition(".")[2] if reference.made_by else reference.text
+        groups.setdefault((reference.made_by, path), []).append(reference)
+    return [joined for group in groups.values() for joined in _join(group)]
+
+
+def _join(group: list[Reference]) -> list[Reference]:
+    calls = [reference for reference in group if reference.text.partition(":")[2].partition(".")[0].endswith("()")]
+    if len(group) - len(calls) < 2:
+        return group
+    names = frozenset(name for reference in group for name in reference.names)
+    return [replace([*calls, *group][0], kind=min(reference.kind for reference in group), names=names)]
 
 
 def _is_filled(instance: Reference, configuration: str) -> bool:

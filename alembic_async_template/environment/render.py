@@ -12,7 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from alembic.ddl.impl import DefaultImpl
 from sqlalchemy import PrimaryKeyConstraint
+from sqlalchemy.dialects import registry
 from sqlalchemy.sql.naming import conv
 from sqlalchemy.types import Enum, TypeDecorator, TypeEngine
 
@@ -30,15 +32,34 @@ log = logging.getLogger("alembic_async_template.autogenerate")
 SQLMODEL_IMPORT = re.compile(r"^import sqlmodel\b.*\n", re.MULTILINE)
 
 RenderItem = Callable[[str, Any, "AutogenContext"], str | Literal[False]]
+Warn = Callable[[str], None]
 
 
 def render_items(given: RenderItem | None) -> RenderItem:
-    """The `render_item` of a comparison: the one given in `env.py` first, then this module's."""
+    """The `render_item` of a comparison: the one given in `env.py` first, then this module's.
+
+    A warning about a type is logged once, however many columns have the type.
+    """
+    said: set[str] = set()
+
+    def warn(message: str) -> None:
+        if message not in said:
+            said.add(message)
+            log.warning("%s", message)
 
     def render_item(kind: str, item: Any, context: AutogenContext) -> str | Literal[False]:
         rendered = given(kind, item, context) if given is not None else False
-        renderer = _RENDERERS.get(kind) if rendered is False else None
-        return rendered if renderer is None else renderer(item, context)
+        if rendered is not False:
+            return rendered
+        match kind:
+            case "type":
+                return _render_type(item, context, warn)
+            case "primary_key":
+                return _render_primary_key(item, context)
+            case "server_default":
+                return _render_server_default(item, context)
+            case _:
+                return False
 
     return render_item
 
@@ -83,16 +104,30 @@ def read_script_template(script: ScriptDirectory | None) -> str:
     return file.read_text() if file is not None and file.is_file() else ""
 
 
-def _render_type(type_: TypeEngine[Any], context: AutogenContext) -> str | Literal[False]:
+def _render_type(type_: TypeEngine[Any], context: AutogenContext, warn: Warn) -> str | Literal[False]:
     if _package(type_) in {"sqlalchemy", "alembic"}:
-        return False
-    underneath = _find_enum(type_, context)
-    if underneath is not None:
+        rendered = _render_dialect_type(type_, context)
+    elif (underneath := _find_enum(type_, context)) is not None:
         return _compat.render_type(underneath, context)
-    rendered = _render_foreign_type(type_, context)
+    else:
+        rendered = _render_foreign_type(type_, context, warn)
     if rendered is not False:
         for dialect, variant in _compat.type_variants(type_).items():
             rendered += f".with_variant({_compat.render_type(variant, context)}, {dialect!r})"
+    return rendered
+
+
+def _render_dialect_type(type_: TypeEngine[Any], context: AutogenContext) -> str | Literal[False]:
+    """A type of another dialect than the database's, as Alembic writes it there: `JSONB(astext_type=Text())` does not run."""
+    package, _, name = type(type_).__module__.rpartition(".")[0].rpartition(".")
+    assert context.dialect is not None
+    if package != "sqlalchemy.dialects" or name == context.dialect.name:
+        return False
+    dialect = registry.load(name)()
+    implementation = DefaultImpl.get_by_dialect(dialect)(dialect, None, False, None, None, {})
+    rendered = implementation.render_type(type_, context)
+    if rendered:
+        context.imports.add(f"from sqlalchemy.dialects import {name}")
     return rendered
 
 
@@ -110,7 +145,7 @@ def _package(type_: TypeEngine[Any]) -> str:
     return type(type_).__module__.partition(".")[0]
 
 
-def _render_foreign_type(type_: TypeEngine[Any], context: AutogenContext) -> str | Literal[False]:
+def _render_foreign_type(type_: TypeEngine[Any], context: AutogenContext, warn: Warn) -> str | Literal[False]:
     name = type(type_).__name__
     if _package(type_) == "sqlmodel" and name == "AutoString":
         if not SQLMODEL_IMPORT.search(read_script_template(context.migration_context.script)):
@@ -121,7 +156,7 @@ def _render_foreign_type(type_: TypeEngine[Any], context: AutogenContext) -> str
         context.imports.add(f"import {type(type_).__module__}")
         return f"{type(type_).__module__}.{type_!r}"
     if not isinstance(type_, TypeDecorator):
-        log.warning("Type %s cannot be rendered so that the revision runs: %s. Correct it by hand", name, problem)
+        warn(f"Type {name} cannot be rendered so that the revision runs: {problem}. Correct it by hand")
         return False
     assert context.dialect is not None
     underneath = type_.load_dialect_impl(context.dialect)
@@ -131,7 +166,7 @@ def _render_foreign_type(type_: TypeEngine[Any], context: AutogenContext) -> str
     ):
         underneath = underneath.as_generic(allow_nulltype=True)  # a class that its dialect keeps to itself
     rendered = _compat.render_type(underneath, context)
-    log.warning("Type %s is rendered as %s, which is underneath: %s", name, rendered, problem)
+    warn(f"Type {name} is rendered as {rendered}, which is underneath: {problem}")
     return rendered
 
 
@@ -159,10 +194,3 @@ def _find_problem(type_: TypeEngine[Any]) -> str | None:
     except TypeError as error:
         return f"{name} does not take the arguments that its repr shows ({error})"
     return None
-
-
-_RENDERERS: dict[str, Callable[[Any, AutogenContext], str | Literal[False]]] = {
-    "type": _render_type,
-    "primary_key": _render_primary_key,
-    "server_default": _render_server_default,
-}

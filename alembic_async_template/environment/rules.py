@@ -551,6 +551,12 @@ REVISION_RULES = (
         "op.execute('CREATE EXTENSION IF NOT EXISTS pgcrypto')",
     ),
     Rule(
+        'operator class "gin_trgm_ops" does not exist for access method "gin"',
+        '^42704 .*operator class "[^"]+" does not exist',
+        "Its name is misspelt, or it belongs to an extension that is not there, for example: "
+        "op.execute('CREATE EXTENSION IF NOT EXISTS pg_trgm')",
+    ),
+    Rule(
         "cannot alter type of a column used by a view or rule",
         "^0A000 .*cannot alter type of a column used by",
         'Drop what uses it before, and make it again afterwards, for example: op.execute("DROP VIEW ..."); op.alter_column(...); '

@@ -9,10 +9,14 @@ from dataclasses import dataclass
 
 from .classes import Classes, is_property, takes_no_arguments
 from .database_names import is_database_section, is_url_name, serves_other_purpose
-from .sources import Module, expression_name, run_statements
+from .sources import Module, expression_name, last_name, run_statements
 
 _HOST = re.compile(r"(?:.*(?:database|db|postgres|pg|mysql|sql)\w*_)?(?:host|hostname|server)", re.IGNORECASE)
 _PASSWORD = re.compile(r"(?:.*(?:database|db|postgres|pg|mysql|sql)\w*_)?(?:password|pass|passwd|pw)", re.IGNORECASE)
+# How many classes deep settings are looked into: objects that are no settings lead to each other for ever.
+_DEEPEST = 4
+# Bases whose classes are called with a value for each field.
+_TAKE_FIELDS = frozenset({"BaseModel", "NamedTuple"})
 _SETTINGS_CLASS = re.compile(r"\w*(?:Settings|Config|Configuration)")
 
 
@@ -50,6 +54,22 @@ class SettingPaths:
             for base in ancestor.bases
         )
 
+    def can_be_constructed(self, module: Module, class_: ast.ClassDef) -> bool:
+        """Whether a settings class needs no arguments: pydantic-settings reads the environment, others need defaults."""
+        found = self.classes.find_method((module, class_), "__init__")
+        if found is not None:
+            return takes_no_arguments(found[1], method=True)
+        lineage = list(self.classes.lineage(module, class_))
+        bases = {
+            self.classes.sources.resolve(owner, expression_name(base) or "").rpartition(".")[2]
+            for owner, ancestor in lineage
+            for base in ancestor.bases
+        }
+        decorated = any(last_name(decorator) == "dataclass" for _, ancestor in lineage for decorator in ancestor.decorator_list)
+        if "BaseSettings" in bases or not (decorated or bases & _TAKE_FIELDS):
+            return True
+        return not any(_is_required(statement) for _, ancestor in lineage for statement in ancestor.body)
+
     def _fields(self, module: Module, class_: ast.ClassDef) -> Iterator[tuple[Module, _Field]]:
         """The fields of a class, those of its bases first, each with the module that says what it is."""
         for owner, ancestor in self.classes.lineage(module, class_):
@@ -67,11 +87,14 @@ class SettingPaths:
                     name = statement.name if is_property(statement) else f"{statement.name}()"
                     yield owner, _Field(name, statement.returns, None, True)
 
-    def url_paths(self, module: Module, class_: ast.ClassDef, *, nested: bool = False) -> list[URLPath]:
+    def url_paths(
+        self, module: Module, class_: ast.ClassDef, *, nested: bool = False, _outer: tuple[ast.ClassDef, ...] = ()
+    ) -> list[URLPath]:
         """The ways from an instance of a settings class to its database URL.
 
         :param nested: whether everything in it is the database's.
         """
+        outer = (*_outer, class_)
         found: dict[str, URLPath] = {}
         for owner, field in self._fields(module, class_):
             if is_url_name(field.name.removesuffix("()"), nested=nested):
@@ -79,9 +102,11 @@ class SettingPaths:
                 found[field.name] = URLPath(field.name, _rank(field), frozenset(name.removesuffix("()") for name in names))
                 continue
             inner = self.classes.named(owner, field.annotation) or next(self.classes.instances(owner, field.value), None)
-            if inner is not None and inner[1] is not class_ and not serves_other_purpose(field.name):
+            if inner is None or inner[1] in outer or len(outer) == _DEEPEST:
+                continue
+            if not serves_other_purpose(field.name):
                 within = is_database_section(field.name.removesuffix("()"), inner[1].name)
-                for path in self.url_paths(*inner, nested=within):
+                for path in self.url_paths(*inner, nested=within, _outer=outer):
                     text = f"{field.name}.{path.text}"
                     found[text] = URLPath(text, path.rank + 4, path.names)
         return list(found.values())
@@ -96,6 +121,21 @@ class SettingPaths:
             return ()
         prefix = host.rpartition("_")[0]
         return tuple(name for name in names if name.startswith(prefix) and name != "model_config")
+
+
+def _is_required(statement: ast.stmt) -> bool:
+    """Whether a statement of a class declares a field without a default."""
+    if not isinstance(statement, ast.AnnAssign) or last_name(statement.annotation) == "ClassVar":
+        return False
+    value = statement.value
+    if isinstance(value, ast.Call) and last_name(value) in {"Field", "field"}:
+        named = {keyword.arg for keyword in value.keywords} & {"default", "default_factory"}
+        return not named and (not value.args or _is_ellipsis(value.args[0]))
+    return value is None or _is_ellipsis(value)
+
+
+def _is_ellipsis(value: ast.expr) -> bool:
+    return isinstance(value, ast.Constant) and value.value is Ellipsis
 
 
 def is_text(value: ast.expr | None) -> bool:

@@ -39,6 +39,16 @@ _FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """What one file says, wherever the import root is: walking through a file takes as long as parsing it."""
+
+    tree: ast.Module
+    nodes: tuple[ast.AST, ...]
+    definitions: Mapping[str, ast.stmt]
+    values: Mapping[str, ast.expr]
+
+
+@dataclass(frozen=True, slots=True)
 class Module:
     """One source file: its dotted name under the import root, and what its names stand for."""
 
@@ -50,11 +60,11 @@ class Module:
     stars: tuple[str, ...] = ()
     """Modules imported with a star."""
     nodes: tuple[ast.AST, ...] = ()
-    """All nodes of the tree: walking through it takes as long as parsing it."""
-    definitions: dict[str, ast.stmt] = field(default_factory=dict)
-    """The first class, function or assignment of each name, of those that run when the module is imported."""
-    assigned: dict[str, ast.expr] = field(default_factory=dict)
-    """What each name is assigned first."""
+    """All nodes of the tree, without the contexts of names."""
+    definitions: Mapping[str, ast.stmt] = field(default_factory=dict)
+    """The statement that defines each name, the first of several."""
+    values: Mapping[str, ast.expr] = field(default_factory=dict)
+    """What is assigned to each name, the first of several."""
 
     @property
     def is_package(self) -> bool:
@@ -133,12 +143,34 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def parse_source(path: Path) -> ast.Module | None:
-    """The syntax tree of a file, None when it cannot be read or parsed."""
+def parse_source(path: Path) -> Source | None:
+    """The content of a file, None when it cannot be read or parsed."""
     try:
-        return ast.parse(path.read_bytes(), str(path))
+        tree = ast.parse(path.read_bytes(), str(path))
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):  # the last two: an expression that is too deep
         return None
+    values: dict[str, ast.expr] = {}
+    for target, value in assignments(tree.body):
+        values.setdefault(target, value)
+    return Source(tree, _list_nodes(tree), _read_definitions(tree), values)
+
+
+def _list_nodes(tree: ast.Module) -> tuple[ast.AST, ...]:
+    nodes: list[ast.AST] = [tree]
+    for node in nodes:
+        nodes.extend(child_nodes(node))
+    return tuple(nodes)
+
+
+def child_nodes(node: ast.AST) -> list[ast.AST]:
+    """What `ast.iter_child_nodes` gives, in less time: without the contexts of names, of which there are many."""
+    children: list[ast.AST] = []
+    for name, value in ast.iter_fields(node):
+        if isinstance(value, list):
+            children += [item for item in value if isinstance(item, ast.AST)]
+        elif isinstance(value, ast.AST) and name != "ctx":
+            children.append(value)
+    return children
 
 
 def dotted_name(path: str | Path, root: Path) -> str:
@@ -157,28 +189,25 @@ def name_modules(paths: Iterable[AnyPath], root: Path) -> dict[str, AnyPath]:
     return named
 
 
-def read_module(path: Path, root: Path, tree: ast.Module) -> Module:
+def read_module(path: Path, root: Path, source: Source) -> Module:
     """The module at `path` with its import statements resolved to absolute dotted names."""
     name = dotted_name(path, root)
-    nodes = tuple(ast.walk(tree))
-    imports, stars = read_imports(name, nodes, is_package=path.name == "__init__.py")
-    definitions: dict[str, ast.stmt] = {}
+    imports, stars = read_imports(name, source.nodes, is_package=path.name == "__init__.py")
+    return Module(name, path, source.tree, imports, stars, source.nodes, source.definitions, source.values)
+
+
+def _read_definitions(tree: ast.Module) -> dict[str, ast.stmt]:
+    """The first statement that defines each name of a module."""
+    found: dict[str, ast.stmt] = {}
     for statement in run_statements(tree.body):
-        for defined in _defined_names(statement):
-            definitions.setdefault(defined, statement)
-    assigned: dict[str, ast.expr] = {}
-    for target, value in assignments(tree.body):
-        assigned.setdefault(target, value)
-    return Module(name, path, tree, imports, stars, nodes, definitions, assigned)
-
-
-def _defined_names(statement: ast.stmt) -> Iterator[str]:
-    if isinstance(statement, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-        yield statement.name
-    elif isinstance(statement, ast.Assign):
-        yield from (target.id for target in statement.targets if isinstance(target, ast.Name))
-    elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-        yield statement.target.id
+        if isinstance(statement, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            found.setdefault(statement.name, statement)
+        elif isinstance(statement, ast.Assign | ast.AnnAssign):
+            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+            for target in targets:
+                if isinstance(target, ast.Name):
+                    found.setdefault(target.id, statement)
+    return found
 
 
 def read_imports(name: str, nodes: Iterable[ast.AST], *, is_package: bool) -> tuple[dict[str, str], tuple[str, ...]]:
@@ -289,7 +318,7 @@ class _Base:
 class _Modules(Mapping[str, Module]):
     """The modules that can be parsed, by name. Each is read when it is asked for, once."""
 
-    def __init__(self, root: Path, paths: Mapping[str, str | Path], parse: Callable[[Path], ast.Module | None]) -> None:
+    def __init__(self, root: Path, paths: Mapping[str, str | Path], parse: Callable[[Path], Source | None]) -> None:
         self.unreadable: dict[str, Path] = {}
         self._root = root
         self._paths = paths
@@ -299,11 +328,11 @@ class _Modules(Mapping[str, Module]):
     def __getitem__(self, name: str) -> Module:
         if name not in self._read:
             path = Path(self._paths[name])
-            tree = None if name in self.unreadable else self._parse(path)
-            if tree is None:
+            source = None if name in self.unreadable else self._parse(path)
+            if source is None:
                 self.unreadable[name] = path
                 raise KeyError(name)
-            self._read[name] = read_module(path, self._root, tree)
+            self._read[name] = read_module(path, self._root, source)
         return self._read[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -317,9 +346,9 @@ class Sources:
     """The modules under one import root, with the questions that the environment asks about them."""
 
     def __init__(
-        self, root: Path, paths: Mapping[str, str | Path], parse: Callable[[Path], ast.Module | None] = parse_source
+        self, root: Path, paths: Mapping[str, str | Path], parse: Callable[[Path], Source | None] = parse_source
     ) -> None:
-        """Take the sources by the names of their modules, and what makes a syntax tree of one when it is needed."""
+        """Take the sources by the names of their modules, and what parses one when it is needed."""
         self.root = root
         self._modules = _Modules(root, paths, parse)
         self.modules: Mapping[str, Module] = self._modules
@@ -333,9 +362,9 @@ class Sources:
         return self._modules.unreadable
 
     @classmethod
-    def under(cls, folder: Path, trees: Mapping[Path, ast.Module | None]) -> Sources:
-        """Those of some syntax trees that are under a folder; None stands for a source that cannot be parsed."""
-        return cls(folder, name_modules([path for path in trees if path.is_relative_to(folder)], folder), trees.__getitem__)
+    def under(cls, folder: Path, parsed: Mapping[Path, Source | None]) -> Sources:
+        """Those of some parsed sources that are under a folder; None stands for one that cannot be parsed."""
+        return cls(folder, name_modules([path for path in parsed if path.is_relative_to(folder)], folder), parsed.__getitem__)
 
     @classmethod
     def read(cls, root: Path, excluded: Collection[Path] = ()) -> Sources:
@@ -361,7 +390,7 @@ class Sources:
             if head in module.imports:
                 dotted = ".".join(filter(None, [module.imports[head], rest]))
             elif head in module.definitions:
-                value = module.assigned.get(head)
+                value = module.values.get(head)
                 alias = None if isinstance(value, ast.Call) or rest else expression_name(value)
                 if alias is None:
                     return f"{module.name}.{name}"

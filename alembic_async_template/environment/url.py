@@ -20,7 +20,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..errors import EngineReferenceError, InvalidURLError, MissingDriverError
-from .models import describe_exception, find_import_fix, hide_input, import_application
+from .models import describe_exception, find_import_fix, hide_input, import_after_models
 
 if TYPE_CHECKING:
     from .settings import Settings
@@ -247,7 +247,7 @@ def resolve_reference(reference: str, settings: Settings) -> Any:
     steps = list(_parse_path(path.strip()))
     if not re.fullmatch(r"\w+(\.\w+)*", module_name.strip()) or not steps:
         raise EngineReferenceError(reference, settings, "it is not of the form module:attribute")
-    value: Any = import_application(module_name.strip(), settings)
+    value: Any = import_after_models(module_name.strip(), settings)
     walked = module_name.strip()
     for step in steps:
         try:

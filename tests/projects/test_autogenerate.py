@@ -228,6 +228,7 @@ things = sa.Table(
     sa.Column("uuid", UUIDType(binary=False)),
     sa.Column("choice", ChoiceType([("a", "A")], impl=sa.String(3))),
     sa.Column("money", types.Money()),
+    sa.Column("more", types.Money()),
     sa.Column("ours", types.Ours(5)),
     sa.Column("hidden", types.make_hidden()(4)),
     sa.Column("variant", sa.JSON().with_variant(postgresql.JSONB(), "postgresql")),
@@ -278,6 +279,7 @@ def test_types_of_other_packages_render_so_that_the_revision_runs(postgresql_app
         in output
     )
     assert "app.types.make_hidden.<locals>.Hidden cannot be imported" in output
+    assert output.count("Type Money is rendered") == 1
     app.alembic("upgrade", "head", env={"PYTHONWARNINGS": "ignore"})
     assert "No new upgrade operations" in app.alembic("check", env={"PYTHONWARNINGS": "ignore"}).stdout
 
@@ -288,6 +290,38 @@ def has_vector(app: Project) -> bool:
 
 def without_vector(models: str) -> str:
     return "".join(line for line in models.splitlines(keepends=True) if "vector" not in line.lower() or "import" in line)
+
+
+DIALECT_TYPES = """
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql, postgresql
+from sqlmodel import SQLModel
+
+sa.Table(
+    "one",
+    SQLModel.metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("base", postgresql.JSONB().with_variant(sa.JSON(), "sqlite").with_variant(mysql.JSON(), "mysql")),
+    sa.Column("plain", postgresql.JSON(none_as_null=True).with_variant(sa.JSON(), "sqlite", "mysql")),
+    sa.Column("variant", sa.JSON().with_variant(postgresql.JSONB(), "postgresql")),
+    sa.Column("array", postgresql.ARRAY(sa.Text()).with_variant(sa.JSON(), "sqlite", "mysql")),
+    sa.Column("inner", sa.JSON().with_variant(postgresql.ARRAY(postgresql.JSONB()), "postgresql")),
+    sa.Column("other", sa.String(9).with_variant(mysql.VARCHAR(9, charset="utf8mb4"), "mysql")),
+)
+"""
+
+
+def test_types_of_another_dialect_render_so_that_the_revision_runs(app: Project) -> None:
+    """On every database, whichever dialect the types and their variants belong to."""
+    app.write({"app/models.py": DIALECT_TYPES})
+    autogenerate(app)
+    text = "".join(app.revisions()[-1].read_text().split())
+    assert "postgresql.JSONB(astext_type=sa.Text()).with_variant(" in text
+    assert 'sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()),"postgresql")' in text
+    assert "postgresql.ARRAY(sa.Text())" in text
+    assert "postgresql.ARRAY(postgresql.JSONB(astext_type=sa.Text()))" in text
+    app.alembic("upgrade", "head")
+    assert "No new upgrade operations" in app.alembic("check").stdout
 
 
 def test_a_given_render_item_comes_first(app: Project) -> None:

@@ -633,6 +633,15 @@ REVISIONS = {
         "op.execute('CREATE EXTENSION IF NOT EXISTS pgcrypto')",
         sqlite_problem=None,
     ),
+    "an operator class that is not there": broken(
+        'operator class "gin_trgm_ops" does not exist',
+        'op.execute("CREATE INDEX i ON post USING gin (title gin_trgm_ops)")',
+        'operator class "gin_trgm_ops" does not exist for access method "gin"',
+        "Its name is misspelt, or it belongs to an extension that is not there, for example: "
+        "op.execute('CREATE EXTENSION IF NOT EXISTS pg_trgm')",
+        set_up="CREATE TABLE post (title text)",
+        sqlite_problem=None,
+    ),
     "a column that a view shows": broken(
         "cannot alter type of a column used by a view or rule",
         'op.alter_column("post", "id", type_=sa.BigInteger())',

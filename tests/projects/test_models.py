@@ -352,3 +352,20 @@ def test_settings_in_pyproject_toml_alone(app: Project, tmp_path: Path) -> None:
     result = app.alembic(*arguments, cwd=away, env={"DATABASE_URL": "sqlite:///here.db"})
     assert f"sqlite+aiosqlite:///{app.directory}/here.db" in result.stderr
     assert "op.create_table('one'" in app.revisions()[-1].read_text()
+
+
+def test_an_engine_that_can_be_imported_after_the_models_only_is_found(app: Project, sqlite_url: str) -> None:
+    """Modules that import each other work in one order, which is that of the application."""
+    app.write(
+        {
+            "app/models.py": "from app.mixin import Mixin\n" + TABLE.format(name="One").replace("(SQLModel", "(Mixin, SQLModel"),
+            "app/mixin.py": "class Mixin: pass\nfrom app.utils import get_url",
+            "app/utils.py": f"from app.mixin import Mixin\ndef get_url(): return {sqlite_url!r}",
+        }
+    )
+    ini = app.directory / "alembic.ini"
+    ini.write_text(ini.read_text().replace("# app_engine = app.db:engine", "app_engine = app.utils:get_url()"))
+    assert "from app_engine app.utils:get_url()" in app.alembic("current").output
+    assert '"one"' in autogenerate(app)
+    app.alembic("upgrade", "head")
+    assert "No new upgrade operations" in app.alembic("check").stdout

@@ -1,6 +1,5 @@
 """Which sources are parsed, and that the answer is the one that parsing every source gives."""
 
-import ast
 import re
 import sys
 import tempfile
@@ -14,7 +13,7 @@ from project import write_files
 
 from alembic_async_template.environment import discovery
 from alembic_async_template.environment.discovery import find_tables
-from alembic_async_template.environment.sources import Sources, parse_source, walk_sources
+from alembic_async_template.environment.sources import Source, Sources, parse_source, walk_sources
 
 PATHS = {
     "a": "a.py",
@@ -280,7 +279,7 @@ def test_few_sources_of_a_large_project_are_parsed(tmp_path: Path, monkeypatch: 
     written = write_large_project(tmp_path)
     parsed: list[Path] = []
 
-    def parse(path: Path) -> ast.Module | None:
+    def parse(path: Path) -> Source | None:
         parsed.append(path)
         return parse_source(path)
 

@@ -354,3 +354,51 @@ def test_a_function_or_constant_with_the_url(tmp_path: Path) -> None:
 def test_the_variable_of_the_application(tmp_path: Path, modules: dict[str, str], variable: str | None) -> None:
     """Of the variables only the one that the application reads, and one only."""
     assert survey(tmp_path, **{name: f"import os\n{text}" for name, text in modules.items()}).url_variable == variable
+
+
+def test_settings_that_many_modules_keep_are_those_of_the_function_they_call(tmp_path: Path) -> None:
+    """`settings = get_settings()` at the top of each module is one object; where one module has it, that is the plain name."""
+    config = (
+        SETTINGS + "class Settings(BaseSettings):\n    DATABASE_URL: str\ndef get_settings() -> Settings: return Settings()\n"
+    )
+    kept = "from app.config import get_settings\nsettings = get_settings()\n"
+    assert survey(tmp_path, config=config, users=kept).engines == ("app.users:settings.DATABASE_URL",)
+    found = survey(tmp_path, config=config, users=kept, posts=kept, comments=kept)
+    assert found.engines == ("app.config:get_settings().DATABASE_URL",)
+    # The names that the modules have for it count, as the variable's does.
+    other = "class Other(BaseSettings):\n    CACHE_DATABASE_URL: str\nother = Other()\n"
+    used = kept + IMPORTS + "engine = None\ndef start():\n    global engine\n    engine = create_engine(settings.DATABASE_URL)\n"
+    found = survey(tmp_path, config=config + other, users=kept, posts=kept, comments=used)
+    assert found.engines == ("app.config:get_settings().DATABASE_URL",)
+
+
+def test_settings_that_lead_to_each_other_come_to_an_end(tmp_path: Path) -> None:
+    """Objects that know their owners are looked into once; a URL below them is found."""
+    config = (
+        "class Config:\n    def __init__(self):\n        self.owner = Owner()\n        self.database = Database()\n"
+        "class Owner:\n    def __init__(self):\n        self.config = Config()\n"
+        "class Database:\n    url: str\nconfig = Config()\n"
+    )
+    assert survey(tmp_path, config=config).engines == ("app.config:config.database.url",)
+
+
+@pytest.mark.parametrize(
+    ("class_", "constructed"),
+    [
+        ("class DatabaseConfig(NamedTuple):\n    url: str\n    encoding: str = 'utf8'\n", False),
+        ("class DatabaseConfig(NamedTuple):\n    url: str = os.environ['X']\n", True),
+        ("class DatabaseConfig(BaseModel):\n    url: str\n", False),
+        ("class DatabaseConfig(BaseModel):\n    url: str = Field(..., alias='x')\n", False),
+        ("class DatabaseConfig(BaseModel):\n    url: str = Field(default_factory=str)\n", True),
+        ("@dataclass\nclass DatabaseConfig:\n    url: str\n", False),
+        ("class DatabaseConfig:\n    def __init__(self, path):\n        self.url = path\n", False),
+        ("class DatabaseConfig(BaseSettings):\n    url: str\n", True),
+    ],
+)
+def test_settings_that_need_arguments_are_not_called(tmp_path: Path, class_: str, constructed: bool) -> None:
+    """Only what can be called as it is written is proposed."""
+    imports = (
+        "import os\nfrom dataclasses import dataclass\nfrom typing import NamedTuple\nfrom pydantic import Field\n" + SETTINGS
+    )
+    found = survey(tmp_path, config=imports + class_).engines
+    assert found == (("app.config:DatabaseConfig().url",) if constructed else ())

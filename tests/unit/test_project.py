@@ -150,6 +150,21 @@ def test_a_package_in_an_environment_of_the_project_is_not_its_own(tmp_path: Pat
     assert survey_project(tmp_path).import_root == tmp_path
 
 
+def test_a_namespace_package_may_be_installed_in_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Imports of a name that both have show the project's root."""
+    files = {
+        "environment/lib/site-packages/acme_parts/util/__init__.py": "",
+        "project/src/acme_parts/data/models.py": MODEL,
+        "project/src/acme_parts/data/main.py": "from acme_parts.data.models import A\nimport acme_parts.util",
+        "project/scripts/release.py": "",
+    }
+    write_files(tmp_path, files)
+    for folder in ("environment/lib/site-packages", "project/src"):
+        monkeypatch.syspath_prepend(str(tmp_path / folder))
+    project = survey_project(tmp_path / "project")
+    assert (project.import_root, project.models) == (tmp_path / "project/src", ("acme_parts",))
+
+
 def test_two_services_are_two_import_roots(tmp_path: Path) -> None:
     """Nothing is chosen where two folders are applications of their own."""
     files = {
