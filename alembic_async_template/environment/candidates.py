@@ -28,6 +28,9 @@ _WORD = re.compile(r"\w+")
 # Up to the bases of any class, or to the end of the text.
 _BASES = re.compile(r"class[\s\\]+\w+[\s\\]*(?=[(\[]|\Z)")
 _HEADER_TOKEN = re.compile(r"#[^\n]*|[\"'()\[\]{}=,:]|\w+")
+_COMMENT = re.compile(r"#[^\n]*")
+# The top-level package, if an absolute one is at the start of a line, and what is imported.
+_IMPORT = re.compile(r"(?:\nfrom[ \t]+(?P<package>\w+)(?:\.\w+)*[ \t]+|\b)import\b(?P<names>[ \t]*\([^)]*\)?|(?:[^\n\\]|\\\n?)*)")
 _IMPORTED_AS = re.compile(rf"as(?=[\s\\#]){_GAP}(\w+)")
 # What an assignment gives another name to: `x = a.b`, `x = a.b[c]`, `x = (a.b)`, and the end of `x = a[b].c`.
 _ASSIGNED = re.compile(rf"=(?:[ \t\f]|\\\r?\n)*(?:({_DOTTED})[ \t]*(?=[\[\r\n;#\\]|\Z)|(\((?:[\w\s.()\\]|\#[^\n]*\n)*))")
@@ -67,12 +70,22 @@ class Text:
     def _can_map_columns(self) -> bool:
         return "__table" in self.text or "Mapped" in self.text or _COLUMN_CALL.search(self.text) is not None
 
-    def mentions(self, bases: Collection[str], functions: Collection[str]) -> bool:
-        """Whether a class may have one of these names as its base, or one of these functions may be called."""
-        if not self.bases.isdisjoint(bases):
+    def mentions(self, bases: Collection[str], functions: Collection[str], tops: Collection[str]) -> bool:
+        """Whether a class may have one of these names as its base, or one of these functions may be called.
+
+        :param tops: the packages and modules of the application, under its import root.
+        """
+        if any(name is not None and not self._is_foreign(name, tops) for name in self.bases.intersection(bases)):
             return True
         called = [name for name in functions if name in self.text]
         return any(re.search(rf"\b{name}{_CALLED}", self.text) for name in called)
+
+    def _is_foreign(self, name: str, tops: Collection[str]) -> bool:
+        """Whether a name is another package's, as `BaseModel` mostly is: imported once, at the start of a line."""
+        imports = [match for match in _IMPORT.finditer(self.text) if re.search(rf"\b{name}\b", match["names"])]
+        if len(imports) != 1 or imports[0]["package"] is None or imports[0]["package"] in tops:
+            return False
+        return re.search(rf"(?:\A|[(,])\s*{name}\s*(?:[,)]|\Z)", _COMMENT.sub("", imports[0]["names"])) is not None
 
 
 def read_text(path: str) -> Text | None:
@@ -143,10 +156,22 @@ def _find_imports(text: str) -> Iterator[tuple[str | None, Collection[str | None
     for match in _IMPORTED_AS.finditer(text):
         if text[match.start() - 1 : match.start()] not in _BLANK:
             continue
-        before = text[text.rfind("\n", 0, match.start()) + 1 : match.start()]
+        start = text.rfind("\n", 0, match.start()) + 1
+        before = text[start : match.start()]
+        if "import" not in before and not text.endswith("\\\n", 0, start) and not _is_in_import(text, match.start()):
+            continue  # `with`, `except`, or prose
         words = _WORD.findall(before)
         if "#" not in before or not {'"', "'"}.isdisjoint(before):  # otherwise it is a comment
             yield (words[-1] if words and "#" not in before else None), (match[1],)
+
+
+def _is_in_import(text: str, position: int) -> bool:
+    """Whether the last parenthesis before a position, but for comments, is that of an import."""
+    opened = text.rfind("(", 0, position)
+    while opened >= 0 and "#" in text[text.rfind("\n", 0, opened) + 1 : opened]:
+        opened = text.rfind("(", 0, opened)
+    is_import = opened >= 0 and text[max(opened - 200, 0) : opened].rstrip("\\ \t\n\f").endswith("import")
+    return is_import and ")" not in _COMMENT.sub("", text[opened:position])
 
 
 def _find_assignments(text: str) -> Iterator[tuple[str | None, Collection[str | None]]]:

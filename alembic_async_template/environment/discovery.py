@@ -41,6 +41,7 @@ def _choose(sources: Sources, texts: Mapping[str, Text | None]) -> set[str]:
     bases, functions = {"DeclarativeBase", "DeclarativeBaseNoMeta"}, set[str]()
     found = {name for name, text in texts.items() if text is None or text.can_define_table()}
     others = {name: text for name, text in texts.items() if text is not None}
+    tops = {name.partition(".")[0] for name in texts}
     chosen = set[str]()
     while found:
         chosen |= found
@@ -51,7 +52,7 @@ def _choose(sources: Sources, texts: Mapping[str, Text | None]) -> set[str]:
             bases.update(sources.base_names(module))
             functions.update(sources.table_functions(module))
         found = _spread(bases, renames) | _spread(functions, renames)
-        found |= {name for name, text in others.items() if text.mentions(bases, functions)}
+        found |= {name for name, text in others.items() if text.mentions(bases, functions, tops)}
         found -= chosen
     return chosen
 

@@ -154,6 +154,9 @@ RENAMES = """
 from FROM import OLD as NEW
 from FROM import (|    OLD  # a note|    as NEW,|)
 from FROM import OLD \\|    as NEW
+from FROM import (  # (all|    a,  # import (b) as c|    OLD as NEW)
+from FROM import a, \\|OLD as NEW
+from FROM import \\|(a,|    OLD as NEW)
 from FROM import *|NEW = OLD
 from FROM import OLD|NEW = OLD
 from FROM import OLD|NEW: type = OLD
@@ -196,6 +199,10 @@ class T(Other[int], NEW[T]): pass
 class T((NEW)): pass
 class T(m[0].NEW): pass
 class T(NEW, key=1): pass
+from other import NEW|class T(NEW): pass
+try: from other import (a, NEW)|except E: pass|class T(NEW): pass
+from other import a as NEW|class T(NEW): pass
+from other import NEW as a|class T(NEW): pass
 class T(NEW, key="):"): pass
 class T(Other, metaclass=f(a=1), *c, **d): pass|class U(NEW): pass
 if True:|    class T(NEW): pass
@@ -287,6 +294,21 @@ def test_few_sources_of_a_large_project_are_parsed(tmp_path: Path, monkeypatch: 
     _, found = find_tables(tmp_path, walk_sources(tmp_path))
     assert tuple(sorted(found)) == written.table_modules
     assert len(parsed) == len(set(parsed)) <= len(written.table_modules) + 10
+
+
+def test_a_name_that_another_package_has_too_is_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A declarative base may be called `BaseModel`, and many modules have pydantic's."""
+    models = "from app.base import BaseModel\nclass Thing(BaseModel):\n    __tablename__ = 'thing'\n"
+    base = "from sqlalchemy.orm import DeclarativeBase\nclass BaseModel(DeclarativeBase): pass\n"
+    files = {"app/base.py": base, "app/models.py": models}
+    for number, line in enumerate(("pydantic import BaseModel", "pydantic.main import (\n    Field,  # a\n    BaseModel,\n)")):
+        files[f"app/schema{number}.py"] = f'"""Known as a (schema)."""\nfrom {line}\nclass Thing(BaseModel): pass\n'
+    write_files(tmp_path, files)
+    parsed: list[str] = []
+    monkeypatch.setattr(discovery, "parse_source", lambda path: parsed.append(path.name) or parse_source(path))
+    _, found = find_tables(tmp_path, walk_sources(tmp_path))
+    assert list(found) == ["app.models"]
+    assert sorted(parsed) == ["base.py", "models.py"]
 
 
 def test_a_source_that_cannot_be_read_as_text_is_left_to_the_parser(tmp_path: Path) -> None:
