@@ -19,6 +19,7 @@ _DOTTED = rf"\w++(?:{_GAP}\.{_GAP}\w++)*"
 # After a name that is called, subscripted, or in parentheses to be called.
 _CALLED = rf"{_GAP}[(\[)]"
 _TABLE_CALL = re.compile(rf"Table{_CALLED}")
+_TABLE_ATTRIBUTE = re.compile(rf"\.{_GAP}Table\b")
 _COLUMN_CALL = re.compile(rf"olumn{_CALLED}")
 _MAPPING_DECORATOR = re.compile(rf"[@.(]{_GAP}mapped(?:_as_dataclass)?\b")
 # A class of the module itself: its bases where they are names in one line, or the colon where it has none, or neither.
@@ -55,17 +56,25 @@ class Text:
     renames: tuple[tuple[str | None, Collection[str | None]], ...]
     """Names, each with those that an import or an assignment gives to what it stands for."""
 
-    def can_define_table(self) -> bool:
-        """Whether there are words for a table, or for a base class of tables, in the text itself."""
+    def can_define_table(self, tops: Collection[str]) -> bool:
+        """Whether there are words for a table, or for a base class of tables, in the text itself.
+
+        :param tops: the packages and modules of the application, under its import root.
+        """
         return (
             not self.bases.isdisjoint({None, "table"})
             or "eclarative" in self.text  # DeclarativeBase, DeclarativeMeta, as_declarative, declarative_base
             or "automap_base" in self.text
             or "generate_base" in self.text
-            or ("Table" in self.text and _TABLE_CALL.search(self.text) is not None)
+            or ("Table" in self.text and self._can_call_table(tops))
             or ("mapped" in self.text and _MAPPING_DECORATOR.search(self.text) is not None)
             or (bool(self.bases) and self._can_map_columns())
         )
+
+    def _can_call_table(self, tops: Collection[str]) -> bool:
+        if _TABLE_CALL.search(self.text) is None:
+            return False
+        return _TABLE_ATTRIBUTE.search(self.text) is not None or not self._is_foreign("Table", {*tops, "sqlalchemy", "sqlmodel"})
 
     def _can_map_columns(self) -> bool:
         return "__table" in self.text or "Mapped" in self.text or _COLUMN_CALL.search(self.text) is not None

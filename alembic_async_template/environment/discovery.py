@@ -39,9 +39,9 @@ def _choose(sources: Sources, texts: Mapping[str, Text | None]) -> set[str]:
         for old, new in text.renames if text is not None else ():
             renames.setdefault(old, []).append((name, new))
     bases, functions = {"DeclarativeBase", "DeclarativeBaseNoMeta"}, set[str]()
-    found = {name for name, text in texts.items() if text is None or text.can_define_table()}
-    others = {name: text for name, text in texts.items() if text is not None}
     tops = {name.partition(".")[0] for name in texts}
+    found = {name for name, text in texts.items() if text is None or text.can_define_table(tops)}
+    others = {name: text for name, text in texts.items() if text is not None}
     chosen = set[str]()
     while found:
         chosen |= found

@@ -8,7 +8,8 @@ import os
 import re
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, TypeGuard, TypeVar
 
@@ -36,16 +37,30 @@ _MOST_DOTS = 50
 AnyPath = TypeVar("AnyPath", str, Path)
 
 _FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
+_IMPORTS = (ast.Import, ast.ImportFrom)
+# Where statements have statements.
+_BLOCKS = ("body", "handlers", "cases", "orelse", "finalbody")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Source:
-    """What one file says, wherever the import root is: walking through a file takes as long as parsing it."""
+    """What one file says, wherever the import root is."""
 
     tree: ast.Module
-    nodes: tuple[ast.AST, ...]
+    imports: tuple[ast.stmt, ...]
+    """The import statements, wherever they stand; those that run when the module is imported come last."""
     definitions: Mapping[str, ast.stmt]
+    """The statement that defines each name, the first of several."""
     values: Mapping[str, ast.expr]
+    """What is assigned to each name, the first of several."""
+
+    @cached_property
+    def nodes(self) -> tuple[ast.AST, ...]:
+        """All nodes of the tree, without the contexts of names. Walking through a file takes as long as parsing it."""
+        nodes: list[ast.AST] = [self.tree]
+        for node in nodes:
+            nodes.extend(child_nodes(node))
+        return tuple(nodes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +69,27 @@ class Module:
 
     name: str
     path: Path
-    tree: ast.Module
-    imports: dict[str, str] = field(default_factory=dict)
+    source: Source
+    imports: dict[str, str]
     """Local name to the dotted name that it was imported from; "*" is not in it."""
-    stars: tuple[str, ...] = ()
+    stars: tuple[str, ...]
     """Modules imported with a star."""
-    nodes: tuple[ast.AST, ...] = ()
-    """All nodes of the tree, without the contexts of names."""
-    definitions: Mapping[str, ast.stmt] = field(default_factory=dict)
-    """The statement that defines each name, the first of several."""
-    values: Mapping[str, ast.expr] = field(default_factory=dict)
-    """What is assigned to each name, the first of several."""
+
+    @property
+    def tree(self) -> ast.Module:
+        return self.source.tree
+
+    @property
+    def nodes(self) -> tuple[ast.AST, ...]:
+        return self.source.nodes
+
+    @property
+    def definitions(self) -> Mapping[str, ast.stmt]:
+        return self.source.definitions
+
+    @property
+    def values(self) -> Mapping[str, ast.expr]:
+        return self.source.values
 
     @property
     def is_package(self) -> bool:
@@ -72,7 +97,7 @@ class Module:
 
     def imported_modules(self) -> Iterator[str]:
         """Absolute dotted names that the import statements of the file mention, wherever they stand."""
-        for node in self.nodes:
+        for node in self.source.imports:
             if isinstance(node, ast.Import):
                 yield from (alias.name for alias in node.names)
             elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
@@ -152,14 +177,19 @@ def parse_source(path: Path) -> Source | None:
     values: dict[str, ast.expr] = {}
     for target, value in assignments(tree.body):
         values.setdefault(target, value)
-    return Source(tree, _list_nodes(tree), _read_definitions(tree), values)
+    return Source(tree, _list_imports(tree), _read_definitions(tree), values)
 
 
-def _list_nodes(tree: ast.Module) -> tuple[ast.AST, ...]:
-    nodes: list[ast.AST] = [tree]
-    for node in nodes:
-        nodes.extend(child_nodes(node))
-    return tuple(nodes)
+def _list_imports(tree: ast.Module) -> tuple[ast.stmt, ...]:
+    run = [statement for statement in run_statements(tree.body) if isinstance(statement, _IMPORTS)]
+    seen, inner = {id(statement) for statement in run}, []
+    pending: list[ast.AST] = [tree]
+    for node in pending:
+        if isinstance(node, _IMPORTS):
+            inner += [node] if id(node) not in seen else []
+        for name in _BLOCKS:
+            pending += getattr(node, name, ())
+    return (*inner, *run)
 
 
 def child_nodes(node: ast.AST) -> list[ast.AST]:
@@ -192,8 +222,8 @@ def name_modules(paths: Iterable[AnyPath], root: Path) -> dict[str, AnyPath]:
 def read_module(path: Path, root: Path, source: Source) -> Module:
     """The module at `path` with its import statements resolved to absolute dotted names."""
     name = dotted_name(path, root)
-    imports, stars = read_imports(name, source.nodes, is_package=path.name == "__init__.py")
-    return Module(name, path, source.tree, imports, stars, source.nodes, source.definitions, source.values)
+    imports, stars = read_imports(name, source.imports, is_package=path.name == "__init__.py")
+    return Module(name, path, source, imports, stars)
 
 
 def _read_definitions(tree: ast.Module) -> dict[str, ast.stmt]:
