@@ -20,7 +20,9 @@ _DOTTED = rf"\w++(?:{_GAP}\.{_GAP}\w++)*"
 _CALLED = rf"{_GAP}[(\[)]"
 _TABLE_CALL = re.compile(rf"Table{_CALLED}")
 _TABLE_ATTRIBUTE = re.compile(rf"\.{_GAP}Table\b")
-_COLUMN_CALL = re.compile(rf"olumn{_CALLED}")
+_MAPPED = re.compile(r"\bMapped\b")
+_COLUMN_CALL = re.compile(rf"olumn(?:(?<=\bColumn)|(?<=\bmapped_column)){_CALLED}")
+_TABLE_NAME = re.compile(rf"__table(?<!\.__table)(?:name)?__{_GAP}[:=(]")
 _MAPPING_DECORATOR = re.compile(rf"[@.(]{_GAP}mapped(?:_as_dataclass)?\b")
 # A class of the module itself: its bases where they are names in one line, or the colon where it has none, or neither.
 _CLASS = re.compile(r"\nclass[\s\\](?:[ \t]*\w+[ \t]*(?:\(((?:[\w., \t]|\[[\w., \t]*\])*)\)[ \t]*:|(:)))?")
@@ -28,7 +30,8 @@ _IN_BRACKETS = re.compile(r"\[.*?\]")
 _WORD = re.compile(r"\w+")
 # Up to the bases of any class, or to the end of the text.
 _BASES = re.compile(r"class[\s\\]+\w+[\s\\]*(?=[(\[]|\Z)")
-_HEADER_TOKEN = re.compile(r"#[^\n]*|[\"'()\[\]{}=,:]|\w+")
+# A string in one line is one token.
+_HEADER_TOKEN = re.compile(r"#[^\n]*|\"(?!\"\")(?:[^\"\\\n]|\\.)*\"|'(?!'')(?:[^'\\\n]|\\.)*'|[\"'()\[\]{}=,:]|\w+")
 _COMMENT = re.compile(r"#[^\n]*")
 # The top-level package, if an absolute one is at the start of a line, and what is imported.
 _IMPORT = re.compile(r"(?:\nfrom[ \t]+(?P<package>\w+)(?:\.\w+)*[ \t]+|\b)import\b(?P<names>[ \t]*\([^)]*\)?|(?:[^\n\\]|\\\n?)*)")
@@ -77,7 +80,11 @@ class Text:
         return _TABLE_ATTRIBUTE.search(self.text) is not None or not self._is_foreign("Table", {*tops, "sqlalchemy", "sqlmodel"})
 
     def _can_map_columns(self) -> bool:
-        return "__table" in self.text or "Mapped" in self.text or _COLUMN_CALL.search(self.text) is not None
+        return (
+            ("__table" in self.text and _TABLE_NAME.search(self.text) is not None)
+            or ("Mapped" in self.text and _MAPPED.search(self.text) is not None)
+            or ("olumn" in self.text and _COLUMN_CALL.search(self.text) is not None)
+        )
 
     def mentions(self, bases: Collection[str], functions: Collection[str], tops: Collection[str]) -> bool:
         """Whether a class may have one of these names as its base, or one of these functions may be called.
@@ -154,7 +161,7 @@ def _read_header(text: str, start: int) -> Iterator[str | None]:
                 break
             case "=" | "," as sign:
                 in_value = sign == "=" if opened == ["("] else in_value
-            case word if not in_value and "[" not in opened and word[0] not in "#:":
+            case word if not in_value and "[" not in opened and word[0] not in "#:\"'":
                 yield word
     else:
         yield None  # not in this text

@@ -204,6 +204,9 @@ try: from other import (a, NEW)|except E: pass|class T(NEW): pass
 from other import a as NEW|class T(NEW): pass
 from other import NEW as a|class T(NEW): pass
 class T(NEW, key="):"): pass
+class T(|    Other[f("[", "(")],|    NEW): pass
+class T(f(""), NEW, key=''): pass
+class T(Other['''(|'''], NEW): pass
 class T(Other, metaclass=f(a=1), *c, **d): pass|class U(NEW): pass
 if True:|    class T(NEW): pass
 try:|    class T(Other[|        int], NEW): pass|except E: pass
