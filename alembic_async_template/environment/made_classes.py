@@ -32,10 +32,9 @@ def read_made_class(maker: str, call: ast.Call) -> ast.ClassDef | None:
 def read_entries(mapping: ast.expr | None) -> dict[str, ast.expr] | None:
     """What `{"a": b}` or `dict(a=b)` has; None for what only running it can tell."""
     if isinstance(mapping, ast.Call) and isinstance(mapping.func, ast.Name) and mapping.func.id == "dict" and not mapping.args:
-        pairs = [(keyword.arg, keyword.value) for keyword in mapping.keywords]
+        pairs: list[tuple[object, ast.expr]] = [(keyword.arg, keyword.value) for keyword in mapping.keywords]
     elif isinstance(mapping, ast.Dict):
-        keys = [key.value if isinstance(key, ast.Constant) else None for key in mapping.keys]
-        pairs = list(zip(keys, mapping.values, strict=True))
+        pairs = [(getattr(key, "value", None), value) for key, value in zip(mapping.keys, mapping.values, strict=True)]
     else:
         return None
     entries = {key: value for key, value in pairs if isinstance(key, str)}

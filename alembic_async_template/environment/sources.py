@@ -7,7 +7,7 @@ import builtins
 import os
 import re
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeGuard, TypeVar
@@ -385,10 +385,10 @@ class Sources:
                 dotted = ".".join(filter(None, [module.imports[head], rest]))
             elif head in module.definitions:
                 value = module.assigned.get(head)
-                alias = None if isinstance(value, ast.Call) or rest else expression_name(value)
+                alias = None if isinstance(value, ast.Call) else expression_name(value)
                 if alias is None:
                     return f"{module.name}.{name}"
-                name = alias
+                name = ".".join(filter(None, [alias, rest]))
                 continue
             elif (star := self._find_star(module, head)) is not None:
                 dotted = f"{star}.{name}"
@@ -439,8 +439,8 @@ class Sources:
     def _member(self, dotted: str) -> tuple[Module, ast.stmt] | None:
         """The module and statement that define an absolute dotted name, which may be one of a class body."""
         outer, _, name = dotted.rpartition(".")
-        if not outer or (found := self.definition(dotted)) is not None or outer in self.modules:
-            return found if outer else None
+        if not outer or outer in self.modules:
+            return self.definition(dotted)
         owner, class_ = self._member(outer) or (None, None)
         if owner is None or not isinstance(class_, ast.ClassDef):
             return None
@@ -495,7 +495,7 @@ class Sources:
         if dotted not in self._made:
             owner, function = self._member(dotted) or (module, None)
             inner = self._inner_table(owner, function) if isinstance(function, ast.FunctionDef) else None
-            self._made[dotted] = inner and (owner.name, inner)
+            self._made[dotted] = None if inner is None else (owner.name, inner)
         if (made := self._made[dotted]) is None:
             return None
         owner_name, table = made
@@ -517,22 +517,22 @@ class Sources:
         if not isinstance(node, ast.Call):
             return None
         if isinstance(node.func, ast.Attribute) and node.func.attr in _COPIES and (node.args or node.keywords):
-            return FoundTable(node.lineno, f"calls {node.func.attr}", None)
+            return FoundTable(node.lineno, f"calls {node.func.attr}", self._metadata_argument(module, node.args[:1], local))
         called = expression_name(node.func)
         if called is None:
             return None
         if node.args and _names_table(module, called):
             if self.resolve(module, called).partition(".")[0] not in _SQLALCHEMY:
                 return None
-            return FoundTable(node.lineno, "calls Table", self._metadata_argument(module, node, local))
+            return FoundTable(node.lineno, "calls Table", self._metadata_argument(module, node.args[1:2], local))
         made = None
         if called.rpartition(".")[2] in _MAKER_NAMES:
             made = read_made_class(self.resolve(module, called), node)
         return None if made is None else self._mapped_table(module, made, local)
 
-    def _metadata_argument(self, module: Module, call: ast.Call, unknown: Collection[str]) -> str | None:
-        argument = expression_name(call.args[1]) if len(call.args) > 1 else None
-        if argument is None or isinstance(call.args[1], ast.Subscript) or argument.partition(".")[0] in unknown:
+    def _metadata_argument(self, module: Module, arguments: Sequence[ast.expr], unknown: Collection[str]) -> str | None:
+        argument = expression_name(arguments[0]) if arguments else None
+        if argument is None or isinstance(arguments[0], ast.Subscript) or argument.partition(".")[0] in unknown:
             return None
         return self._own_name(self.resolve(module, argument))
 
