@@ -18,29 +18,34 @@ _GAP = r"[\s\\]*(?:\#[^\n]*\n[\s\\]*)*"
 _DOTTED = rf"\w++(?:{_GAP}\.{_GAP}\w++)*"
 # After a name that is called, subscripted, or in parentheses to be called.
 _CALLED = rf"{_GAP}[(\[)]"
+# After a name that is a decorator.
+_DECORATES = rf"{_GAP}(?:@|class\b|def\b|async\b)"
 _TABLE_CALL = re.compile(rf"Table{_CALLED}")
 _TABLE_ATTRIBUTE = re.compile(rf"\.{_GAP}Table\b")
 _MAPPED = re.compile(r"\bMapped\b")
 _COLUMN_CALL = re.compile(rf"olumn(?:(?<=\bColumn)|(?<=\bmapped_column)){_CALLED}")
-_TABLE_NAME = re.compile(rf"__table(?<!\.__table)(?:name)?__{_GAP}[:=(]")
+_TABLE_NAME = re.compile(rf"__table(?<!\.__table)(?:name)?__[\"']?{_GAP}[:=(]")
 _MAPPING_DECORATOR = re.compile(rf"[@.(]{_GAP}mapped(?:_as_dataclass)?\b")
 # A class of the module itself: its bases where they are names in one line, or the colon where it has none, or neither.
 _CLASS = re.compile(r"\nclass[\s\\](?:[ \t]*\w+[ \t]*(?:\(((?:[\w., \t]|\[[\w., \t]*\])*)\)[ \t]*:|(:)))?")
 _IN_BRACKETS = re.compile(r"\[.*?\]")
 _WORD = re.compile(r"\w+")
+# The word before an inner class, after which its line is to be looked at.
+_INNER_CLASS = re.compile(r"class(?<=[ \t\f]class)[\s\\]")
 # Up to the bases of any class, or to the end of the text.
 _BASES = re.compile(r"class[\s\\]+\w+[\s\\]*(?=[(\[]|\Z)")
 # A string in one line is one token.
-_HEADER_TOKEN = re.compile(r"#[^\n]*|\"(?!\"\")(?:[^\"\\\n]|\\.)*\"|'(?!'')(?:[^'\\\n]|\\.)*'|[\"'()\[\]{}=,:]|\w+")
+_HEADER_TOKEN = re.compile(r"#[^\n]*|\"(?!\"\")(?:[^\"\\\n]|\\.)*\"|'(?!'')(?:[^'\\\n]|\\.)*'|\*\*|[\"'()\[\]{}=,:]|\w+")
 _COMMENT = re.compile(r"#[^\n]*")
 # The top-level package, if an absolute one is at the start of a line, and what is imported.
 _IMPORT = re.compile(r"(?:\nfrom[ \t]+(?P<package>\w+)(?:\.\w+)*[ \t]+|\b)import\b(?P<names>[ \t]*\([^)]*\)?|(?:[^\n\\]|\\\n?)*)")
-_IMPORTED_AS = re.compile(rf"as(?=[\s\\#]){_GAP}(\w+)")
+# A call of `type` for more than the type of a name, or one of `new_class`, and what may be in its parentheses.
+_TYPE_CALL = re.compile(rf"type(?<!\wtype){_GAP}(?:\){_GAP})*\((?!{_GAP}[\w.]*{_GAP}\))")
+_ARGUMENTS_TOKEN = re.compile(r"#[^\n]*|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|\*\*|[\"'()\[\]{},]")
+_IMPORTED_AS = re.compile(rf"as(?<=[\\ \t\r\n\f\v]as)(?=[\s\\#]){_GAP}(\w+)")
 # What an assignment gives another name to: `x = a.b`, `x = a.b[c]`, `x = (a.b)`, and the end of `x = a[b].c`.
 _ASSIGNED = re.compile(rf"=(?:[ \t\f]|\\\r?\n)*(?:({_DOTTED})[ \t]*(?=[\[\r\n;#\\]|\Z)|(\((?:[\w\s.()\\]|\#[^\n]*\n)*))")
 _AFTER_BRACKET = re.compile(rf"\](?=[\s\\#).])(?:{_GAP}\))*{_GAP}\.{_GAP}({_DOTTED})(?={_GAP}[\[)\r\n;#\\]|\s*\Z)")
-# What may stand before the `as` of an import, and nothing, at the very beginning.
-_BLANK = frozenset("\\ \t\r\n\f\v") | {""}
 _TARGET = re.compile(r"(?<![\w.])\w+(?=[ \t]*(?:[=:]|\Z))")
 # A statement of the module that is neither a class nor a function, with its lines: one begins at the start of a line, unless
 # that closes a bracket of the line before.
@@ -67,14 +72,17 @@ class Text:
         return (
             not self.bases.isdisjoint({None, "table"})
             or "eclarative" in self.text  # DeclarativeBase, DeclarativeMeta, as_declarative, declarative_base
-            or "automap_base" in self.text
-            or "generate_base" in self.text
+            or ("_base" in self.text and ("automap_base" in self.text or "generate_base" in self.text))
             or ("Table" in self.text and self._can_call_table(tops))
+            or ("metadata" in self.text and ("to_metadata" in self.text or "tometadata" in self.text))
+            or "__cls_kwargs__" in self.text
             or ("mapped" in self.text and _MAPPING_DECORATOR.search(self.text) is not None)
             or (bool(self.bases) and self._can_map_columns())
         )
 
     def _can_call_table(self, tops: Collection[str]) -> bool:
+        if any(old in {None, "Table"} for old, _ in self.renames):
+            return True
         if _TABLE_CALL.search(self.text) is None:
             return False
         return _TABLE_ATTRIBUTE.search(self.text) is not None or not self._is_foreign("Table", {*tops, "sqlalchemy", "sqlmodel"})
@@ -94,7 +102,7 @@ class Text:
         if any(name is not None and not self._is_foreign(name, tops) for name in self.bases.intersection(bases)):
             return True
         called = [name for name in functions if name in self.text]
-        return any(re.search(rf"\b{name}{_CALLED}", self.text) for name in called)
+        return any(re.search(rf"\b{name}(?:{_CALLED}|{_DECORATES})", self.text) for name in called)
 
     def _is_foreign(self, name: str, tops: Collection[str]) -> bool:
         """Whether a name is another package's, as `BaseModel` mostly is: imported once, at the start of a line."""
@@ -123,14 +131,15 @@ def read_text(path: str) -> Text | None:
     # A class or function assigns nothing to the names of the module, unless a statement may begin within a line.
     whole = "\f" in text or (";" in text and _WITHIN_LINE.search(text))
     statements = text if whole else "".join(_STATEMENT.findall(text))
-    bases = frozenset((*_find_bases(text), *_find_inner_bases(statements)))
+    bases = frozenset((*_find_bases(text), *_find_inner_bases(text), *_find_made_bases(text)))
     return Text(text, bases, (*_find_imports(text), *_find_assignments(statements)))
 
 
 def _find_bases(text: str) -> Iterator[str | None]:
     """The names among which the bases of the module's classes are."""
     classes = _CLASS.findall(text)
-    yield from _WORD.findall(_IN_BRACKETS.sub("", ",".join([bases for bases, _ in classes])))
+    named = ",".join([bases for bases, _ in classes])
+    yield from _WORD.findall(_IN_BRACKETS.sub("", named) if "[" in named else named)
     if ("", "") in classes:  # neither names in one line nor no bases at all
         for match in _CLASS.finditer(text):
             start = _BASES.match(text, match.start() + 1) if not match[1] and not match[2] else None
@@ -138,10 +147,38 @@ def _find_bases(text: str) -> Iterator[str | None]:
                 yield from _read_header(text, start.end())
 
 
-def _find_inner_bases(statements: str) -> Iterator[str | None]:
-    """The names among which the bases of classes in blocks are, as in `if` and `try`."""
-    for start in _BASES.finditer(statements):
-        yield from _read_header(statements, start.end())
+def _find_inner_bases(text: str) -> Iterator[str | None]:
+    """The names among which the bases of classes in blocks, functions and other classes are."""
+    for word in _INNER_CLASS.finditer(text):
+        if text[text.rfind("\n", 0, word.start()) + 1 : word.start()].isspace() and (start := _BASES.match(text, word.start())):
+            yield from _read_header(text, start.end())
+
+
+def _find_made_bases(text: str) -> Iterator[str | None]:
+    """The names among which the bases of classes are that a call makes."""
+    for start in _TYPE_CALL.finditer(text):
+        yield from _read_arguments(text, start.end())
+    if "new_class" in text:
+        yield None
+
+
+def _read_arguments(text: str, start: int) -> Iterator[str | None]:
+    """The words up to the end of some arguments, if there are several."""
+    depth, several = 1, False
+    for token in _ARGUMENTS_TOKEN.finditer(text, start):
+        match token[0]:
+            case '"' | "'" | "**":
+                yield None
+                break
+            case "(" | "[" | "{":
+                depth += 1
+            case ")" | "]" | "}":
+                depth -= 1
+            case ",":
+                several = several or depth == 1
+        if not depth:
+            yield from _WORD.findall(text[start : token.start()]) if several else ()
+            break
 
 
 def _read_header(text: str, start: int) -> Iterator[str | None]:
@@ -150,7 +187,7 @@ def _read_header(text: str, start: int) -> Iterator[str | None]:
     in_value = False
     for token in _HEADER_TOKEN.finditer(text, start):
         match token[0]:
-            case '"' | "'":
+            case '"' | "'" | "**":
                 yield None
                 break
             case "(" | "[" | "{" as bracket:
@@ -170,8 +207,6 @@ def _read_header(text: str, start: int) -> Iterator[str | None]:
 def _find_imports(text: str) -> Iterator[tuple[str | None, Collection[str | None]]]:
     """Names with the new ones that imports give them."""
     for match in _IMPORTED_AS.finditer(text):
-        if text[match.start() - 1 : match.start()] not in _BLANK:
-            continue
         start = text.rfind("\n", 0, match.start()) + 1
         before = text[start : match.start()]
         if "import" not in before and not text.endswith("\\\n", 0, start) and not _is_in_import(text, match.start()):

@@ -235,6 +235,10 @@ def find_import_fix(error: BaseException, settings: Settings, module: str = "") 
         where = f", {facts.pop('kind')} settings" if facts else ""
     elif isinstance(error, KeyError) and traceback.extract_tb(error.__traceback__)[-1].filename in {os.__file__, "<frozen os>"}:
         where = ", environment"
+    else:  # where a table is declared again, perhaps
+        frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+        run = [frame.f_globals["__name__"] for frame in frames if frame.f_code.co_name == "<module>"]
+        facts = {"app_models": ", ".join(settings.app_models), "copy": run[-1] if run else module}
     try:
         found = find_fix(APPLICATION_RULES, error, facts, where)
     except Exception:  # an exception of the application's that cannot be described

@@ -26,6 +26,8 @@ _EXAMPLES = {
     "import": "import app.models",
     "near": "app.db",
     "module": "app",
+    "app_models": "app",
+    "copy": "app.models_old",
     "variables": "DATABASE_URL",
     "variable": "DATABASE_URL",
     "files": "no .env file is read",
@@ -280,7 +282,8 @@ APPLICATION_RULES = (
         "Table 'post' is already defined for this MetaData instance",
         "Table '(?P<name>[^']*)' is already defined for this MetaData instance",
         "It is declared twice, or its module is imported by two names, as app.models and as models: import it by one name "
-        "everywhere, for example: from app.models import Post",
+        "everywhere, for example: from app.models import Post. If {copy} is a copy that nothing imports, leave it out: "
+        "app_models = {app_models}, ~{copy}",
     ),
 )
 

@@ -7,11 +7,13 @@ import builtins
 import os
 import re
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, TypeGuard, TypeVar
+
+from .made_classes import MAKERS, read_entries, read_made_class
 
 # Folders whose modules are never the application's: tests, and other people's code.
 _SKIPPED_FOLDERS = frozenset("test tests testing vendored _vendor third_party site-packages node_modules __pycache__".split())
@@ -26,6 +28,8 @@ _DECLARATIVE_BASES = frozenset({"DeclarativeBase", "DeclarativeBaseNoMeta"})
 _BASE_FACTORIES = frozenset({"declarative_base", "automap_base", "generate_base"})
 _MAPPING_DECORATORS = frozenset({"mapped", "mapped_as_dataclass"})
 _SQLALCHEMY = ("sqlalchemy", "sqlmodel")
+_COPIES = frozenset({"to_metadata", "tometadata"})
+_MAKER_NAMES = frozenset(name.rpartition(".")[2] for name in MAKERS)
 # Packages whose classes make no table of a class that has one of them as its base, and no other; so has the standard library.
 _NO_TABLES = frozenset({*_SQLALCHEMY, "pydantic", "typing_extensions"})
 # By which a class says that its MetaData is not that of its bases.
@@ -230,14 +234,18 @@ def _read_definitions(tree: ast.Module) -> dict[str, ast.stmt]:
     """The first statement that defines each name of a module."""
     found: dict[str, ast.stmt] = {}
     for statement in run_statements(tree.body):
-        if isinstance(statement, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            found.setdefault(statement.name, statement)
-        elif isinstance(statement, ast.Assign | ast.AnnAssign):
-            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-            for target in targets:
-                if isinstance(target, ast.Name):
-                    found.setdefault(target.id, statement)
+        for name in _defined_names(statement):
+            found.setdefault(name, statement)
     return found
+
+
+def _defined_names(statement: ast.stmt) -> list[str]:
+    if isinstance(statement, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        return [statement.name]
+    if isinstance(statement, ast.Assign | ast.AnnAssign):
+        targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+        return [target.id for target in targets if isinstance(target, ast.Name)]
+    return []
 
 
 def read_imports(name: str, nodes: Iterable[ast.AST], *, is_package: bool) -> tuple[dict[str, str], tuple[str, ...]]:
@@ -286,6 +294,24 @@ def run_statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
         statement = pending.pop()
         yield statement
         pending += [*_inner_statements(statement)][::-1]
+
+
+def executed_statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements that run when the module is imported, with those of class bodies."""
+    for statement in run_statements(body):
+        yield statement
+        if isinstance(statement, ast.ClassDef):
+            yield from executed_statements(statement.body)
+
+
+def _executed_calls(statement: ast.stmt) -> Iterator[ast.Call]:
+    """The calls in a statement's own expressions, and a call in the place of each decorator that is not one."""
+    for child in ast.iter_child_nodes(statement):
+        if isinstance(child, ast.expr | ast.keyword | ast.withitem):
+            yield from (node for node in ast.walk(child) if isinstance(node, ast.Call))
+    for decorator in getattr(statement, "decorator_list", ()):
+        if not isinstance(decorator, ast.Call):
+            yield ast.copy_location(ast.Call(func=decorator, args=[], keywords=[]), decorator)
 
 
 def _inner_statements(statement: ast.stmt) -> Iterator[ast.stmt]:
@@ -385,6 +411,7 @@ class Sources:
         self._tops = {name.partition(".")[0] for name in paths}
         self._resolved: dict[tuple[str, str], str] = {}
         self._traced: dict[str, _Base] = {}
+        self._made: dict[str, tuple[str, FoundTable] | None] = {}
 
     @property
     def unreadable(self) -> Mapping[str, Path]:
@@ -421,10 +448,10 @@ class Sources:
                 dotted = ".".join(filter(None, [module.imports[head], rest]))
             elif head in module.definitions:
                 value = module.values.get(head)
-                alias = None if isinstance(value, ast.Call) or rest else expression_name(value)
+                alias = None if isinstance(value, ast.Call) else expression_name(value)
                 if alias is None:
                     return f"{module.name}.{name}"
-                name = alias
+                name = ".".join(filter(None, [alias, rest]))
                 continue
             elif (star := self._find_star(module, head)) is not None:
                 dotted = f"{star}.{name}"
@@ -472,6 +499,17 @@ class Sources:
         statement = self.modules[owner].definitions.get(attribute)
         return None if statement is None else (self.modules[owner], statement)
 
+    def _member(self, dotted: str) -> tuple[Module, ast.stmt] | None:
+        """The module and statement that define an absolute dotted name, which may be one of a class body."""
+        outer, _, name = dotted.rpartition(".")
+        if not outer or outer in self.modules:
+            return self.definition(dotted)
+        owner, class_ = self._member(outer) or (None, None)
+        if owner is None or not isinstance(class_, ast.ClassDef):
+            return None
+        inner = (statement for statement in run_statements(class_.body) if name in _defined_names(statement))
+        return next(((owner, statement) for statement in inner), None)
+
     # Tables
 
     def defines_tables(self, module: Module) -> bool:
@@ -480,28 +518,27 @@ class Sources:
 
     def tables(self, module: Module) -> Iterator[FoundTable]:
         """The tables, or columns of a table, that importing the module adds to some MetaData."""
-        for statement in run_statements(module.tree.body):
-            if isinstance(statement, ast.ClassDef):
-                if (table := self._mapped_table(module, statement)) is not None:
+        for statement in executed_statements(module.tree.body):
+            if isinstance(statement, ast.ClassDef) and (table := self._mapped_table(module, statement)) is not None:
+                yield table
+            for call in _executed_calls(statement):
+                table = self._own_table(module, call) or self._called_table(module, call)
+                if table is not None:
                     yield table
-            elif isinstance(statement, ast.Assign | ast.AnnAssign | ast.Expr):
-                for node in ast.walk(statement):
-                    if isinstance(node, ast.Call) and (table := self._made_table(module, node)) is not None:
-                        yield table
 
     def base_names(self, module: Module) -> Iterator[str]:
         """The names of the module that make a table of a class which has one of them as its base."""
-        for statement in run_statements(module.tree.body):
-            if isinstance(statement, ast.ClassDef) and self._trace_name(f"{module.name}.{statement.name}").kind == "mapped":
+        for statement in executed_statements(module.tree.body):
+            if isinstance(statement, ast.ClassDef) and self._trace_class(module, statement).kind == "mapped":
                 yield statement.name
         for name, value in assignments(module.tree.body):
             if isinstance(value, ast.Call) and last_name(value.func) in _BASE_FACTORIES:
                 yield name
 
     def table_functions(self, module: Module) -> Iterator[str]:
-        """The names of the module's functions that make tables."""
-        for statement in run_statements(module.tree.body):
-            if isinstance(statement, ast.FunctionDef) and any(self._is_table_call(module, n) for n in ast.walk(statement)):
+        """The names of the functions and methods in the module that make tables."""
+        for statement in executed_statements(module.tree.body):
+            if isinstance(statement, ast.FunctionDef) and self._inner_table(module, statement) is not None:
                 yield statement.name
 
     @staticmethod
@@ -512,32 +549,53 @@ class Sources:
             if (aliased := expression_name(value)) is not None:
                 yield name, aliased.rpartition(".")[2]
 
-    def _made_table(self, module: Module, node: ast.Call) -> FoundTable | None:
-        """The table that a call makes: it is a `Table(...)`, or that of a function of these sources that has one."""
-        if self._is_table_call(module, node):
-            return FoundTable(node.lineno, "calls Table", self._metadata_argument(module, node, frozenset()))
-        called = expression_name(node.func)
-        found = self.definition(self.resolve(module, called)) if called else None
-        owner, function = found or (module, None)
-        if not isinstance(function, ast.FunctionDef):
+    def _called_table(self, module: Module, call: ast.Call) -> FoundTable | None:
+        """The table that a call makes by way of a function, or a method, of these sources."""
+        called = expression_name(call.func)
+        if called is None:
             return None
-        inner = next((inner for inner in ast.walk(function) if self._is_table_call(owner, inner)), None)
-        if not isinstance(inner, ast.Call):
+        dotted = self.resolve(module, called)
+        if dotted not in self._made:
+            owner, function = self._member(dotted) or (module, None)
+            inner = self._inner_table(owner, function) if isinstance(function, ast.FunctionDef) else None
+            self._made[dotted] = None if inner is None else (owner.name, inner)
+        if (made := self._made[dotted]) is None:
             return None
-        reason = f"calls {called}, which calls Table in line {inner.lineno} of {owner.name}"
-        return FoundTable(node.lineno, reason, self._metadata_argument(owner, inner, _local_names(function)))
+        owner_name, table = made
+        return FoundTable(call.lineno, f"calls {called} (line {table.line} of {owner_name}: {table.reason})", table.origin)
 
-    def _is_table_call(self, module: Module, node: ast.AST) -> bool:
-        if not isinstance(node, ast.Call) or not node.args:
-            return False
+    def _inner_table(self, module: Module, function: ast.FunctionDef) -> FoundTable | None:
+        """The first table that a function makes itself."""
+        local = _local_names(function)
+        made = (self._own_table(module, node, local) for node in ast.walk(function))
+        return next((table for table in made if table is not None), None)
+
+    def _own_table(self, module: Module, node: ast.AST, local: Collection[str] = ()) -> FoundTable | None:
+        """The table that a class or a call is, or makes, itself.
+
+        :param local: names that stand for something else than in the module.
+        """
+        if isinstance(node, ast.ClassDef):
+            return self._mapped_table(module, node, local)
+        if not isinstance(node, ast.Call):
+            return None
+        if isinstance(node.func, ast.Attribute) and node.func.attr in _COPIES and (node.args or node.keywords):
+            return FoundTable(node.lineno, f"calls {node.func.attr}", self._metadata_argument(module, node.args[:1], local))
         called = expression_name(node.func)
-        if called is None or called.rpartition(".")[2] != "Table":
-            return False
-        return self.resolve(module, called).partition(".")[0] in _SQLALCHEMY
+        if called is None:
+            return None
+        if node.args and _names_table(module, called):
+            if self.resolve(module, called).partition(".")[0] not in _SQLALCHEMY:
+                return None
+            return FoundTable(node.lineno, "calls Table", self._metadata_argument(module, node.args[1:2], local))
+        made = None
+        if called.rpartition(".")[2] in _MAKER_NAMES:
+            made = read_made_class(self.resolve(module, called), node)
+        return None if made is None else self._mapped_table(module, made, local)
 
-    def _metadata_argument(self, module: Module, call: ast.Call, unknown: Collection[str]) -> str | None:
-        argument = expression_name(call.args[1]) if len(call.args) > 1 else None
-        if argument is None or isinstance(call.args[1], ast.Subscript) or argument.partition(".")[0] in unknown:
+    def _metadata_argument(self, module: Module, arguments: Sequence[ast.expr], unknown: Collection[str]) -> str | None:
+        argument = expression_name(arguments[0]) if arguments else None
+        if argument is None or isinstance(arguments[0], ast.Subscript) or argument.partition(".")[0] in unknown:
             return None
         return self._own_name(self.resolve(module, argument))
 
@@ -550,14 +608,15 @@ class Sources:
                 return f"{owner}:{'.'.join(parts[length:])}"
         return None
 
-    def _mapped_table(self, module: Module, node: ast.ClassDef) -> FoundTable | None:
+    def _mapped_table(self, module: Module, node: ast.ClassDef, local: Collection[str] = ()) -> FoundTable | None:
         bases = [self._trace_base(module, base) for base in node.bases]
         base_origin = next((base.origin for base in bases if base.origin), None)
-        origin = None if _body_names(node) & _METADATA_NAMES else base_origin
-        table = next((keyword.value for keyword in node.keywords if keyword.arg == "table"), None)
-        if table is not None:
-            is_table = not (isinstance(table, ast.Constant) and table.value is False)
-            return FoundTable(node.lineno, f"class {node.name} says table=True", origin) if is_table else None
+        is_local = any((expression_name(base) or "").partition(".")[0] in local for base in node.bases)
+        origin = None if is_local or _body_names(node) & _METADATA_NAMES else base_origin
+        is_table = self._says_table(module, node, is_model=any(base.kind == "plain" and base.origin for base in bases))
+        if is_table is not None:
+            says = "says" if any(keyword.arg == "table" for keyword in node.keywords) else "unpacks what may say"
+            return FoundTable(node.lineno, f"class {node.name} {says} table=True", origin) if is_table else None
         decorator = next((d for d in node.decorator_list if last_name(d) in _MAPPING_DECORATORS), None)
         if decorator is not None:
             name = expression_name(decorator.func if isinstance(decorator, ast.Call) else decorator) or ""
@@ -577,12 +636,36 @@ class Sources:
             return FoundTable(node.lineno, f"class {node.name} maps columns, and no source shows what its base is", None)
         return None
 
+    def _says_table(self, module: Module, node: ast.ClassDef, *, is_model: bool) -> bool | None:
+        """Whether the keywords of a class say `table=True`, as they may if a SQLModel class unpacks what no source shows."""
+        for keyword in node.keywords:
+            named = {keyword.arg: keyword.value} if keyword.arg else self._known_entries(module, keyword.value)
+            if named is None and is_model:
+                return True
+            if (table := (named or {}).get("table")) is not None:
+                return not (isinstance(table, ast.Constant) and table.value is False)
+        return None
+
+    def _known_entries(self, module: Module, mapping: ast.expr) -> dict[str, ast.expr] | None:
+        """What a mapping has that is written there, or that a name of these sources stands for."""
+        name = expression_name(mapping)
+        if name is None:
+            return read_entries(mapping)
+        _, statement = self.definition(self.resolve(module, name)) or (None, None)
+        return read_entries(getattr(statement, "value", None))
+
     def _trace_base(self, module: Module, base: ast.expr) -> _Base:
         """What a class becomes by one of its bases."""
         if isinstance(base, ast.Call):
             return _Base("mapped" if last_name(base.func) in _BASE_FACTORIES else "unknown")
         name = expression_name(base)
         return _Base("unknown") if name is None else self._trace_name(self.resolve(module, name))
+
+    def _trace_class(self, module: Module, node: ast.ClassDef) -> _Base:
+        """What a class becomes by one of the module's own classes."""
+        for base in node.bases:
+            self._trace_base(module, base)
+        return self._judge_class(module, node, None)
 
     def _trace_name(self, dotted: str) -> _Base:
         """What a class becomes by a base of this absolute name; what its own bases are is found first, without recursion."""
@@ -599,7 +682,7 @@ class Sources:
         return self._traced[dotted]
 
     def _base_names(self, dotted: str) -> list[str]:
-        owner, statement = self.definition(dotted) or (None, None)
+        owner, statement = self._member(dotted) or (None, None)
         if owner is None or not isinstance(statement, ast.ClassDef):
             return []
         return [self.resolve(owner, name) for base in statement.bases if (name := expression_name(base)) is not None]
@@ -608,19 +691,18 @@ class Sources:
         """What a class becomes by a base of this name, when all that the base derives from is known."""
         if dotted.startswith("sqlalchemy.") and dotted.rpartition(".")[2] in _DECLARATIVE_BASES:
             return _Base("declarative")
-        found = self.definition(dotted)
+        found = self._member(dotted)
         if found is None:
             known = self._is_known(dotted.partition(".")[0])
             return _Base("plain" if known else "unknown", "sqlmodel:SQLModel" if dotted == "sqlmodel.SQLModel" else None)
         owner, statement = found
         if isinstance(statement, ast.ClassDef):
-            return self._judge_class(owner, statement)
+            return self._judge_class(owner, statement, self._own_name(dotted))
         value = getattr(statement, "value", None)
         called = last_name(value.func) if isinstance(value, ast.Call) else ""
         return _Base("mapped" if called in _BASE_FACTORIES else "unknown", self._own_name(dotted))
 
-    def _judge_class(self, module: Module, node: ast.ClassDef) -> _Base:
-        own = f"{module.name}:{node.name}"
+    def _judge_class(self, module: Module, node: ast.ClassDef, own: str | None) -> _Base:
         if any(last_name(d) == "as_declarative" for d in node.decorator_list) or any(
             keyword.arg == "metaclass" and last_name(keyword.value) == "DeclarativeMeta" for keyword in node.keywords
         ):
@@ -647,6 +729,13 @@ class Sources:
 
 def _binds(module: Module, name: str) -> bool:
     return name in module.imports or name in module.definitions
+
+
+def _names_table(module: Module, called: str) -> bool:
+    """Whether the module itself calls something `Table` by this name: following every name that is called takes too long."""
+    head, _, rest = called.partition(".")
+    name = rest or module.imports.get(head) or expression_name(module.values.get(head)) or head
+    return name.rpartition(".")[2] == "Table"
 
 
 def _local_names(function: ast.FunctionDef) -> frozenset[str]:

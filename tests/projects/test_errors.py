@@ -241,7 +241,7 @@ APPLICATION = {
         "InvalidRequestError: Table 'post' is already defined for this MetaData instance.  Specify 'extend_existing=True' to redefine "
         "options and columns on an existing Table object",
         "It is declared twice, or its module is imported by two names, as app.models and as models: import it by one name everywhere, "
-        "for example: from app.models import Post",
+        "for example: from app.models import Post. If app.models is a copy that nothing imports, leave it out: app_models = app, ~app.models",
         models=f"{MODELS}\n\nclass Again(Base):\n    __tablename__ = 'post'\n    id: Mapped[int] = mapped_column(primary_key=True)\n",
     ),
     "a table of two MetaData": Case(

@@ -44,6 +44,86 @@ def test_a_module_added_later_counts(app: Project) -> None:
     assert '"two"' in text
 
 
+ID = "sa.Column('id', sa.Integer, primary_key=True)"
+FORMS = {
+    "nested": "from app.base import Base\nclass Shop:\n    class Order(Base):\n"
+    f"        __tablename__ = 'nested'\n        id = {ID}\n",
+    "by_type": f"from app.base import Base\nLog = type('Log', (Base,), {{'__tablename__': 'by_type', 'id': {ID}}})\n",
+    "by_new_class": "import types\nfrom app.base import Base\n"
+    f"types.new_class('New', (Base,), {{}}, lambda body: body.update(__tablename__='by_new_class', id={ID}))\n",
+    "by_factory": "from app.factories import make_history\nHistory = make_history('by_factory')\n",
+    "by_type_in_factory": "from app import factories\nfactories.make_log(name='by_type_in_factory')\n",
+    "in_class_body": "from app.factories import make_log\nclass Shop:\n    log = make_log('in_class_body')\n",
+    "options": "from sqlmodel import Field, SQLModel\nfrom app.settings import OPTIONS\n"
+    "class Options(SQLModel, **OPTIONS):\n    id: int = Field(primary_key=True)\n",
+    "by_create_model": "from pydantic import create_model\nfrom sqlmodel import Field, SQLModel\n"
+    "create_model('by_create_model', __base__=SQLModel, __cls_kwargs__={'table': True}, id=(int, Field(primary_key=True)))\n",
+    "decorated": "from app.factories import table\n@table\nclass Decorated: pass\n",
+    "by_method": "from app.factories import Factory as F\nF.build('by_method')\n",
+    "renamed": f"from app.base import Base\nfrom sqlalchemy import Table\nt = Table\nt('renamed', Base.metadata, {ID})\n",
+    "imported_as": f"from app.base import Base\nfrom sqlalchemy import Table as t\nx = t('imported_as', Base.metadata, {ID})\n",
+    "copied": "from app.base import Base\nfrom app.renamed import t\nfrom app import renamed\n"
+    "Base.metadata.tables['renamed'].to_metadata(Base.metadata, name='copied')\n",
+}
+FACTORIES = f"""
+import sqlalchemy as sa
+from app.base import Base
+
+def make_history(name):
+    class History(Base):
+        __tablename__ = name
+        id = {ID}
+    return History
+
+def make_log(name):
+    return type(name, (Base,), {{"__tablename__": name, "id": {ID}}})
+
+def table(class_):
+    return sa.Table(class_.__name__.lower(), Base.metadata, {ID})
+
+class Factory:
+    @staticmethod
+    def build(name):
+        return sa.Table(name, Base.metadata, {ID})
+"""
+# Modules that look a little like those above, and define nothing.
+PLAIN = {
+    "calls_type": "x = type(object())\nX = type('X', (object,), {'metadata': 1})\n",
+    "not_called": "from app.factories import make_history\ndef later():\n    return make_history('later')\n",
+    "no_table": "from sqlmodel import SQLModel\nOPTIONS = {'table': False}\nclass X(SQLModel, **OPTIONS): pass\n"
+    "class Y(SQLModel, **{'validate_default': True}): pass\n",
+    "inner": "from pydantic import BaseModel\nclass X(BaseModel):\n    class Y(BaseModel): pass\n",
+    "other_table": "from rich.table import Table as t\nx = t('title')\n",
+    "own_functions": "import functools\ndef f(g): return g\n@f\n@functools.cache\ndef h(): pass\nx = f(h)\n",
+}
+
+
+def test_tables_are_found_in_whatever_form_they_are_made(app: Project) -> None:
+    """Classes in classes and functions, calls, decorators; modules that only look alike are not imported."""
+    app.write(
+        {
+            "app/base.py": "from sqlalchemy.orm import DeclarativeBase\nclass Base(DeclarativeBase): pass\n",
+            "app/factories.py": FACTORIES,
+            "app/settings.py": "import os\nOPTIONS = {name: True for name in ['table'] if os}\n",
+            **{f"app/{name}.py": f"import sqlalchemy as sa\n{text}" for name, text in FORMS.items()},
+            **{f"app/{name}.py": f"raise RuntimeError('imported')\n{text}" for name, text in PLAIN.items()},
+        }
+    )
+    text = autogenerate(app)
+    assert [name for name in FORMS if f'create_table(\n        "{name}"' not in text] == []
+
+
+def test_a_copy_of_a_module_is_left_out_as_the_error_says(app: Project) -> None:
+    """A table of two modules on one base; the advice names the second one, and works as printed."""
+    app.write({"app/models_old.py": TABLE.format(name="One")})
+    change_setting(app, "app_models", "*")
+    error = autogenerate(app, check=False)
+    assert "Table 'one' is already defined" in error
+    assert "If app.models_old is a copy that nothing imports, leave it out: app_models = *, ~app.models_old. " in error
+    change_setting(app, "app_models", "*, ~app.models_old")
+    assert '"one"' in autogenerate(app)
+
+
 def test_a_module_outside_of_app_models_is_refused_by_name(app: Project) -> None:
     """Its tables are neither forgotten nor proposed for dropping: the message has both settings to choose from."""
     app.write({"billing/models.py": TABLE.format(name="Invoice")})

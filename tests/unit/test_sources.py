@@ -136,7 +136,7 @@ def test_each_table_is_known_with_its_reason_and_its_metadata(tmp_path: Path) ->
     assert found == {
         "base": None,
         "a": FoundTable(3, "class A has the declarative base base:Base", "base:Base"),
-        "b": FoundTable(2, "calls make, which calls Table in line 6 of base", "base:metadata"),
+        "b": FoundTable(2, "calls make (line 6 of base: calls Table)", "base:metadata"),
         "c": FoundTable(2, "class C says table=True", "sqlmodel:SQLModel"),
         "d": FoundTable(4, "class D has the decorator reg.mapped", "d:reg"),
         "e": FoundTable(2, "class E maps columns, and no source shows what its base is", None),
