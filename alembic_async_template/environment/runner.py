@@ -38,7 +38,7 @@ from .loops import cancellation, have_turn, run_coroutine
 from .metadata_choice import choose_metadata
 from .models import ModelMetadata, load_metadata, refuse_duplicates
 from .render import render_items
-from .session import Limits
+from .session import Limits, create_schema
 from .settings import Settings, lend_url, project_directory, read_settings
 from .url import Database, adapt_url, application_database, configured_urls, is_memory, mask_url, parse_url, same_database
 
@@ -242,6 +242,7 @@ class _Run:
         }
         if own and connection.dialect.name == "sqlite":
             options.setdefault("transactional_ddl", True)
+        create_schema(connection, options.get("version_table_schema"))
         if self.compares:
             self._prepare_comparison(connection, options)
         if not in_transaction and connection.in_transaction():

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import math
 import time
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import event, text
+from sqlalchemy import event, inspect, text
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.schema import CreateSchema
 
 from .. import _compat
 from ..driver_errors import find_sqlstate
 from .loops import raise_if_cancelled
+
+log = logging.getLogger("alembic_async_template")
 
 # Limits meant for requests, which would end a migration half way; a role or database can have them as defaults.
 _NO_LIMITS = {
@@ -143,6 +148,21 @@ def find_backend(connection: Connection) -> int | None:
     if hasattr(driver, "info"):
         return int(driver.info.backend_pid)
     return None
+
+
+def create_schema(connection: Connection, schema: str | None) -> None:
+    """Make sure that the schema of the version table is there; no revision could create it, since Alembic needs it before."""
+    in_transaction = connection.in_transaction()
+    if schema is None or connection.dialect.name != "postgresql" or inspect(connection).has_schema(schema):
+        return
+    statement = CreateSchema(schema, if_not_exists=True)
+    try:
+        with connection.begin_nested():
+            connection.execute(statement)
+    except IntegrityError:  # another process did so in this moment
+        log.debug("Schema %s was created at the same time", schema)
+    if not in_transaction:
+        connection.commit()
 
 
 def pause(connection: Connection, seconds: float) -> None:

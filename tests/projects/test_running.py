@@ -257,3 +257,21 @@ def test_any_directory_will_do(app: Project, sqlite_url: str) -> None:
     ini.write_text(ini.read_text().replace("prepend_sys_path = %(here)s", "prepend_sys_path = ."))
     app.alembic("-c", str(ini), "check", cwd=away)
     assert list(away.iterdir()) == []
+
+
+def test_the_schema_of_the_version_table_is_created(app: Project, postgresql_url: str) -> None:
+    """No revision could create it: every command reads the version table before."""
+    app.write(
+        {
+            "migrations/env.py": "from alembic_async_template import run_environment\n\nrun_environment(version_table_schema='o p s')\n"
+        }
+    )
+    app.environment["DATABASE_URL"] = postgresql_url
+    app.alembic("revision", "--autogenerate", "-m", "one")
+    app.alembic("upgrade", "head")
+    app.alembic("check")
+    engine = sync_engine(postgresql_url)
+    assert inspect(engine).get_table_names("o p s") == ["alembic_version"]
+    engine.dispose()
+    app.alembic("downgrade", "base")
+    assert table_names(postgresql_url) == set()
