@@ -132,3 +132,8 @@ def _mysql_expression(expression: str) -> str:
         return str(Decimal(name).normalize())
     except InvalidOperation:
         return _MYSQL_NAMES.get(name, name)
+
+
+def is_next_value(default: Any) -> bool:
+    """Whether a reflected default takes the next value of a sequence."""
+    return isinstance(default, DefaultClause) and read_expression(default).startswith("nextval(")

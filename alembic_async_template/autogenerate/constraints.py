@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from alembic import util
 from alembic.operations import ops
 from alembic.util import PriorityDispatchResult
-from sqlalchemy import CheckConstraint, Column, Constraint, ForeignKeyConstraint, Table
+from sqlalchemy import CheckConstraint, Column, Constraint, ForeignKeyConstraint, Table, UniqueConstraint, text
 from sqlalchemy.exc import SAWarning
 
 from .. import _compat
@@ -25,6 +25,15 @@ Key = tuple[str | None, str]
 
 # PostgreSQL cuts off what is longer, https://www.postgresql.org/docs/current/sql-syntax-lexical.html.
 _MAX_BYTES = 63
+
+# The names that PostgreSQL does not give to a unique constraint, which is an index as well: those of all relations and all
+# constraints of its schema, https://www.postgresql.org/docs/current/catalog-pg-class.html.
+_TAKEN_NAMES = text("""
+    SELECT CAST(nspname AS text), CAST(relname AS text)
+    FROM pg_catalog.pg_class JOIN pg_catalog.pg_namespace ON pg_namespace.oid = relnamespace
+    UNION SELECT CAST(nspname AS text), CAST(conname AS text)
+    FROM pg_catalog.pg_constraint JOIN pg_catalog.pg_namespace ON pg_namespace.oid = connamespace
+""")
 
 
 def sort_tables(context: AutogenContext, _upgrade_ops: ops.UpgradeOps) -> PriorityDispatchResult:
@@ -45,6 +54,7 @@ def arrange_constraints(context: AutogenContext, upgrade_ops: ops.UpgradeOps) ->
     if context.dialect.supports_alter:  # SQLite cannot add a key to a table: https://www.sqlite.org/lang_altertable.html
         _create_keys_after_tables(upgrade_ops)
         _drop_keys_before_tables(upgrade_ops)
+        _put_keys_around_the_rest(upgrade_ops)
     for table_ops in _list_table_operations(upgrade_ops):
         table_ops.ops = [operation for operation in table_ops.ops if not _is_needless(context, operation)]
     upgrade_ops.ops = [
@@ -90,13 +100,15 @@ def _move_column_checks(upgrade_ops: ops.UpgradeOps) -> None:
 
 
 def _add_checks_after_columns(table_ops: ops.ModifyTableOps) -> Iterator[ops.MigrateOperation]:
+    taken: set[str] = set()
     for operation in table_ops.ops:
         yield operation
         if isinstance(operation, ops.AddColumnOp):
             checks = _list_checks(operation.column)
             operation.column = _without_checks(operation.column)
             for check in checks:
-                name = _read_name(check) or choose_name(operation.table_name, [operation.column.name], "check")
+                name = _read_name(check) or choose_name(operation.table_name, [operation.column.name], "check", taken)
+                taken.add(name)
                 yield ops.CreateCheckConstraintOp(name, operation.table_name, check.sqltext, schema=operation.schema)
 
 
@@ -127,29 +139,71 @@ def _read_name(constraint: Constraint) -> str | None:
 
 
 def _create_keys_after_tables(upgrade_ops: ops.UpgradeOps) -> None:
-    """Add a key after all new tables where it refers to a later one, or has `use_alter`, which `op.create_table` leaves out."""
-    creations = [operation for operation in upgrade_ops.ops if isinstance(operation, ops.CreateTableOp)]
-    to_come = {_find_key(creation) for creation in creations}
-    added = []
-    for creation in creations:
-        key = _find_key(creation)
-        to_come.discard(key)
+    """Take a key out of its new table where it needs what comes later, or has `use_alter`, which `op.create_table` leaves out."""
+    to_come = [operation for operation in upgrade_ops.ops if isinstance(operation, ops.CreateTableOp | ops.ModifyTableOps)]
+    for creation in list(to_come):
+        to_come.remove(creation)
+        if isinstance(creation, ops.ModifyTableOps):
+            continue
         kept, later = [], []
         for part in creation.columns:
             if isinstance(part, ForeignKeyConstraint):
                 operation = ops.CreateForeignKeyOp.from_constraint(part)
-                if operation.kw.pop("use_alter", False) or _find_target(operation) in to_come:
+                if operation.kw.pop("use_alter", False) or any(_provides(other, operation) for other in to_come):
                     later.append(operation)
                     continue
             kept.append(part)
         if later:
             later.sort(key=lambda operation: (list(operation.local_cols), _sort_key(_find_target(operation))))
             creation.columns = kept
-            added.append(ops.ModifyTableOps(creation.table_name, later, schema=creation.schema))
-    if added:
-        made = {_find_key(creation) for creation in creations}
-        last = max(position for position, operation in enumerate(upgrade_ops.ops) if _concerns(operation, made))
-        upgrade_ops.ops[last + 1 : last + 1] = added
+            upgrade_ops.ops.append(ops.ModifyTableOps(creation.table_name, later, schema=creation.schema))
+
+
+def _provides(operation: ops.MigrateOperation, key: ops.CreateForeignKeyOp) -> bool:
+    """Whether an operation makes what a key refers to: the table, columns, their type, or that they are unique.
+
+    Alembic names the default schema or does not, so that the operations on a table that exists are told by its name alone.
+    """
+    if isinstance(operation, ops.ModifyTableOps):
+        return operation.table_name == key.referent_table and any(_provides(inner, key) for inner in operation.ops)
+    columns: Iterable[Any]
+    match operation:
+        case ops.CreateTableOp():
+            return _find_key(operation) == _find_target(key)
+        case ops.AddColumnOp():
+            columns = [operation.column]
+        case ops.AlterColumnOp(modify_type=type_) if type_ is not None:
+            columns = [operation.column_name]
+        case ops.CreateUniqueConstraintOp() | ops.CreatePrimaryKeyOp() | ops.CreateIndexOp(unique=True):
+            columns = operation.columns
+        case _:
+            return False
+    return {getattr(column, "name", column) for column in columns} <= set(key.remote_cols)
+
+
+def _put_keys_around_the_rest(upgrade_ops: ops.UpgradeOps) -> None:
+    """Drop keys before what they refer to is changed, and create them after: columns, unique constraints, unique indexes."""
+    dropped: list[ops.ModifyTableOps] = []
+    created: list[ops.ModifyTableOps] = []
+    for table_ops in _list_table_operations(upgrade_ops):
+        for is_one, taken in ((_drops_key, dropped), (_creates_key, created)):
+            keys = [operation for operation in table_ops.ops if is_one(operation)]
+            if keys:
+                table_ops.ops = [operation for operation in table_ops.ops if not is_one(operation)]
+                taken.append(ops.ModifyTableOps(table_ops.table_name, keys, schema=table_ops.schema))
+    kinds = (ops.CreateTableOp, ops.DropTableOp, ops.ModifyTableOps)
+    places = [place for place, operation in enumerate(upgrade_ops.ops) if isinstance(operation, kinds)]
+    if dropped or created:
+        upgrade_ops.ops[places[-1] + 1 : places[-1] + 1] = created
+        upgrade_ops.ops[places[0] : places[0]] = dropped
+
+
+def _drops_key(operation: ops.MigrateOperation) -> bool:
+    return isinstance(operation, ops.DropConstraintOp) and operation.constraint_type == "foreignkey"
+
+
+def _creates_key(operation: ops.MigrateOperation) -> bool:
+    return isinstance(operation, ops.CreateForeignKeyOp)
 
 
 def _concerns(operation: ops.MigrateOperation, tables: set[Key]) -> bool:
@@ -158,7 +212,7 @@ def _concerns(operation: ops.MigrateOperation, tables: set[Key]) -> bool:
 
 
 def _drop_keys_before_tables(upgrade_ops: ops.UpgradeOps) -> None:
-    """Drop tables in an order in which nothing refers to them, and the keys of cycles and of other tables before."""
+    """Drop tables in an order in which nothing refers to them, and the keys of cycles before."""
     drops = {_find_key(operation): operation for operation in upgrade_ops.ops if isinstance(operation, ops.DropTableOp)}
     if not drops:
         return
@@ -173,12 +227,11 @@ def _drop_keys_before_tables(upgrade_ops: ops.UpgradeOps) -> None:
     ]
     for table in cyclic:
         units[table][-1] = _without_keys(drops[table], {operation.constraint_name for operation in cyclic[table]})
-    before += _take_drops_of_keys(others, set(drops))
     upgrade_ops.ops = [
         *others[:first],
         *before,
         *(operation for table in order for operation in units[table]),
-        *(operation for operation in others[first:] if not (isinstance(operation, ops.ModifyTableOps) and operation.is_empty())),
+        *others[first:],
     ]
 
 
@@ -212,26 +265,6 @@ def _without_keys(drop: ops.DropTableOp, names: set[Any]) -> ops.DropTableOp:
     table: Table = drop.to_table()
     table.constraints -= {constraint for constraint in table.foreign_key_constraints if constraint.name in names}
     return ops.DropTableOp.from_table(table)
-
-
-def _take_drops_of_keys(operations: Sequence[ops.MigrateOperation], dropped: set[Key]) -> list[ops.ModifyTableOps]:
-    """Take out of the operations on tables that stay those which drop a key to a table that goes."""
-    taken = []
-    for table_ops in operations:
-        if isinstance(table_ops, ops.ModifyTableOps):
-            early = [operation for operation in table_ops.ops if _drops_key_to(operation, dropped)]
-            if early:
-                table_ops.ops = [operation for operation in table_ops.ops if operation not in early]
-                taken.append(ops.ModifyTableOps(table_ops.table_name, early, schema=table_ops.schema))
-    return taken
-
-
-def _drops_key_to(operation: ops.MigrateOperation, tables: set[Key]) -> bool:
-    if not isinstance(operation, ops.DropConstraintOp) or operation.constraint_type != "foreignkey":
-        return False
-    constraint = operation.to_constraint()
-    assert isinstance(constraint, ForeignKeyConstraint)
-    return _find_target(ops.CreateForeignKeyOp.from_constraint(constraint)) in tables
 
 
 # Unique constraints and names
@@ -268,20 +301,52 @@ def _name_constraints(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> N
     its own before.
     """
     taken: dict[Key, set[str]] = {}
+    in_schemas = _list_names_of_schemas(context, upgrade_ops)
     for table_ops in _list_table_operations(upgrade_ops):
         for operation in table_ops.ops:
+            key = _find_key(table_ops)
+            others: set[str] = set()
             if isinstance(operation, ops.CreateUniqueConstraintOp):
                 columns, label = operation.columns, "key"
+                others = in_schemas.setdefault(key[0] or context.dialect.default_schema_name, set())
             elif isinstance(operation, ops.CreateForeignKeyOp):
                 columns, label = operation.local_cols, "fkey"
             else:
                 continue
-            key = _find_key(table_ops)
             if key not in taken:
                 taken[key] = _list_names(context, key, upgrade_ops)
             if operation.constraint_name is None:
-                operation.constraint_name = choose_name(str(table_ops.table_name), list(map(str, columns)), label, taken[key])
+                operation.constraint_name = choose_name(
+                    str(table_ops.table_name), list(map(str, columns)), label, taken[key] | others
+                )
             taken[key].add(str(operation.constraint_name))
+            others.add(str(operation.constraint_name))
+
+
+def _list_names_of_schemas(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> dict[str | None, set[str]]:
+    """The names that a unique constraint cannot have, by schema: those in the database, and those that the revision gives."""
+    unnamed = (
+        isinstance(one, ops.CreateUniqueConstraintOp) and one.constraint_name is None for one in _list_operations(upgrade_ops)
+    )
+    if context.dialect.name != "postgresql" or not any(unnamed):
+        return {}
+    assert context.connection is not None
+    names: dict[str | None, set[str]] = {}
+    for schema, name in context.connection.execute(_TAKEN_NAMES):
+        names.setdefault(schema, set()).add(name)
+    creations = [operation for operation in upgrade_ops.ops if isinstance(operation, ops.CreateTableOp)]
+    for operation in _list_operations(upgrade_ops):
+        given = {getattr(operation, attribute, None) for attribute in ("index_name", "constraint_name")}
+        if isinstance(operation, ops.CreateTableOp):
+            given = {operation.table_name, *(_read_name(part) for part in operation.columns if isinstance(part, Constraint))}
+        schema = getattr(operation, "schema", None) or context.dialect.default_schema_name
+        names.setdefault(schema, set()).update(name for name in given if isinstance(name, str))
+    for creation in creations:
+        here = names[creation.schema or context.dialect.default_schema_name]
+        for part in creation.columns:
+            if isinstance(part, UniqueConstraint) and _read_name(part) is None:
+                here.add(choose_name(creation.table_name, [column.name for column in part.columns], "key", here))
+    return names
 
 
 def _list_names(context: AutogenContext, key: Key, upgrade_ops: ops.UpgradeOps) -> set[str]:

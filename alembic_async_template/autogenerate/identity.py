@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from alembic.autogenerate.render import render_op_text, renderers
 from alembic.operations import ops
 from alembic.util import PriorityDispatchResult
-from sqlalchemy.schema import Column, DefaultClause, Identity, Sequence
+from sqlalchemy.schema import Column, Identity, Sequence
 
 from .. import _compat
-from ..defaults import read_expression
+from ..defaults import is_next_value
 from ..postgresql import identifier, literal
 from .serial_columns import SEQUENCE_TYPES, sequence_type
 
@@ -64,16 +64,12 @@ def compare_identity(
         numbered = target is None and declared is declared.table.autoincrement_column and not takes_values
     else:
         # Alembic has left out the default of a serial column, whose sequence is the column's own.
-        numbered = reflected.autoincrement is True or _is_sequence(current)
+        numbered = reflected.autoincrement is True or is_next_value(current)
     if not numbered:
         operation.modify_server_default = target
         if target is None and declared.nullable:
             operation.modify_nullable = True  # which Alembic does not look at in an identity column
     return PriorityDispatchResult.STOP
-
-
-def _is_sequence(default: Any) -> bool:
-    return isinstance(default, DefaultClause) and read_expression(default).startswith("nextval(")
 
 
 def write_identities(_context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> PriorityDispatchResult:

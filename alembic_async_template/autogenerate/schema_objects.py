@@ -9,15 +9,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from alembic.operations import ops
-from sqlalchemy import Column, MetaData, inspect
+from sqlalchemy import ARRAY, Column, MetaData, inspect
 from sqlalchemy import Sequence as DatabaseSequence
 from sqlalchemy.dialects.postgresql import DOMAIN, CreateDomainType, DropDomainType
 from sqlalchemy.engine import Dialect
 from sqlalchemy.engine.reflection import Inspector
 from sqlalchemy.schema import CreateSequence, ExecutableDDLElement, SetConstraintComment
+from sqlalchemy.types import TypeEngine
 
 from .. import _compat
 from ..column_types import find_implementation
+from ..defaults import is_next_value
 
 if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext
@@ -34,7 +36,14 @@ def add_schema_objects(
     dialect = context.dialect.__class__(paramstyle="named")  # type: ignore[call-arg]
     inspector = inspect(context.connection) if context.connection is not None and not baseline else None
     for upgrade_ops, downgrade_ops in zip(directive.upgrade_ops_list, directive.downgrade_ops_list, strict=True):
-        schemas = _find_missing_schemas(context, upgrade_ops, inspector)
+        sequences = _list_sequences(dialect, metadatas)
+        domains = _list_domains(dialect, upgrade_ops) if dialect.name == "postgresql" else {}
+        named = {
+            *map(_find_schema, upgrade_ops.ops),
+            *(sequence.schema for sequence in sequences),
+            *(schema for schema, _ in domains),
+        }
+        schemas = _find_missing_schemas(named - {None, context.dialect.default_schema_name}, inspector)
         # Values are added to enum types before everything else.
         needs = [
             isinstance(one, ops.CreateTableOp | ops.ModifyTableOps) or _find_schema(one) in schemas for one in upgrade_ops.ops
@@ -42,11 +51,12 @@ def add_schema_objects(
         first = needs.index(True) if True in needs else 0
         quote = dialect.identifier_preparer.quote_identifier
         needed = [(f"CREATE SCHEMA IF NOT EXISTS {quote(schema)}", f"DROP SCHEMA {quote(schema)}") for schema in schemas]
+        needed += _find_missing_sequences(dialect, sequences, inspector, schemas)
+        needed += _find_missing_domains(dialect, domains, inspector)
         if dialect.supports_sequences:
-            needed += _find_missing_sequences(dialect, metadatas, inspector, schemas)
             _leave_numbers_to_sequences(upgrade_ops)
+            _leave_numbers_to_sequences(downgrade_ops)
         if dialect.name == "postgresql":
-            needed += _find_missing_domains(dialect, upgrade_ops, inspector)
             comments = list(_write_constraint_comments(dialect, upgrade_ops))
             upgrade_ops.ops += [_execute(comment) for comment in comments]
         upgrade_ops.ops[first:first] = [_execute(create) for create, _ in needed if create]
@@ -65,18 +75,22 @@ def _find_schema(operation: ops.MigrateOperation) -> str | None:
     return getattr(operation, "schema", None)
 
 
-def _find_missing_schemas(context: MigrationContext, upgrade_ops: ops.UpgradeOps, inspector: Inspector | None) -> list[str]:
-    """The schemas of the operations that are not there."""
-    schemas = {_find_schema(operation) for operation in upgrade_ops.ops} - {None, context.dialect.default_schema_name}
+def _find_missing_schemas(schemas: Iterable[str | None], inspector: Inspector | None) -> list[str]:
     return [schema for schema in sorted(filter(None, schemas)) if inspector is None or not inspector.has_schema(schema)]
 
 
-def _find_missing_sequences(
-    dialect: Dialect, metadatas: Iterable[MetaData], inspector: Inspector | None, new_schemas: Sequence[str]
-) -> Iterator[tuple[str, str]]:
-    """The statements for the sequences that the models declare, https://docs.sqlalchemy.org/en/20/core/defaults.html."""
+def _list_sequences(dialect: Dialect, metadatas: Iterable[MetaData]) -> list[DatabaseSequence]:
+    """The sequences that the models declare, https://docs.sqlalchemy.org/en/20/core/defaults.html."""
+    if not dialect.supports_sequences:
+        return []
     declared = [sequence for metadata in metadatas for sequence in _compat.list_sequences(metadata)]
-    sequences = [sequence for sequence in declared if not (sequence.optional and dialect.sequences_optional)]
+    return [sequence for sequence in declared if not (sequence.optional and dialect.sequences_optional)]
+
+
+def _find_missing_sequences(
+    dialect: Dialect, sequences: Iterable[DatabaseSequence], inspector: Inspector | None, new_schemas: Sequence[str]
+) -> Iterator[tuple[str, str]]:
+    """The statements for the sequences that are not there."""
     known: dict[str | None, list[str]] = {}
     for sequence in sequences:
         schema = sequence.schema
@@ -87,44 +101,64 @@ def _find_missing_sequences(
             yield create, f"DROP SEQUENCE {dialect.identifier_preparer.format_sequence(sequence)}"
 
 
-def _leave_numbers_to_sequences(upgrade_ops: ops.UpgradeOps) -> None:
-    """Make no SERIAL of a primary key that takes its values from a sequence of the models: it would count by itself."""
-    for operation in upgrade_ops.ops:
+def _leave_numbers_to_sequences(container: ops.OpContainer) -> None:
+    """Make no SERIAL of a primary key that takes its values from a sequence of others: it would count by itself.
+
+    Those that are its own have been taken from what the database has.
+    """
+    for operation in container.ops:
         if isinstance(operation, ops.CreateTableOp):
             operation.columns = [_without_serial(part) if isinstance(part, Column) else part for part in operation.columns]
 
 
 def _without_serial(column: Column[Any]) -> Column[Any]:
-    if not isinstance(column.default, DatabaseSequence) or column.default.optional or column.autoincrement is False:
+    takes_values = isinstance(column.default, DatabaseSequence) and not column.default.optional
+    if column.autoincrement is False or not (takes_values or is_next_value(column.server_default)):
         return column
     copy = _compat.copy_column(column)
     copy.autoincrement = False
     return copy
 
 
-def _find_missing_domains(dialect: Dialect, upgrade_ops: ops.UpgradeOps, inspector: Any) -> Iterator[tuple[str, str]]:
-    """The statements for the domains of new columns; one that a new table has is created with it, as `op.create_table` does."""
-    known: dict[str | None, set[str]] = {}
-    found: dict[tuple[str | None, str], tuple[DOMAIN, bool]] = {}
+# Schema and name of a domain, the domain, and whether `op.create_table` creates it.
+_Domains = dict[tuple[str | None, str], tuple[DOMAIN, bool]]
+
+
+def _list_domains(dialect: Dialect, upgrade_ops: ops.UpgradeOps) -> _Domains:
+    """The domains of new columns and new types; one that a new table has is created with it."""
+    found: _Domains = {}
     for operation in upgrade_ops.ops:
-        for column, in_new_table in _list_new_columns(operation):
-            type_ = find_implementation(column.type, dialect)
-            if isinstance(type_, DOMAIN) and type_.create_type:
-                _, created = found.get((type_.schema, str(type_.name)), (type_, False))
-                found[type_.schema, str(type_.name)] = type_, created or in_new_table
-    for (schema, name), (domain, created) in found.items():
+        for type_, in_new_table in _list_new_types(operation):
+            domain = find_implementation(type_, dialect)
+            while isinstance(domain, ARRAY):
+                domain = find_implementation(domain.item_type, dialect)
+            if isinstance(domain, DOMAIN) and domain.create_type:
+                key = domain.schema, str(domain.name)
+                _, created = found.get(key, (domain, False))
+                found[key] = domain, created or in_new_table
+    return found
+
+
+def _list_new_types(operation: ops.MigrateOperation) -> Iterator[tuple[TypeEngine[Any], bool]]:
+    if isinstance(operation, ops.CreateTableOp):
+        yield from ((column.type, True) for column in operation.columns if isinstance(column, Column))
+    elif isinstance(operation, ops.ModifyTableOps):
+        for inner in operation.ops:
+            if isinstance(inner, ops.AddColumnOp):
+                yield inner.column.type, False
+            elif isinstance(inner, ops.AlterColumnOp) and inner.modify_type is not None:
+                yield inner.modify_type, False
+
+
+def _find_missing_domains(dialect: Dialect, domains: _Domains, inspector: Any) -> Iterator[tuple[str, str]]:
+    """The statements for the domains that are not there."""
+    known: dict[str | None, set[str]] = {}
+    for (schema, name), (domain, created) in domains.items():
         if inspector is not None and schema not in known:
             known[schema] = {reflected["name"] for reflected in inspector.get_domains(schema)}
         if name not in known.get(schema, ()):
             create = "" if created else _compile(CreateDomainType(domain), dialect)
             yield create, _compile(DropDomainType(domain), dialect)
-
-
-def _list_new_columns(operation: ops.MigrateOperation) -> Iterator[tuple[Column[Any], bool]]:
-    if isinstance(operation, ops.CreateTableOp):
-        yield from ((column, True) for column in operation.columns if isinstance(column, Column))
-    elif isinstance(operation, ops.ModifyTableOps):
-        yield from ((inner.column, False) for inner in operation.ops if isinstance(inner, ops.AddColumnOp))
 
 
 def _write_constraint_comments(dialect: Dialect, upgrade_ops: ops.UpgradeOps) -> Iterator[str]:

@@ -175,12 +175,17 @@ def _keep_equal_foreign_keys(context: MigrationContext, directive: ops.Migration
         return repr((constraint.column_keys, targets, rules))
 
     for upgrade_ops, downgrade_ops in zip(directive.upgrade_ops_list, directive.downgrade_ops_list, strict=True):
-        equal: set[ops.MigrateOperation] = set()
-        for table_ops in [inner for inner in upgrade_ops.ops if isinstance(inner, ops.ModifyTableOps)]:
-            described = [(describe(inner), inner) for inner in table_ops.ops]
-            added = {text for text, inner in described if text and isinstance(inner, ops.CreateForeignKeyOp)}
-            dropped = {text for text, inner in described if text and isinstance(inner, ops.DropConstraintOp)}
-            equal |= {inner for text, inner in described if text in added & dropped}
+        tables = [inner for inner in upgrade_ops.ops if isinstance(inner, ops.ModifyTableOps)]
+        described = [
+            ((table_ops.schema, table_ops.table_name, text), inner)
+            for table_ops in tables
+            for inner in table_ops.ops
+            if (text := describe(inner))
+        ]
+        added = {key for key, inner in described if isinstance(inner, ops.CreateForeignKeyOp)}
+        dropped = {key for key, inner in described if isinstance(inner, ops.DropConstraintOp)}
+        equal = {inner for key, inner in described if key in added & dropped}
+        for table_ops in tables:
             table_ops.ops = [inner for inner in table_ops.ops if inner not in equal]
         if equal:
             upgrade_ops.ops = [

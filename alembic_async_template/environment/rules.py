@@ -404,7 +404,7 @@ REVISION_RULES = (
     ),
     Rule(
         'type "status" does not exist',
-        '^42704 .*?type "(?P<type>.+?)" does not exist',
+        r'^42704 .*?type "(?P<type>.+?)(\[\])*" does not exist',
         'Create it first, with its own values, for example: op.create_enum("{type}", ["draft", "live"]{in_schema}); one of an '
         'extension comes with that, for example: op.execute("CREATE EXTENSION ...")',
     ),

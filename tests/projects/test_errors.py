@@ -511,6 +511,15 @@ REVISIONS = {
         'op.execute("CREATE EXTENSION ...")',
         sqlite_problem=None,
     ),
+    "an array of a type that does not exist": broken(
+        r'type "status\[\]" does not exist',
+        'op.execute("CREATE TABLE post (status status[])")',
+        'type "status[]" does not exist',
+        'Create it first, with its own values, for example: op.create_enum("status", ["draft", "live"]); one of an extension comes with '
+        "that, for example: "
+        'op.execute("CREATE EXTENSION ...")',
+        sqlite_problem=None,
+    ),
     "a new enum value": broken(
         "unsafe use of new value",
         "op.execute(\"ALTER TYPE status ADD VALUE 'b'\")\n    op.execute(\"INSERT INTO post VALUES ('b')\")",

@@ -315,7 +315,8 @@ def domains(metadata: MetaData) -> None:
     Table("a", metadata, key(), C("x", positive))
     Table("b", metadata, key(), C("x", positive))
     strict = pg.DOMAIN("strict", Text, schema="other", not_null=True, default="x")
-    Table("c", metadata, key(), C("x", strict), schema="other")
+    array = pg.ARRAY(pg.DOMAIN("in_array", Text, schema="other"))
+    Table("c", metadata, key(), C("x", strict), C("a", array), schema="other")
 
 
 @construct

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,9 @@ import pytest
 import sqlalchemy as sa
 from constructs import key
 from migrations import Migrations
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Integer, MetaData, Table
+from sqlalchemy import CheckConstraint, Column, ForeignKey, ForeignKeyConstraint, Index, Integer, MetaData, Sequence, Table, Text
+from sqlalchemy import UniqueConstraint as Unique
+from sqlalchemy.dialects import postgresql as pg
 from test_constructs import read_objects
 
 Models = Callable[[MetaData, str | None], None]
@@ -48,19 +51,103 @@ def one_with_key_to_new(metadata: MetaData, _schema: str | None) -> None:
 
 def one_with_checked_column(metadata: MetaData, _schema: str | None) -> None:
     Table("old", metadata, key(), Column("y", Integer, CheckConstraint("y > 0")))
-    Table("plain", metadata, key(), Column("x", Integer), Column("y", Integer, CheckConstraint("y < 9", name="small")))
+    more = [CheckConstraint("y > 1"), CheckConstraint("y > 2")]
+    Table("plain", metadata, key(), Column("x", Integer), Column("y", Integer, CheckConstraint("y < 9", name="small"), *more))
 
 
 def two_keys_of_one_column(metadata: MetaData, schema: str | None) -> None:
     one(metadata, schema)
     table = Table("more", metadata, key(), Column("x", Integer))
     for target in ("old", "plain"):
-        table.append_constraint(sa.ForeignKeyConstraint(["x"], [f"{target}.id"]))
+        table.append_constraint(ForeignKeyConstraint(["x"], [f"{target}.id"]))
 
 
 def two_more_keys_of_one_column(metadata: MetaData, schema: str | None) -> None:
     two_keys_of_one_column(metadata, schema)
-    metadata.tables["more"].append_constraint(sa.ForeignKeyConstraint(["x"], ["more.id"]))
+    metadata.tables["more"].append_constraint(ForeignKeyConstraint(["x"], ["more.id"]))
+
+
+def alike(metadata: MetaData, schema: str | None) -> None:
+    nothing(metadata, schema)
+    Table("a", metadata, key(), Column("b_c", Integer), Column("x", Integer), schema=schema)
+    Table("d", metadata, key(), Column("e_f", Integer), schema=schema)
+    Table("d_e", metadata, key(), Column("f", Integer), schema=schema)
+    Table("taken", metadata, key(), Index("a_x_key", "id"), schema=schema)
+
+
+def alike_and_unique(metadata: MetaData, schema: str | None) -> None:
+    alike(metadata, schema)
+    for table, column in (("a", "b_c"), ("a", "x"), ("d", "e_f"), ("d_e", "f")):
+        metadata.tables[f"{schema}.{table}"].append_constraint(Unique(column))
+    # PostgreSQL itself names the one of the new table, which comes before; another schema has names of its own.
+    Table("a_b", metadata, key(), Column("c", Integer, unique=True), schema=schema)
+    Table("a", metadata, key(), Column("b", Integer), Column("c", Integer), Unique("b", "c"))
+
+
+def apart(metadata: MetaData, schema: str | None) -> None:
+    nothing(metadata, schema)
+    for name in ("a", "z"):
+        Table(name, metadata, key(), *(Column(column, Integer) for column in "uvwa"))
+
+
+def coupled(metadata: MetaData, schema: str | None) -> None:
+    """Keys to what was not unique or was not there, between tables in either order of their names."""
+    nothing(metadata, schema)
+    z_new = ForeignKey("z.new")
+    for name, other in (("a", "z"), ("z", "a")):
+        Table(
+            name,
+            metadata,
+            key(),
+            Column("u", Integer, unique=True),
+            Column("v", Integer),
+            Column("w", ForeignKey(f"{other}.u")),
+            Column("a", ForeignKey("a.u")),
+            Column("new", Integer, unique=True),
+            Unique("u", "v"),
+            Index(f"{name}_indexed", "w", "v", unique=True),
+            ForeignKeyConstraint(["u", "v"], [f"{other}.u", f"{other}.v"]),
+            ForeignKeyConstraint(["v", "w"], [f"{other}.w", f"{other}.v"], name=f"{name}_to_index"),
+            ForeignKeyConstraint(["new"], [f"{other}.new"]),
+        )
+    Table("new", metadata, key(), Column("u", ForeignKey("z.u")), Column("new", z_new), Column("v", ForeignKey("a.id")))
+
+
+def counted(metadata: MetaData, schema: str | None) -> None:
+    nothing(metadata, schema)
+    shared = Sequence("shared", metadata=metadata, start=10)
+    Table("counted", metadata, Column("id", Integer, shared, server_default=shared.next_value(), primary_key=True))
+
+
+def uncounted(metadata: MetaData, schema: str | None) -> None:
+    nothing(metadata, schema)
+    Sequence("shared", metadata=metadata, start=10)
+
+
+def without_domains(metadata: MetaData, schema: str | None) -> None:
+    nothing(metadata, schema)
+    Table("a", metadata, key(), Column("e", Text), Column("all", pg.ARRAY(Text)))
+
+
+def with_domains(metadata: MetaData, schema: str | None) -> None:
+    nothing(metadata, schema)
+    email = pg.DOMAIN("email", Text, check=sa.text("VALUE LIKE '%@%'"))
+    Table(
+        "a",
+        metadata,
+        key(),
+        Column("e", email),
+        Column("all", pg.ARRAY(email)),
+        Column("f", pg.ARRAY(pg.DOMAIN("in_array", Text))),
+        Column("g", pg.DOMAIN("elsewhere", Integer, schema="of_domain")),
+    )
+    Table("b", metadata, key(), Column("f", pg.ARRAY(pg.DOMAIN("in_new_array", Text, schema="of_array"))))
+
+
+def with_sequence(metadata: MetaData, schema: str | None) -> None:
+    nothing(metadata, schema)
+    sequence = Sequence("s", schema="of_sequence", metadata=metadata)
+    Table("a", metadata, Column("id", Integer, sequence, server_default=sequence.next_value(), primary_key=True))
 
 
 CASES: dict[str, tuple[Models, Models]] = {
@@ -71,6 +158,12 @@ CASES: dict[str, tuple[Models, Models]] = {
     "an existing table gets a key to a new one": (one, one_with_key_to_new),
     "a column comes with a check": (one, one_with_checked_column),
     "a column gets a third key": (two_keys_of_one_column, two_more_keys_of_one_column),
+    "unique constraints come that PostgreSQL would name alike": (alike, alike_and_unique),
+    "keys come with what they refer to": (apart, coupled),
+    "keys go with what they refer to": (coupled, apart),
+    "a table goes that takes its numbers from a shared sequence": (counted, uncounted),
+    "columns get domains": (without_domains, with_domains),
+    "a schema has only a sequence": (nothing, with_sequence),
 }
 
 
@@ -157,3 +250,13 @@ def test_a_key_that_alembic_would_leave_out_is_added(postgresql_url: str, tmp_pa
     assert "use_alter" not in text
     assert "op.create_foreign_key('a_b_id_fkey', 'a', 'b', ['b_id'], ['id'])" in text
     assert text.index("op.drop_constraint('a_b_id_fkey', 'a', type_='foreignkey')") < text.index("op.drop_table('b')")
+
+
+def test_unique_constraints_have_the_names_that_postgresql_would_choose(postgresql_url: str, tmp_path: Path) -> None:
+    """They are those of indexes as well, which the tables of a schema share."""
+    migrations = Migrations(tmp_path / "project", postgresql_url).initialise()
+    migrations.revise(declare(alike), "before")
+    migrations.upgrade()
+    text: Any = migrations.revise(declare(alike_and_unique), "after")
+    names = re.findall(r"create_unique_constraint\('(\w+)'", text)
+    assert sorted(names) == ["a_b_c_key1", "a_x_key1", "d_e_f_key", "d_e_f_key1"]
