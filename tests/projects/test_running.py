@@ -261,11 +261,8 @@ def test_any_directory_will_do(app: Project, sqlite_url: str) -> None:
 
 def test_the_schema_of_the_version_table_is_created(app: Project, postgresql_url: str) -> None:
     """No revision could create it: every command reads the version table before."""
-    app.write(
-        {
-            "migrations/env.py": "from alembic_async_template import run_environment\n\nrun_environment(version_table_schema='o p s')\n"
-        }
-    )
+    env = "from alembic_async_template import run_environment\n\nrun_environment(version_table_schema='o p s')\n"
+    app.write({"migrations/env.py": env})
     app.environment["DATABASE_URL"] = postgresql_url
     app.alembic("revision", "--autogenerate", "-m", "one")
     app.alembic("upgrade", "head")
