@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from logging.config import fileConfig
 from typing import TYPE_CHECKING
 
@@ -31,6 +33,21 @@ def configure_logging(config: Config) -> None:
     _set_level("alembic.runtime.plugins", logging.WARNING)  # a line for each plugin would bury what matters
     if not config.messaging_opts.get("quiet"):
         _set_level("alembic.util.messaging", logging.CRITICAL)  # errors are printed as well
+
+
+@contextmanager
+def silence(name: str) -> Iterator[None]:
+    """Drop what a logger is told in the block: it has said so before."""
+    logger = logging.getLogger(name)
+
+    def drop(_record: logging.LogRecord) -> bool:
+        return False
+
+    logger.addFilter(drop)
+    try:
+        yield
+    finally:
+        logger.removeFilter(drop)
 
 
 def _set_level(name: str, level: int) -> None:

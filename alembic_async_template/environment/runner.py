@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +33,7 @@ from .declared_conventions import find_holders, load_conventions
 from .engine import connect, connect_sync
 from .failures import Progress, explain_failure
 from .locking import hold_migration_lock
-from .logs import configure_logging
+from .logs import configure_logging, silence
 from .loops import cancellation, have_turn, run_coroutine
 from .metadata_choice import choose_metadata
 from .models import ModelMetadata, load_metadata, refuse_duplicates
@@ -120,6 +120,7 @@ class _Run:
         self.command = _compat.running_command()
         self.changes = self.command in {"upgrade", "downgrade", "stamp"}
         self.has_begun = False
+        self.was_configured = False
         self.progress = Progress()
         self.user: str | None = None
         self.current: tuple[str, ...] | None = None
@@ -249,7 +250,9 @@ class _Run:
             connection.rollback()  # what was read above; Alembic takes an open transaction for the caller's
         if self.command == "stamp":
             options["transaction_per_migration"] = False  # it is one change of one table, and --purge a part of it
-        self.environment.configure(**options)
+        with silence("alembic.runtime.migration") if self.was_configured else nullcontext():
+            self.environment.configure(**options)
+        self.was_configured = True
         try:
             self._run_command(connection, in_transaction=in_transaction, own=own)
         except Exception:
