@@ -42,7 +42,7 @@ def _choose(sources: Sources, texts: Mapping[str, Text | None]) -> set[str]:
     tops = {name.partition(".")[0] for name in texts}
     found = {name for name, text in texts.items() if text is None or text.can_define_table(tops)}
     others = {name: text for name, text in texts.items() if text is not None}
-    chosen = set[str]()
+    chosen, old_bases, old_functions = set[str](), set[str](), set[str]()
     while found:
         chosen |= found
         others = {name: text for name, text in others.items() if name not in found}
@@ -52,8 +52,11 @@ def _choose(sources: Sources, texts: Mapping[str, Text | None]) -> set[str]:
             bases.update(sources.base_names(module))
             functions.update(sources.table_functions(module))
         found = _spread(bases, renames) | _spread(functions, renames)
-        found |= {name for name, text in others.items() if text.mentions(bases, functions, tops)}
+        # The others have been searched for the names of the rounds before.
+        new_bases, new_functions = bases - old_bases, functions - old_functions
+        found |= {name for name, text in others.items() if text.mentions(new_bases, new_functions, tops)}
         found -= chosen
+        old_bases, old_functions = set(bases), set(functions)
     return chosen
 
 
