@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # https://www.postgresql.org/docs/current/datatype-numeric.html#DATATYPE-SERIAL.
 _SERIAL_COLUMNS = text("""
     SELECT CAST(table_schema.nspname AS text), CAST(pg_class.relname AS text), CAST(attname AS text),
+           pg_catalog.pg_table_is_visible(pg_class.oid),
            pg_catalog.pg_get_expr(adbin, adrelid),
            pg_catalog.quote_ident(sequence_schema.nspname) || '.' || pg_catalog.quote_ident(sequence.relname)
     FROM pg_catalog.pg_depend AS owned
@@ -55,12 +56,14 @@ class AlterSequenceTypeOp(ops.ExecuteSQLOp):
 def find_serial_columns(context: AutogenContext, _upgrade_ops: ops.UpgradeOps) -> PriorityDispatchResult:
     """Read which columns are serial before any table is reflected, and let Alembic ask for the answer."""
     assert context.connection is not None
-    serial = {tuple(row[:3]): tuple(row[3:]) for row in context.connection.execute(_SERIAL_COLUMNS)}
-    default_schema = context.dialect.default_schema_name
+    serial: dict[tuple[str | None, str, str], tuple[str, str]] = {}
+    for schema, table_name, column, is_visible, default, sequence in context.connection.execute(_SERIAL_COLUMNS):
+        for name in (schema, None) if is_visible else (schema,):  # without a schema, it is found through the search path
+            serial[name, table_name, column] = (default, sequence)
     sequences = context.inspector.info_cache.setdefault(_SEQUENCES, {})
 
     def autogen_column_reflect(_inspector: Any, table: Table, column_info: Any) -> None:
-        found = serial.get((table.schema or default_schema, table.name, column_info["name"]))
+        found = serial.get((table.schema, table.name, column_info["name"]))
         if found is not None:
             column_info.pop("default", None)
             column_info["info"] = {_DEFAULT: found[0]}
