@@ -19,27 +19,25 @@ if TYPE_CHECKING:
 _UNSETTLED = "alembic_async_template.indexes"
 
 
-def list_unsettled_indexes(context: AutogenContext) -> set[tuple[str | None, str, str]]:
-    """The indexes that differ in their text only, by schema, table and name; kept with what the inspector has read."""
-    unsettled: set[tuple[str | None, str, str]] = context.inspector.info_cache.setdefault(_UNSETTLED, set())
+def list_unsettled_indexes(context: AutogenContext) -> list[tuple[Index, Index]]:
+    """The indexes that differ in their text only, reflected and declared; kept with what the inspector has read."""
+    unsettled: list[tuple[Index, Index]] = context.inspector.info_cache.setdefault(_UNSETTLED, [])
     return unsettled
 
 
 def compare_index_texts(context: AutogenContext, _upgrade_ops: ops.UpgradeOps) -> PriorityDispatchResult:
-    """Let Alembic take each index for another one that is written otherwise than the database shows it.
+    """Note each index that Alembic finds equal and that is written otherwise than the database shows it.
 
-    Where the server sees no difference, `settle_differences` takes that back.
+    Whether the server sees a difference is for `settle_differences` to find out.
     """
     impl, unsettled = context.migration_context.impl, list_unsettled_indexes(context)
     stock = impl.compare_indexes
 
     def compare_indexes(declared: Index, reflected: Index) -> Any:
         result = stock(declared, reflected)
-        if not result.is_equal or _write(declared, context.dialect) == _write(reflected, context.dialect):
-            return result
-        assert declared.table is not None
-        unsettled.add((declared.table.schema, declared.table.name, str(declared.name)))
-        return type(result).Different("its predicate, method, columns or options")
+        if result.is_equal and _write(declared, context.dialect) != _write(reflected, context.dialect):
+            unsettled.append((reflected, declared))
+        return result
 
     # A public method, https://alembic.sqlalchemy.org/en/latest/api/ddl.html, of this comparison's own object.
     impl.compare_indexes = compare_indexes  # type: ignore[method-assign,assignment]

@@ -92,8 +92,8 @@ class _Index:
     table_ops: ops.ModifyTableOps
     dropped: ops.DropIndexOp
     created: ops.CreateIndexOp
-    is_unsettled: bool
-    """Whether Alembic sees no difference, and only the text has one."""
+    is_detected: bool
+    """Whether Alembic itself sees a difference, and has these operations among those of the table."""
 
 
 def settle_differences(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> PriorityDispatchResult:
@@ -140,7 +140,6 @@ def _list_columns(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> Itera
 
 
 def _list_indexes(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> Iterator[_Index]:
-    unsettled = list_unsettled_indexes(context)
     for table_ops in upgrade_ops.ops:
         if isinstance(table_ops, ops.ModifyTableOps):
             dropped = {
@@ -148,8 +147,23 @@ def _list_indexes(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> Itera
             }
             for operation in table_ops.ops:
                 if isinstance(operation, ops.CreateIndexOp) and str(operation.index_name) in dropped:
-                    key = (operation.schema, str(operation.table_name), str(operation.index_name))
-                    yield _Index(table_ops, dropped[str(operation.index_name)], operation, key in unsettled)
+                    yield _Index(table_ops, dropped[str(operation.index_name)], operation, True)
+    for reflected, declared in list_unsettled_indexes(context):
+        if context.run_object_filters(declared, declared.name, "index", False, reflected):
+            created = ops.CreateIndexOp.from_index(declared)
+            yield _Index(_find_table_ops(upgrade_ops, created), ops.DropIndexOp.from_index(reflected), created, False)
+
+
+def _find_table_ops(upgrade_ops: ops.UpgradeOps, index: ops.CreateIndexOp) -> ops.ModifyTableOps:
+    for table_ops in upgrade_ops.ops:
+        if isinstance(table_ops, ops.ModifyTableOps) and (table_ops.table_name, table_ops.schema) == (
+            index.table_name,
+            index.schema,
+        ):
+            return table_ops
+    table_ops = ops.ModifyTableOps(index.table_name, [], schema=index.schema)
+    upgrade_ops.ops.append(table_ops)
+    return table_ops
 
 
 def _write_name(name: str, schema: str | None) -> str:
@@ -320,8 +334,13 @@ def _settle_indexes(connection: Connection, indexes: Sequence[_Index], dialect: 
     known = {position - 1: tuple(facts) for position, *facts in rows}
     equal = []
     for number, index in enumerate(indexes):
-        same = known[number] == known.get(len(indexes) + number) if number in known else index.is_unsettled and not allowed
-        if same:
+        made = known.get(len(indexes) + number)
+        if number not in known:
+            continue  # the server was not asked
+        if not index.is_detected and made is not None and known[number] != made:
+            log.info("Detected changed index %r on %r", index.created.index_name, index.created.table_name)
+            index.table_ops.ops += [index.dropped, index.created]
+        elif index.is_detected and known[number] == made:
             changed = (index.dropped, index.created)
             index.table_ops.ops = [operation for operation in index.table_ops.ops if operation not in changed]
             equal.append(f"index {index.created.index_name}")
