@@ -61,6 +61,7 @@ class Classes:
 
     def __init__(self, sources: Sources) -> None:
         self.sources = sources
+        self._lineages: dict[ast.ClassDef, list[Class]] = {}
 
     def named(self, module: Module, node: ast.expr | None) -> Class | None:
         """The class that a name, an annotation or a part of a union stands for."""
@@ -79,12 +80,20 @@ class Classes:
             if found is not None and found[1] is not class_:
                 yield found
 
-    def lineage(self, module: Module, class_: ast.ClassDef, _seen: tuple[ast.ClassDef, ...] = ()) -> Iterator[Class]:
-        """A class and those that it derives from, bases first."""
-        for base in self.bases(module, class_):
-            if base[1] not in _seen:
-                yield from self.lineage(*base, (*_seen, class_))
-        yield module, class_
+    def lineage(self, module: Module, class_: ast.ClassDef) -> list[Class]:
+        """A class and those that it derives from, each once, bases first."""
+        if class_ not in self._lineages:
+            found: dict[ast.ClassDef, Class] = {}
+            opened, pending = set[ast.ClassDef](), [(module, class_)]
+            while pending:
+                current = pending[-1]
+                if current[1] in opened:
+                    found.setdefault(current[1], pending.pop())
+                else:
+                    opened.add(current[1])
+                    pending += [base for base in self.bases(*current) if base[1] not in opened][::-1]
+            self._lineages[class_] = list(found.values())
+        return self._lineages[class_]
 
     def instances(self, module: Module, value: ast.expr | None, annotation: ast.expr | None = None) -> Iterator[Class]:
         """The classes that an expression may give an instance of, the annotated one first; another name for one gives none."""
@@ -172,7 +181,7 @@ class Classes:
 
     def find_method(self, class_: Class, name: str) -> tuple[Module, ast.FunctionDef] | None:
         """The method of a class or of a base of it, and the module that defines it."""
-        for owner, ancestor in reversed(list(self.lineage(*class_))):
+        for owner, ancestor in reversed(self.lineage(*class_)):
             for statement in ancestor.body:
                 if isinstance(statement, ast.FunctionDef) and statement.name == name:
                     return owner, statement

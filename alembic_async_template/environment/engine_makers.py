@@ -47,6 +47,7 @@ class EngineMakers:
         self.classes = classes
         # Functions that call each other end here.
         self._returned: dict[tuple[ast.FunctionDef, ast.ClassDef | None], Engine | None] = {}
+        self._known_attributes: dict[ast.ClassDef, dict[str, Engine]] = {}
 
     # Calls
 
@@ -190,7 +191,9 @@ class EngineMakers:
 
     def _attributes(self, class_: Class) -> dict[str, Engine]:
         """The engines that a class has, and those that its instances have from the beginning."""
-        found: dict[str, Engine] = {}
+        if class_[1] in self._known_attributes:
+            return self._known_attributes[class_[1]]
+        found = self._known_attributes[class_[1]] = dict[str, Engine]()
         for owner, ancestor in self.classes.lineage(*class_):
             for name, value in assignments(ancestor.body):
                 if (engine := self.engine(owner, value)) is not None:

@@ -59,7 +59,7 @@ class SettingPaths:
         found = self.classes.find_method((module, class_), "__init__")
         if found is not None:
             return takes_no_arguments(found[1], method=True)
-        lineage = list(self.classes.lineage(module, class_))
+        lineage = self.classes.lineage(module, class_)
         bases = {
             self.classes.sources.resolve(owner, expression_name(base) or "").rpartition(".")[2]
             for owner, ancestor in lineage
