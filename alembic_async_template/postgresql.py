@@ -12,10 +12,20 @@ def identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def qualified(name: str, schema: str | None) -> str:
+    """The name of an object in quotes, with its schema if that is given."""
+    return f"{identifier(schema)}.{identifier(name)}" if schema else identifier(name)
+
+
 def literal(text: str) -> str:
     """A string constant that means the same whatever `standard_conforming_strings` is."""
     quoted = "'" + text.replace("'", "''") + "'"
     return "E" + quoted.replace("\\", "\\\\") if "\\" in text else quoted
+
+
+def escape_colons(sql: str) -> str:
+    """SQL as `op.execute` and `text` take it, which read `:name` as a parameter."""
+    return sql.replace(":", r"\:")
 
 
 def normalise(expression: str) -> str:

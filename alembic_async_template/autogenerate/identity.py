@@ -12,7 +12,7 @@ from sqlalchemy.schema import Column, Identity, Sequence
 
 from .. import _compat
 from ..defaults import is_next_value
-from ..postgresql import identifier, literal
+from ..postgresql import escape_colons, identifier, literal, qualified
 from .serial_columns import SEQUENCE_TYPES, sequence_type
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def render(context: AutogenContext, operation: AlterIdentityOp) -> list[str]:
         rendered = _compat.render_server_default(existing, context)
         return [f"{text.removesuffix(')')},\n{' ' * 11}existing_server_default={rendered})"]
     prefix = text.partition("alter_column")[0]
-    return [text, f"{prefix}execute({_write_first_number(operation).replace(':', chr(92) + ':')!r})"]
+    return [text, f"{prefix}execute({escape_colons(_write_first_number(operation))!r})"]
 
 
 def _write_first_number(operation: AlterIdentityOp) -> str:
@@ -138,7 +138,7 @@ def _write_first_number(operation: AlterIdentityOp) -> str:
     identity = operation.modify_server_default
     assert isinstance(identity, Identity)
     column = identifier(operation.column_name)
-    table = ".".join(identifier(part) for part in (operation.schema, operation.table_name) if part)
+    table = qualified(operation.table_name, operation.schema)
     last, order = ("min", "<=") if (identity.increment or 1) < 0 else ("max", ">=")
     bound, first = (identity.maxvalue, -1) if last == "min" else (identity.minvalue, 1)
     start = next(number for number in (identity.start, bound, first) if number is not None)

@@ -20,6 +20,7 @@ from sqlalchemy.types import TypeEngine
 from .. import _compat
 from ..column_types import find_implementation
 from ..defaults import is_next_value
+from ..postgresql import escape_colons
 
 if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext
@@ -64,7 +65,7 @@ def add_schema_objects(
 
 
 def _execute(statement: str) -> ops.ExecuteSQLOp:
-    return ops.ExecuteSQLOp(statement.replace(":", r"\:"))
+    return ops.ExecuteSQLOp(escape_colons(statement))
 
 
 def _compile(element: ExecutableDDLElement, dialect: Dialect) -> str:

@@ -12,6 +12,8 @@ from alembic.util import PriorityDispatchResult
 from sqlalchemy import Table, text
 from sqlalchemy.types import BigInteger, Integer, SmallInteger
 
+from ..postgresql import escape_colons
+
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
 
@@ -46,7 +48,7 @@ class AlterSequenceTypeOp(ops.ExecuteSQLOp):
     """Gives the sequence of a serial column the type of the column, which ALTER TABLE does for identity columns only."""
 
     def __init__(self, sequence: str, existing: str, modified: str) -> None:
-        super().__init__(f"ALTER SEQUENCE {sequence} AS {modified}".replace(":", r"\:"))
+        super().__init__(escape_colons(f"ALTER SEQUENCE {sequence} AS {modified}"))
         self.sequence, self.existing, self.modified = sequence, existing, modified
 
     def reverse(self) -> AlterSequenceTypeOp:

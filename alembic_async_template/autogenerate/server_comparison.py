@@ -25,7 +25,7 @@ from sqlalchemy.types import NullType
 
 from ..defaults import list_unsettled
 from ..enums.declared import find_enum_use
-from ..postgresql import STRING, identifier, literal, normalise
+from ..postgresql import STRING, literal, normalise, qualified
 from .index_options import list_unsettled_indexes
 
 if TYPE_CHECKING:
@@ -166,10 +166,6 @@ def _find_table_ops(upgrade_ops: ops.UpgradeOps, index: ops.CreateIndexOp) -> op
     return table_ops
 
 
-def _write_name(name: str, schema: str | None) -> str:
-    return f"{identifier(schema)}.{identifier(name)}" if schema else identifier(name)
-
-
 def _write_default(default: Any, dialect: Dialect) -> str:
     if isinstance(default.arg, str):
         return literal(default.arg)
@@ -217,7 +213,7 @@ def _settle_columns(connection: Connection, columns: Sequence[_Column], dialect:
     """Take back the changes of types and defaults that are none; returns what they are about."""
     operations = [column.operation for column in columns]
     asked = {
-        "tables": [_write_name(operation.table_name, operation.schema) for operation in operations],
+        "tables": [qualified(operation.table_name, operation.schema) for operation in operations],
         "columns": [operation.column_name for operation in operations],
     }
     known = connection.execute(_COLUMNS, asked).all() if columns else ()
@@ -322,12 +318,12 @@ def _settle_indexes(connection: Connection, indexes: Sequence[_Index], dialect: 
     for number, index in enumerate(indexes):
         table = f"{_TABLE}_{number}"
         statements.append(
-            f"CREATE TEMPORARY TABLE {table} (LIKE {_write_name(index.table_ops.table_name, index.table_ops.schema)})"
+            f"CREATE TEMPORARY TABLE {table} (LIKE {qualified(index.table_ops.table_name, index.table_ops.schema)})"
         )
         statements.append(_write_index(index.created, f"{table}_index", table, dialect))
     if not statements:
         return []
-    names = [_write_name(str(index.created.index_name), index.table_ops.schema) for index in indexes]
+    names = [qualified(str(index.created.index_name), index.table_ops.schema) for index in indexes]
     names += [f"pg_temp.{_TABLE}_{number}_index" for number in range(len(indexes))]
     with _make(connection, statements) as allowed:
         rows = connection.execute(_INDEXES, {"indexes": names}).all() if allowed else ()

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..postgresql import identifier, literal
+from ..postgresql import identifier, literal, qualified
 from .dependents import Blocker, Column, Default, Usage
 from .model import EnumType
 
@@ -116,7 +116,7 @@ def plan_change(usage: Usage, change: Change, unused_name: str) -> list[Statemen
 
     :param unused_name: a name that no type of the schema has, for the old type.
     """
-    new_type, old_type = _type_name(change), f"{identifier(change.enum.schema)}.{identifier(unused_name)}"
+    new_type, old_type = _type_name(change), qualified(unused_name, change.enum.schema)
     generated = [default for default in usage.defaults if default.generated and not default.inherited]
     plain = [default for default in usage.defaults if not default.generated]
     # Without a cast, the empty value of a generated column would not follow its type.
@@ -195,7 +195,7 @@ def refresh_views(usage: Usage) -> list[Statement]:
 
 
 def _type_name(change: Change) -> str:
-    return f"{identifier(change.enum.schema)}.{identifier(change.enum.name)}"
+    return qualified(change.enum.name, change.enum.schema)
 
 
 def _change_type(column: Column, new_type: str, change: Change, generated: Sequence[Default]) -> str:

@@ -13,6 +13,7 @@ from sqlalchemy.types import TypeEngine
 
 from .. import _compat
 from ..column_types import find_implementation
+from ..postgresql import escape_colons
 from .conversions import ConvertColumnOp
 from .declared import EnumUse, find_enum_use
 from .differences import EnumAdditionOps, EnumChangeOps, EnumRebuildOps, pair_renames
@@ -107,7 +108,7 @@ def _comment_creation(context: AutogenContext, operation: CreateEnumOp) -> list[
         quote = context.dialect.__class__(paramstyle="named").identifier_preparer.quote  # type: ignore[call-arg]
         moved = ".".join(quote(part) for part in (schema, operation.enum_name) if part)
         new_schema = quote(operation.schema or context.dialect.default_schema_name or "public")
-        statement = f"ALTER TYPE {moved} SET SCHEMA {new_schema}".replace(":", r"\:")
+        statement = escape_colons(f"ALTER TYPE {moved} SET SCHEMA {new_schema}")
         steps.append(f"{_prefix(context)}execute({_write(statement)})")
     old, new = _write(qualify(name, schema)), _write(qualify(operation.enum_name, operation.schema))
     return _comment(f"If {old} became {new}, write this instead of all that is here about the two types:", steps)

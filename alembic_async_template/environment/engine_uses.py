@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from .database_names import is_aside, serves_other_purpose
 from .engine_makers import ASYNC_MAKERS, SYNC_MAKERS, EngineMakers, own_name
@@ -45,7 +46,6 @@ class EngineUses:
         self.read_aside: set[str] = set()
         self.makes_async_engine = False
         self._passed_on: dict[str, str] = {}
-        self._mentions: list[tuple[frozenset[str], frozenset[str]]] = []
         for module in sources.modules.values():
             if module.name in self.aside:
                 self.read_aside |= {node.attr for node in module.nodes if isinstance(node, ast.Attribute)}
@@ -183,8 +183,6 @@ class EngineUses:
 
     def find_dependents(self, names: Collection[str]) -> set[str]:
         """Dotted names of these, and of the sessions, functions and classes that lead to them, three steps far."""
-        if not self._mentions:
-            self._mentions.extend(self._list_mentions())
         found = set(names)
         for _ in range(3):
             for own, mentioned in self._mentions:
@@ -192,8 +190,10 @@ class EngineUses:
                     found |= own
         return found
 
-    def _list_mentions(self) -> Iterator[tuple[frozenset[str], frozenset[str]]]:
+    @cached_property
+    def _mentions(self) -> list[tuple[frozenset[str], frozenset[str]]]:
         """Of each statement of the application that defines names: these, and the dotted names that it mentions."""
+        mentions = []
         for module in self.sources.modules.values():
             if module.name in self.aside:
                 continue
@@ -202,7 +202,9 @@ class EngineUses:
                 if own := _defined_names(statement):
                     names = {name for node in ast.walk(statement) if (name := _read_name(node)) is not None}
                     resolved |= {name: self.sources.resolve(module, name) for name in names - resolved.keys()}
-                    yield frozenset(f"{module.name}.{name}" for name in own), frozenset(resolved[name] for name in names)
+                    defined = frozenset(f"{module.name}.{name}" for name in own)
+                    mentions.append((defined, frozenset(resolved[name] for name in names)))
+        return mentions
 
 
 def _read_name(node: ast.AST) -> str | None:

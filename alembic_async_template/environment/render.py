@@ -20,7 +20,7 @@ from sqlalchemy.types import Enum, TypeDecorator, TypeEngine
 
 from .. import _compat
 from ..errors import SQLModelNotInstalledError
-from ..postgresql import literal
+from ..postgresql import escape_colons, literal
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
@@ -69,7 +69,7 @@ def _render_server_default(default: Any, context: AutogenContext) -> str | Liter
     value = getattr(default, "arg", default)
     if not isinstance(value, str) or not (value.startswith("'") or value.endswith("'")):
         return False
-    return f"{context.opts['sqlalchemy_module_prefix'] or ''}text({literal(value).replace(':', chr(92) + ':')!r})"
+    return f"{context.opts['sqlalchemy_module_prefix'] or ''}text({escape_colons(literal(value))!r})"
 
 
 def _render_primary_key(constraint: PrimaryKeyConstraint, context: AutogenContext) -> str | Literal[False]:
