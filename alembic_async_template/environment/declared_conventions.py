@@ -54,7 +54,10 @@ def load_conventions(settings: Settings, holders: Mapping[str, bytes]) -> list[M
     found = find_model_modules(settings)
     origins = _find_origins(found)
     setters = {name for name, text in holders.items() if _SETS_CONVENTION.search(text)} - {_module(o) for o in origins}
-    if not origins or any(not any(_runs_import(found.modules[name], setter) for name in found.listed) for setter in setters):
+    if not origins:
+        return _load_tables(settings)
+    modules = [found.sources[name].modules[name] for name in found.listed] if setters else []
+    if any(not any(_runs_import(module, setter) for module in modules) for setter in setters):
         return _load_tables(settings)
     for name in [*sorted(setters), *sorted({_module(origin) for origin in origins})]:
         log.debug("Importing %s: the naming convention depends on it", name)

@@ -28,9 +28,9 @@ from ..errors import (
     SettingError,
     UnlistedModelsError,
 )
-from .discovery import find_tables
 from .rules import APPLICATION_RULES, find_fix
-from .sources import FoundTable, Module, list_sources, name_modules, walk_sources
+from .scan_cache import recall_tables
+from .sources import FoundTable, Sources, list_sources, name_modules, walk_sources
 
 if TYPE_CHECKING:
     from .settings import Settings
@@ -50,8 +50,8 @@ class ModelModules:
     unlisted: tuple[str, ...]
     tables: Mapping[str, Sequence[FoundTable]]
     """What the sources show of the tables, by module; a module that is named in the setting may have none."""
-    modules: Mapping[str, Module]
-    """The modules that `tables` names."""
+    sources: Mapping[str, Sources]
+    """Where the modules are that `tables` names."""
 
 
 def find_model_modules(settings: Settings) -> ModelModules:
@@ -68,12 +68,12 @@ def find_model_modules(settings: Settings) -> ModelModules:
     names: dict[Path, list[str]] = {}
     known: set[str] = set()
     tables: dict[str, Sequence[FoundTable]] = {}
-    modules: dict[str, Module] = {}
+    owners: dict[str, Sources] = {}
     for root in settings.import_roots:
         if not root.is_dir():
             raise SettingError("prepend_sys_path", str(root), settings, "is no folder")
-        sources, found = find_tables(root, walk_sources(root, settings.excluded_folders))
-        known |= {name for name in wanted if name in sources.modules}
+        sources, found = recall_tables(root, walk_sources(root, settings.excluded_folders))
+        known |= {name for name in wanted if name in sources.paths}
         if not found:
             list(sources.modules)  # is it because of a source that cannot be parsed?
         for name, path in sources.unreadable.items():
@@ -81,9 +81,9 @@ def find_model_modules(settings: Settings) -> ModelModules:
                 raise ApplicationImportError(name, settings, _describe_syntax_error(path), None)
         for name in found:
             if not is_covered(name, unwanted):
-                names.setdefault(sources.modules[name].path.resolve(), []).append(name)
+                names.setdefault(Path(sources.paths[name]).resolve(), []).append(name)
         tables |= found
-        modules |= {name: sources.modules[name] for name in found}
+        owners |= dict.fromkeys(found, sources)
     # A file that is under two import roots has two names; it is imported under the one that was asked for.
     chosen = [next((name for name in same if is_covered(name, wanted)), min(same, key=len)) for same in names.values()]
     listed = [name for name in chosen if is_covered(name, wanted)]
@@ -93,7 +93,7 @@ def find_model_modules(settings: Settings) -> ModelModules:
                 raise SettingError("app_models", name, settings, "matches no module that defines tables")
             listed += [name] if name in known else _find_elsewhere(name, settings)
     unlisted = tuple(name for name in chosen if name not in listed)
-    return ModelModules(tuple(dict.fromkeys(listed)), unlisted, tables, modules)
+    return ModelModules(tuple(dict.fromkeys(listed)), unlisted, tables, owners)
 
 
 def _describe_syntax_error(path: Path) -> str:
@@ -116,6 +116,8 @@ def _find_elsewhere(name: str, settings: Settings) -> list[str]:
         found = _find_package_above(name, settings) or _find_root(name, settings)
         fix = f"Name the folder that has it, for example: prepend_sys_path = {found}" if found else None
         raise SettingError("app_models", name, settings, "names no module under the import root", fix)
+    from .discovery import find_tables
+
     modules = [name]
     for location in spec.submodule_search_locations or ():
         folder = Path(location)

@@ -207,7 +207,7 @@ def child_nodes(node: ast.AST) -> list[ast.AST]:
     return children
 
 
-def dotted_name(path: str | Path, root: Path) -> str:
+def dotted_name(path: str | Path, root: str | Path) -> str:
     """The name under which `path` is imported when `root` is on `sys.path`."""
     name = os.fspath(path)[len(os.fspath(root)) :].strip(os.sep).removesuffix(".py").replace(os.sep, ".")
     return name.removesuffix(".__init__")
@@ -216,9 +216,11 @@ def dotted_name(path: str | Path, root: Path) -> str:
 def name_modules(paths: Iterable[AnyPath], root: Path) -> dict[str, AnyPath]:
     """The sources by the name of their module; of a module and a package of one name, Python imports the package."""
     named: dict[str, AnyPath] = {}
+    start = os.fspath(root)
     for path in paths:
-        name = dotted_name(path, root)
-        if name not in named or os.fspath(path).endswith("__init__.py"):
+        file = os.fspath(path)
+        name = dotted_name(file, start)
+        if name not in named or file.endswith("__init__.py"):
             named[name] = path
     return named
 
@@ -406,6 +408,7 @@ class Sources:
     ) -> None:
         """Take the sources by the names of their modules, and what parses one when it is needed."""
         self.root = root
+        self.paths = paths
         self._modules = _Modules(root, paths, parse)
         self.modules: Mapping[str, Module] = self._modules
         self._tops = {name.partition(".")[0] for name in paths}
