@@ -150,12 +150,14 @@ def clone_engine(engine: Engine) -> Engine:
     from sqlalchemy.engine import Engine as SQLAlchemyEngine
     from sqlalchemy.pool import NullPool
 
+    from .masking import split_secrets
+
     options = {key: value for key, value in engine.get_execution_options().items() if key != "isolation_level"}
     pool = NullPool(engine.pool._creator, dialect=engine.dialect, _dispatch=engine.pool.dispatch)
     clone = SQLAlchemyEngine(
         pool,
         engine.dialect,
-        engine.url,
+        split_secrets(engine.url)[0],  # the pool has its own arguments
         execution_options=options,
         hide_parameters=engine.hide_parameters,
     )

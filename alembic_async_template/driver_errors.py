@@ -7,6 +7,8 @@ import re
 import socket
 from collections.abc import Iterator
 
+from .masking import find_statement, mask_message
+
 # Errors that end by themselves when whoever holds a lock lets it go:
 # lock_not_available and deadlock_detected, https://www.postgresql.org/docs/current/errcodes-appendix.html,
 _LOCK_STATES = {"55P03", "40P01"}
@@ -49,15 +51,6 @@ _FINAL_WORDS = (
     "ssl error",
     "certificate",
 )
-# Passwords in URLs, one that is not encoded may hold an @ itself; after an equals sign; and quoted, as SQL and Python have them.
-# A text may have been cut, so that the closing quote is missing.
-_QUOTED = r"""(?:''.+?(?:''|$)|[EU&]*\\?'(?:[^']|'')*(?:'|$)|\\?"[^"]*(?:"|$)|\$(\w*)\$.*?(?:\$\2\$|$))"""
-_WORD = r"(?:password|passwd|pwd|_pass\b|identified\s+by)"
-_PASSWORDS = [
-    re.compile(r"(//[^:/\s]*:)(?:\S+|[^/'\"]+)(?=@)"),
-    re.compile(rf"""({_WORD}\w*(?:['"\\]*\s*(?:=>?|:|\()\s*|\s+)){_QUOTED}""", re.IGNORECASE | re.DOTALL),
-    re.compile(rf"({_WORD}\s*=\s*)[^\s&;,'\"()]+", re.IGNORECASE),
-]
 _MYSQL_DRIVERS = {"asyncmy", "aiomysql", "pymysql", "MySQLdb", "mysql"}
 
 
@@ -76,7 +69,8 @@ def list_causes(error: BaseException | None) -> Iterator[BaseException]:
 def describe(error: BaseException) -> str:
     """What the driver said, on one line: PostgreSQL's details and SQLAlchemy's prefixes left out."""
     line = str(next(list_causes(error))).strip().partition("\n")[0]
-    return mask_passwords(re.sub(r"^<class '[^']*'>: | \(Background on this error at: .*", "", line)).removesuffix(".")
+    line = re.sub(r"^<class '[^']*'>: | \(Background on this error at: .*", "", line)
+    return mask_message(line, find_statement(error)).removesuffix(".")
 
 
 def find_detail(error: BaseException) -> str | None:
@@ -84,15 +78,8 @@ def find_detail(error: BaseException) -> str | None:
     for cause in list_causes(error):
         detail = getattr(cause, "detail", None) or getattr(getattr(cause, "diag", None), "message_detail", None)
         if isinstance(detail, str):
-            return mask_passwords("; ".join(detail.splitlines())).removesuffix(".")
+            return mask_message("; ".join(detail.splitlines()), find_statement(error)).removesuffix(".")
     return None
-
-
-def mask_passwords(text: str) -> str:
-    """The same without the passwords in it."""
-    for pattern in _PASSWORDS:
-        text = pattern.sub(r"\1***", text)
-    return text
 
 
 def find_sqlstate(error: BaseException | None) -> str | None:

@@ -68,7 +68,7 @@ from typing import TYPE_CHECKING, Any
 
 from alembic.util.exc import CommandError, DatabaseNotAtHead
 
-from .driver_errors import mask_passwords
+from .masking import mask_message
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -245,7 +245,7 @@ class SettingError(AlembicAsyncTemplateError):
 
     def __init__(self, setting: str, value: str, settings: Settings, problem: str, fix: str | None = None) -> None:
         self.setting = setting
-        self.value = value = mask_passwords(value)
+        self.value = value = mask_message(value)
         super().__init__(
             f'{setting} in section [{settings.section}] of {settings.config_file}: "{value}" {problem}. '
             f"{fix or _SETTING_EXAMPLES[setting]}"
@@ -376,7 +376,7 @@ class NoDatabaseURLError(DatabaseError):
 
     def __init__(self, settings: Settings, candidates: Sequence[str] = (), notes: Mapping[str, str] | None = None) -> None:
         self.candidates = tuple(candidates)
-        variable = mask_passwords(settings.database_url_env)
+        variable = mask_message(settings.database_url_env)
         described = [f"app_engine = {name}" + (f" ({notes[name]})" if notes and notes.get(name) else "") for name in candidates]
         found = (
             f" The application has several engines or URLs: name one of them in {settings.config_file}: "
@@ -397,7 +397,7 @@ class EngineReferenceError(DatabaseError):
     """`app_engine` does not lead to an engine or a URL."""
 
     def __init__(self, reference: str, settings: Settings, problem: str, fix: str | None = None) -> None:
-        self.reference = reference = mask_passwords(reference)
+        self.reference = reference = mask_message(reference)
         self.problem = problem
         self.fix = fix
         super().__init__(

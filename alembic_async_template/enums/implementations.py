@@ -15,7 +15,7 @@ from sqlalchemy import event, inspect
 from sqlalchemy.engine import Connection, ExceptionContext
 
 from .. import _compat
-from ..driver_errors import find_sqlstate
+from ..driver_errors import describe, find_sqlstate
 from ..errors import (
     EnumCheckError,
     EnumExistsError,
@@ -310,4 +310,4 @@ def _explain_unsafe_use(connection: Connection) -> None:
 def _raise_explained(context: ExceptionContext) -> None:
     error = context.original_exception
     if find_sqlstate(error) == "55P04":  # unsafe_new_enum_value_usage
-        raise UncommittedEnumValueError(str(error).partition("\n")[0]) from error
+        raise UncommittedEnumValueError(describe(error)) from error

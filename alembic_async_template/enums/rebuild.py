@@ -9,8 +9,9 @@ from sqlalchemy import text
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
-from ..driver_errors import find_sqlstate
+from ..driver_errors import describe, find_sqlstate
 from ..errors import EnumChangeBlockedError, EnumChangeFailedError, EnumValueInUseError
+from ..masking import mask_statement
 from .catalog import DUMP_SETTINGS, change_settings, reflect_enums
 from .dependents import Usage, read_usage
 from .plan import (
@@ -29,8 +30,7 @@ from .plan import (
 log = logging.getLogger("alembic_async_template.enums")
 
 _HOLDERS = text("""
-    SELECT DISTINCT format('process %s (%s, since %s): %s', pid, COALESCE(NULLIF(application_name, ''), usename),
-                           xact_start, query)
+    SELECT DISTINCT format('process %s (%s, since %s): ', pid, COALESCE(NULLIF(application_name, ''), usename), xact_start), query
     FROM pg_catalog.pg_locks JOIN pg_catalog.pg_stat_activity USING (pid)
     WHERE relation = ANY (CAST(:oids AS oid[])) AND granted AND pid <> pg_catalog.pg_backend_pid()
 """)
@@ -56,7 +56,8 @@ def rebuild_enum(connection: Connection, change: Change, example: str) -> None:
             change_settings(connection, settings)
             _execute(connection, change, refresh_views(usage))
     except _LockNotAvailableError as error:
-        holders = list(connection.scalars(_HOLDERS, {"oids": error.relations}))
+        rows = connection.execute(_HOLDERS, {"oids": error.relations})
+        holders = [f"{process}{mask_statement(query)}" for process, query in rows]
         raise EnumChangeFailedError(enum, error.statement, error.problem, holders) from error.__cause__
     except DBAPIError as error:
         if find_sqlstate(error.orig) == "25P01":  # no_active_sql_transaction
@@ -116,15 +117,15 @@ def _execute(connection: Connection, change: Change, statements: Iterable[Statem
     for statement in statements:
         if statement.progress:
             log.info("Enum %s: %s", change.enum.qualified_name, statement.progress)
-        log.debug("%s (lock: %s)", statement.text, statement.lock)
+        log.debug("%s (lock: %s)", mask_statement(statement.text), statement.lock)
         try:
             # No parameters: a percent sign in a name or label is nobody's placeholder.
             connection.exec_driver_sql(statement.text, execution_options={"no_parameters": True})
         except DBAPIError as error:
-            problem = str(error.orig).partition("\n")[0]
+            shown, problem = mask_statement(statement.text), describe(error)
             if find_sqlstate(error.orig) == "55P03":  # lock_not_available
-                raise _LockNotAvailableError(statement.text, problem, relations) from error
-            raise EnumChangeFailedError(change.enum.qualified_name, statement.text, problem) from error
+                raise _LockNotAvailableError(shown, problem, relations) from error
+            raise EnumChangeFailedError(change.enum.qualified_name, shown, problem) from error
 
 
 class _LockNotAvailableError(Exception):

@@ -16,7 +16,8 @@ from sqlalchemy import event, text
 from sqlalchemy.engine import Connection, Engine
 
 from .. import _compat
-from ..driver_errors import mask_passwords
+from ..driver_errors import describe
+from ..masking import mask_statement
 from .engine import call_apart
 from .session import BACKEND, find_backend
 
@@ -29,7 +30,7 @@ _PATIENCE = 1.0
 
 _BLOCKERS = text("""
     SELECT blocker, CAST(usename AS text), application_name, state, to_char(coalesce(xact_start, query_start), 'HH24:MI:SS'),
-           left(regexp_replace(query, '\\s+', ' ', 'g'), 100)
+           query
     FROM (SELECT DISTINCT unnest(pg_catalog.pg_blocking_pids(:pid)) AS blocker) AS blockers
     LEFT JOIN pg_catalog.pg_stat_activity ON pid = blocker
     ORDER BY blocker
@@ -62,7 +63,7 @@ class Watch:
                 try:
                     call_apart(self.engine, self._ask)
                 except Exception as error:
-                    log.debug("Nobody can say what the statement waits for: %s", error)
+                    log.debug("Nobody can say what the statement waits for: %s", describe(error))
                 return
 
     def _is_slow(self) -> bool:
@@ -81,10 +82,10 @@ class Watch:
             self.stopped.wait(self.interval)
 
 
-def shorten(statement: str) -> str:
+def shorten(statement: str, length: int = 200) -> str:
     """A statement as a message shows it."""
-    statement = mask_passwords(" ".join(statement[:1000].split()))
-    return statement if len(statement) <= 200 else f"{statement[:200]}..."
+    statement = " ".join(mask_statement(statement).split())
+    return statement if len(statement) <= length else f"{statement[:length]}..."
 
 
 def _describe(pid: int, user: str, application: str, state: str, since: str, query: str) -> str:
@@ -94,7 +95,7 @@ def _describe(pid: int, user: str, application: str, state: str, since: str, que
         application,
         f"user {user}" if user else "",
         f"{state} since {since}" if state else "",
-        query and f"query: {mask_passwords(query)}",
+        query and f"query: {shorten(query, 100)}",
     ]
     return f"process {pid} ({', '.join(filter(None, known))})"
 

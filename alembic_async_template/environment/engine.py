@@ -23,10 +23,11 @@ from sqlalchemy.pool import NullPool
 from .. import _compat
 from ..driver_errors import describe_outage
 from ..errors import ConnectionFailedError, DatabaseNotReachableError, MemoryDatabaseError
+from ..masking import mask_url
 from .loops import raise_if_cancelled, run_coroutine
 from .rules import CONNECTION_RULES, find_fix
 from .session import Limits, prepare
-from .url import Database, is_memory, mask_url
+from .url import Database, is_memory
 
 log = logging.getLogger("alembic_async_template")
 

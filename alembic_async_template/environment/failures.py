@@ -19,7 +19,7 @@ from alembic.util import to_tuple
 from alembic.util.exc import CommandError
 
 from .. import _compat
-from ..driver_errors import describe_outage, mask_passwords
+from ..driver_errors import describe_outage
 from ..errors import (
     AlembicAsyncTemplateError,
     DatabaseNotAtHeadError,
@@ -31,6 +31,7 @@ from ..errors import (
     SeveralHeadsError,
     add_sentences,
 )
+from ..masking import HIDDEN, drop_tracebacks, find_statement, hide_secrets, holds_secret, mask_statement
 from .models import describe_exception
 from .rules import REVISION_RULES, find_fix
 
@@ -78,6 +79,9 @@ def locate_failure(error: BaseException, script: ScriptDirectory, progress: Prog
             revision = None if progress.in_one_transaction else revision
     else:
         file, line, operation = Path(found.tb_frame.f_code.co_filename), found.tb_lineno, _quote_source(found)
+        if operation is not None:
+            operation = mask_statement(operation, always=holds_secret(find_statement(error) or ""))
+            operation = operation if len(operation) <= _LONGEST else f"{operation[:_LONGEST]}..."
         if found.tb_frame.f_code.co_name != "<module>":  # it runs, and is not being read
             revision = revision or found.tb_frame.f_globals.get("revision")
     known = asdict(replace(progress, revision=revision))
@@ -115,8 +119,7 @@ def _quote_source(step: TracebackType) -> str | None:
     quoted = [text.encode() for text in lines[statement.lineno - 1 : end_line]]
     quoted[-1] = quoted[-1][:end_column]
     quoted[0] = quoted[0][statement.col_offset :]
-    text = mask_passwords(" ".join(b"".join(quoted).decode().split()))
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+    return " ".join(b"".join(quoted).decode().split())
 
 
 def _find_end(node: ast.stmt) -> tuple[int, int]:
@@ -128,10 +131,27 @@ def explain_failure(
 ) -> Exception:
     """What to raise: an error that tells the fix, or the same one, with a note of its place if nobody foresaw it.
 
+    Neither shows a secret, nor does what led to it.
+
     :param current: the revisions that the database is at, if it was asked.
     :param user: the role that migrates.
     """
     failure = locate_failure(error, script, progress)
+    hidden = hide_secrets(error)
+    explained = _explain(error, failure, script, progress, current, user)
+    if hidden or HIDDEN in (failure.operation or ""):
+        drop_tracebacks(error)
+    return explained
+
+
+def _explain(
+    error: Exception,
+    failure: Failure,
+    script: ScriptDirectory,
+    progress: Progress,
+    current: Sequence[str] | None,
+    user: str | None,
+) -> Exception:
     if isinstance(error, AlembicAsyncTemplateError):
         if error.failure is None and failure.line is not None:
             error.add_failure(failure)

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import MetaData, Table
 
-from ..driver_errors import mask_passwords
 from ..errors import (
     AlembicAsyncTemplateError,
     ApplicationImportError,
@@ -28,6 +27,7 @@ from ..errors import (
     SettingError,
     UnlistedModelsError,
 )
+from ..masking import mask_message
 from .rules import APPLICATION_RULES, find_fix
 from .scan_cache import recall_tables
 from .sources import FoundTable, Sources, list_sources, name_modules, walk_sources
@@ -307,12 +307,12 @@ def describe_exception(error: BaseException) -> str:
     if type(error).__name__ == "ValidationError":
         rejected: Any = error
         details = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in rejected.errors())
-        return mask_passwords(f"{type(error).__name__}: {details}")
+        return mask_message(f"{type(error).__name__}: {details}")
     try:
         text = str(error)
     except Exception:  # the application's own class
         text = "it cannot be described"
-    return mask_passwords(f"{type(error).__name__}: {text}").removesuffix(".")
+    return mask_message(f"{type(error).__name__}: {text}").removesuffix(".")
 
 
 def hide_input(error: BaseException) -> BaseException:

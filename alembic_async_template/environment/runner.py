@@ -26,6 +26,7 @@ from ..errors import (
     NoTablesError,
     SeveralHeadsError,
 )
+from ..masking import mask_url
 from .attempts import refuse_coroutines, run_attempts, run_migrations
 from .autogenerate import filter_names, model_schemas, process_directives, refuse_existing_tables
 from .conventions import use_convention, warn_of_lost_convention
@@ -40,7 +41,7 @@ from .models import ModelMetadata, load_metadata, refuse_duplicates
 from .render import render_items
 from .session import Limits, create_schema
 from .settings import Settings, lend_url, project_directory, read_settings
-from .url import Database, adapt_url, application_database, configured_urls, is_memory, mask_url, parse_url, same_database
+from .url import Database, adapt_url, application_database, configured_urls, is_memory, parse_url, same_database
 
 if TYPE_CHECKING:
     from alembic.runtime.environment import EnvironmentContext

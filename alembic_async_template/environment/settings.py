@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,7 +39,7 @@ class Settings:
     """Modules, packages and patterns; empty when the ini leaves the choice open."""
     app_engine: str | None
     database_url_env: str
-    sqlalchemy_url: str | None
+    sqlalchemy_url: str | None = field(repr=False)
     database_wait: str
     """How long to wait for a database that is not up."""
     lock_wait: str

@@ -20,6 +20,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..errors import EngineReferenceError, InvalidURLError, MissingDriverError
+from ..masking import list_unknown_words, split_secrets
 from .models import describe_exception, find_import_fix, hide_input, import_after_models
 
 if TYPE_CHECKING:
@@ -36,8 +37,6 @@ _ALIASES = {"postgres": "postgresql"}
 # What stock alembic.ini files say before anybody has edited them.
 PLACEHOLDER = "driver://user:pass@localhost/dbname"
 
-# Words of any driver that have a password in them.
-_SECRET_WORDS = re.compile("passw|pwd|^pass$|passphrase|secret|token|scram_.*_key|dsn|conninfo|odbc_connect", re.IGNORECASE)
 _NO_URL = "it is no URL of the form backend://user:password@host:port/database"
 
 # https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS: words that asyncpg knows in a DSN only,
@@ -63,18 +62,22 @@ _BOOLEAN_SSL = {"true": "require", "1": "require", "false": "disable", "0": "dis
 class Database:
     """Where migrations run: a URL for a new engine, or the application's own engine to be cloned."""
 
-    url: URL
+    url: URL = field(repr=False)
     source: str
-    engine: AsyncEngine | None = None
-    connect_arguments: dict[str, Any] = field(default_factory=dict)
+    engine: AsyncEngine | None = field(default=None, repr=False)
+    connect_arguments: dict[str, Any] = field(default_factory=dict, repr=False)
     warnings: tuple[str, ...] = ()
-    given: URL | None = None
+    given: URL | None = field(default=None, repr=False)
     """The URL as its source has it, where that is not `url`."""
 
     def __post_init__(self) -> None:
         database = "" if self.url.get_backend_name() == "sqlite" else self.url.database or ""
-        if any("@" in part for part in (self.url.host or "", *self.url.query)) or re.search("@.*/", database):
-            # The end of a password that was not encoded.
+        host = self.url.host or ""
+        if (
+            any("@" in part for part in (host, *self.url.query))
+            or re.search("@.*/", database)
+            or not re.search(r"^/|:|^[\w.,-]*$", host)
+        ):  # the end of a password that was not encoded
             raise InvalidURLError(self.source, _NO_URL, encoding=True)
 
     @property
@@ -113,9 +116,15 @@ def parse_url(value: str | URL, source: str) -> URL:
         raise InvalidURLError(source, "it begins with a quotation mark", "Leave the quotation marks out")
     if url is None and re.search(r":[^:/?@]*[^\d:/?@][^:/?@]*(/[^@]*)?$", text):
         raise InvalidURLError(source, "its port is no number", "Correct it, or write the @ of a password as %40")
-    if url is None or (url.password and text.count("@") > 1):
+    if url is None or (url.password and text.count("@") > 1) or _is_cut(url, text):
         raise InvalidURLError(source, _NO_URL, encoding=True)
     return url
+
+
+def _is_cut(url: URL, text: str) -> bool:
+    """Whether a password in the query of a URL has an & that is not encoded: the rest is a word of its own then."""
+    parts = text.partition("?")[2].split("&")
+    return bool(split_secrets(url)[1]) and (bool(list_unknown_words(url)) or not all("=" in part for part in parts))
 
 
 def _split_host(text: str) -> tuple[str, str]:
@@ -131,7 +140,11 @@ def adapt_url(url: URL, source: str, *, directory: Path, installed: bool = True)
     :raises InvalidURLError: there is no async driver for it.
     :raises MissingDriverError: its async driver is not installed.
     """
-    return replace(_adapt(url, source, directory, installed), given=url)
+    database = _adapt(url, source, directory, installed)
+    adapted, secrets = split_secrets(database.url)
+    if "password" in secrets:
+        adapted = adapted.set(password=secrets.pop("password"))
+    return replace(database, url=adapted, connect_arguments=database.connect_arguments | secrets, given=url)
 
 
 def _adapt(url: URL, source: str, directory: Path, installed: bool) -> Database:
@@ -216,12 +229,6 @@ def _for_asyncpg(url: URL, source: str) -> Database:
     if dsn_words:
         arguments["dsn"] = "postgresql://?" + urlencode(dsn_words, doseq=True)
     return Database(url.set(query=query), source, connect_arguments=arguments, warnings=tuple(warnings))
-
-
-def mask_url(url: URL) -> str:
-    """The URL as it may be shown: without its password, wherever the URL holds one."""
-    hidden = {word: "***" for word in url.query if _SECRET_WORDS.search(word)}
-    return url.update_query_dict(hidden).render_as_string(hide_password=True).replace("%2A%2A%2A", "***")
 
 
 def same_database(one: URL, other: URL) -> bool:

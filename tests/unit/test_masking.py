@@ -2,8 +2,8 @@
 
 import pytest
 
-from alembic_async_template.driver_errors import mask_passwords
 from alembic_async_template.environment.blockers import shorten
+from alembic_async_template.masking import mask_message
 
 
 @pytest.mark.parametrize(
@@ -31,8 +31,8 @@ from alembic_async_template.environment.blockers import shorten
 )
 def test_a_password_is_masked(text: str) -> None:
     """In whole and where a statement is shortened."""
-    assert "zq7" not in mask_passwords(text)
-    assert "***" in mask_passwords(text)
+    assert "zq7" not in mask_message(text)
+    assert "***" in mask_message(text)
     assert "zq7" not in shorten(f"{'x' * 170} {text}")
 
 
@@ -49,4 +49,4 @@ def test_a_password_is_masked(text: str) -> None:
 )
 def test_other_texts_stay(text: str) -> None:
     """They only speak of passwords."""
-    assert mask_passwords(text) == text
+    assert mask_message(text) == text
