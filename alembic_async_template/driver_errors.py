@@ -7,7 +7,7 @@ import re
 import socket
 from collections.abc import Iterator
 
-from .masking import find_statement, mask_message
+from .masking import is_about_secret, mask_message
 
 # Errors that end by themselves when whoever holds a lock lets it go:
 # lock_not_available and deadlock_detected, https://www.postgresql.org/docs/current/errcodes-appendix.html,
@@ -70,7 +70,7 @@ def describe(error: BaseException) -> str:
     """What the driver said, on one line: PostgreSQL's details and SQLAlchemy's prefixes left out."""
     line = str(next(list_causes(error))).strip().partition("\n")[0]
     line = re.sub(r"^<class '[^']*'>: | \(Background on this error at: .*", "", line)
-    return mask_message(line, find_statement(error)).removesuffix(".")
+    return mask_message(line, always=is_about_secret(error)).removesuffix(".")
 
 
 def find_detail(error: BaseException) -> str | None:
@@ -78,7 +78,7 @@ def find_detail(error: BaseException) -> str | None:
     for cause in list_causes(error):
         detail = getattr(cause, "detail", None) or getattr(getattr(cause, "diag", None), "message_detail", None)
         if isinstance(detail, str):
-            return mask_message("; ".join(detail.splitlines()), find_statement(error)).removesuffix(".")
+            return mask_message("; ".join(detail.splitlines()), always=is_about_secret(error)).removesuffix(".")
     return None
 
 

@@ -29,6 +29,8 @@ _KNOWN_WORDS = frozenset(
     "ssl_cert ssl_cipher ssl_check_hostname ssl_verify_cert sql_mode use_unicode local_infile autocommit read_timeout "
     "write_timeout mode cache uri immutable nolock vfs check_same_thread isolation_level".split()
 )
+# What a function or DO block raises, in its own words: https://www.postgresql.org/docs/current/errcodes-appendix.html
+_RAISE_EXCEPTION = "P0001"
 # Where a literal begins, or a comment, which may hold anything: a quote, a dollar quote, a number, a URL; what follows a word
 # of the list and an equals sign; a password that someone forgot to quote.
 _LITERAL = re.compile(
@@ -36,13 +38,15 @@ _LITERAL = re.compile(
     rf"""|(?:{_SECRET.pattern})\w*\s*(?:=>?|:=?)\s*(?=\S)|(?<=\s)(?:password|identified\s+by)\s+(?!(?:is|in|not|and|or|from|like)\b)(?=\w)""",
     re.IGNORECASE,
 )
-_DRIVERS = frozenset({"asyncpg", "psycopg", "psycopg2", "aiosqlite", "sqlite3", "asyncmy", "aiomysql", "pymysql"})
+_DATABASE_PACKAGES = frozenset(
+    {"sqlalchemy", "asyncpg", "psycopg", "psycopg2", "aiosqlite", "sqlite3", "asyncmy", "aiomysql", "pymysql"}
+)
 # What PostgreSQL calls by a name in quotes in its messages; anything else in quotes may be a value.
 _KINDS = (
     "relation|table|column|constraint|index|type|schema|role|user|database|function|view|sequence|extension|language|server"
     "|subscription|publication|trigger|policy|collation|tablespace|parameter|wrapper|for"
 )
-_QUOTED = re.compile(rf"""(?<![\w"'])(?:({_KINDS})\s+"[^"]*"|"[^"]*(?:"|\Z)|'.*(?:'|\Z))""", re.DOTALL)
+_QUOTED = re.compile(rf"""\b({_KINDS})\s+"[^"]*"|["'](?:.*["']|.*\Z)""", re.DOTALL)
 _ROW = re.compile(r"(=|contains )\(.*", re.DOTALL)
 
 # Passwords in messages: in URLs, one that is not encoded may hold an @ itself; after an equals sign; and quoted, as SQL and
@@ -51,6 +55,7 @@ _QUOTED_PASSWORD = r"""(?:''.+?(?:''|$)|[EU&]*\\?'(?:[^']|'')*(?:'|$)|\\?"[^"]*(
 _WORD = r"(?:password|passwd|pwd|_pass\b|identified\s+by)"
 _PASSWORDS = [
     re.compile(r"(//[^:/\s]*:)(?:\S+|[^/'\"]+)(?=@)"),
+    re.compile(rf"(://[^\s?]*\?)\S*{_WORD}\S*", re.IGNORECASE),
     re.compile(rf"""({_WORD}\w*(?:['"\\]*\s*(?:=>?|:|\()\s*|\s+)){_QUOTED_PASSWORD}""", re.IGNORECASE | re.DOTALL),
     re.compile(rf"({_WORD}\s*=\s*)[^\s&;,'\"()]+", re.IGNORECASE),
 ]
@@ -75,14 +80,14 @@ def mask_statement(text: str, *, always: bool = False) -> str:
     return f"{shown}{HIDDEN}{')' * (shown.count('(') - shown.count(')'))}"
 
 
-def mask_message(text: str, statement: str | None = None) -> str:
+def mask_message(text: str, *, always: bool = False) -> str:
     """What a server, a driver or an application says, without secrets.
 
-    :param statement: what it speaks of. If that may hold a secret, all values that the message repeats are hidden.
+    :param always: whether it speaks of something that may hold a secret, so that all values in it are hidden.
     """
     for pattern in _PASSWORDS:
         text = pattern.sub(rf"\1{HIDDEN}", text)
-    if statement is None or not holds_secret(statement):
+    if not always:
         return text
     text = _ROW.sub(rf"\1({HIDDEN})", text)
     return _QUOTED.sub(lambda match: match[0] if match[1] else f'"{HIDDEN}"', text)
@@ -113,25 +118,25 @@ def _is_secret(word: str, value: str | tuple[str, ...]) -> bool:
     return _SECRET_WORD.search(word) is not None or (word == "options" and holds_secret(str(value)))
 
 
-def find_statement(error: BaseException) -> str | None:
-    """The statement that an exception, or one that led to it, is about; of several one that may hold a secret."""
-    statements = [text for cause in _list_chain(error) if isinstance(text := getattr(cause, "statement", None), str)]
-    return next(filter(holds_secret, statements), next(iter(statements), None))
+def is_about_secret(error: BaseException) -> bool:
+    """Whether a statement that led to an exception may hold a secret."""
+    statements = (getattr(cause, "statement", None) for cause in _list_chain(error))
+    return any(isinstance(statement, str) and holds_secret(statement) for statement in statements)
 
 
-def hide_secrets(error: BaseException) -> bool:
-    """Take the secrets out of an exception of the database, and of all that led to it; return whether there may have been one.
+def hide_secrets(error: BaseException, *, always: bool = False) -> None:
+    """Take the secrets out of an exception of the database, and of all that led to it.
 
     What the application itself has raised keeps its words.
+
+    :param always: whether the statement, or the line of the revision, may hold one: then no value is left.
     """
-    statement = find_statement(error)
-    hides = statement is not None and holds_secret(statement)
+    raised = any(getattr(cause, "sqlstate", None) == _RAISE_EXCEPTION for cause in _list_chain(error))
     for cause in _list_chain(error):
-        if isinstance(cause, StatementError) and hides:
-            cause.statement, cause.params = mask_statement(cause.statement or ""), None
-        if isinstance(cause, StatementError) or type(cause).__module__.partition(".")[0] in _DRIVERS:
-            _mask_exception(cause, statement if hides else None)
-    return hides
+        if isinstance(cause, StatementError) and always:
+            cause.statement, cause.params = mask_statement(cause.statement or "", always=True), None
+        if type(cause).__module__.partition(".")[0] in _DATABASE_PACKAGES:
+            _mask_exception(cause, always=always, whole=always and raised)
 
 
 def drop_tracebacks(error: BaseException) -> None:
@@ -152,20 +157,17 @@ def _list_chain(error: BaseException | None) -> Iterator[BaseException]:
             pending += getattr(cause, "exceptions", ())
 
 
-def _mask_exception(cause: BaseException, statement: str | None) -> None:
+def _mask_exception(cause: BaseException, *, always: bool, whole: bool) -> None:
     def mask(text: object) -> object:
-        if not isinstance(text, str):
-            return text
+        if not isinstance(text, str) or not always:
+            return mask_message(text) if isinstance(text, str) else text
         # After its first line, psycopg repeats the statement and the row.
-        return mask_message(text.partition("\n")[0] if statement else text, statement)
+        return HIDDEN if whole else mask_message(text.partition("\n")[0], always=True)
 
     cause.args = tuple(map(mask, cause.args))
-    detail = getattr(cause, "detail", None) or getattr(getattr(cause, "diag", None), "message_detail", None)
-    names = {
-        "detail": detail,
-        **{name: getattr(cause, name, None) for name in ("hint", "query", "internal_query", "context", "where")},
-    }
-    for name, value in names.items():
+    values = {name: getattr(cause, name, None) for name in ("message", "detail", "hint", "query", "internal_query", "context")}
+    values["detail"] = values["detail"] or getattr(getattr(cause, "diag", None), "message_detail", None)
+    for name, value in values.items():
         if isinstance(value, str) and value:
             with suppress(AttributeError):  # what has slots shows nothing more
-                setattr(cause, name, mask(value) if name in {"detail", "hint"} else mask_statement(value))
+                setattr(cause, name, mask_statement(value) if name in {"query", "internal_query", "context"} else mask(value))

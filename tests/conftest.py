@@ -67,6 +67,13 @@ def embedded_postgresql(pytestconfig: pytest.Config) -> str:
     return start_embedded_postgresql(pytestconfig.stash[_EMBEDDED_DIRECTORY])
 
 
+@pytest.fixture
+def embedded_url(embedded_postgresql: str) -> Iterator[str]:
+    """An empty database on the embedded PostgreSQL, of version 18."""
+    with create_postgresql_database(embedded_postgresql) as url:
+        yield url
+
+
 @pytest.fixture(params=POSTGRESQL_SERVERS)
 def postgresql_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """An empty database on each of TEST_POSTGRESQL_URL, or on the embedded PostgreSQL."""

@@ -76,6 +76,13 @@ def write_revisions(directory: Path, **bodies: str | tuple[str, str]) -> None:
         previous = revision
 
 
+def write_environment(directory: Path, url: str, **revisions: str | tuple[str, str]) -> None:
+    """Write the smallest project, with a history."""
+    write_revisions(directory, **revisions)
+    ini = f"[alembic]\nscript_location = %(here)s/migrations\ndatabase_wait = off\nsqlalchemy.url = {url}\n"
+    write_files(directory, {"migrations/env.py": ENV, "alembic.ini": ini})
+
+
 @dataclass(slots=True)
 class Project:
     """A folder with an application, the environment variables of its commands, and the commands."""

@@ -31,7 +31,7 @@ from ..errors import (
     SeveralHeadsError,
     add_sentences,
 )
-from ..masking import HIDDEN, drop_tracebacks, find_statement, hide_secrets, holds_secret, mask_statement
+from ..masking import HIDDEN, drop_tracebacks, hide_secrets, is_about_secret, mask_statement
 from .models import describe_exception
 from .rules import REVISION_RULES, find_fix
 
@@ -80,7 +80,7 @@ def locate_failure(error: BaseException, script: ScriptDirectory, progress: Prog
     else:
         file, line, operation = Path(found.tb_frame.f_code.co_filename), found.tb_lineno, _quote_source(found)
         if operation is not None:
-            operation = mask_statement(operation, always=holds_secret(find_statement(error) or ""))
+            operation = mask_statement(operation, always=is_about_secret(error))
             operation = operation if len(operation) <= _LONGEST else f"{operation[:_LONGEST]}..."
         if found.tb_frame.f_code.co_name != "<module>":  # it runs, and is not being read
             revision = revision or found.tb_frame.f_globals.get("revision")
@@ -137,9 +137,10 @@ def explain_failure(
     :param user: the role that migrates.
     """
     failure = locate_failure(error, script, progress)
-    hidden = hide_secrets(error)
+    secret = HIDDEN in (failure.operation or "") or is_about_secret(error)
+    hide_secrets(error, always=secret)
     explained = _explain(error, failure, script, progress, current, user)
-    if hidden or HIDDEN in (failure.operation or ""):
+    if secret:
         drop_tracebacks(error)
     return explained
 

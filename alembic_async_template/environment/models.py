@@ -27,7 +27,7 @@ from ..errors import (
     SettingError,
     UnlistedModelsError,
 )
-from ..masking import mask_message
+from ..masking import hide_secrets, mask_message
 from .rules import APPLICATION_RULES, find_fix
 from .scan_cache import recall_tables
 from .sources import FoundTable, Sources, list_sources, name_modules, walk_sources
@@ -316,9 +316,11 @@ def describe_exception(error: BaseException) -> str:
 
 
 def hide_input(error: BaseException) -> BaseException:
-    """An exception for the traceback: pydantic's would show what was put in, the passwords of settings among it."""
+    """An exception for the traceback, without passwords in URLs; pydantic's would show whatever was put in."""
     core: Any = sys.modules.get("pydantic_core")
     if core is None or not isinstance(error, core.ValidationError):
+        hide_secrets(error, always=False)
+        error.args = tuple(mask_message(text) if isinstance(text, str) else text for text in error.args)
         return error
     rejected: Any = error
     details = [

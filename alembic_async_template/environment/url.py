@@ -77,6 +77,7 @@ class Database:
             any("@" in part for part in (host, *self.url.query))
             or re.search("@.*/", database)
             or not re.search(r"^/|:|^[\w.,-]*$", host)
+            or _is_cut(self.given or self.url)
         ):  # the end of a password that was not encoded
             raise InvalidURLError(self.source, _NO_URL, encoding=True)
 
@@ -116,15 +117,15 @@ def parse_url(value: str | URL, source: str) -> URL:
         raise InvalidURLError(source, "it begins with a quotation mark", "Leave the quotation marks out")
     if url is None and re.search(r":[^:/?@]*[^\d:/?@][^:/?@]*(/[^@]*)?$", text):
         raise InvalidURLError(source, "its port is no number", "Correct it, or write the @ of a password as %40")
-    if url is None or (url.password and text.count("@") > 1) or _is_cut(url, text):
+    if url is None or (url.password and text.count("@") > 1) or _is_cut(url, text.partition("?")[2]):
         raise InvalidURLError(source, _NO_URL, encoding=True)
     return url
 
 
-def _is_cut(url: URL, text: str) -> bool:
-    """Whether a password in the query of a URL has an & that is not encoded: the rest is a word of its own then."""
-    parts = text.partition("?")[2].split("&")
-    return bool(split_secrets(url)[1]) and (bool(list_unknown_words(url)) or not all("=" in part for part in parts))
+def _is_cut(url: URL, query: str = "") -> bool:
+    """Whether a password in the query of a URL has an & that is not encoded: the rest is a word of its own."""
+    empty = query and not all("=" in part for part in query.split("&"))
+    return bool(split_secrets(url)[1]) and bool(empty or list_unknown_words(url))
 
 
 def _split_host(text: str) -> tuple[str, str]:

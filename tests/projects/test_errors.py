@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import io
 import itertools
-import logging
 import pickle
 import re
 import shutil
 import sqlite3
-import string
 import sys
 import time
 import traceback
-from argparse import Namespace
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, quote_plus
 from uuid import uuid4
 
 import psycopg
@@ -29,11 +24,8 @@ import pytest
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
-from hypothesis import HealthCheck, example, given, settings
-from hypothesis import strategies as st
-from project import ENV, Project, Result, write_files, write_revisions
+from project import ENV, Project, Result, write_environment, write_files, write_revisions
 from psycopg import sql
-from servers import create_postgresql_database
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.url import URL
@@ -769,13 +761,6 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-@pytest.fixture
-def embedded_url(embedded_postgresql: str) -> Iterator[str]:
-    """An empty database on the embedded PostgreSQL, of version 18."""
-    with create_postgresql_database(embedded_postgresql) as url:
-        yield url
-
-
 @contextmanager
 def prepare_database(case: Case, url: URL) -> Iterator[URL]:
     """Run what the case needs before, and make its role; the URL by which it migrates."""
@@ -923,13 +908,6 @@ def refuse(directory: Path, url: str, **revisions: str) -> AlembicAsyncTemplateE
     with pytest.raises(AlembicAsyncTemplateError) as refused:
         asyncio.run(Migrations(directory / "alembic.ini").upgrade())
     return refused.value
-
-
-def write_environment(directory: Path, url: str, **revisions: str) -> None:
-    """The smallest project."""
-    write_revisions(directory, **revisions)
-    ini = f"[alembic]\nscript_location = %(here)s/migrations\ndatabase_wait = off\nsqlalchemy.url = {url}\n"
-    write_files(directory, {"migrations/env.py": ENV, "alembic.ini": ini})
 
 
 def test_an_operation_is_quoted_whole(tmp_path: Path, sqlite_url: str) -> None:
@@ -1422,74 +1400,3 @@ def test_a_revision_for_several_heads(templates: Path, tmp_path: Path, sqlite_ur
         result = run(project, case, templates / "async-fastapi", make_url(sqlite_url))
         assert ("The revisions have 2 heads, one, two" in " ".join(result.stdout.split())) is refused, str(result)
         shutil.rmtree(project.directory)
-
-
-def as_it_is(text: str, **_: str) -> str:
-    """No encoding."""
-    return text
-
-
-APPLICATIONS = {
-    "url": "url = URL\n",
-    "engine": "from sqlalchemy.ext.asyncio import create_async_engine\nurl = create_async_engine(URL)\n",
-    "settings": "from pydantic import BaseModel\nclass Settings(BaseModel):\n    url: int\nurl = Settings(url=URL).url\n",
-    "error": "raise ValueError(f'cannot connect to {URL}, nor to {URL!r}')\n",
-}
-
-
-@pytest.mark.postgresql
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    password=st.text(string.ascii_letters + string.digits + string.punctuation, max_size=16).map(lambda text: f"zq7{text}xw9"),
-    driver=st.sampled_from(["postgresql", "postgresql+psycopg", "postgres", "mysql", "nothing"]),
-    encode=st.sampled_from([quote, quote_plus, as_it_is]),
-    server=st.sampled_from(["127.0.0.1:1/app", "EMBEDDED", "127.0.0.1:1/app?sslmode=nothing&unknown=1", "127.0.0.1:port/app"]),
-    source=st.sampled_from(["ini", "environment", "x", *APPLICATIONS]),
-)
-@example(password="zq7@xw9", driver="postgresql", encode=as_it_is, server="127.0.0.1:1/app", source="engine")
-@example(password="zq7,/xw9", driver="postgresql", encode=as_it_is, server="127.0.0.1:1/app", source="ini")
-@example(password="zq7@/xw9", driver="mysql", encode=as_it_is, server="127.0.0.1:1/app", source="x")
-@example(password="zq7@?xw9", driver="postgresql+psycopg", encode=as_it_is, server="127.0.0.1:1/app", source="engine")
-def test_no_password_is_in_any_output(
-    tmp_path: Path, embedded_postgresql: str, password: str, driver: str, encode: Any, server: str, source: str
-) -> None:
-    """Whatever is wrong with the URL, wherever it comes from and whatever the command: messages, logs and SQL."""
-    known = make_url(embedded_postgresql)
-    address = server.replace("EMBEDDED", f"{known.host}:{1 if driver == 'mysql' else known.port}/{known.database}")
-    url = f"{driver}://someone:{encode(password, safe='')}@{address}"
-    write_environment(tmp_path, url if source == "ini" else "", one="pass")
-    if source in APPLICATIONS:
-        write_files(tmp_path, {"fuzz_application.py": f"URL = {url!r}\n{APPLICATIONS[source]}"})
-        ini = tmp_path / "alembic.ini"
-        ini.write_text(f"{ini.read_text()}app_engine = fuzz_application:url\nprepend_sys_path = %(here)s\npath_separator = os\n")
-    arguments = Namespace(x=[f"url={url}"] if source == "x" else None)
-    output = io.StringIO()
-    handler = logging.StreamHandler(output)
-    logger = logging.getLogger("alembic_async_template")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "path", list(sys.path))
-        patch.setattr(sys, "dont_write_bytecode", True)
-        importlib.invalidate_caches()
-        if source == "environment":
-            patch.setenv("DATABASE_URL", url)
-        logger.addHandler(handler)
-        logger.setLevel(logging.DEBUG)
-        try:
-            for sql_only in (False, True):
-                config = Config(tmp_path / "alembic.ini", output_buffer=output, cmd_opts=arguments)
-                try:
-                    if sql_only:
-                        command.upgrade(config, "head", sql=True)
-                    else:
-                        asyncio.run(Migrations(config).upgrade())
-                except AlembicAsyncTemplateError as error:
-                    output.write(f"{error} {vars(error)}")
-                finally:
-                    sys.modules.pop("fuzz_application", None)
-        finally:
-            logger.removeHandler(handler)
-            logger.setLevel(logging.NOTSET)
-    said = output.getvalue()
-    assert said
-    # Its beginning and its end are the same in each encoding, and nowhere else.
-    assert not re.search("zq7|xw9", said, re.IGNORECASE)
