@@ -817,9 +817,9 @@ def fill_in(case: Case, project: Project, url: URL) -> str:
     message = case.message.replace("{problem}", case.sqlite_problem if sqlite and case.sqlite_problem else case.problem)
     names = {
         "directory": project.directory,
-        "url": url.set(
-            drivername=driver, query={name: value for name, value in url.query.items() if name != "sslmode"}
-        ).render_as_string(),
+        "url": url.set(drivername=driver, query={name: value for name, value in url.query.items() if name != "sslmode"})
+        .render_as_string()
+        .replace("pool_size=5", "***"),  # which may be a part of a password
         "user": url.username,
         "port": url.port,
         "database": url.database,
