@@ -199,7 +199,8 @@ APPLICATIONS = {
 
 
 @pytest.mark.postgresql
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.usefixtures("round_number")
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     password=st.text(string.ascii_letters + string.digits + string.punctuation, max_size=16).map(lambda text: f"zq7{text}xw9"),
     driver=st.sampled_from(["postgresql", "postgresql+psycopg", "postgres", "mysql", "nothing"]),
