@@ -32,6 +32,11 @@ def current_environment() -> EnvironmentContext:
     return environment
 
 
+def is_configured() -> bool:
+    """Whether the running `env.py` has come to `context.configure`; `EnvironmentContext._migration_context`: 1.18.0 to 1.20.1."""
+    return getattr(current_environment(), "_migration_context", None) is not None
+
+
 def reinstate_environment(environment: EnvironmentContext) -> None:
     """Let `alembic.context` stand for this environment again, as Alembic expects it to when the command ends.
 

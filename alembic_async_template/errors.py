@@ -160,12 +160,16 @@ class Failure:
     @property
     def place(self) -> str:
         """For a message: revision, operation, line and file."""
+        return self.describe_place("failed")
+
+    def describe_place(self, happened: str) -> str:
+        """The same for what is no failure."""
         revision = f"Revision {self.revision}" if self.upgrades else f"The downgrade of revision {self.revision}"
         subject = revision if self.revision else "The command"
         if self.line is None:
-            return f"{subject} failed{f' at {self.operation}' if self.operation else ''}"
+            return f"{subject} {happened}{f' at {self.operation}' if self.operation else ''}"
         line = f"line {self.line} of {self.file}"
-        return f"{subject} failed at {f'{self.operation} ({line})' if self.operation else line}"
+        return f"{subject} {happened} at {f'{self.operation} ({line})' if self.operation else line}"
 
     @property
     def state(self) -> str:
@@ -175,8 +179,9 @@ class Failure:
         if self.in_callers_transaction:
             rest = "; what the database commits by itself stays" if self.committed else ""
             return f"The transaction is yours: roll it back{rest}"
+        done = f"{'revisions' if self.upgrades else 'downgrades'} committed in this run: {', '.join(self.done) or 'none'}"
         if self.revision is None and self.operation != "COMMIT":
-            return "Nothing was changed"
+            return f"It is between two of them; {done}" if self.done else "Nothing was changed"
         if self.in_one_transaction:
             return "Whatever the run had committed before stays" if self.committed else "All of the run was rolled back"
         own = "Whatever it had committed before stays" if self.committed else "It was rolled back"
@@ -184,8 +189,7 @@ class Failure:
             f"; it has left the invalid index {index}, which is to be dropped first: DROP INDEX CONCURRENTLY {index}"
             for index in self.invalid_indexes
         )
-        done = "revisions committed" if self.upgrades else "downgrades committed"
-        return f"{own}{indexes}; {done} in this run: {', '.join(self.done) or 'none'}"
+        return f"{own}{indexes}; {done}"
 
 
 def add_sentences(text: str, *sentences: str) -> str:

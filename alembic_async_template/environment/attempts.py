@@ -14,7 +14,7 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import event, text
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import PendingRollbackError, SQLAlchemyError
 
 from .. import _compat
 from ..driver_errors import describe, is_lock_failure
@@ -86,6 +86,7 @@ class _Steps:
                     self.connection.commit()
                 self.progress.committed = self.commits
                 self.progress.done += (revision,)
+                self.progress.revision = None
 
     def note_commit(self, _connection: Connection) -> None:
         """What SQLAlchemy calls before it commits."""
@@ -122,8 +123,14 @@ def refuse_coroutines(context: MigrationContext, progress: Progress) -> None:
 
 def run_migrations(environment: EnvironmentContext) -> None:
     """Let the command do its work, in the transactions that Alembic has for it."""
-    with environment.begin_transaction():
-        environment.run_migrations()
+    try:
+        with environment.begin_transaction():
+            environment.run_migrations()
+        return
+    except PendingRollbackError as error:
+        # An autocommit block ends with a commit, which hides what has ended the connection: a cancellation, or the server.
+        hidden = error.__context__ or error
+    raise hidden
 
 
 def run_attempts(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import linecache
 import re
 import traceback
@@ -22,6 +23,7 @@ from .. import _compat
 from ..driver_errors import describe_outage, mask_passwords
 from ..errors import (
     AlembicAsyncTemplateError,
+    ApplicationError,
     DatabaseNotAtHeadError,
     Failure,
     PluginFailedError,
@@ -95,6 +97,26 @@ def explain_coroutine(function: Callable[..., Any], progress: Progress) -> Revis
     )
 
 
+def explain_exit(error: SystemExit, script: ScriptDirectory, progress: Progress) -> RevisionFailedError | ApplicationError:
+    """The error for `sys.exit()` in a revision, or in other code that a command runs: the command would count as done."""
+    failure = locate_failure(error, script, progress)
+    fix = 'Raise what says why it cannot go on, for example: raise RuntimeError("the table is empty")'
+    if failure.line is not None:
+        function = " (to leave a function early, use return)" if failure.revision else ""
+        return RevisionFailedError(failure, f"it raised {describe_exception(error)}", fix + function)
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<frozen")]
+    place = f"line {frames[-1].lineno} of {frames[-1].filename}"
+    return ApplicationError(f"The command was ended at {place}, which raised {describe_exception(error)}. {fix}")
+
+
+def describe_interruption(error: KeyboardInterrupt, script: ScriptDirectory, progress: Progress) -> str:
+    """Where Ctrl-C has ended a command, and what is committed."""
+    # A loop cancels what it runs first, and raises the interrupt afterwards.
+    cancelled = error.__context__ if isinstance(error.__context__, asyncio.CancelledError) else error
+    failure = locate_failure(cancelled, script, progress)
+    return f"{failure.describe_place('was interrupted')}. {failure.state}"
+
+
 def _quote_source(step: TracebackType) -> str | None:
     """The statement that failed, on one line, and of a compound one what stands before its body; None without the source."""
     code = step.tb_frame.f_code
@@ -124,13 +146,19 @@ def _find_end(node: ast.stmt) -> tuple[int, int]:
 
 
 def explain_failure(
-    error: Exception, script: ScriptDirectory, progress: Progress, current: Sequence[str] | None, user: str | None
+    error: Exception | SystemExit,
+    script: ScriptDirectory,
+    progress: Progress,
+    current: Sequence[str] | None,
+    user: str | None,
 ) -> Exception:
     """What to raise: an error that tells the fix, or the same one, with a note of its place if nobody foresaw it.
 
     :param current: the revisions that the database is at, if it was asked.
     :param user: the role that migrates.
     """
+    if isinstance(error, SystemExit):
+        return explain_exit(error, script, progress)
     failure = locate_failure(error, script, progress)
     if isinstance(error, AlembicAsyncTemplateError):
         if error.failure is None and failure.line is not None:

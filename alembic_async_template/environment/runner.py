@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, nullcontext, suppress
@@ -31,7 +32,7 @@ from .autogenerate import filter_names, model_schemas, process_directives, refus
 from .conventions import use_convention, warn_of_lost_convention
 from .declared_conventions import find_holders, load_conventions
 from .engine import connect, connect_sync
-from .failures import Progress, explain_failure
+from .failures import Progress, describe_interruption, explain_failure
 from .locking import hold_migration_lock
 from .logs import configure_logging, silence
 from .loops import cancellation, have_turn, run_coroutine
@@ -39,7 +40,7 @@ from .metadata_choice import choose_metadata
 from .models import ModelMetadata, load_metadata, refuse_duplicates
 from .render import render_items
 from .session import Limits, create_schema
-from .settings import Settings, lend_url, project_directory, read_settings
+from .settings import Settings, is_command_line, lend_url, project_directory, read_settings
 from .url import Database, adapt_url, application_database, configured_urls, is_memory, mask_url, parse_url, same_database
 
 if TYPE_CHECKING:
@@ -48,6 +49,9 @@ if TYPE_CHECKING:
 log = logging.getLogger("alembic_async_template")
 
 _BIND = 'config.attributes["connection"]'
+
+# What shells have as the status of a command that Ctrl-C has ended: 128 and the number of the signal.
+_INTERRUPTED = 130
 
 Target = MetaData | Sequence[MetaData] | None
 
@@ -86,11 +90,16 @@ def run_environment(
                 run.offline()
             else:
                 run.online()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             explained = run.explain(error)
             if explained is error:
                 raise
             raise explained from error
+        except KeyboardInterrupt as error:
+            if not is_command_line(config):
+                raise
+            print(f"INTERRUPTED: {describe_interruption(error, environment.script, run.progress)}", file=sys.stderr)
+            raise SystemExit(_INTERRUPTED) from error
         finally:
             _compat.reinstate_environment(environment)  # a command that was refused meanwhile has taken it away
 
@@ -134,7 +143,7 @@ class _Run:
         self.lacks_convention = self._runs_revisions() and target_metadata is None and naming_convention is None
         self.cleanup = ExitStack()  # what this run has changed of the program's, for its time
 
-    def explain(self, error: Exception) -> Exception:
+    def explain(self, error: Exception | SystemExit) -> BaseException:
         """What to raise in place of an exception."""
         try:
             return explain_failure(error, self.environment.script, self.progress, self.current, self.user)
@@ -255,7 +264,7 @@ class _Run:
         self.was_configured = True
         try:
             self._run_command(connection, in_transaction=in_transaction, own=own)
-        except Exception:
+        except (Exception, SystemExit):
             with suppress(SQLAlchemyError):  # the server may be gone
                 _end_reading(connection, in_transaction=in_transaction)
             raise
