@@ -177,6 +177,15 @@ def starts_in_autocommit(engine: Engine) -> bool:
     return getattr(engine.dialect, "_on_connect_isolation_level", None) == "AUTOCOMMIT"
 
 
+def find_transport(connection: Any) -> Any:
+    """The transport of a driver's connection that asyncio reads, None if there is none.
+
+    `Connection._transport`: asyncpg 0.29 to 0.32; `Connection._writer`: aiomysql 0.2 to 0.3.2, asyncmy 0.2.9 to 0.2.18.
+    """
+    writer = getattr(connection, "_writer", None)
+    return getattr(connection, "_transport", None) or getattr(writer, "transport", None)
+
+
 def in_greenlet() -> bool:
     """Whether the caller runs inside `run_sync`, where synchronous calls may wait for the event loop.
 

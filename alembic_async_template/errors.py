@@ -25,7 +25,8 @@
     │   ├── ConcurrentRunError
     │   ├── MigrationLockedError
     │   ├── MigrationLockLostError
-    │   └── LockTimeoutError
+    │   ├── LockTimeoutError
+    │   └── ServerSilentError
     ├── RevisionError              the revisions' files, or what is in one
     │   ├── RevisionNotFoundError
     │   ├── SeveralHeadsError
@@ -122,6 +123,7 @@ __all__ = [
     "RevisionFailedError",
     "RevisionNotFoundError",
     "SQLModelNotInstalledError",
+    "ServerSilentError",
     "SettingError",
     "SeveralHeadsError",
     "SeveralMetadataError",
@@ -608,6 +610,20 @@ class LockTimeoutError(DatabaseError):
             f"{failure.place}: it did not get a lock in {tried} ({problem}), and waited for {waited}, at: {statement}. "
             f"{why}{failure.state}. Let what it waited for end and run the same command again, or raise {settings} in "
             "alembic.ini, for example: lock_timeout = 30s"
+        )
+
+
+class ServerSilentError(DatabaseError):
+    """The server, or the network to it, gave no sign of life for so long that the run was ended."""
+
+    def __init__(self, failure: Failure, statement: str, seconds: float) -> None:
+        self.failure = failure
+        self.statement = statement
+        self.seconds = seconds
+        unknown = " (unless the server has done it, and its answer was lost)" if statement == "COMMIT" else ""
+        super().__init__(
+            f"{failure.place}: the server gave no sign of life for {seconds:g} s, at: {statement}. {failure.state}{unknown}. "
+            "Look whether the server and the network to it work, and run the same command again, for example: alembic current"
         )
 
 

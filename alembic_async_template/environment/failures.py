@@ -30,11 +30,13 @@ from ..errors import (
     RevisionError,
     RevisionFailedError,
     RevisionNotFoundError,
+    ServerSilentError,
     SeveralHeadsError,
     add_sentences,
 )
 from .models import describe_exception
 from .rules import REVISION_RULES, find_fix
+from .silence import SILENCE
 
 # What revisions use most, apart from the application.
 _IMPORTS = {
@@ -107,6 +109,11 @@ def explain_exit(error: SystemExit, script: ScriptDirectory, progress: Progress)
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<frozen")]
     place = f"line {frames[-1].lineno} of {frames[-1].filename}"
     return ApplicationError(f"The command was ended at {place}, which raised {describe_exception(error)}. {fix}")
+
+
+def explain_silence(error: BaseException, script: ScriptDirectory, progress: Progress, statement: str) -> ServerSilentError:
+    """The error for a connection that was cut, since the server had fallen silent."""
+    return ServerSilentError(locate_failure(error, script, progress), statement, SILENCE)
 
 
 def describe_interruption(error: KeyboardInterrupt, script: ScriptDirectory, progress: Progress) -> str:

@@ -29,10 +29,11 @@ from ..errors import (
 )
 from .attempts import refuse_coroutines, run_attempts, run_migrations
 from .autogenerate import filter_names, model_schemas, process_directives, refuse_existing_tables
+from .blockers import Watch, watch_statements
 from .conventions import use_convention, warn_of_lost_convention
 from .declared_conventions import find_holders, load_conventions
 from .engine import connect, connect_sync
-from .failures import Progress, describe_interruption, explain_failure
+from .failures import Progress, describe_interruption, explain_failure, explain_silence
 from .locking import hold_migration_lock
 from .logs import configure_logging, silence
 from .loops import cancellation, have_turn, run_coroutine
@@ -132,6 +133,7 @@ class _Run:
         self.was_configured = False
         self.progress = Progress()
         self.user: str | None = None
+        self.watch: Watch | None = None
         self.current: tuple[str, ...] | None = None
         self.arguments = environment.get_x_argument(as_dictionary=True)
         self.compares = bool(_compat.revision_arguments().get("autogenerate"))
@@ -146,6 +148,8 @@ class _Run:
     def explain(self, error: Exception | SystemExit) -> BaseException:
         """What to raise in place of an exception."""
         try:
+            if self.watch is not None and self.watch.silent_at is not None:
+                return explain_silence(error, self.environment.script, self.progress, self.watch.silent_at)
             return explain_failure(error, self.environment.script, self.progress, self.current, self.user)
         except Exception as failed:  # an exception that cannot be described, a file that cannot be read
             log.debug("The error could not be explained: %r", failed)
@@ -236,6 +240,10 @@ class _Run:
 
         :param own: whether the connection was made for this run, and set up for it.
         """
+        with watch_statements(connection, self.limits.lock_timeout) as self.watch:
+            self._migrate_watched(connection, own=own)
+
+    def _migrate_watched(self, connection: Connection, *, own: bool) -> None:
         in_transaction = connection.in_transaction()
         self.progress = Progress(in_callers_transaction=in_transaction)
         self.user = connection.engine.url.username
@@ -312,8 +320,8 @@ class _Run:
         self.lock_wait_end = self.lock_wait_end or time.monotonic() + self.lock_wait
         with hold_migration_lock(connection, table, self.lock_wait, self.lock_wait_end) as check_lock:
             self.has_begun = True
-            limit, retries = self.limits.lock_timeout, self.lock_retries
-            run_attempts(environment, connection, check_lock, limit, retries, self.progress)
+            assert self.watch is not None
+            run_attempts(environment, connection, check_lock, self.lock_retries, self.progress, self.watch)
 
     def _prepare_comparison(self, connection: Connection, options: dict[str, Any]) -> None:
         metadatas = self.metadatas
