@@ -620,10 +620,12 @@ class ServerSilentError(DatabaseError):
         self.failure = failure
         self.statement = statement
         self.seconds = seconds
-        unknown = " (unless the server has done it, and its answer was lost)" if statement == "COMMIT" else ""
+        done = ", ".join(failure.done) or "none"
+        unknown = f"Whether the server has committed it is not known; revisions committed in this run: {done}"
+        state = unknown if statement == "COMMIT" else failure.state
         super().__init__(
-            f"{failure.place}: the server gave no sign of life for {seconds:g} s, at: {statement}. {failure.state}{unknown}. "
-            "Look whether the server and the network to it work, and run the same command again, for example: alembic current"
+            f"{failure.place}: the server gave no sign of life for {seconds:g} s, at: {statement}. {state}. Look "
+            " whether the server and the network to it work, and run the same command again, for example: alembic current"
         )
 
 

@@ -66,9 +66,16 @@ async def connect(database: Database, wait: float, limits: Limits | None) -> Asy
         try:
             yield connection
         finally:
-            await connection.close()
+            await _close(connection)
     finally:
         await engine.dispose()
+
+
+async def _close(connection: AsyncConnection) -> None:
+    """Close a connection, which waits for the server to say so."""
+    assert connection.sync_connection is not None
+    with cut_after(connection.sync_connection, ANSWER):
+        await connection.close()
 
 
 async def _open(engine: AsyncEngine, outage: _Outage, limits: Limits | None) -> AsyncConnection:
@@ -78,7 +85,7 @@ async def _open(engine: AsyncEngine, outage: _Outage, limits: Limits | None) -> 
             try:
                 await connection.run_sync(_prepare_in_time, limits)
             except BaseException:
-                await connection.close()
+                await _close(connection)
                 raise
             return connection
         except Exception as error:
@@ -209,7 +216,7 @@ def call_apart(engine: Engine, work: Callable[[Connection], None]) -> None:
         try:
             await connection.run_sync(work_in_autocommit)
         finally:
-            await connection.close()
+            await _close(connection)
 
     if engine.dialect.is_async:
         run_coroutine(connect_and_work(), engine.dialect.driver)

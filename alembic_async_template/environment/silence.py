@@ -87,6 +87,8 @@ def is_silent(address: tuple[str, int]) -> bool:
 
 def find_cut(connection: Connection) -> Callable[[], None] | None:
     """What cuts a connection, from any thread, so that whoever waits for its answer gets an error; None where nothing can."""
+    if connection.closed or connection.invalidated:
+        return None
     driver: Any = connection.connection.driver_connection
     if hasattr(driver, "pgconn"):
 
