@@ -38,8 +38,12 @@ _BLOCKERS = text("""
     LEFT JOIN pg_catalog.pg_stat_activity ON pid = blocker
     ORDER BY blocker
 """)
-# The server's own word for what a process does, and since when.
-_STATE = text("SELECT state, CAST(state_change AS text) FROM pg_catalog.pg_stat_activity WHERE pid = :pid")
+# Whether a process waits for its client, and what else changes when it goes on. asyncpg prepares a statement first, and a process
+# that waits for the rest is active.
+_STATE = text("""
+    SELECT coalesce(state LIKE 'idle%' OR wait_event = 'ClientRead', false), state, CAST(state_change AS text), wait_event
+    FROM pg_catalog.pg_stat_activity WHERE pid = :pid
+""")
 
 
 class Watch:
@@ -110,13 +114,13 @@ class Watch:
     # Whether the server is silent
 
     def _note_state(self, connection: Connection) -> None:
-        """Take note of whether the server still works for the statement: one whose answer was lost is idle, or has ended."""
+        """Take note of whether the server still works for the statement: if its answer was lost, it waits for us, or is gone."""
         row = connection.execute(_STATE, {"pid": self.pid}).first()
         if row is None:  # behind a pooler, or on another server than this connection is, it has another number
             alive = self._known_pid != self.pid
         else:
             self._known_pid = self.pid
-            alive = not str(row[0]).startswith("idle") or tuple(row) != self._state
+            alive = not row[0] or tuple(row) != self._state
             self._state = tuple(row)
         self._heard = (time.monotonic(), alive)
 

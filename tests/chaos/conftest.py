@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,11 +19,36 @@ from alembic_async_template.environment import silence
 silence.SILENCE, silence.ANSWER = 3.0, 1.0
 from alembic_async_template.environment import blockers, engine
 blockers._INTERVAL, blockers._PAUSE, engine._ATTEMPT = 0.3, 1.0, 2
+import faulthandler, gc, signal, traceback
+from greenlet import greenlet
+
+def show_stacks(*_):
+    faulthandler.dump_traceback()
+    for found in gc.get_objects():
+        if isinstance(found, greenlet) and found.gr_frame:
+            traceback.print_stack(found.gr_frame)
+
+signal.signal(signal.SIGUSR1, show_stacks)
 from alembic.config import main
 main(prog="alembic")
 """
 
+# No command may take longer, whatever happens to it.
+BOUND = 60
+
 Start = Callable[..., subprocess.Popen[str]]
+
+
+def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    """Wait for a command to end: its status, and what it has written. One that hangs shows where."""
+    try:
+        stdout, stderr = process.communicate(timeout=BOUND)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGUSR1)
+        time.sleep(2)
+        process.kill()
+        raise AssertionError("".join(process.communicate())) from None
+    return process.returncode, " ".join(stdout.split()), stderr
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import random
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 
 import psycopg
 import pytest
-from conftest import Start
+from conftest import BOUND, Start, finish
 from project import Project, write_revisions
 from proxy import start_proxy
 from servers import create_postgresql_database
@@ -52,8 +51,6 @@ _SCHEMA = """
     UNION ALL SELECT 'notes', count(*)::text FROM note
     ORDER BY 1, 2
 """
-# No command may take longer, whatever happens to it.
-_BOUND = 60
 
 
 @pytest.fixture
@@ -82,16 +79,11 @@ def make_undisturbed(project: Project, embedded_postgresql: str) -> tuple[list[t
         return read_schema(url), time.monotonic() - started
 
 
-def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
-    stdout, stderr = process.communicate(timeout=_BOUND)
-    return process.returncode, stdout + stderr
-
-
 def let_servers_end(url: str) -> None:
     """Wait for what a dead client has left to run."""
     query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
     query += " AND backend_type = 'client backend'"
-    end = time.monotonic() + _BOUND
+    end = time.monotonic() + BOUND
     with psycopg.connect(url, autocommit=True) as connection:
         while connection.execute(query.encode()).fetchone() != (0,):
             assert time.monotonic() < end
@@ -117,7 +109,7 @@ def test_killed_commands(project: Project, start: Start, database: str, embedded
         process.kill()
         process.communicate()
     let_servers_end(database)
-    returncode, output = finish(start(drivers(database, round_number)))
+    returncode, *output = finish(start(drivers(database, round_number)))
     assert returncode == 0, output
     assert read_schema(database) == undisturbed
 
@@ -138,16 +130,16 @@ def test_broken_connections(
             chunks = counting.chunks
         point = chance.randrange(1, chunks)
         proxy.after(point, action)
-        returncode, output = finish(start(url))
+        returncode, *output = finish(start(url))
         # A connection that is broken before there is anything to do, or after all is done, is not missed.
         if returncode == 0:
             assert read_schema(database) == undisturbed, (point, output)
         else:
             assert returncode == 255, (point, output)
-        assert "Traceback" not in output, (point, output)
+        assert "Traceback" not in "".join(output), (point, output)
         proxy.act("forward")
         let_servers_end(database)
-        returncode, output = finish(start(url))
+        returncode, *output = finish(start(url))
         assert returncode == 0, (point, output)
         assert read_schema(database) == undisturbed
 
@@ -169,6 +161,6 @@ def test_ten_commands_of_which_one_is_killed(
     killed = next(process for process in processes if process.pid == int(holder[0]))
     killed.send_signal(signal.SIGKILL)
     for process in processes:
-        output, _ = process.communicate(timeout=4 * _BOUND)
+        output, _ = process.communicate(timeout=4 * BOUND)
         assert process is killed or process.returncode == 0, output
     assert read_schema(database) == undisturbed

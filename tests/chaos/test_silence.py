@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
 from collections.abc import Iterator
 
 import psycopg
 import pytest
-from conftest import Start
+from conftest import Start, finish
 from project import Project, write_revisions
 from proxy import Proxy, start_proxy
 from servers import create_postgresql_database
@@ -31,11 +30,6 @@ def proxy(database: str) -> Iterator[Proxy]:
     """A proxy in front of it."""
     with start_proxy(database) as proxy:
         yield proxy
-
-
-def finish(process: subprocess.Popen[str]) -> tuple[int | None, str, str]:
-    stdout, stderr = process.communicate(timeout=40)
-    return process.returncode, " ".join(stdout.split()), stderr
 
 
 def tables(url: str) -> set[str]:
