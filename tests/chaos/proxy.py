@@ -36,7 +36,7 @@ class Proxy:
     _traps: list[tuple[Callable[[bytes], bool], str]] = field(default_factory=list)
 
     def act(self, action: str) -> None:
-        """Do it now: `reset` what is open, `silence` it, `hold` everything, new connections too, or `forward` again."""
+        """Do it now: `reset` what is open, `silence` it, `hold` new connections too, or `forward` again and for good."""
         asyncio.run_coroutine_threadsafe(self._act(action), self._loop).result()
 
     def on(self, words: bytes, action: str, after: bytes = b"") -> None:
@@ -56,6 +56,8 @@ class Proxy:
     async def _act(self, action: str, link: Link | None = None) -> None:
         if action == "nothing":
             return
+        if action == "forward":
+            self._traps.clear()
         self._holds_new = action == "hold"
         for other in self._links:
             if action == "reset":
