@@ -144,6 +144,7 @@ def run_attempts(
     """The same, and once more with each revision that did not get a lock and was rolled back.
 
     :param check_lock: is called between two revisions, and raises if the migration lock was lost.
+    :param watch: what is known of the statement that runs, and of who is in its way.
     :param progress: is kept up to date. In the caller's transaction nothing is tried again.
     :raises LockTimeoutError: it did not get it in any attempt, or it has committed something and cannot begin anew.
     """

@@ -234,6 +234,7 @@ class _Run:
                 if problem is None:
                     raise
                 log.warning("The connection ended while it waited for the migration lock, and is made again: %s", problem)
+                self.watch = None
 
     def _migrate(self, connection: Connection, *, own: bool = False) -> None:
         """Configure Alembic on a connection and let the command work.

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
+import os
+import socket
 import time
 from contextlib import ExitStack
+from pathlib import Path
 
 import psycopg
 import pytest
 from attack import finish, start, use_driver
 from project import Project, write_revisions
 from proxy import start_proxy
-from servers import create_postgresql_database
+from servers import MYSQL_VARIABLE, create_postgresql_database, require_server
+
+from alembic_async_template import _compat
+from alembic_async_template.environment.engine import connect
+from alembic_async_template.environment.url import adapt_url, parse_url
 
 POST = 'op.create_table("post", sa.Column("id", sa.Integer(), primary_key=True))'
 NOTE = POST.replace("post", "note")
@@ -33,6 +41,32 @@ CASES = [
 def tables(url: str) -> set[str]:
     with psycopg.connect(url) as connection:
         return {row[0] for row in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")}
+
+
+@pytest.mark.parametrize(
+    "driver",
+    ["asyncpg", "psycopg", *(pytest.param(name, marks=pytest.mark.mysql) for name in ("asyncmy", "aiomysql"))],
+)
+def test_connections_of_a_migration_have_keepalives(embedded_postgresql: str, driver: str) -> None:
+    """TCP notices a peer that is gone; what the URL of psycopg says comes first."""
+    backend = "mysql" if "mysql" in driver or driver == "asyncmy" else "postgresql"
+    url = require_server(MYSQL_VARIABLE) + "mysql" if backend == "mysql" else embedded_postgresql
+
+    async def read(words: str) -> list[int]:
+        text = url.replace(f"{backend}:", f"{backend}+{driver}:") + words
+        database = adapt_url(parse_url(text, "here"), "here", directory=Path.cwd())
+        async with connect(database, 10, None) as connection:
+            raw = await connection.get_raw_connection()
+            transport = _compat.find_transport(raw.driver_connection)
+            number = raw.driver_connection.pgconn.socket if transport is None else transport.get_extra_info("socket").fileno()
+            with socket.socket(fileno=os.dup(number)) as connected:
+                on = connected.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+                options = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT, socket.TCP_USER_TIMEOUT)
+                return [on, *(connected.getsockopt(socket.IPPROTO_TCP, option) for option in options)]
+
+    assert asyncio.run(read("")) == [1, 30, 10, 3, 60_000]
+    if driver == "psycopg":
+        assert asyncio.run(read("?keepalives_idle=7")) == [1, 7, 10, 3, 60_000]
 
 
 def test_a_silent_server_ends_the_run(project: Project, embedded_postgresql: str) -> None:

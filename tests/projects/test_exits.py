@@ -73,6 +73,18 @@ def test_an_exit_in_what_a_command_runs_is_an_error(project: Project, sqlite_url
     assert str(raised.value).replace(f"{project.directory}/alembic.ini", "alembic.ini").startswith(message)
 
 
+@pytest.mark.sqlite
+@pytest.mark.parametrize("env", ["import sys\n\nsys.exit()\n", f"{ENV}import sys\n\nsys.exit()\n"])
+def test_an_exit_of_another_environment_or_after_the_work_is_left_alone(project: Project, sqlite_url: str, env: str) -> None:
+    """Merely installing this package changes nothing, and what has come to its end has."""
+    project.alembic("init", "-t", "async-fastapi", "migrations")
+    write_revisions(project.directory, one=POST)
+    project.write({"migrations/env.py": env})
+    result = project.alembic("upgrade", "head", env={"DATABASE_URL": sqlite_url})
+    assert (result.returncode, "FAILED" in result.output) == (0, False)
+    assert ("Running upgrade" in result.output) == ("run_environment" in env)
+
+
 @pytest.mark.postgresql
 @pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
 @pytest.mark.parametrize(
