@@ -253,7 +253,7 @@ def test_a_pooler_with_one_connection_to_the_server(project: Project, write: Wri
         own = url.replace("postgresql:", f"postgresql+{driver}:")
         started = time.monotonic()
         result = project.alembic("upgrade", "head", env={"DATABASE_URL": own}, check=False)
-        assert time.monotonic() - started < 20
+        assert time.monotonic() - started < 60
         assert (result.returncode, " ".join(result.stdout.split())) == (
             255,
             f'FAILED: The migration lock of database "{make_url(url).database}" could not be had within 1 s: it needs two '
