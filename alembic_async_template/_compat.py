@@ -32,6 +32,11 @@ def current_environment() -> EnvironmentContext:
     return environment
 
 
+def is_configured() -> bool:
+    """Whether the running `env.py` has come to `context.configure`; `EnvironmentContext._migration_context`: 1.18.0 to 1.20.1."""
+    return getattr(current_environment(), "_migration_context", None) is not None
+
+
 def reinstate_environment(environment: EnvironmentContext) -> None:
     """Let `alembic.context` stand for this environment again, as Alembic expects it to when the command ends.
 
@@ -172,6 +177,15 @@ def starts_in_autocommit(engine: Engine) -> bool:
     `Dialect._on_connect_isolation_level`: SQLAlchemy 2.0.29 to 2.1.9.
     """
     return getattr(engine.dialect, "_on_connect_isolation_level", None) == "AUTOCOMMIT"
+
+
+def find_transport(connection: Any) -> Any:
+    """The transport of a driver's connection that asyncio reads, None if there is none.
+
+    `Connection._transport`: asyncpg 0.29 to 0.32; `Connection._writer`: aiomysql 0.2 to 0.3.2, asyncmy 0.2.9 to 0.2.18.
+    """
+    writer = getattr(connection, "_writer", None)
+    return getattr(connection, "_transport", None) or getattr(writer, "transport", None)
 
 
 def in_greenlet() -> bool:

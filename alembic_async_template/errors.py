@@ -25,7 +25,8 @@
     │   ├── ConcurrentRunError
     │   ├── MigrationLockedError
     │   ├── MigrationLockLostError
-    │   └── LockTimeoutError
+    │   ├── LockTimeoutError
+    │   └── ServerSilentError
     ├── RevisionError              the revisions' files, or what is in one
     │   ├── RevisionNotFoundError
     │   ├── SeveralHeadsError
@@ -122,6 +123,7 @@ __all__ = [
     "RevisionFailedError",
     "RevisionNotFoundError",
     "SQLModelNotInstalledError",
+    "ServerSilentError",
     "SettingError",
     "SeveralHeadsError",
     "SeveralMetadataError",
@@ -160,12 +162,16 @@ class Failure:
     @property
     def place(self) -> str:
         """For a message: revision, operation, line and file."""
+        return self.describe_place("failed")
+
+    def describe_place(self, happened: str) -> str:
+        """The same for what is no failure."""
         revision = f"Revision {self.revision}" if self.upgrades else f"The downgrade of revision {self.revision}"
         subject = revision if self.revision else "The command"
         if self.line is None:
-            return f"{subject} failed{f' at {self.operation}' if self.operation else ''}"
+            return f"{subject} {happened}{f' at {self.operation}' if self.operation else ''}"
         line = f"line {self.line} of {self.file}"
-        return f"{subject} failed at {f'{self.operation} ({line})' if self.operation else line}"
+        return f"{subject} {happened} at {f'{self.operation} ({line})' if self.operation else line}"
 
     @property
     def state(self) -> str:
@@ -175,8 +181,9 @@ class Failure:
         if self.in_callers_transaction:
             rest = "; what the database commits by itself stays" if self.committed else ""
             return f"The transaction is yours: roll it back{rest}"
+        done = f"{'revisions' if self.upgrades else 'downgrades'} committed in this run: {', '.join(self.done) or 'none'}"
         if self.revision is None and self.operation != "COMMIT":
-            return "Nothing was changed"
+            return f"It is between two of them; {done}" if self.done else "Nothing was changed"
         if self.in_one_transaction:
             return "Whatever the run had committed before stays" if self.committed else "All of the run was rolled back"
         own = "Whatever it had committed before stays" if self.committed else "It was rolled back"
@@ -184,8 +191,7 @@ class Failure:
             f"; it has left the invalid index {index}, which is to be dropped first: DROP INDEX CONCURRENTLY {index}"
             for index in self.invalid_indexes
         )
-        done = "revisions committed" if self.upgrades else "downgrades committed"
-        return f"{own}{indexes}; {done} in this run: {', '.join(self.done) or 'none'}"
+        return f"{own}{indexes}; {done}"
 
 
 def add_sentences(text: str, *sentences: str) -> str:
@@ -604,6 +610,22 @@ class LockTimeoutError(DatabaseError):
             f"{failure.place}: it did not get a lock in {tried} ({problem}), and waited for {waited}, at: {statement}. "
             f"{why}{failure.state}. Let what it waited for end and run the same command again, or raise {settings} in "
             "alembic.ini, for example: lock_timeout = 30s"
+        )
+
+
+class ServerSilentError(DatabaseError):
+    """The server, or the network to it, gave no sign of life for so long that the run was ended."""
+
+    def __init__(self, failure: Failure, statement: str, seconds: float) -> None:
+        self.failure = failure
+        self.statement = statement
+        self.seconds = seconds
+        done = ", ".join(failure.done) or "none"
+        unknown = f"Whether the server has committed it is not known; revisions committed in this run: {done}"
+        state = unknown if statement == "COMMIT" else failure.state
+        super().__init__(
+            f"{failure.place}: the server gave no sign of life for {seconds:g} s, at: {statement}. {state}. Look "
+            " whether the server and the network to it work, and run the same command again, for example: alembic current"
         )
 
 

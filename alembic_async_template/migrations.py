@@ -23,6 +23,7 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from .enums.compare import list_differing_enums
+from .environment.failures import Progress, explain_exit
 from .environment.loops import call_in_thread, end_turn, try_turn
 from .environment.url import is_memory
 from .errors import ConfigNotFoundError, ConnectionBindError, DatabaseNotAtHeadError, NoTablesError
@@ -141,7 +142,10 @@ class Migrations:
             config = self._configure(bind)
             if bind is not None:
                 _refuse_unused_bind(config)
-            return work(config)
+            try:
+                return work(config)
+            except SystemExit as error:  # of a revision that is read without env.py, or of env.py
+                raise explain_exit(error, ScriptDirectory.from_config(config), Progress()) from error
         finally:
             # Alembic puts the import roots there each time.
             sys.path[:] = [*(entry for entry in dict.fromkeys(sys.path) if entry not in known), *known]

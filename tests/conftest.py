@@ -36,7 +36,7 @@ def pytest_configure(config: pytest.Config) -> None:
         ("sqlite", "SQLite"),
         ("postgresql", "PostgreSQL, the embedded one or one of TEST_POSTGRESQL_URL"),
         ("mysql", "MySQL or MariaDB, named by TEST_MYSQL_URL"),
-        ("pgbouncer", "PgBouncer, named by TEST_PGBOUNCER_URL and TEST_PGBOUNCER_SESSION_URL"),
+        ("pgbouncer", "PgBouncer, named by TEST_PGBOUNCER_URL, TEST_PGBOUNCER_SINGLE_URL and TEST_PGBOUNCER_SESSION_URL"),
     ]:
         config.addinivalue_line("markers", f"{name}: runs on {server}")
     if hasattr(config, "workerinput"):

@@ -14,12 +14,12 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import event, text
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import PendingRollbackError, SQLAlchemyError
 
 from .. import _compat
-from ..driver_errors import describe, is_lock_failure
+from ..driver_errors import describe, describe_outage, is_lock_failure
 from ..errors import LockTimeoutError
-from .blockers import Watch, shorten, watch_blockers
+from .blockers import Watch, shorten
 from .failures import Progress, explain_coroutine, locate_failure
 from .loops import raise_if_cancelled
 from .session import expect_writes, is_autocommit, pause
@@ -86,14 +86,15 @@ class _Steps:
                     self.connection.commit()
                 self.progress.committed = self.commits
                 self.progress.done += (revision,)
+                self.progress.revision = None
 
     def note_commit(self, _connection: Connection) -> None:
         """What SQLAlchemy calls before it commits."""
         self.committed_before, self.progress.committed = self.progress.committed, True
 
     def note_failure(self, error: Exception) -> None:
-        """A transaction that could not be committed was rolled back."""
-        if _compat.failed_at_commit(error):
+        """A transaction that could not be committed was rolled back, unless nobody knows, since the connection ended."""
+        if _compat.failed_at_commit(error) and describe_outage(error) is None:
             self.progress.committed = self.committed_before
 
     def start_over(self) -> None:
@@ -122,21 +123,28 @@ def refuse_coroutines(context: MigrationContext, progress: Progress) -> None:
 
 def run_migrations(environment: EnvironmentContext) -> None:
     """Let the command do its work, in the transactions that Alembic has for it."""
-    with environment.begin_transaction():
-        environment.run_migrations()
+    try:
+        with environment.begin_transaction():
+            environment.run_migrations()
+        return
+    except PendingRollbackError as error:
+        # An autocommit block ends with a commit, which hides what has ended the connection: a cancellation, or the server.
+        hidden = error.__context__ or error
+    raise hidden
 
 
 def run_attempts(
     environment: EnvironmentContext,
     connection: Connection,
     check_lock: Callable[[], None],
-    lock_timeout: float,
     retries: int,
     progress: Progress,
+    watch: Watch,
 ) -> None:
     """The same, and once more with each revision that did not get a lock and was rolled back.
 
     :param check_lock: is called between two revisions, and raises if the migration lock was lost.
+    :param watch: what is known of the statement that runs, and of who is in its way.
     :param progress: is kept up to date. In the caller's transaction nothing is tried again.
     :raises LockTimeoutError: it did not get it in any attempt, or it has committed something and cannot begin anew.
     """
@@ -144,7 +152,7 @@ def run_attempts(
     callers = progress.in_callers_transaction
     expect_writes(connection)
     attempts = 1
-    with watch_blockers(connection, lock_timeout) as watch, _watch_commits(connection, steps):
+    with _watch_commits(connection, steps):
         while True:
             done = steps.done
             try:
@@ -178,6 +186,7 @@ def run_attempts(
             attempts += 1
             steps.start_over()
             connection.rollback()
+            watch.end()
             pause(connection, seconds)
 
 
@@ -223,7 +232,12 @@ def _explain(
 
 def _find_invalid_indexes(error: Exception, connection: Connection, progress: Progress, watch: Watch) -> None:
     """Take note of what a `CREATE INDEX CONCURRENTLY` that failed has left: an index that is there and is not used."""
-    if not progress.committed or progress.in_callers_transaction or connection.dialect.name != "postgresql":
+    if (
+        watch.silent_at is not None
+        or not progress.committed
+        or progress.in_callers_transaction
+        or connection.dialect.name != "postgresql"
+    ):
         return
     statement = _find_statement(error, watch)
     if "concurrently" in statement.lower():

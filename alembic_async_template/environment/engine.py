@@ -27,6 +27,7 @@ from ..masking import mask_url
 from .loops import raise_if_cancelled, run_coroutine
 from .rules import CONNECTION_RULES, find_fix
 from .session import Limits, prepare
+from .silence import ANSWER, KEEPALIVE_WORDS, SILENCE, cut_after, keep_alive
 from .url import Database, is_memory
 
 log = logging.getLogger("alembic_async_template")
@@ -62,23 +63,40 @@ async def connect(database: Database, wait: float, limits: Limits | None) -> Asy
             outage.meet(error)
             raise
     try:
-        connection = await _open(engine, outage)
+        connection = await _open(engine, outage, limits)
         try:
-            await connection.run_sync(prepare, limits)
             yield connection
         finally:
-            await connection.close()
+            await _close(connection)
     finally:
         await engine.dispose()
 
 
-async def _open(engine: AsyncEngine, outage: _Outage) -> AsyncConnection:
+async def _close(connection: AsyncConnection) -> None:
+    """Close a connection, which waits for the server to say so."""
+    assert connection.sync_connection is not None
+    with cut_after(connection.sync_connection, ANSWER):
+        await connection.close()
+
+
+async def _open(engine: AsyncEngine, outage: _Outage, limits: Limits | None) -> AsyncConnection:
     while True:
         try:
-            return await _start(engine, max(_ATTEMPT, outage.end - time.monotonic()))
+            connection = await _start(engine, max(_ATTEMPT, outage.end - time.monotonic()))
+            try:
+                await connection.run_sync(_prepare_in_time, limits)
+            except BaseException:
+                await _close(connection)
+                raise
+            return connection
         except Exception as error:
             pause = outage.meet(error)
         await asyncio.sleep(pause)
+
+
+def _prepare_in_time(connection: Connection, limits: Limits | None, seconds: float = SILENCE) -> None:
+    with cut_after(connection, seconds):
+        prepare(connection, limits)
 
 
 async def _start(engine: AsyncEngine, seconds: float) -> AsyncConnection:
@@ -116,7 +134,7 @@ def connect_sync(database: Database, engine: Engine, wait: float, limits: Limits
             time.sleep(pause)
             raise_if_cancelled()
         with connection:
-            prepare(connection, limits)
+            _prepare_in_time(connection, limits)
             yield connection
     finally:
         clone.dispose()
@@ -165,18 +183,22 @@ def _list_facts(url: URL) -> dict[str, str | None]:
 
 
 @contextmanager
-def connect_again(connection: Connection) -> Iterator[Connection]:
-    """A second connection to the database of one that is open, with the same limits lifted, from no pool."""
+def connect_again(connection: Connection, within: float = SILENCE) -> Iterator[Connection]:
+    """A second connection to the database of one that is open, with the same limits lifted, from no pool.
+
+    :param within: how many seconds a server has to answer it.
+    """
     engine = _compat.clone_engine(connection.engine)
     try:
         with _fit_for_migration(engine):
             second = engine.connect()
         try:
-            prepare(second, None)
+            _prepare_in_time(second, None, within)
             yield second
         finally:
             try:
-                second.close()
+                with cut_after(second, ANSWER):
+                    second.close()
             except Exception as error:  # it ended before
                 log.debug("The second connection could not be closed: %s", error)
     finally:
@@ -195,7 +217,7 @@ def call_apart(engine: Engine, work: Callable[[Connection], None]) -> None:
         try:
             await connection.run_sync(work_in_autocommit)
         finally:
-            await connection.close()
+            await _close(connection)
 
     if engine.dialect.is_async:
         run_coroutine(connect_and_work(), engine.dialect.driver)
@@ -239,5 +261,7 @@ def _connect_for_migration(dialect: Any, _record: object, arguments: Any, parame
         }
     elif dialect.driver in {"psycopg", "psycopg_async"}:
         parameters["prepare_threshold"] = None
-        parameters.setdefault("connect_timeout", _ATTEMPT)
-    return dialect.connect(*arguments, **parameters)
+        parameters = {"connect_timeout": _ATTEMPT, **KEEPALIVE_WORDS, **parameters}
+    connection = dialect.connect(*arguments, **parameters)
+    keep_alive(getattr(connection, "driver_connection", None))
+    return connection

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import linecache
 import re
 import traceback
@@ -22,18 +23,21 @@ from .. import _compat
 from ..driver_errors import describe_outage
 from ..errors import (
     AlembicAsyncTemplateError,
+    ApplicationError,
     DatabaseNotAtHeadError,
     Failure,
     PluginFailedError,
     RevisionError,
     RevisionFailedError,
     RevisionNotFoundError,
+    ServerSilentError,
     SeveralHeadsError,
     add_sentences,
 )
 from ..masking import HIDDEN, drop_tracebacks, hide_secrets, is_about_secret, mask_statement
 from .models import describe_exception
 from .rules import REVISION_RULES, find_fix
+from .silence import SILENCE
 
 # What revisions use most, apart from the application.
 _IMPORTS = {
@@ -99,6 +103,31 @@ def explain_coroutine(function: Callable[..., Any], progress: Progress) -> Revis
     )
 
 
+def explain_exit(error: SystemExit, script: ScriptDirectory, progress: Progress) -> RevisionFailedError | ApplicationError:
+    """The error for `sys.exit()` in a revision, or in other code that a command runs: the command would count as done."""
+    failure = locate_failure(error, script, progress)
+    fix = 'Raise what says why it cannot go on, for example: raise RuntimeError("the table is empty")'
+    if failure.line is not None:
+        function = " (to leave a function early, use return)" if failure.revision else ""
+        return RevisionFailedError(failure, f"it raised {describe_exception(error)}", fix + function)
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<frozen")]
+    place = f"line {frames[-1].lineno} of {frames[-1].filename}"
+    return ApplicationError(f"The command was ended at {place}, which raised {describe_exception(error)}. {fix}")
+
+
+def explain_silence(error: BaseException, script: ScriptDirectory, progress: Progress, statement: str) -> ServerSilentError:
+    """The error for a connection that was cut, since the server had fallen silent."""
+    return ServerSilentError(locate_failure(error, script, progress), statement, SILENCE)
+
+
+def describe_interruption(error: KeyboardInterrupt, script: ScriptDirectory, progress: Progress) -> str:
+    """Where Ctrl-C has ended a command, and what is committed."""
+    # A loop cancels what it runs first, and raises the interrupt afterwards.
+    cancelled = error.__context__ if isinstance(error.__context__, asyncio.CancelledError) else error
+    failure = locate_failure(cancelled, script, progress)
+    return f"{failure.describe_place('was interrupted')}. {failure.state}"
+
+
 def _quote_source(step: TracebackType) -> str | None:
     """The statement that failed, on one line, and of a compound one what stands before its body; None without the source."""
     code = step.tb_frame.f_code
@@ -127,7 +156,11 @@ def _find_end(node: ast.stmt) -> tuple[int, int]:
 
 
 def explain_failure(
-    error: Exception, script: ScriptDirectory, progress: Progress, current: Sequence[str] | None, user: str | None
+    error: Exception | SystemExit,
+    script: ScriptDirectory,
+    progress: Progress,
+    current: Sequence[str] | None,
+    user: str | None,
 ) -> Exception:
     """What to raise: an error that tells the fix, or the same one, with a note of its place if nobody foresaw it.
 
@@ -136,6 +169,8 @@ def explain_failure(
     :param current: the revisions that the database is at, if it was asked.
     :param user: the role that migrates.
     """
+    if isinstance(error, SystemExit):
+        return explain_exit(error, script, progress)
     failure = locate_failure(error, script, progress)
     secret = HIDDEN in (failure.operation or "") or is_about_secret(error)
     hide_secrets(error, always=secret)

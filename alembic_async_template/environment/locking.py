@@ -26,12 +26,15 @@ from sqlalchemy.engine import Connection
 from ..driver_errors import describe, describe_outage, is_lock_failure
 from ..errors import MigrationLockedError, MigrationLockLostError
 from .engine import connect_again
-from .session import pause
+from .session import BACKEND, pause
+from .silence import ANSWER, cut_after
 
 log = logging.getLogger("alembic_async_template")
 
 # How long a waiter pauses between two attempts, in seconds; at random, so that waiters do not come all at once.
 _PAUSE = (0.1, 0.5)
+# How long a pooler may take to find another server, in seconds; it is asked again until the wait is over.
+_BESIDE = 2.0
 # Of the file next to a SQLite database.
 _SUFFIX = "-migration-lock"
 
@@ -153,11 +156,33 @@ class _PostgreSQLLock:
                 return False
             if not _take(second, self.version_table):
                 return False
+            if not self._is_served_beside(second):
+                return False
             second.execute(text("SELECT pg_catalog.set_config('application_name', :name, true)"), {"name": _describe_self()[:63]})
             self.second = second
             self.check()
             self.stack.push(attempt.pop_all())
         return True
+
+    def _is_served_beside(self, second: Connection) -> bool:
+        """Whether there is a session for the migration while one is kept for the lock; otherwise it would wait for itself.
+
+        Only a pooler in transaction mode gives both the same one.
+        """
+        if second.info.get(BACKEND) is None or second.info[BACKEND] != self.connection.info.get(BACKEND):
+            return True
+        try:
+            with connect_again(self.connection, _BESIDE):
+                return True
+        except Exception as error:
+            if describe_outage(error) is None:
+                raise
+            self.problem = (
+                "it needs two connections to the server at once, and the pooler has one only (default_pool_size or pool_size of "
+                "PgBouncer)",
+                "default_pool_size = 10",
+            )
+            return False
 
     def check(self) -> None:
         """Ask the holder for nothing, in the simple protocol.
@@ -167,7 +192,8 @@ class _PostgreSQLLock:
         """
         assert self.second is not None
         try:
-            self._query(self.second)
+            with cut_after(self.second, ANSWER):
+                self._query(self.second)
         except Exception:
             self.second.invalidate()
             raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator
@@ -50,6 +51,16 @@ def end_turn() -> None:
 
 def _has_turn() -> bool:
     return _holder is not None and _run.get() is _holder
+
+
+def _forget_turn() -> None:
+    """In a forked child: whoever had the turn is not there, and could not give it back."""
+    global _turn, _holder
+    _turn, _holder = threading.Lock(), None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_turn)
 
 
 @contextmanager

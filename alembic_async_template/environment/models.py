@@ -312,7 +312,7 @@ def describe_exception(error: BaseException) -> str:
         text = str(error)
     except Exception:  # the application's own class
         text = "it cannot be described"
-    return mask_message(f"{type(error).__name__}: {text}").removesuffix(".")
+    return mask_message(f"{type(error).__name__}: {text}").removesuffix(".").removesuffix(": ")
 
 
 def hide_input(error: BaseException) -> BaseException:

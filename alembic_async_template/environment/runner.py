@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, nullcontext, suppress
@@ -29,10 +30,11 @@ from ..errors import (
 from ..masking import mask_url
 from .attempts import refuse_coroutines, run_attempts, run_migrations
 from .autogenerate import filter_names, model_schemas, process_directives, refuse_existing_tables
+from .blockers import Watch, watch_statements
 from .conventions import use_convention, warn_of_lost_convention
 from .declared_conventions import find_holders, load_conventions
 from .engine import connect, connect_sync
-from .failures import Progress, explain_failure
+from .failures import Progress, describe_interruption, explain_failure, explain_silence
 from .locking import hold_migration_lock
 from .logs import configure_logging, silence
 from .loops import cancellation, have_turn, run_coroutine
@@ -40,7 +42,7 @@ from .metadata_choice import choose_metadata
 from .models import ModelMetadata, load_metadata, refuse_duplicates
 from .render import render_items
 from .session import Limits, create_schema
-from .settings import Settings, lend_url, project_directory, read_settings
+from .settings import Settings, is_command_line, lend_url, project_directory, read_settings
 from .url import Database, adapt_url, application_database, configured_urls, is_memory, parse_url, same_database
 
 if TYPE_CHECKING:
@@ -49,6 +51,9 @@ if TYPE_CHECKING:
 log = logging.getLogger("alembic_async_template")
 
 _BIND = 'config.attributes["connection"]'
+
+# What shells have as the status of a command that Ctrl-C has ended: 128 and the number of the signal.
+_INTERRUPTED = 130
 
 Target = MetaData | Sequence[MetaData] | None
 
@@ -87,11 +92,16 @@ def run_environment(
                 run.offline()
             else:
                 run.online()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             explained = run.explain(error)
             if explained is error:
                 raise
             raise explained from error
+        except KeyboardInterrupt as error:
+            if not is_command_line(config):
+                raise
+            print(f"INTERRUPTED: {describe_interruption(error, environment.script, run.progress)}", file=sys.stderr)
+            raise SystemExit(_INTERRUPTED) from error
         finally:
             _compat.reinstate_environment(environment)  # a command that was refused meanwhile has taken it away
 
@@ -124,6 +134,7 @@ class _Run:
         self.was_configured = False
         self.progress = Progress()
         self.user: str | None = None
+        self.watch: Watch | None = None
         self.current: tuple[str, ...] | None = None
         self.arguments = environment.get_x_argument(as_dictionary=True)
         self.compares = bool(_compat.revision_arguments().get("autogenerate"))
@@ -135,9 +146,11 @@ class _Run:
         self.lacks_convention = self._runs_revisions() and target_metadata is None and naming_convention is None
         self.cleanup = ExitStack()  # what this run has changed of the program's, for its time
 
-    def explain(self, error: Exception) -> Exception:
+    def explain(self, error: Exception | SystemExit) -> BaseException:
         """What to raise in place of an exception."""
         try:
+            if self.watch is not None and self.watch.silent_at is not None:
+                return explain_silence(error, self.environment.script, self.progress, self.watch.silent_at)
             return explain_failure(error, self.environment.script, self.progress, self.current, self.user)
         except Exception as failed:  # an exception that cannot be described, a file that cannot be read
             log.debug("The error could not be explained: %r", failed)
@@ -222,12 +235,17 @@ class _Run:
                 if problem is None:
                     raise
                 log.warning("The connection ended while it waited for the migration lock, and is made again: %s", problem)
+                self.watch = None
 
     def _migrate(self, connection: Connection, *, own: bool = False) -> None:
         """Configure Alembic on a connection and let the command work.
 
         :param own: whether the connection was made for this run, and set up for it.
         """
+        with watch_statements(connection, self.limits.lock_timeout) as self.watch:
+            self._migrate_watched(connection, own=own)
+
+    def _migrate_watched(self, connection: Connection, *, own: bool) -> None:
         in_transaction = connection.in_transaction()
         self.progress = Progress(in_callers_transaction=in_transaction)
         self.user = connection.engine.url.username
@@ -256,7 +274,7 @@ class _Run:
         self.was_configured = True
         try:
             self._run_command(connection, in_transaction=in_transaction, own=own)
-        except Exception:
+        except (Exception, SystemExit):
             with suppress(SQLAlchemyError):  # the server may be gone
                 _end_reading(connection, in_transaction=in_transaction)
             raise
@@ -304,8 +322,8 @@ class _Run:
         self.lock_wait_end = self.lock_wait_end or time.monotonic() + self.lock_wait
         with hold_migration_lock(connection, table, self.lock_wait, self.lock_wait_end) as check_lock:
             self.has_begun = True
-            limit, retries = self.limits.lock_timeout, self.lock_retries
-            run_attempts(environment, connection, check_lock, limit, retries, self.progress)
+            assert self.watch is not None
+            run_attempts(environment, connection, check_lock, self.lock_retries, self.progress, self.watch)
 
     def _prepare_comparison(self, connection: Connection, options: dict[str, Any]) -> None:
         metadatas = self.metadatas

@@ -44,11 +44,12 @@ def add_template(config_module: ModuleType) -> None:
 
 
 def wrap_commands(command_module: ModuleType) -> None:
-    """Let `alembic.command.init`, and whatever writes a revision, look at the project before."""
+    """Let `alembic.command.init`, and whatever writes a revision, look at the project before; and see an `env.py` that exits."""
     from alembic.script import ScriptDirectory
 
     command_module.init = _wrap_init(command_module.init)  # type: ignore[attr-defined]
     ScriptDirectory.generate_revision = _wrap_generation(ScriptDirectory.generate_revision)  # type: ignore[method-assign]
+    ScriptDirectory.run_env = _wrap_environment(ScriptDirectory.run_env)  # type: ignore[method-assign]
 
 
 def _wrap_init(stock: Callable[..., Any]) -> Callable[..., Any]:
@@ -73,3 +74,23 @@ def _wrap_generation(stock: Callable[..., Any]) -> Callable[..., Any]:
         return stock(script, *arguments, **named)
 
     return generate_revision
+
+
+def _wrap_environment(stock: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(stock)
+    def run_env(script: ScriptDirectory) -> None:
+        try:
+            stock(script)
+        except SystemExit as error:
+            # Neither Ctrl-C, which has been told, nor the end of an `env.py` that has done its work.
+            if isinstance(error.__cause__, KeyboardInterrupt) or _compat.is_configured() or not _uses_this_package(script):
+                raise
+            from .failures import Progress, explain_exit
+
+            raise explain_exit(error, script, Progress()) from error
+
+    return run_env
+
+
+def _uses_this_package(script: ScriptDirectory) -> bool:
+    return b"run_environment" in Path(script.dir, "env.py").read_bytes()

@@ -266,8 +266,8 @@ def resolve_reference(reference: str, settings: Settings) -> Any:
                 hint = f" (there is {', '.join(near)})" if near else ""
                 raise EngineReferenceError(reference, settings, f'{walked} has no attribute "{step}"{hint}') from error
             raise EngineReferenceError(reference, settings, f"{walked}: {describe_exception(error)}") from hide_input(error)
-        except Exception as error:
-            problem = f"{walked}{step}: {describe_exception(error)}"
+        except (Exception, SystemExit) as error:
+            problem = f"{walked}{step if step == '()' else f'.{step}'}: {describe_exception(error)}"
             raise EngineReferenceError(reference, settings, problem, find_import_fix(error, settings)) from hide_input(error)
         walked += step if step == "()" else f".{step}"
     return value

@@ -19,10 +19,12 @@ import pymysql
 import pytest
 from project import Project, write_revisions
 from servers import (
+    PGBOUNCER_SINGLE_VARIABLE,
     POSTGRESQL_SERVERS,
     control_embedded_postgresql,
     create_postgresql_database,
     find_postgresql_server,
+    require_server,
     start_embedded_postgresql,
     watch_embedded_postgresql,
 )
@@ -239,6 +241,27 @@ def test_a_role_that_may_not_have_a_second_connection(project: Project, write: W
         f'and there was none (too many connections for role "{role}"). Change that, for example: '
         f"ALTER ROLE {role} CONNECTION LIMIT 10"
     )
+
+
+@pytest.mark.pgbouncer
+@pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
+def test_a_pooler_with_one_connection_to_the_server(project: Project, write: Write, driver: str) -> None:
+    """The lock would keep it, and the revisions wait for it: that is said when the time is over, and the pool is left free."""
+    write(one=POST)
+    project.set(lock_wait="1s")
+    with create_postgresql_database(require_server(PGBOUNCER_SINGLE_VARIABLE)) as url:
+        own = url.replace("postgresql:", f"postgresql+{driver}:")
+        started = time.monotonic()
+        result = project.alembic("upgrade", "head", env={"DATABASE_URL": own}, check=False)
+        assert time.monotonic() - started < 60
+        assert (result.returncode, " ".join(result.stdout.split())) == (
+            255,
+            f'FAILED: The migration lock of database "{make_url(url).database}" could not be had within 1 s: it needs two '
+            "connections to the server at once, and the pooler has one only (default_pool_size or pool_size of PgBouncer). "
+            "Change that, for example: default_pool_size = 10",
+        )
+        assert columns(url) == set()
+        assert "Traceback" not in result.output
 
 
 @pytest.mark.pgbouncer

@@ -59,6 +59,9 @@ def test_a_foreign_function_is_no_command(tmp_path: Path) -> None:
     with EnvironmentContext(config, ScriptDirectory.from_config(config), fn=lambda _revision, _context: []):
         assert _compat.running_command() is None
         assert _compat.environment_options()["fn"] is not None
+        assert not _compat.is_configured()
+        alembic.context.configure(dialect_name="sqlite", as_sql=True)
+        assert _compat.is_configured()
 
 
 def test_a_transaction_of_the_caller_is_seen() -> None:
