@@ -108,14 +108,19 @@ class Classes:
 
     def named(self, module: Module, node: ast.expr | None) -> Class | None:
         """The class that a name, an annotation or a part of a union stands for."""
-        if isinstance(node, ast.BinOp):
-            return self.named(module, node.left) or self.named(module, node.right)
-        if isinstance(node, ast.Subscript) and last_name(node.value) in {"Annotated", "Optional"}:
-            inner = node.slice
-            return self.named(module, inner.elts[0] if isinstance(inner, ast.Tuple) and inner.elts else inner)
-        name = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else expression_name(node)
-        found = self.sources.definition(self.sources.resolve(module, name)) if name else None
-        return (found[0], found[1]) if found is not None and isinstance(found[1], ast.ClassDef) else None
+        pending = [node]
+        while pending:
+            node = pending.pop()
+            if isinstance(node, ast.BinOp):
+                pending += [node.right, node.left]
+            elif isinstance(node, ast.Subscript) and last_name(node.value) in {"Annotated", "Optional"}:
+                pending.append(node.slice.elts[0] if isinstance(node.slice, ast.Tuple) and node.slice.elts else node.slice)
+            else:
+                name = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else expression_name(node)
+                found = self.sources.definition(self.sources.resolve(module, name)) if name else None
+                if found is not None and isinstance(found[1], ast.ClassDef):
+                    return found[0], found[1]
+        return None
 
     def bases(self, module: Module, class_: ast.ClassDef) -> Iterator[Class]:
         for base in class_.bases:

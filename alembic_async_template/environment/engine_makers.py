@@ -95,7 +95,10 @@ class EngineMakers:
         )
         if found is not None:
             module, node = found
-        return ast.unparse(_Absolute(self.sources, module, local or {}).visit(copy.deepcopy(node)))
+        try:
+            return ast.unparse(_Absolute(self.sources, module, local or {}).visit(copy.deepcopy(node)))
+        except RecursionError:  # a sum of a thousand terms
+            return ""
 
     def _target(
         self, module: Module, call: ast.Call, class_: Class | None
