@@ -239,4 +239,5 @@ def _connect_for_migration(dialect: Any, _record: object, arguments: Any, parame
     elif dialect.driver in {"psycopg", "psycopg_async"}:
         parameters["prepare_threshold"] = None
         parameters.setdefault("connect_timeout", _ATTEMPT)
+        parameters.setdefault("client_encoding", "utf8")  # as asyncpg has it, whatever the role's encoding is
     return dialect.connect(*arguments, **parameters)
