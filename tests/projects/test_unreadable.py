@@ -53,10 +53,10 @@ def app(project: Project, sqlite_url: str) -> Iterator[Project]:
             "app/pages.py": OTHER_MODELS,
             "app/data/__init__.py": "",
             "postgres/pgdata/base.py": "",
-            "migrate.py": "from app.models import SQLModel, engine\n",
+            "admin.py": "from app.models import SQLModel, engine\n",
         }
     )
-    closed = [project.directory / path for path in ("packages/private", "app/data", "postgres", "migrate.py")]
+    closed = [project.directory / path for path in ("packages/private", "app/data", "postgres", "admin.py")]
     for path in closed:
         path.chmod(0)
     yield project
@@ -88,7 +88,7 @@ def initialise(project: Project) -> str:
 
 def test_what_may_not_be_read_stops_no_command(app: Project) -> None:
     """Folders of a database server or of another user, and a script that `app_models` does not cover."""
-    assert "These files were not read: migrate.py (no permission)." in initialise(app)
+    assert "These files were not read: admin.py (no permission)." in initialise(app)
     alembic(app, "revision", "--autogenerate", "-m", "x")
     assert '"pk_post"' in app.revisions()[-1].read_text().replace("'", '"')
     alembic(app, "upgrade", "head")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import random
 import tempfile
 from collections.abc import Callable
@@ -83,7 +82,8 @@ DEEP = {
     "only null bytes": "\0" * 1000,
     "endless string": "x = '''" + "a" * 100_000,
 }
-BROKEN = {"100,000 terms", "5,000 branches", "5,000 brackets", "150 blocks", "null bytes", "only null bytes", "endless string"}
+# What no version of Python parses; how deep an expression may be depends on the version.
+BROKEN = {"5,000 brackets", "150 blocks", "null bytes", "only null bytes", "endless string"}
 
 
 @pytest.mark.parametrize("kind", DEEP)
@@ -209,7 +209,6 @@ def damaged(draw: st.DrawFn) -> bytes:
 @given(st.lists(st.one_of(damaged(), damaged(), st.binary(max_size=200)), min_size=1, max_size=3))
 def test_no_text_stops_the_scan(texts: list[bytes]) -> None:
     """Whatever bytes are in the files of a project, `init` and the scan find the table and the engine that are beside them."""
-    logging.disable(logging.NOTSET)
     with tempfile.TemporaryDirectory() as folder:
         root = write_files(Path(folder), {"own/models.py": f"{BASE}{TABLE}", "own/db.py": ENGINE})
         for number, text in enumerate(texts):
