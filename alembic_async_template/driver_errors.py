@@ -49,6 +49,8 @@ _FINAL_WORDS = (
     "ssl error",
     "certificate",
 )
+# What SQLAlchemy adds, and where asyncpg prints an object instead of the words that it takes.
+_NOISE = re.compile(r"^<class '[^']*'>: | \(Background on this error at: .*| to be one of <built-in method [^>]*>")
 # Passwords in URLs, one that is not encoded may hold an @ itself; after an equals sign; and quoted, as SQL and Python have them.
 # A text may have been cut, so that the closing quote is missing.
 _QUOTED = r"""(?:''.+?(?:''|$)|[EU&]*\\?'(?:[^']|'')*(?:'|$)|\\?"[^"]*(?:"|$)|\$(\w*)\$.*?(?:\$\2\$|$))"""
@@ -76,7 +78,7 @@ def list_causes(error: BaseException | None) -> Iterator[BaseException]:
 def describe(error: BaseException) -> str:
     """What the driver said, on one line: PostgreSQL's details and SQLAlchemy's prefixes left out."""
     line = str(next(list_causes(error))).strip().partition("\n")[0]
-    return mask_passwords(re.sub(r"^<class '[^']*'>: | \(Background on this error at: .*", "", line)).removesuffix(".")
+    return mask_passwords(_NOISE.sub("", line)).removesuffix(".")
 
 
 def find_detail(error: BaseException) -> str | None:

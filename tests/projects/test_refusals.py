@@ -79,7 +79,10 @@ def make_role(url: URL, *statements: str) -> Iterator[URL]:
 
 # Words of a URL, with what one of the drivers, or each, says of them.
 WORDS = [
-    ("?target_session_attrs=bogus", {"asyncpg": "target_session_attrs is expected", "psycopg": 'attrs value: "bogus"'}),
+    (
+        "?target_session_attrs=bogus",
+        {"asyncpg": "target_session_attrs is expected, got 'bogus'. Correct", "psycopg": 'attrs value: "bogus"'},
+    ),
     ("?target_session_attrs=standby", {"asyncpg": "None of the hosts match", "psycopg": "is not in hot standby mode"}),
     ("?target_session_attrs=read-only", {"asyncpg": "None of the hosts match", "psycopg": "session is not read-only"}),
     ("?options=-c%20nope%3D1", {"": 'unrecognized configuration parameter "nope"'}),
