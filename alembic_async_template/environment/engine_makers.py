@@ -182,7 +182,8 @@ class EngineMakers:
     def members(self, module: Module, class_: ast.ClassDef) -> list[Member]:
         """The engines that a class and its instances have, those of its bases too."""
         members: dict[str, Member] = {}
-        for owner, ancestor in self._lineages.of(module, class_):
+        lineage = {ancestor: owner for owner, ancestor in self._lineages.of(module, class_)}
+        for ancestor, owner in (lineage | {class_: module}).items() if lineage else ():
             static = self._static(owner, ancestor)
             for name, engine in self._attributes((owner, ancestor)).items():
                 members[name] = Member(name, engine, name in static)
