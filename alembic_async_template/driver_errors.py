@@ -51,6 +51,8 @@ _FINAL_WORDS = (
     "ssl error",
     "certificate",
 )
+# What SQLAlchemy adds, and where asyncpg prints an object instead of the words that it takes.
+_NOISE = re.compile(r"^<class '[^']*'>: | \(Background on this error at: .*| to be one of <built-in method [^>]*>")
 _MYSQL_DRIVERS = {"asyncmy", "aiomysql", "pymysql", "MySQLdb", "mysql"}
 
 
@@ -69,8 +71,7 @@ def list_causes(error: BaseException | None) -> Iterator[BaseException]:
 def describe(error: BaseException) -> str:
     """What the driver said, on one line: PostgreSQL's details and SQLAlchemy's prefixes left out."""
     line = str(next(list_causes(error))).strip().partition("\n")[0]
-    line = re.sub(r"^<class '[^']*'>: | \(Background on this error at: .*", "", line)
-    return mask_message(line, always=is_about_secret(error)).removesuffix(".")
+    return mask_message(_NOISE.sub("", line), always=is_about_secret(error)).removesuffix(".")
 
 
 def find_detail(error: BaseException) -> str | None:

@@ -537,6 +537,11 @@ class DatabaseNotAtHeadError(DatabaseError, DatabaseNotAtHead):
                 f"The database is {at}, which is the head, but its enum types are not the application's: {described}. Write the "
                 'revision that is missing: alembic revision --autogenerate -m "change enums"'
             )
+        elif set(current) == set(heads):
+            message = (
+                f"The database is {at}, which is the head, and was not when the command looked: another process has migrated it. "
+                "Run the same command again, for example: alembic check"
+            )
         else:
             target = "head" if len(heads) < 2 else "heads"
             needed = ", ".join(heads) or "none"
@@ -865,17 +870,16 @@ FOREIGN = "belongs to another role"
 class EnumChangeBlockedError(EnumOperationError):
     """Something that uses a type cannot be made again with a changed one."""
 
-    def __init__(self, enum: str, blockers: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, enum: str, blockers: Sequence[tuple[str, str]], fix: str | None = None) -> None:
         self.blockers = tuple(blockers)
         listed = "; ".join(f"{name} {reason}" for name, reason in blockers)
-        if all(reason == FOREIGN for _, reason in blockers):
-            fix = "Migrate with the role that owns them, for example: postgresql://owner@localhost/app"
-        else:
-            fix = (
-                f"Drop or change {'this' if len(blockers) == 1 else 'each of these'} before, and make it again afterwards in "
-                'the same revision, for example: op.execute("DROP FUNCTION ..."); op.remove_enum_value(...); '
-                'op.execute("CREATE FUNCTION ...")'
-            )
+        foreign = "Migrate with the role that owns them, for example: postgresql://owner@localhost/app"
+        others = (
+            f"Drop or change {'this' if len(blockers) == 1 else 'each of these'} before, and make it again afterwards in "
+            'the same revision, for example: op.execute("DROP FUNCTION ..."); op.remove_enum_value(...); '
+            'op.execute("CREATE FUNCTION ...")'
+        )
+        fix = fix or (foreign if all(reason == FOREIGN for _, reason in blockers) else others)
         super().__init__(
             enum,
             f"The values of enum {enum} cannot be changed, and nothing was touched: {listed}. {fix}",

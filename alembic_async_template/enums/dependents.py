@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from typing import Any
 
-from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from ..errors import FOREIGN
@@ -120,9 +119,6 @@ class _Reader:
         defaults = self.read_defaults({view.oid for view in views})
         for (index,) in self.rows(queries.INVALID_INDEXES, self.oids("pg_class")):
             self.block(f"index {index}", "is not valid")
-        isolation = self.connection.scalar(text("SELECT pg_catalog.current_setting('transaction_isolation')"))
-        if isolation != "read committed":
-            self.block("this transaction", f"is {isolation} and does not see what others have committed since it began")
         dependents = [
             *self.read_objects("index", queries.INDEXES, "pg_class"),
             *views,

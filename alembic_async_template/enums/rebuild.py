@@ -29,6 +29,12 @@ from .plan import (
 
 log = logging.getLogger("alembic_async_template.enums")
 
+# The level of this transaction, and whether it is one that the server gives to the role.
+_ISOLATION = text("""
+    SELECT current_setting('transaction_isolation'),
+           current_setting('transaction_isolation') = setting AND source NOT IN ('client', 'session'), quote_ident(session_user)
+    FROM pg_catalog.pg_settings WHERE name = 'default_transaction_isolation'
+""")
 _HOLDERS = text("""
     SELECT DISTINCT format('process %s (%s, since %s): ', pid, COALESCE(NULLIF(application_name, ''), usename), xact_start), query
     FROM pg_catalog.pg_locks JOIN pg_catalog.pg_stat_activity USING (pid)
@@ -82,6 +88,7 @@ def _lock_type(connection: Connection, change: Change) -> None:
 
 def _read_and_lock(connection: Connection, change: Change) -> Usage:
     """Read until what is read and what is locked are the same tables."""
+    _refuse_isolation(connection, change)
     usage = read_usage(connection, change.enum)
     _refuse_blockers(usage, change)
     _lock_type(connection, change)
@@ -91,6 +98,20 @@ def _read_and_lock(connection: Connection, change: Change) -> Usage:
         if {relation.oid for relation in usage.relations} <= {relation.oid for relation in locked.relations}:
             _refuse_blockers(usage, change)
             return usage
+
+
+def _refuse_isolation(connection: Connection, change: Change) -> None:
+    """Refuse a transaction that would put back definitions that somebody has changed since it began."""
+    isolation, is_default, role = connection.execute(_ISOLATION).one()
+    if isolation == "read committed":
+        return
+    reason = f"is {isolation} and does not see what others have committed since it began"
+    if is_default:
+        example = f"ALTER ROLE {role} SET default_transaction_isolation = 'read committed'"
+    else:
+        example = 'create_async_engine(url, isolation_level="READ COMMITTED")'
+    fix = f"Let the {'role' if is_default else 'engine'} that migrates have others, for example: {example}"
+    raise EnumChangeBlockedError(change.enum.qualified_name, [("this transaction", reason)], fix)
 
 
 def _refuse_blockers(usage: Usage, change: Change) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any, Generic, TypeVar
 
 from .sources import Module, Sources, assignments, expression_name, last_name, run_statements
 
 Class = tuple[Module, ast.ClassDef]
+Value = TypeVar("Value")
 
 # A framework fills in what has such a default; whoever calls the function has to pass it.
 _INJECTED = frozenset({"Depends", "Security", "Provide", "Provider", "Inject", "Closing"})
@@ -49,6 +51,10 @@ def is_plain(function: ast.FunctionDef) -> bool:
     return all(last_name(decorator) in _HARMLESS | _PROPERTIES for decorator in function.decorator_list)
 
 
+def has_methods(class_: ast.ClassDef) -> bool:
+    return any(isinstance(statement, ast.FunctionDef) for statement in class_.body)
+
+
 def annotated_assignments(body: list[ast.stmt]) -> Iterator[tuple[str, ast.expr | None, ast.expr, int]]:
     """Name, annotation, value and line of each assignment among the statements that run."""
     for statement in run_statements(body):
@@ -56,23 +62,65 @@ def annotated_assignments(body: list[ast.stmt]) -> Iterator[tuple[str, ast.expr 
             yield name, getattr(statement, "annotation", None), value, statement.lineno
 
 
+class Inherited(Generic[Value]):
+    """What each class has and those that it derives from, each once, bases first.
+
+    A class that adds nothing to what a base has shares that: a thousand classes that derive from each other take no more.
+    """
+
+    def __init__(self, classes: Classes, own: Callable[[Module, ast.ClassDef], Mapping[Any, Value]]) -> None:
+        """Take what lists what a class has itself, by what tells one from another."""
+        self._classes = classes
+        self._own = own
+        self._known: dict[ast.ClassDef, Mapping[Any, Value]] = {}
+
+    def of(self, module: Module, class_: ast.ClassDef) -> Collection[Value]:
+        opened, pending = set[ast.ClassDef](), [(module, class_)]
+        while pending:
+            current = pending[-1]
+            if current[1] in opened or current[1] in self._known:
+                if current[1] not in self._known:
+                    self._known[current[1]] = self._join(*current)
+                pending.pop()
+            else:
+                opened.add(current[1])
+                pending += [base for base in self._classes.bases(*current) if base[1] not in opened][::-1]
+        return self._known[class_].values()
+
+    def _join(self, module: Module, class_: ast.ClassDef) -> Mapping[Any, Value]:
+        inherited = [self._known.get(base[1], {}) for base in self._classes.bases(module, class_)]
+        parts = [part for part in (*inherited, self._own(module, class_)) if part]
+        if len(parts) < 2:
+            return parts[0] if parts else {}
+        joined = dict(parts[0])
+        for part in parts[1:]:
+            joined |= {key: value for key, value in part.items() if key not in joined}
+        return joined
+
+
 class Classes:
     """The classes of some sources."""
 
     def __init__(self, sources: Sources) -> None:
         self.sources = sources
-        self._lineages: dict[ast.ClassDef, list[Class]] = {}
+        self._lineages = Inherited(self, lambda module, class_: {class_: (module, class_)})
+        self._with_methods = Inherited(self, lambda module, class_: {class_: (module, class_)} if has_methods(class_) else {})
 
     def named(self, module: Module, node: ast.expr | None) -> Class | None:
         """The class that a name, an annotation or a part of a union stands for."""
-        if isinstance(node, ast.BinOp):
-            return self.named(module, node.left) or self.named(module, node.right)
-        if isinstance(node, ast.Subscript) and last_name(node.value) in {"Annotated", "Optional"}:
-            inner = node.slice
-            return self.named(module, inner.elts[0] if isinstance(inner, ast.Tuple) and inner.elts else inner)
-        name = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else expression_name(node)
-        found = self.sources.definition(self.sources.resolve(module, name)) if name else None
-        return (found[0], found[1]) if found is not None and isinstance(found[1], ast.ClassDef) else None
+        pending = [node]
+        while pending:
+            node = pending.pop()
+            if isinstance(node, ast.BinOp):
+                pending += [node.right, node.left]
+            elif isinstance(node, ast.Subscript) and last_name(node.value) in {"Annotated", "Optional"}:
+                pending.append(node.slice.elts[0] if isinstance(node.slice, ast.Tuple) and node.slice.elts else node.slice)
+            else:
+                name = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else expression_name(node)
+                found = self.sources.definition(self.sources.resolve(module, name)) if name else None
+                if found is not None and isinstance(found[1], ast.ClassDef):
+                    return found[0], found[1]
+        return None
 
     def bases(self, module: Module, class_: ast.ClassDef) -> Iterator[Class]:
         for base in class_.bases:
@@ -80,20 +128,9 @@ class Classes:
             if found is not None and found[1] is not class_:
                 yield found
 
-    def lineage(self, module: Module, class_: ast.ClassDef) -> list[Class]:
+    def lineage(self, module: Module, class_: ast.ClassDef) -> Collection[Class]:
         """A class and those that it derives from, each once, bases first."""
-        if class_ not in self._lineages:
-            found: dict[ast.ClassDef, Class] = {}
-            opened, pending = set[ast.ClassDef](), [(module, class_)]
-            while pending:
-                current = pending[-1]
-                if current[1] in opened:
-                    found.setdefault(current[1], pending.pop())
-                else:
-                    opened.add(current[1])
-                    pending += [base for base in self.bases(*current) if base[1] not in opened][::-1]
-            self._lineages[class_] = list(found.values())
-        return self._lineages[class_]
+        return self._lineages.of(module, class_)
 
     def instances(self, module: Module, value: ast.expr | None, annotation: ast.expr | None = None) -> Iterator[Class]:
         """The classes that an expression may give an instance of, the annotated one first; another name for one gives none."""
@@ -181,7 +218,7 @@ class Classes:
 
     def find_method(self, class_: Class, name: str) -> tuple[Module, ast.FunctionDef] | None:
         """The method of a class or of a base of it, and the module that defines it."""
-        for owner, ancestor in reversed(self.lineage(*class_)):
+        for owner, ancestor in reversed([*self._with_methods.of(*class_)]):
             for statement in ancestor.body:
                 if isinstance(statement, ast.FunctionDef) and statement.name == name:
                     return owner, statement

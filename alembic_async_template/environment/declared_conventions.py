@@ -7,13 +7,12 @@ import logging
 import re
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import MetaData
 
 from .models import ModelModules, find_model_modules, import_application, load_metadata
-from .sources import Module, name_modules, read_imports, run_statements, walk_sources
+from .sources import Module, name_modules, read_imports, read_source, run_statements, walk_sources
 
 if TYPE_CHECKING:
     from .settings import Settings
@@ -31,15 +30,8 @@ def find_holders(settings: Settings) -> dict[str, bytes]:
         for root in settings.import_roots
         if root.is_dir()
         for name, path in name_modules(walk_sources(root, settings.excluded_folders), root).items()
-        if b"naming_convention" in (text := _read(path))
+        if b"naming_convention" in (text := read_source(path))
     }
-
-
-def _read(path: str) -> bytes:
-    try:
-        return Path(path).read_bytes()
-    except OSError:
-        return b""
 
 
 def load_conventions(settings: Settings, holders: Mapping[str, bytes]) -> list[MetaData]:

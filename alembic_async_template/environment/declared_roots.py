@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,9 +12,9 @@ from typing import Any
 def find_project_folder(directory: Path) -> Path | None:
     """The nearest folder at or above `directory` with a pyproject.toml, inside of the same repository."""
     for folder in (directory, *directory.parents):
-        if (folder / "pyproject.toml").is_file():
+        if os.path.isfile(folder / "pyproject.toml"):  # `Path.is_file` raises if the folder may not be entered
             return folder
-        if (folder / ".git").exists():
+        if os.path.exists(folder / ".git"):
             return None
     return None
 
@@ -24,7 +25,7 @@ def read_declared_roots(folder: Path) -> tuple[Path, ...]:
     for project in (folder, *_list_members(folder)):
         for place in _list_places(_read(project)):
             root = (project / place).resolve()
-            if root.is_dir():
+            if os.path.isdir(root):
                 roots[root] = None
     return tuple(roots)
 
@@ -35,7 +36,7 @@ def _list_members(folder: Path) -> Iterator[Path]:
     left_out = {path for pattern in _strings(workspace.get("exclude")) for path in folder.glob(pattern)}
     for pattern in _strings(workspace.get("members")):
         for path in sorted(folder.glob(pattern)):
-            if path not in left_out and (path / "pyproject.toml").is_file():
+            if path not in left_out and os.path.isfile(path / "pyproject.toml"):
                 yield path
 
 

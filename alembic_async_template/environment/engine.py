@@ -261,7 +261,8 @@ def _connect_for_migration(dialect: Any, _record: object, arguments: Any, parame
         }
     elif dialect.driver in {"psycopg", "psycopg_async"}:
         parameters["prepare_threshold"] = None
-        parameters = {"connect_timeout": _ATTEMPT, **KEEPALIVE_WORDS, **parameters}
+        # As asyncpg has it, whatever the role's encoding is.
+        parameters = {"connect_timeout": _ATTEMPT, "client_encoding": "utf8", **KEEPALIVE_WORDS, **parameters}
     connection = dialect.connect(*arguments, **parameters)
     keep_alive(getattr(connection, "driver_connection", None))
     return connection

@@ -7,7 +7,7 @@ import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .classes import Class, Classes, is_bare_method, is_plain, is_property, is_static, takes_no_arguments
+from .classes import Class, Classes, Inherited, has_methods, is_bare_method, is_plain, is_property, is_static, takes_no_arguments
 from .sources import Module, Sources, assignments, expression_name, last_name, run_statements
 
 ASYNC_MAKERS = frozenset({"create_async_engine", "async_engine_from_config", "AsyncEngine"})
@@ -48,6 +48,8 @@ class EngineMakers:
         # Functions that call each other end here.
         self._returned: dict[tuple[ast.FunctionDef, ast.ClassDef | None], Engine | None] = {}
         self._known_attributes: dict[ast.ClassDef, dict[str, Engine]] = {}
+        self._known_static: dict[ast.ClassDef, dict[str, Engine]] = {}
+        self._lineages = Inherited(classes, self._list_if_relevant)
 
     # Calls
 
@@ -93,7 +95,10 @@ class EngineMakers:
         )
         if found is not None:
             module, node = found
-        return ast.unparse(_Absolute(self.sources, module, local or {}).visit(copy.deepcopy(node)))
+        try:
+            return ast.unparse(_Absolute(self.sources, module, local or {}).visit(copy.deepcopy(node)))
+        except RecursionError:  # a sum of a thousand terms
+            return ""
 
     def _target(
         self, module: Module, call: ast.Call, class_: Class | None
@@ -177,8 +182,9 @@ class EngineMakers:
     def members(self, module: Module, class_: ast.ClassDef) -> list[Member]:
         """The engines that a class and its instances have, those of its bases too."""
         members: dict[str, Member] = {}
-        for owner, ancestor in self.classes.lineage(module, class_):
-            static = {name for name, value in assignments(ancestor.body) if self.engine(owner, value) is not None}
+        lineage = {ancestor: owner for owner, ancestor in self._lineages.of(module, class_)}
+        for ancestor, owner in (lineage | {class_: module}).items() if lineage else ():
+            static = self._static(owner, ancestor)
             for name, engine in self._attributes((owner, ancestor)).items():
                 members[name] = Member(name, engine, name in static)
             for method in ancestor.body:
@@ -189,15 +195,26 @@ class EngineMakers:
                         members[path] = Member(path, returned, is_static(method))
         return list(members.values())
 
+    def _list_if_relevant(self, module: Module, class_: ast.ClassDef) -> dict[ast.ClassDef, Class]:
+        """A class, if its own body can give it an engine."""
+        return {class_: (module, class_)} if has_methods(class_) or self._static(module, class_) else {}
+
+    def _static(self, module: Module, class_: ast.ClassDef) -> dict[str, Engine]:
+        """The engines that a class body makes."""
+        if class_ not in self._known_static:
+            found = self._known_static[class_] = dict[str, Engine]()
+            for name, value in assignments(class_.body):
+                if (engine := self.engine(module, value)) is not None:
+                    found[name] = engine
+        return self._known_static[class_]
+
     def _attributes(self, class_: Class) -> dict[str, Engine]:
         """The engines that a class has, and those that its instances have from the beginning."""
         if class_[1] in self._known_attributes:
             return self._known_attributes[class_[1]]
         found = self._known_attributes[class_[1]] = dict[str, Engine]()
-        for owner, ancestor in self.classes.lineage(*class_):
-            for name, value in assignments(ancestor.body):
-                if (engine := self.engine(owner, value)) is not None:
-                    found[name] = engine
+        for owner, ancestor in self._lineages.of(*class_):
+            found |= self._static(owner, ancestor)
             for method in ancestor.body:
                 if isinstance(method, ast.FunctionDef) and method.name == "__init__":
                     found |= self._assigned(owner, method, class_)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from .database_names import is_aside, serves_other_purpose
@@ -54,7 +54,7 @@ class EngineUses:
                     node.attr for node in module.nodes if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load)
                 }
             else:
-                self._visit(module, module.tree, _Scope())
+                self._visit(module)
         for module in sources.modules.values():
             if module.name not in self.aside and self._passed_on:
                 self._visit_callers(module)
@@ -73,26 +73,29 @@ class EngineUses:
                         return True
         return False
 
-    def _visit(self, module: Module, node: ast.AST, scope: _Scope) -> None:
-        for child in child_nodes(node):
-            inner = scope
-            if isinstance(child, ast.Assign | ast.AnnAssign):
-                targets = child.targets if isinstance(child, ast.Assign) else [child.target]
-                if any(serves_other_purpose(last_name(target)) for target in targets):
-                    continue
-            elif isinstance(child, ast.ClassDef):
-                inner = _Scope(class_=f"{module.name}.{child.name}")
-            elif isinstance(child, _FUNCTIONS):
-                if serves_other_purpose(child.name):
-                    continue
-                inner = _enter(module, child, scope)
-            elif isinstance(child, ast.Call):
-                self._visit_call(module, child, scope)
-            elif isinstance(child, ast.Attribute) and isinstance(child.ctx, ast.Load):
-                self.read.add(child.attr)
-            if isinstance(child, ast.Name | ast.Attribute) and last_name(child) in ASYNC_MAKERS:
-                self.makes_async_engine = True
-            self._visit(module, child, inner)
+    def _visit(self, module: Module) -> None:
+        pending: list[tuple[ast.AST, _Scope]] = [(module.tree, _Scope())]
+        while pending:
+            node, scope = pending.pop()
+            if (inner := self._note(module, node, scope)) is not None:
+                pending += [(child, inner) for child in child_nodes(node)][::-1]
+
+    def _note(self, module: Module, node: ast.AST, scope: _Scope) -> _Scope | None:
+        """Note what a node says, and give the scope of what is in it, None if that serves another purpose."""
+        if isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            return None if any(serves_other_purpose(last_name(target)) for target in targets) else scope
+        if isinstance(node, ast.ClassDef):
+            return _Scope(class_=f"{module.name}.{node.name}")
+        if isinstance(node, _FUNCTIONS):
+            return None if serves_other_purpose(node.name) else _enter(module, node, scope)
+        if isinstance(node, ast.Call):
+            self._visit_call(module, node, scope)
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
+            self.read.add(node.attr)
+        if isinstance(node, ast.Name | ast.Attribute) and last_name(node) in ASYNC_MAKERS:
+            self.makes_async_engine = True
+        return scope
 
     def _visit_call(self, module: Module, call: ast.Call, scope: _Scope) -> None:
         name = last_name(call)
@@ -152,24 +155,19 @@ class EngineUses:
 
     def _list_paths(self, module: Module, node: ast.expr, scope: _Scope) -> Iterator[str]:
         """The dotted names of everything that is mentioned in an expression, without those that are a part of another."""
-        if isinstance(node, ast.Name) and node.id in scope.local:
-            rest = {name: value for name, value in scope.local.items() if name != node.id}
-            yield from self._list_paths(
-                module, scope.local[node.id], _Scope(scope.class_, scope.function, scope.parameters, rest)
-            )
-            return
-        if isinstance(node, ast.Name | ast.Attribute):
-            path = self._path(module, node, scope)
-            yield path or expression_name(node) or ""
-            if isinstance(node, ast.Name):
-                yield own_name(module, node.id)
-            return
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute | ast.Name) and not node.args:
-            yield from self._list_paths(module, node.func, scope)
-        for child in ast.iter_child_nodes(node):
-            if isinstance(child, ast.expr | ast.keyword):
-                inner = child.value if isinstance(child, ast.keyword) else child
-                yield from self._list_paths(module, inner, scope)
+        pending = [(node, scope)]
+        while pending:
+            node, scope = pending.pop()
+            if isinstance(node, ast.Name) and node.id in scope.local:
+                rest = {name: value for name, value in scope.local.items() if name != node.id}
+                pending.append((scope.local[node.id], replace(scope, local=rest)))
+            elif isinstance(node, ast.Name | ast.Attribute):
+                yield self._path(module, node, scope) or expression_name(node) or ""
+                if isinstance(node, ast.Name):
+                    yield own_name(module, node.id)
+            else:
+                inner = [child.value if isinstance(child, ast.keyword) else child for child in ast.iter_child_nodes(node)]
+                pending += [(child, scope) for child in inner if isinstance(child, ast.expr)][::-1]
 
     # Users
 
@@ -216,14 +214,12 @@ def _read_name(node: ast.AST) -> str | None:
 
 def call_path(node: ast.expr) -> str | None:
     """`a.b.c` for `a.b().c`: the names of an expression without its calls."""
-    if isinstance(node, ast.Name):
-        return node.id
-    if isinstance(node, ast.Call):
-        return call_path(node.func)
-    if isinstance(node, ast.Attribute):
-        owner = call_path(node.value)
-        return None if owner is None else f"{owner}.{node.attr}"
-    return None
+    attributes: list[str] = []
+    while isinstance(node, ast.Attribute | ast.Call):
+        if isinstance(node, ast.Attribute):
+            attributes.append(node.attr)
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return ".".join([node.id, *reversed(attributes)]) if isinstance(node, ast.Name) else None
 
 
 def _enter(module: Module, function: ast.FunctionDef | ast.AsyncFunctionDef, outer: _Scope) -> _Scope:

@@ -117,7 +117,10 @@ def explain_exit(error: SystemExit, script: ScriptDirectory, progress: Progress)
 
 def explain_silence(error: BaseException, script: ScriptDirectory, progress: Progress, statement: str) -> ServerSilentError:
     """The error for a connection that was cut, since the server had fallen silent."""
-    return ServerSilentError(locate_failure(error, script, progress), statement, SILENCE)
+    failure = locate_failure(error, script, progress)
+    if _hide_secrets(error, failure):
+        drop_tracebacks(error)
+    return ServerSilentError(failure, statement, SILENCE)
 
 
 def describe_interruption(error: KeyboardInterrupt, script: ScriptDirectory, progress: Progress) -> str:
@@ -172,12 +175,17 @@ def explain_failure(
     if isinstance(error, SystemExit):
         return explain_exit(error, script, progress)
     failure = locate_failure(error, script, progress)
-    secret = HIDDEN in (failure.operation or "") or is_about_secret(error)
-    hide_secrets(error, always=secret)
+    secret = _hide_secrets(error, failure)
     explained = _explain(error, failure, script, progress, current, user)
     if secret:
         drop_tracebacks(error)
     return explained
+
+
+def _hide_secrets(error: BaseException, failure: Failure) -> bool:
+    secret = HIDDEN in (failure.operation or "") or is_about_secret(error)
+    hide_secrets(error, always=secret)
+    return secret
 
 
 def _explain(

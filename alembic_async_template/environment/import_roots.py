@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import itertools
+import os
 import sys
 from collections import Counter
 from collections.abc import Collection, Iterable
@@ -48,7 +49,7 @@ def _is_listed(root: Path, start: Path) -> bool:
 
 
 def _is_package(folder: Path) -> bool:
-    return folder.name.isidentifier() and (folder / "__init__.py").is_file()
+    return folder.name.isidentifier() and os.path.isfile(folder / "__init__.py")
 
 
 def _outermost_package(folder: Path) -> Path:

@@ -14,7 +14,7 @@ from alembic.util import coerce_resource_to_filename
 from .project import Project, setting_lines, survey_project
 from .render import SQLMODEL_IMPORT
 from .settings import read_setting
-from .sources import list_sources
+from .sources import list_sources, read_source
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -50,7 +50,7 @@ def initialise(stock: Callable[..., Any], config: Config, directory: str, **opti
 
 
 def _uses_sqlmodel(project: Path, excluded: Path) -> bool:
-    return any(_USES_SQLMODEL.search(path.read_bytes()) for path in list_sources(project, [excluded]))
+    return any(_USES_SQLMODEL.search(read_source(path)) for path in list_sources(project, [excluded]))
 
 
 def _leave_sqlmodel_out(script_template: Path) -> None:
@@ -83,10 +83,16 @@ def _describe_written_ini(project: Project, ini: Path) -> str:
         f"  models       {_found(project.models, 'none yet', f'({modules})')}",
         f"  engine       {_found(project.engines, _no_engine(project), '')}",
     ]
+    lines += _name_unread(project)
     if project.models and not _needs_choice(project):
         lines += ["Nothing in it needs to be edited."]
     choose = f"choose in {ini.name}, then " if _needs_choice(project) else ""
     return "\n".join([*lines, "", f'Next: {choose}alembic revision --autogenerate -m "create tables"'])
+
+
+def _name_unread(project: Project) -> list[str]:
+    more = f" and {len(project.unread) - 5} more" if len(project.unread) > 5 else ""
+    return [f"These files were not read: {', '.join(project.unread[:5])}{more}."] if project.unread else []
 
 
 def _needs_choice(project: Project) -> bool:
@@ -134,6 +140,7 @@ def _describe_kept_ini(project: Project, config: Config, ini: Path, new: Path) -
     text += [f"Paste these lines into its [{section}] section{f', in place of its {replaced}' if replaced else ''}."]
     if read_setting(config, "sqlalchemy.url") not in {None, "", PLACEHOLDER}:
         text += ["Remove its sqlalchemy.url, unless that is the database to migrate."]
+    text += _name_unread(project)
     name = "" if section == "alembic" else f"-n {section} "
     return "\n".join([*text, "", lines, "", f'Next: alembic {name}revision --autogenerate -m "create tables"'])
 

@@ -26,6 +26,7 @@ from sqlalchemy.engine import Connection
 from ..driver_errors import describe, describe_outage, is_lock_failure
 from ..errors import MigrationLockedError, MigrationLockLostError
 from .engine import connect_again
+from .rules import CONNECTION_RULES, find_fix
 from .session import BACKEND, pause
 from .silence import ANSWER, cut_after
 
@@ -148,10 +149,10 @@ class _PostgreSQLLock:
             except Exception as error:
                 if describe_outage(error) is None:
                     raise
-                role = self.connection.engine.url.username
+                found = find_fix(CONNECTION_RULES, error, {"user": self.connection.engine.url.username})
                 self.problem = (
                     f"it needs a second connection, and there was none ({describe(error)})",
-                    f"ALTER ROLE {role} CONNECTION LIMIT 10",
+                    found[1].rpartition("for example: ")[2] if found else "lock_wait = 300s",
                 )
                 return False
             if not _take(second, self.version_table):

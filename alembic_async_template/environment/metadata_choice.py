@@ -18,7 +18,7 @@ from sqlalchemy.exc import CompileError, NoReferenceError
 from ..column_types import find_implementation
 from ..errors import SeveralMetadataError
 from .models import ModelMetadata, is_covered, is_pattern
-from .sources import last_name, list_sources, parse_source
+from .sources import last_name, list_sources, parse_source, read_source
 
 if TYPE_CHECKING:
     from .settings import Settings
@@ -148,7 +148,7 @@ def _list_engines(settings: Settings) -> Iterator[str]:
     """What tells the application's engines apart: the names of their URLs, of a local variable with its place."""
     for root in settings.import_roots:
         for path in list_sources(root, settings.excluded_folders):
-            if b"engine" not in path.read_bytes():
+            if b"engine" not in read_source(path):
                 continue
             source = parse_source(path)
             for node in source.nodes if source is not None else ():

@@ -10,7 +10,7 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -30,7 +30,7 @@ from ..errors import (
 from ..masking import hide_secrets, mask_message
 from .rules import APPLICATION_RULES, find_fix
 from .scan_cache import recall_tables
-from .sources import FoundTable, Sources, list_sources, name_modules, walk_sources
+from .sources import LARGEST, FoundTable, Sources, is_too_large, list_sources, name_modules, walk_sources
 
 if TYPE_CHECKING:
     from .settings import Settings
@@ -70,16 +70,14 @@ def find_model_modules(settings: Settings) -> ModelModules:
     tables: dict[str, Sequence[FoundTable]] = {}
     owners: dict[str, Sources] = {}
     for root in settings.import_roots:
-        if not root.is_dir():
+        if not os.path.isdir(root):
             raise SettingError("prepend_sys_path", str(root), settings, "is no folder")
         sources, found = recall_tables(root, walk_sources(root, settings.excluded_folders))
         known |= {name for name in wanted if name in sources.paths}
         if not found:
             list(sources.modules)  # is it because of a source that cannot be parsed?
-        for name, path in sources.unreadable.items():
-            if is_covered(name, wanted) and not is_covered(name, unwanted):
-                raise ApplicationImportError(name, settings, _describe_syntax_error(path), None)
-        for name in found:
+        needed = [name for name in sources.unreadable if is_covered(name, wanted) and not is_covered(name, unwanted)]
+        for name in [*found, *_accept_unread(needed, sources, settings)]:
             if not is_covered(name, unwanted):
                 names.setdefault(Path(sources.paths[name]).resolve(), []).append(name)
         tables |= found
@@ -96,14 +94,43 @@ def find_model_modules(settings: Settings) -> ModelModules:
     return ModelModules(tuple(dict.fromkeys(listed)), unlisted, tables, owners)
 
 
-def _describe_syntax_error(path: Path) -> str:
+def _accept_unread(names: Iterable[str], sources: Sources, settings: Settings) -> Iterator[str]:
+    """Those of some modules that are imported though they were not parsed, since they are too large and `app_models` names them.
+
+    :raises ApplicationImportError: a module that may define tables cannot be read or parsed.
+    """
+    models = ", ".join(settings.app_models)
+    for name in names:
+        path = sources.unreadable[name]
+        if not is_too_large(path):
+            raise ApplicationImportError(name, settings, *_explain_unread(path, f"app_models = {models}, ~{name}"))
+        if name in settings.app_models:
+            yield name
+        else:
+            log.warning(
+                "%s is larger than %d MB and was not searched for tables. If it defines tables of this database: "
+                "app_models = %s, %s; if not: app_models = %s, ~%s",
+                *(path, LARGEST // 1_000_000, models, name, models, name),
+            )
+
+
+def _explain_unread(path: Path, without: str) -> tuple[str, str | None]:
+    """Why a source cannot be read or parsed, and the fix.
+
+    :param without: the setting that leaves it out.
+    """
     try:
         ast.parse(path.read_bytes(), str(path))
+    except OSError as error:
+        fix = f"Let the user who runs this read it; or leave it out, if it defines no table of this database: {without}"
+        return f"{path} cannot be read, {error.strerror}", fix
     except SyntaxError as error:
-        return f"{path} has a syntax error in line {error.lineno}, {error.msg}"
+        return f"{path} has a syntax error in line {error.lineno}, {error.msg}", None
     except ValueError as error:
-        return f"{path} cannot be read, {error}"
-    return f"{path} has a syntax error"
+        return f"{path} cannot be read, {error}", None
+    except (RecursionError, MemoryError):
+        return f"{path} has an expression that is too deep for Python's parser", f"Leave it out: {without}"
+    return f"{path} has a syntax error", None
 
 
 def _find_elsewhere(name: str, settings: Settings) -> list[str]:
@@ -291,7 +318,7 @@ def _describe_settings(error: Any) -> dict[str, str | None]:
             kinds.add({"missing": "missing", "extra_forbidden": "extra"}.get(item["type"], "invalid"))
     files = config.get("env_file") or ()
     paths = [Path.cwd() / file for file in ([files] if isinstance(files, str | Path) else files)]
-    described = [f"{path} was read too" if path.exists() else f"{path} is not there" for path in paths]
+    described = [f"{path} was read too" if os.path.exists(path) else f"{path} is not there" for path in paths]
     if not variables:  # a validator of the whole
         return {}
     return {

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from .engines import EngineFinder
 from .import_roots import Trees, read_project
-from .sources import Sources, list_sources, parse_source
+from .sources import LARGEST, Sources, is_too_large, list_sources, parse_source
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,8 @@ class Project:
     """The environment variable that the sources read a database URL from."""
     url_parts: tuple[str, tuple[str, ...]] | None = None
     """A settings object that has only the parts of a URL, and their names."""
+    unread: tuple[str, ...] = ()
+    """The sources that may not be read or are too large, each with the reason."""
 
     def relative_path(self, folder: Path) -> str:
         """A folder as seen from that of the ini."""
@@ -48,7 +50,7 @@ def survey_project(directory: Path, excluded: Collection[Path] = ()) -> Project:
 def describe_project(directory: Path, import_roots: Sequence[Path], excluded: Collection[Path]) -> Project:
     """Look at the project whose import roots are set."""
     root = import_roots[0]
-    trees = {path: parse_source(path) for path in list_sources(root, excluded)} if root.is_dir() else {}
+    trees = {path: parse_source(path) for path in list_sources(root, excluded)} if os.path.isdir(root) else {}
     return _describe(directory, root, (), trees)
 
 
@@ -68,7 +70,17 @@ def _describe(directory: Path, root: Path, others: tuple[Path, ...], trees: Tree
         engine_notes=engines,
         url_variable=variables[0] if len(variables) == 1 else None,
         url_parts=finder.url_parts(),
+        unread=tuple(_describe_unread(directory, [path for path, tree in trees.items() if tree is None])),
     )
+
+
+def _describe_unread(directory: Path, paths: Iterable[Path]) -> Iterator[str]:
+    for path in paths:
+        file = os.path.relpath(path, directory).replace(os.sep, "/")
+        if is_too_large(path):
+            yield f"{file} (larger than {LARGEST // 1_000_000} MB)"
+        elif not os.access(path, os.R_OK):
+            yield f"{file} (no permission)"
 
 
 # Models

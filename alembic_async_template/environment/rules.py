@@ -112,7 +112,7 @@ def _list_signatures(error: BaseException, where: str) -> Iterable[tuple[BaseExc
         frames = traceback.extract_tb(cause.__traceback__)
         function = frames[-1].name if frames else ""
         said = re.sub(r"^<class '[^']*'>: ", "", str(cause)[:_LONGEST])
-        text = " ".join(re.split(r"\n(?:DETAIL|HINT|NOTE):", said)[0].split())
+        text = " ".join(re.split(r"\n(?:DETAIL|HINT|NOTE|LINE \d+):", said)[0].split())
         yield cause, f"{code} {type(cause).__name__}: {text} [{statement}] (in {function}{where})"
 
 
@@ -136,10 +136,20 @@ CONNECTION_RULES = (
         "The URL asks for TLS, and the server has none: ask for it only where there is, for example: ?sslmode=prefer",
     ),
     Rule(
-        "too many connections; sorry, too many clients already",
+        'too many connections for role "app"',
+        "too many connections for role",
+        "Close some of its connections, or let the role have more, for example: ALTER ROLE {user} CONNECTION LIMIT 20",
+    ),
+    Rule(
+        'too many connections for database "app"',
+        'too many connections for database "(?P<name>.+?)" \\[',
+        "Close some of its connections, or let it have more, for example: ALTER DATABASE {name} CONNECTION LIMIT 20",
+    ),
+    Rule(
+        "sorry, too many clients already; remaining connection slots are reserved",
         "^(53300|1040|1203) |too many (connections|clients)|connection slots are reserved",
-        "Close some, put a pooler in front of it, or let the server or the role have more, in PostgreSQL for "
-        "example: ALTER ROLE {user} CONNECTION LIMIT 20",
+        "The server is full: close some connections, put a pooler in front of it, or let it have more and restart it, in "
+        "PostgreSQL for example: ALTER SYSTEM SET max_connections = 200",
     ),
     Rule(
         'database "app" does not exist',
@@ -148,7 +158,7 @@ CONNECTION_RULES = (
     ),
     Rule(
         'permission denied for database "app"',
-        '^(42501 .*permission denied for database "?(?P<name>.+?)"? \\[|1044 )',
+        '^((42501|~) .*permission denied for database "?(?P<name>.+?)"? \\[|1044 )',
         "Let the role connect, for example: GRANT CONNECT ON DATABASE {name} TO {user}",
     ),
     Rule(
@@ -173,9 +183,42 @@ CONNECTION_RULES = (
         "Correct the path in the URL, for example: ?sslmode=verify-full&sslrootcert=/etc/ssl/ca.pem",
     ),
     Rule(
-        "port must be 0-65535; invalid port number",
-        "port must be|invalid port|UnicodeError: ",
+        "port must be 0-65535; invalid port number; Received non-integer port arguments",
+        "port must be|invalid port|non-integer port|UnicodeError: ",
         "Correct host and port, for example: postgresql://app@localhost:5432/app",
+    ),
+    Rule(
+        "number of hosts and ports don't match",
+        "number of hosts and ports don't match",
+        "Give each host of the URL its port, for example: postgresql://app@one:5432,two:5432/app",
+    ),
+    Rule(
+        'invalid value for parameter "client_encoding"',
+        'invalid value for parameter "client_encoding"',
+        "Correct the word in the URL, or leave it out, for example: ?client_encoding=utf8",
+    ),
+    Rule(
+        'unrecognized configuration parameter "nope"; invalid command-line argument for server process',
+        'unrecognized configuration parameter|requires a value|invalid command-line argument|invalid value for parameter "'
+        "|permission denied to set parameter",
+        "The server does not take what options says, in the URL or in PGOPTIONS: correct it, for example: "
+        "?options=-c%20statement_timeout%3D10s",
+    ),
+    Rule(
+        "None of the hosts match the target attribute requirement; session is read-only",
+        "None of the hosts match|session is (not )?read-only|server is (not )?in hot standby",
+        "The URL asks for another kind of server; a migration needs one that takes writes, for example: "
+        "?target_session_attrs=read-write",
+    ),
+    Rule(
+        "invalid target_session_attrs value",
+        "target_session_attrs",
+        "Correct the word in the URL, or leave it out, for example: ?target_session_attrs=read-write",
+    ),
+    Rule(
+        "bad value for connect_timeout; invalid integer value for connection option; No such TLS version",
+        r'bad value for \w+|invalid integer value|invalid "?\w+"? value:|No such TLS version',
+        "Correct the word in the URL, or leave it out, for example: ?connect_timeout=10",
     ),
     Rule(
         "unable to open database file",
@@ -503,6 +546,24 @@ REVISION_RULES = (
         'syntax error at or near "UPDAT"',
         r"^42601 |^1064 |^~ .*: near \"(?!ALTER|CONSTRAINT).*\": syntax error",
         "Correct the statement of the revision, and look at it beforehand, for example: alembic upgrade head --sql",
+    ),
+    Rule(
+        "no schema has been selected to create in",
+        "^3F000 .*no schema has been selected",
+        "The search_path of the role names no schema that is there and that it may use. Set another one, for example: ALTER ROLE "
+        "{user} SET search_path = public",
+    ),
+    Rule(
+        'column "id" is in a primary key',
+        '^42P16 .*column "(?P<column>[^"]*)" is in a primary key',
+        "A column of a primary key takes no nulls: leave it NOT NULL; if it is to leave the key, drop that first, for example: "
+        'op.drop_constraint("post_pkey", "post")',
+    ),
+    Rule(
+        "IdentifierError: Identifier 'ix_...' exceeds maximum length of 63 characters",
+        "IdentifierError: Identifier '.*' exceeds maximum length",
+        "Give it a shorter name, in the model and in the revision, for example: "
+        'op.create_index("ix_post_title", "post", ["title"])',
     ),
     Rule(
         'schema "billing" does not exist',

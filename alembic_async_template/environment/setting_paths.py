@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .classes import Classes, is_property, takes_no_arguments
+from .classes import Classes, Inherited, is_property, takes_no_arguments
 from .database_names import is_database_section, is_url_name, serves_other_purpose
 from .sources import Module, expression_name, last_name, run_statements
 
@@ -15,8 +15,8 @@ _HOST = re.compile(r"(?:.*(?:database|db|postgres|pg|mysql|sql)\w*_)?(?:host|hos
 _PASSWORD = re.compile(r"(?:.*(?:database|db|postgres|pg|mysql|sql)\w*_)?(?:password|pass|passwd|pw)", re.IGNORECASE)
 # How many classes deep settings are looked into: objects that are no settings lead to each other for ever.
 _DEEPEST = 4
-# Bases whose classes are called with a value for each field.
-_TAKE_FIELDS = frozenset({"BaseModel", "NamedTuple"})
+# Bases, and a decorator, whose classes are called with a value for each field.
+_TAKE_FIELDS = frozenset({"BaseModel", "NamedTuple", "dataclass"})
 _SETTINGS_CLASS = re.compile(r"\w*(?:Settings|Config|Configuration)")
 
 
@@ -46,29 +46,27 @@ class SettingPaths:
 
     def __init__(self, classes: Classes) -> None:
         self.classes = classes
+        self._traits = Inherited(classes, self._list_traits)
 
     def is_settings(self, module: Module, class_: ast.ClassDef) -> bool:
-        return _SETTINGS_CLASS.fullmatch(class_.name) is not None or any(
-            self.classes.sources.resolve(owner, expression_name(base) or "").rpartition(".")[2] == "BaseSettings"
-            for owner, ancestor in self.classes.lineage(module, class_)
-            for base in ancestor.bases
-        )
+        return _SETTINGS_CLASS.fullmatch(class_.name) is not None or "BaseSettings" in self._traits.of(module, class_)
 
     def can_be_constructed(self, module: Module, class_: ast.ClassDef) -> bool:
         """Whether a settings class needs no arguments: pydantic-settings reads the environment, others need defaults."""
         found = self.classes.find_method((module, class_), "__init__")
         if found is not None:
             return takes_no_arguments(found[1], method=True)
-        lineage = self.classes.lineage(module, class_)
-        bases = {
-            self.classes.sources.resolve(owner, expression_name(base) or "").rpartition(".")[2]
-            for owner, ancestor in lineage
-            for base in ancestor.bases
-        }
-        decorated = any(last_name(decorator) == "dataclass" for _, ancestor in lineage for decorator in ancestor.decorator_list)
-        if "BaseSettings" in bases or not (decorated or bases & _TAKE_FIELDS):
-            return True
-        return not any(_is_required(statement) for _, ancestor in lineage for statement in ancestor.body)
+        traits = set(self._traits.of(module, class_))
+        return "BaseSettings" in traits or not (traits & _TAKE_FIELDS) or "required" not in traits
+
+    def _list_traits(self, module: Module, class_: ast.ClassDef) -> dict[str, str]:
+        """What a class says about being called: bases from elsewhere, and whether a field of it is required."""
+        bases = {self.classes.sources.resolve(module, expression_name(base) or "").rpartition(".")[2] for base in class_.bases}
+        decorators = {last_name(decorator) for decorator in class_.decorator_list}
+        traits = (bases | decorators) & {"BaseSettings", *_TAKE_FIELDS}
+        if any(_is_required(statement) for statement in class_.body):
+            traits |= {"required"}
+        return {trait: trait for trait in sorted(traits)}
 
     def _fields(self, module: Module, class_: ast.ClassDef) -> Iterator[tuple[Module, _Field]]:
         """The fields of a class, those of its bases first, each with the module that says what it is."""

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from alembic.config import Config
     from sqlalchemy.engine import URL
 
+# The longest timeout of PostgreSQL, in milliseconds: https://www.postgresql.org/docs/current/runtime-config-client.html.
+_LONGEST = 2**31 - 1
 _INTERPOLATION = re.compile(r"%%|%\(([^)]+)\)s")
 
 
@@ -54,7 +56,7 @@ class Settings:
     def read_seconds(self, name: str) -> float:
         """A setting that is a time, as PostgreSQL writes one: `500ms`, `60s`, `5min`; a bare number is seconds, `off` is zero.
 
-        :raises SettingError: it is no time.
+        :raises SettingError: it is no time, or longer than PostgreSQL can wait.
         """
         value: str = getattr(self, name)
         if value == "off":
@@ -62,7 +64,10 @@ class Settings:
         match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|min|h|)", value)
         if match is None:
             raise SettingError(name, value, self, "is no time")
-        return float(match[1]) * {"ms": 0.001, "s": 1, "": 1, "min": 60, "h": 3600}[match[2]]
+        seconds = float(match[1]) * {"ms": 0.001, "s": 1, "": 1, "min": 60, "h": 3600}[match[2]]
+        if seconds * 1000 > _LONGEST:
+            raise SettingError(name, value, self, "is longer than 24 days", f"Give a shorter time, for example: {name} = 24h")
+        return seconds
 
     def read_number(self, name: str) -> int:
         """A setting that is a whole number.

@@ -35,6 +35,9 @@ _NO_TABLES = frozenset({*_SQLALCHEMY, "pydantic", "typing_extensions"})
 # By which a class says that its MetaData is not that of its bases.
 _METADATA_NAMES = frozenset({"metadata", "registry"})
 
+# A larger source is not parsed: that takes up to two hundred times its size in memory, and most such files are data.
+LARGEST = 2_000_000
+
 # How many dots a name may have that is followed: one that is imported from itself gets longer for ever.
 _MOST_DOTS = 50
 
@@ -172,10 +175,30 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def parse_source(path: Path) -> Source | None:
-    """The content of a file, None when it cannot be read or parsed."""
+def read_source(path: str | Path) -> bytes:
+    """The text of a file, empty when it cannot be read."""
     try:
-        tree = ast.parse(path.read_bytes(), str(path))
+        return Path(path).read_bytes()
+    except OSError:
+        return b""
+
+
+def is_too_large(path: Path) -> bool:
+    """Whether a file is too large to be parsed."""
+    try:
+        return os.stat(path).st_size > LARGEST
+    except OSError:
+        return False
+
+
+def parse_source(path: Path) -> Source | None:
+    """The content of a file, None when it cannot be read or parsed, or is too large for that."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
+        if len(content) > LARGEST:
+            return None
+        tree = ast.parse(content, str(path))
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):  # the last two: an expression that is too deep
         return None
     values: dict[str, ast.expr] = {}

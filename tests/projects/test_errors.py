@@ -362,8 +362,7 @@ CONNECTIONS = {
     "too many connections": unopened(
         "too many connections for role",
         'too many connections for role "{user}"',
-        "Close some, put a pooler in front of it, or let the server or the role have more, in PostgreSQL for example: ALTER ROLE {user} CONNECTION "
-        "LIMIT 20",
+        "Close some of its connections, or let the role have more, for example: ALTER ROLE {user} CONNECTION LIMIT 20",
         role="busy LOGIN CONNECTION LIMIT 0",
         ini={"database_wait": "off"},
     ),

@@ -239,7 +239,7 @@ def test_a_role_that_may_not_have_a_second_connection(project: Project, write: W
     assert " ".join(result.stdout.split()) == (
         f'FAILED: The migration lock of database "{url.database}" could not be had within 0.5 s: it needs a second connection, '
         f'and there was none (too many connections for role "{role}"). Change that, for example: '
-        f"ALTER ROLE {role} CONNECTION LIMIT 10"
+        f"ALTER ROLE {role} CONNECTION LIMIT 20"
     )
 
 
@@ -359,6 +359,11 @@ def test_a_statement_has_as_long_as_the_setting_says(project: Project, write: Wr
         ("lock_timeout = soon", '"soon" is no time. Give a time, or off, for example: lock_timeout = 5s'),
         ("lock_wait = soon", '"soon" is no time. Give a time, for example: lock_wait = 60s'),
         ("database_wait = -1", '"-1" is no time. Give a time, for example: database_wait = 10s'),
+        ("lock_timeout = 600h", '"600h" is longer than 24 days. Give a shorter time, for example: lock_timeout = 24h'),
+        (
+            "statement_timeout = 600000h",
+            '"600000h" is longer than 24 days. Give a shorter time, for example: statement_timeout = 24h',
+        ),
         ("statement_timeout = 5m", '"5m" is no time. Give a time, or off, for example: statement_timeout = 5min'),
     ],
 )
@@ -461,3 +466,31 @@ def test_a_lost_migration_lock_stops_the_next_revision(project: Project, write: 
     assert columns(postgresql_url) == {"post.id"}
     project.alembic("upgrade", "head", env={"DATABASE_URL": postgresql_url})
     assert columns(postgresql_url) == {"post.id", "post.x", "note.id"}
+
+
+@pytest.mark.postgresql
+def test_a_server_that_is_full(project: Project, write: Write, own_server: tuple[str, Path]) -> None:
+    """No role's limit is in the way: before the first connection, or before the second one, which the migration lock needs."""
+    url, data = own_server
+    write(one=POST)
+    project.set(database_wait="500ms", lock_wait="500ms")
+    with psycopg.connect(url, autocommit=True) as connection:
+        for setting, value in {"max_connections": 5, "superuser_reserved_connections": 0, "max_wal_senders": 0}.items():
+            connection.execute(f"ALTER SYSTEM SET {setting} = {value}".encode())
+    control_embedded_postgresql(data, "stop")
+    control_embedded_postgresql(data, "start", "-o", f"-h 127.0.0.1 -p {make_url(url).port} -k {data}")
+    environments = [{"DATABASE_URL": url.replace("postgresql:", f"postgresql+{driver}:")} for driver in ("asyncpg", "psycopg")]
+    advice = "for example: ALTER SYSTEM SET max_connections = 200"
+    for count, problem in enumerate(("it needs a second connection, and there was none (", "The server is full: close some"), 4):
+        others = [psycopg.connect(url) for _ in range(count)]
+        for environment in environments:
+            said = " ".join(project.alembic("upgrade", "head", env=environment, check=False).stdout.split())
+            assert problem in said
+            assert "sorry, too many clients already" in said
+            assert said.endswith(advice)
+        for other in others:
+            other.close()
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(advice.removeprefix("for example: ").encode())
+    control_embedded_postgresql(data, "restart")
+    project.alembic("upgrade", "head", env=environments[0])

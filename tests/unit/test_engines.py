@@ -402,3 +402,9 @@ def test_settings_that_need_arguments_are_not_called(tmp_path: Path, class_: str
     )
     found = survey(tmp_path, config=imports + class_).engines
     assert found == (("app.config:DatabaseConfig().url",) if constructed else ())
+
+
+def test_an_engine_that_classes_inherit_is_proposed_once(tmp_path: Path) -> None:
+    """It is that of the class that makes it, whether those below it add something or not."""
+    text = f"{IMPORTS}class Base:\n    engine = create_async_engine()\nclass Plain(Base): pass\nclass More(Plain):\n    x = 1\n"
+    assert survey(tmp_path, db=text).engines == ("app.db:Base.engine",)
