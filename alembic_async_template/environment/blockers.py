@@ -18,7 +18,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from .. import _compat
 from ..driver_errors import describe
-from ..masking import mask_statement
+from ..masking import holds_secret, mask_statement
 from .engine import call_apart
 from .session import BACKEND, find_backend
 from .silence import ANSWER, SILENCE, cut_after, find_address, find_cut, is_silent
@@ -31,6 +31,9 @@ _INTERVAL = 2.0
 _PAUSE = 10.0
 # How long its end is waited for: it may be about to connect to a server that does not answer.
 _PATIENCE = 1.0
+
+# How much of a statement is read to show its beginning; it may have megabytes.
+_MOST = 10_000
 
 _BLOCKERS = text("""
     SELECT blocker, CAST(usename AS text), application_name, state, to_char(coalesce(xact_start, query_start), 'HH24:MI:SS'),
@@ -155,7 +158,7 @@ def _is_idle(loop: asyncio.AbstractEventLoop) -> bool:
 
 def shorten(statement: str, length: int = 200) -> str:
     """A statement as a message shows it."""
-    statement = " ".join(mask_statement(statement).split())
+    statement = " ".join(mask_statement(statement[:_MOST], always=holds_secret(statement)).split())
     return statement if len(statement) <= length else f"{statement[:length]}..."
 
 

@@ -424,13 +424,13 @@ def test_a_server_that_starts_later_and_one_that_restarts(project: Project, writ
 def test_a_database_that_does_not_come_up(project: Project, write: Write, url: str, problem: str) -> None:
     """One message when the time is over: which database, from where, and what is wrong."""
     write(one=POST)
-    project.set(database_wait="300ms")
+    project.set(database_wait="1s")
     result = project.alembic("upgrade", "head", env={"DATABASE_URL": url}, check=False)
     known = make_url(url)
     driver = {"postgresql": "postgresql+asyncpg"}.get(known.drivername, known.drivername)
     shown = known.set(drivername=driver).render_as_string()
     assert " ".join(result.stdout.split()) == (
-        f"FAILED: Database {shown}, from the environment variable DATABASE_URL, could not be reached within 0.3 s: {problem}. "
+        f"FAILED: Database {shown}, from the environment variable DATABASE_URL, could not be reached within 1 s: {problem}. "
         "Start it, correct host and port, or raise database_wait in alembic.ini, for example: database_wait = 60s"
     )
     assert f"Waiting for the database: {problem}" in result.stderr

@@ -1,9 +1,15 @@
 """Passwords are taken out of texts, in the forms that SQL, Python, libpq and URLs have for them; nothing else is."""
 
+from pathlib import Path
+
 import pytest
+from alembic.config import Config
+from sqlalchemy.engine import make_url
 
 from alembic_async_template.environment.blockers import shorten
-from alembic_async_template.masking import mask_message
+from alembic_async_template.environment.settings import read_settings
+from alembic_async_template.environment.url import adapt_url
+from alembic_async_template.masking import mask_message, mask_statement
 
 
 @pytest.mark.parametrize(
@@ -34,6 +40,79 @@ def test_a_password_is_masked(text: str) -> None:
     assert "zq7" not in mask_message(text)
     assert "***" in mask_message(text)
     assert "zq7" not in shorten(f"{'x' * 170} {text}")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("ALTER ROLE app PASSWORD 'it''s-zq7' VALID UNTIL 'infinity'", "ALTER ROLE app PASSWORD ***"),
+        ("ALTER ROLE app PASSWORD E'a\\'zq7'", "ALTER ROLE app PASSWORD ***"),
+        ("ALTER ROLE app PASSWORD zq7", "ALTER ROLE app PASSWORD ***"),
+        ("ALTER ROLE app /* zq7 */ PASSWORD 'zq7'", "ALTER ROLE app ***"),
+        ("UPDATE account SET password = crypt('zq7', gen_salt('bf'))", "UPDATE account SET password = ***"),
+        (
+            "INSERT INTO userz (name, password) VALUES ('a', 'zq7'), ('b', 'zq7')",
+            "INSERT INTO userz (name, password) VALUES (***)",
+        ),
+        ("CREATE SUBSCRIPTION s CONNECTION 'password=zq7,;zq7' PUBLICATION p", "CREATE SUBSCRIPTION s CONNECTION ***"),
+        ("SET PASSWORD FOR app = 'zq7'", "SET PASSWORD ***"),
+        (
+            "CREATE USER app IDENTIFIED WITH mysql_native_password AS '*zq7'",
+            "CREATE USER app IDENTIFIED WITH mysql_native_password AS ***",
+        ),
+        ("ALTER USER app IDENTIFIED BY 'zq7' REPLACE 'zq7'", "ALTER USER app IDENTIFIED BY ***"),
+        ("COPY t FROM PROGRAM 'curl -u me:zq7'", "COPY t FROM PROGRAM ***"),
+        ("op.execute(\"ALTER ROLE app PASSWORD '{}'\".format('zq7'))", "op.execute(***)"),
+        ("op.execute(f\"ALTER ROLE app PASSWORD '{zq}'\")", "op.execute(***)"),
+        ("connect(password=zq7)", "connect(password=***)"),
+        ("SELECT id FROM account WHERE password IS NULL", "SELECT id FROM account WHERE password IS NULL"),
+        ("INSERT INTO post (title) VALUES ('a')", "INSERT INTO post (title) VALUES ('a')"),
+    ],
+)
+def test_a_statement_is_shown_up_to_its_first_literal(text: str, shown: str) -> None:
+    """If it has a word for a secret."""
+    assert mask_statement(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ('role "app" does not exist', 'role "app" does not exist'),
+        ('syntax error at or near "zq7"', 'syntax error at or near "***"'),
+        ('syntax error at or near ""zq7""', 'syntax error at or near "***"'),
+        ("Key (name)=(zq7) already exists.", "Key (name)=(***)"),
+        ("Failing row contains (1, zq7).", "Failing row contains (***)"),
+        (
+            "invalid input for query argument $1: 'zq7' (expected int)",
+            'invalid input for query argument $1: "***" (expected int)',
+        ),
+        ("Duplicate entry 'zq7' for key 'name'", 'Duplicate entry "***"'),
+    ],
+)
+def test_a_message_about_a_secret_has_no_values(text: str, shown: str) -> None:
+    """Names after what kind of object it is stay."""
+    assert mask_message(text, always=True) == shown
+
+
+def test_a_large_statement_is_masked_by_all_of_it() -> None:
+    """Also where its word for a secret comes late, and without reading it many times."""
+    statement = f"INSERT INTO t (a, b) VALUES ('zq7', '{'//x:y' * 1_000_000}') /* password */"
+    assert shorten(statement) == "INSERT INTO t (a, b) VALUES (***)"
+    assert "zq7" in shorten(statement.replace("password", ""))
+
+
+def test_no_repr_shows_a_url(tmp_path: Path) -> None:
+    """Tracebacks with the values of variables show those of settings and databases."""
+    ini = tmp_path / "alembic.ini"
+    ini.write_text("[alembic]\nscript_location = m\nsqlalchemy.url = postgresql://app:zq7@localhost/app\n")
+    settings = read_settings(Config(ini))
+    assert settings.sqlalchemy_url == "postgresql://app:zq7@localhost/app"
+    assert "zq7" not in repr(settings)
+    for url in (
+        "postgresql://app@localhost/app?password=zq7&sslpassword=zq7",
+        "postgresql+psycopg://app:zq7@localhost/app?options=-cx.token=zq7",
+    ):
+        assert "zq7" not in repr(adapt_url(make_url(url), "a test", directory=tmp_path))
 
 
 @pytest.mark.parametrize(
