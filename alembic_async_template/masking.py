@@ -14,7 +14,8 @@ HIDDEN = "***"
 # Words of statements and of source lines in which a literal may be a secret.
 _SECRET = re.compile(
     r"passw|pwd|passphrase|(?<![a-z])pass(?![a-z])|secret|token|credential|identified\s+(?:by|with)|crypt|dblink|scram"
-    r"|(?:api|auth|access|private|encryption)_?key|dsn|conninfo|user\s+mapping|subscription|\bprogram\b",
+    r"|(?:api|auth|access|private|encryption)_?key|dsn|conninfo|user\s+mapping"
+    r"|(?:create|alter)\s+subscription|(?:from|to)\s+program\b",
     re.IGNORECASE,
 )
 # Words of a URL's query that have a secret in them, for any driver.

@@ -67,6 +67,7 @@ def test_a_password_is_masked(text: str) -> None:
         ("connect(password=zq7)", "connect(password=***)"),
         ("SELECT id FROM account WHERE password IS NULL", "SELECT id FROM account WHERE password IS NULL"),
         ("INSERT INTO post (title) VALUES ('a')", "INSERT INTO post (title) VALUES ('a')"),
+        ("op.drop_column('subscription', 'program')", "op.drop_column('subscription', 'program')"),
     ],
 )
 def test_a_statement_is_shown_up_to_its_first_literal(text: str, shown: str) -> None:
