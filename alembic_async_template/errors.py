@@ -801,14 +801,14 @@ class InvalidEnumError(EnumOperationError):
 class UnknownEnumError(EnumOperationError):
     """The database has no enum type of that name."""
 
-    def __init__(self, enum: str, near: Sequence[str], *, elsewhere: bool = False) -> None:
+    def __init__(self, enum: str, near: Sequence[str], *, elsewhere: bool = False, example: str = "op.create_enum(...)") -> None:
         self.near = tuple(near)
         if elsewhere:
             hint = f"There is {_series(near)}: name the schema, for example: schema={near[0].rpartition('.')[0]!r}"
         elif near:
             hint = f"Is it {_series(near)}?"
         else:
-            hint = "Create it first, for example: op.create_enum(" + f'"{enum.rpartition(".")[2]}", ["draft", "live"])'
+            hint = f"Create it first, for example: {example}"
         super().__init__(enum, f"Enum {enum} does not exist in the database. {hint}")
 
 
@@ -826,14 +826,21 @@ class UnknownEnumValueError(EnumOperationError):
 class EnumExistsError(EnumOperationError):
     """The name of a type that is to be made, or to get a new name, is taken."""
 
-    def __init__(self, enum: str, values: Sequence[str]) -> None:
+    def __init__(self, enum: str, values: Sequence[str], *, renames: bool = False) -> None:
         self.values = tuple(values)
         labels = ", ".join(map(_quote, values))
+        choose = (
+            "Choose"
+            if renames
+            else (
+                "If something else, create_all for example, has made all that the revision makes, count it as done with alembic "
+                "stamp. Otherwise leave op.create_enum out if these are the values that it is meant to have, choose"
+            )
+        )
         super().__init__(
             enum,
-            f"Enum {enum} exists already, with the values {labels}. If something else, create_all for example, has made all "
-            "that the revision makes, count it as done with alembic stamp. Otherwise leave op.create_enum out if these are the "
-            f"values that it is meant to have, choose another name, or drop it first if nothing uses it: DROP TYPE {enum}",
+            f"Enum {enum} exists already, with the values {labels}. {choose} another name, or drop it first if nothing uses it: "
+            f"DROP TYPE {enum}",
         )
 
 

@@ -172,7 +172,9 @@ def find_enum(enums: Sequence[EnumType], name: str, schema: str | None) -> EnumT
     elsewhere = [enum for enum in enums if enum.name == name]
     similar = get_close_matches(name.lower(), {enum.name.lower() for enum in enums}, n=3)
     near = elsewhere or [enum for match in similar for enum in enums if enum.name.lower() == match]
-    raise UnknownEnumError(qualify(name, schema), [enum.qualified_name for enum in near], elsewhere=bool(elsewhere))
+    example = f"op.create_enum({name!r}, {['draft', 'live']!r}{f', schema={schema!r}' if schema else ''})"
+    names = [enum.qualified_name for enum in near]
+    raise UnknownEnumError(qualify(name, schema), names, elsewhere=bool(elsewhere), example=example)
 
 
 def require_labels(enum: EnumType, *labels: str | None) -> None:

@@ -64,7 +64,7 @@ def _add_enum_value(operation: AddEnumValueOp, operations: Operations) -> None:
         raise InvalidEnumError(
             name,
             f'Value "{value}" cannot be both before "{operation.before}" and after "{operation.after}": keep one of them',
-            f"op.add_enum_value({operation.enum_name!r}, {value!r}, after={operation.after!r})",
+            _write_call(operation, "add_enum_value", value, after=operation.after),
         )
     context = operations.get_context()
     if _lacks_enum_types(context, operation, f'Value "{value}" is not added to enum'):
@@ -121,8 +121,8 @@ def _remove_enum_value(operation: RemoveEnumValueOp, operations: Operations) -> 
     require_labels(enum, value, new)
     target = tuple(label for label in enum.labels if label != value)
     if not target:
-        raise InvalidEnumError(name, f'Value "{value}" is the only one', f"op.drop_enum({operation.enum_name!r}, [{value!r}])")
-    example = f"op.remove_enum_value({operation.enum_name!r}, {value!r}, replace_with={target[0]!r})"
+        raise InvalidEnumError(name, f'Value "{value}" is the only one', _write_call(operation, "drop_enum", [value]))
+    example = _write_call(operation, "remove_enum_value", value, replace_with=target[0])
     rebuild_enum(connection, Change(enum, target, {} if new is None else {value: new}), example)
 
 
@@ -136,7 +136,7 @@ def _reorder_enum_values(operation: ReorderEnumValuesOp, operations: Operations)
     connection, enum = _require_enum(context, operation, "reorder_enum_values")
     require_labels(enum, *values)
     if missing := [label for label in enum.labels if label not in values]:
-        example = f"op.reorder_enum_values({operation.enum_name!r}, {[*values, *missing]!r})"
+        example = _write_call(operation, "reorder_enum_values", [*values, *missing])
         raise InvalidEnumError(name, f"The new order leaves out {', '.join(map(repr, missing))}", example)
     rebuild_enum(connection, Change(enum, values, {}), "")
 
@@ -149,7 +149,7 @@ def _replace_enum_values(operation: ReplaceEnumValuesOp, operations: Operations)
         check_labels(name, [old, new])
         if old in values or new not in values:
             problem = f'"{old}", which stays' if old in values else f'"{new}" as a replacement, which is none of the values'
-            example = f"op.replace_enum_values({operation.enum_name!r}, {list(values)!r}, replace_with={{'old': {values[0]!r}}})"
+            example = _write_call(operation, "replace_enum_values", list(values), replace_with={"old": values[0]})
             raise InvalidEnumError(name, f"replace_with names {problem}", example)
     context = operations.get_context()
     if _lacks_enum_types(context, operation, "No other values are given to enum"):
@@ -164,7 +164,7 @@ def _replace_enum_values(operation: ReplaceEnumValuesOp, operations: Operations)
     require_labels(enum, *replace_with)
     change = Change(enum, values, replace_with)
     mapping = replace_with | dict.fromkeys(change.unmapped, values[0])
-    example = f"op.replace_enum_values({operation.enum_name!r}, {list(values)!r}, replace_with={mapping!r})"
+    example = _write_call(operation, "replace_enum_values", list(values), replace_with=mapping)
     rebuild_enum(connection, change, example)
 
 
@@ -200,8 +200,15 @@ def _rename_enum(operation: RenameEnumOp, operations: Operations) -> None:
     if connection := _online(operations.get_context()):
         enums = reflect_enums(connection)
         enum = find_enum(enums, operation.enum_name, operation.schema)
-        _require_free_name(enums, enum.schema, operation.new_name)
+        _require_free_name(enums, enum.schema, operation.new_name, renames=True)
     operations.execute(sql.rename(_type_name(operation), operation.new_name))
+
+
+def _write_call(operation: EnumOperation, name: str, *arguments: object, **options: object) -> str:
+    """A call of an operation for the type of another, as a revision has it."""
+    options |= {"schema": operation.schema} if operation.schema else {}
+    written = [*map(repr, (operation.enum_name, *arguments)), *(f"{option}={value!r}" for option, value in options.items())]
+    return f"op.{name}({', '.join(written)})"
 
 
 def _check_name(operation: EnumOperation) -> str:
@@ -264,10 +271,10 @@ def _require_listed(context: MigrationContext, operation: EnumOperation, *values
                     raise EnumCheckError(enum, value, connection.dialect.name, table, name, definition)
 
 
-def _require_free_name(enums: list[EnumType], schema: str | None, name: str) -> None:
+def _require_free_name(enums: list[EnumType], schema: str | None, name: str, *, renames: bool = False) -> None:
     for enum in enums:
         if (enum.schema, enum.name) == (schema, name):
-            raise EnumExistsError(enum.qualified_name, enum.labels)
+            raise EnumExistsError(enum.qualified_name, enum.labels, renames=renames)
 
 
 def _mention_position(enum: EnumType, operation: AddEnumValueOp) -> None:

@@ -383,6 +383,12 @@ REVISION_RULES = (
         "an engine, not a connection, for example: await Migrations(bind=engine).upgrade()",
     ),
     Rule(
+        "VACUUM cannot run inside a transaction block; CREATE DATABASE, ALTER SYSTEM and the like",
+        "^25001 (?!.*(CONCURRENTLY|INDEX)).*(inside a transaction block|cannot run)",
+        "Leave the transaction for it, at the beginning of the revision or in one of its own, since what was done before is "
+        'committed, for example: with op.get_context().autocommit_block(): op.execute("VACUUM")',
+    ),
+    Rule(
         "CREATE INDEX CONCURRENTLY cannot run inside a transaction block",
         "^25001 .*(inside a transaction block|cannot run)",
         "Leave the transaction for it, at the beginning of the revision or in one of its own, since what was done before is "
@@ -475,7 +481,8 @@ REVISION_RULES = (
     Rule(
         "dropping an enum value is not implemented",
         "^0A000 .*dropping an enum value",
-        'Let this package make the type anew, for example: op.remove_enum_value("{type}", "{value}", replace_with="published")',
+        'Let this package rebuild the type, for example: op.remove_enum_value("{type}", "{value}", '
+        'replace_with="published"{in_schema})',
     ),
     Rule(
         'column "title" of relation "post" contains null values, of ALTER COLUMN',
@@ -636,7 +643,7 @@ REVISION_RULES = (
         'enum label "archived" already exists',
         '^42710 .*enum label "(?P<value>[^"]+)" already exists',
         "Another revision, or a run that failed half way, has added it. Let it be added only where it is not there, for example: "
-        'op.add_enum_value("{type}", "{value}")',
+        'op.add_enum_value("{type}", "{value}"{in_schema})',
     ),
     Rule(
         "cannot execute CREATE TABLE in a read-only transaction",

@@ -13,6 +13,7 @@ from alembic_async_template.enums import operations as ops
 from alembic_async_template.errors import (
     EnumExistsError,
     EnumInUseError,
+    EnumOperationError,
     EnumValueExistsError,
     UncommittedEnumValueError,
     UncommittedWorkError,
@@ -134,7 +135,7 @@ def test_renaming_keeps_rows_and_defaults_and_is_rolled_back_whole(on_connection
             lambda op: op.drop_enum("zzz", ["x"], schema="billing"),
             UnknownEnumError,
             "Enum billing.zzz does not exist in the database. Create it first, for example: "
-            'op.create_enum("zzz", ["draft", "live"])',
+            "op.create_enum('zzz', ['draft', 'live'], schema='billing')",
         ),
         (
             lambda op: op.add_enum_value("mood", "x", after="GLADD"),
@@ -163,10 +164,8 @@ def test_renaming_keeps_rows_and_defaults_and_is_rolled_back_whole(on_connection
         (
             lambda op: op.rename_enum("other", "mood", schema="billing"),
             EnumExistsError,
-            'Enum billing.mood exists already, with the values "x". If something else, create_all for example, has made all '
-            "that the revision makes, count it as done with alembic stamp. Otherwise leave op.create_enum out if these are "
-            "the values that it is meant to have, choose another name, or drop it first if nothing uses it: DROP TYPE "
-            "billing.mood",
+            'Enum billing.mood exists already, with the values "x". Choose another name, or drop it first if nothing uses it: '
+            "DROP TYPE billing.mood",
         ),
         (
             lambda op: op.drop_enum("mood", ["sad", "glad"]),
@@ -190,6 +189,37 @@ def test_refusals_name_what_stands_in_the_way(
         on_connection(committed(work))
     assert str(caught.value) == message
     assert read_enums(postgresql_url) == before
+
+
+@pytest.mark.parametrize(
+    ("work", "after"),
+    [
+        (lambda op: op.remove_enum_value("mood", "b", schema="billing"), ["a", "c"]),
+        (lambda op: op.replace_enum_values("mood", ["c", "a"], schema="billing"), ["c", "a"]),
+        (lambda op: op.replace_enum_values("mood", ["b", "a"], replace_with={"c": "z"}, schema="billing"), None),
+        (lambda op: op.reorder_enum_values("mood", ["c", "b"], schema="billing"), ["c", "b", "a"]),
+        (lambda op: op.add_enum_value("mood", "z", before="a", after="b", schema="billing"), ["a", "b", "z", "c"]),
+        (lambda op: op.remove_enum_value("single", "x", schema="billing"), ["a", "b", "c"]),
+        (lambda op: op.drop_enum("new", ["x"], schema="billing"), ["a", "b", "c"]),
+    ],
+)
+def test_an_example_does_what_it_says_to_the_type_of_the_message(
+    on_connection: OnConnection, postgresql_url: str, work: Any, after: list[str] | None
+) -> None:
+    """Typed as it is printed; a type of the same name in the default schema stays as it is."""
+    for schema in ("public", "billing"):
+        create_enum(postgresql_url, "mood", ["a", "b", "c"], schema=schema)
+    create_enum(postgresql_url, "single", ["x"], schema="billing")
+    on_connection(committed(lambda op: op.execute("CREATE TABLE t AS SELECT 'b'::billing.mood AS m, 'b'::mood AS n")))
+    with pytest.raises(EnumOperationError) as caught:
+        on_connection(committed(work))
+    example = str(caught.value).rpartition("or example: ")[2]
+    if after is None:
+        example = example.replace("'old'", "'c'")
+    on_connection(committed(lambda op: eval(example, {"op": op})))
+    enums = read_enums(postgresql_url)
+    assert enums["public.mood"] == ["a", "b", "c"]
+    assert enums["billing.mood"] == (after or ["b", "a"])
 
 
 def test_the_search_path_decides_which_type_is_meant(on_connection: OnConnection, postgresql_url: str) -> None:

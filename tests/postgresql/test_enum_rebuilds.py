@@ -476,13 +476,15 @@ def test_values_in_use_are_refused_with_counts(databases: Databases) -> None:
     assert str(error.value) == (
         f"""Value "{DRAFT}" cannot be removed from enum {SCHEMA}.{NAME}: 1 row of public.p1.m, 2 rows of public.t.m, 1 row of """
         "public.t.ms, the default of public.t.m and the default of public.t.ms hold it. Give a replacement, for example: "
-        f"op.remove_enum_value({NAME!r}, {DRAFT!r}, replace_with={LIVE!r})"
+        f"op.remove_enum_value({NAME!r}, {DRAFT!r}, replace_with={LIVE!r}, schema={SCHEMA!r})"
     )
     with pytest.raises(EnumValueInUseError) as error:
         databases.change(lambda op: op.replace_enum_values(NAME, [ARCHIVED], replace_with={DRAFT: ARCHIVED}, schema=SCHEMA))
     assert error.value.rows == {"public.t.n": 2, "public.t.ms": 1}
     mapping = {DRAFT: ARCHIVED, LIVE: ARCHIVED}
-    assert str(error.value).endswith(f"op.replace_enum_values({NAME!r}, {[ARCHIVED]!r}, replace_with={mapping!r})")
+    assert str(error.value).endswith(
+        f"op.replace_enum_values({NAME!r}, {[ARCHIVED]!r}, replace_with={mapping!r}, schema={SCHEMA!r})"
+    )
     assert read_fingerprint(databases.url) == before
 
 

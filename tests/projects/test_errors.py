@@ -438,6 +438,14 @@ REVISIONS = {
         set_up="CREATE TABLE post (id int)",
         sqlite_problem=None,
     ),
+    "another statement that runs outside of transactions": broken(
+        "cannot run inside a transaction block",
+        'op.execute("VACUUM")',
+        "VACUUM cannot run inside a transaction block",
+        "Leave the transaction for it, at the beginning of the revision or in one of its own, since what was done before is committed, for "
+        'example: with op.get_context().autocommit_block(): op.execute("VACUUM")',
+        sqlite_problem=None,
+    ),
     "an error that was caught": broken(
         "current transaction is aborted",
         'try:\n        op.execute("SELECT 1 FROM nowhere")\n    except Exception:\n        op.execute("SELECT 1")',
@@ -537,7 +545,7 @@ REVISIONS = {
         "dropping an enum value is not implemented",
         "op.execute(\"ALTER TYPE status DROP VALUE 'a'\")",
         "dropping an enum value is not implemented",
-        'Let this package make the type anew, for example: op.remove_enum_value("status", "archived", replace_with="published")',
+        'Let this package rebuild the type, for example: op.remove_enum_value("status", "archived", replace_with="published")',
         set_up="CREATE TYPE status AS ENUM ('a')",
         sqlite_problem=None,
     ),

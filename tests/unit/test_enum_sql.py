@@ -69,7 +69,7 @@ LONG = "ž" * 32  # 64 bytes
         (
             lambda op: op.add_enum_value("mood", "b", before="a", after="c", schema="s"),
             'Enum s.mood: Value "b" cannot be both before "a" and after "c": keep one of them. For example: '
-            "op.add_enum_value('mood', 'b', after='c')",
+            "op.add_enum_value('mood', 'b', after='c', schema='s')",
         ),
         (lambda op: op.add_enum_value("mood", "b", after="b"), 'Enum mood: Value "b" is given twice.'),
         (
