@@ -43,9 +43,13 @@ _BLOCKERS = text("""
     ORDER BY blocker
 """)
 # Whether a process waits for its client, and what else changes when it goes on. asyncpg prepares a statement first, and a process
-# that waits for the rest is active.
+# that waits for the rest is active. Behind a pooler the process may be somebody else's, and another one works for the statement.
 _STATE = text("""
-    SELECT coalesce(state LIKE 'idle%' OR wait_event = 'ClientRead', false), state, CAST(state_change AS text), wait_event
+    SELECT coalesce(state LIKE 'idle%' OR wait_event = 'ClientRead', false) AND NOT EXISTS (
+               SELECT FROM pg_catalog.pg_stat_activity AS other
+               WHERE other.state = 'active' AND other.wait_event IS DISTINCT FROM 'ClientRead'
+                 AND other.pid <> pg_catalog.pg_backend_pid() AND left(other.query, 200) = left(CAST(:doing AS text), 200)),
+           state, CAST(state_change AS text), wait_event
     FROM pg_catalog.pg_stat_activity WHERE pid = :pid
 """)
 
@@ -119,7 +123,7 @@ class Watch:
 
     def _note_state(self, connection: Connection) -> None:
         """Take note of whether the server still works for the statement: if its answer was lost, it waits for us, or is gone."""
-        row = connection.execute(_STATE, {"pid": self.pid}).first()
+        row = connection.execute(_STATE, {"pid": self.pid, "doing": self.doing}).first()
         if row is None:  # behind a pooler, or on another server than this connection is, it has another number
             alive = self._known_pid != self.pid
         else:

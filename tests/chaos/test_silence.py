@@ -7,6 +7,7 @@ import itertools
 import os
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -16,9 +17,12 @@ from attack import finish, start, use_driver
 from project import Project, write_revisions
 from proxy import start_proxy
 from servers import MYSQL_VARIABLE, create_postgresql_database, require_server
+from sqlalchemy import NullPool, create_engine
 
 from alembic_async_template import _compat
+from alembic_async_template.environment.blockers import Watch
 from alembic_async_template.environment.engine import connect
+from alembic_async_template.environment.session import find_backend
 from alembic_async_template.environment.url import adapt_url, parse_url
 
 POST = 'op.create_table("post", sa.Column("id", sa.Integer(), primary_key=True))'
@@ -137,3 +141,22 @@ def test_what_works_for_long_is_not_silent(project: Project, embedded_postgresql
             returncode, stdout, stderr = finish(process)
             assert returncode == 0, stdout + stderr
             assert "gave no sign" not in stderr
+
+
+def test_behind_a_pooler_another_process_may_work_for_the_statement(embedded_url: str) -> None:
+    """The one that the driver knows is idle meanwhile, and gives no verdict."""
+    engine = create_engine(embedded_url.replace("postgresql:", "postgresql+psycopg:"), poolclass=NullPool)
+    statement = "SELECT pg_sleep(1)"
+    with engine.connect() as idle, engine.connect() as asking, engine.connect() as working, ThreadPoolExecutor() as pool:
+        watch = Watch(asking, 0.1)
+        watch.pid, watch.doing = find_backend(idle), statement
+        work = pool.submit(working.exec_driver_sql, statement)
+        verdicts = []
+        while not work.done():
+            time.sleep(0.3)
+            watch._note_state(asking)
+            asking.rollback()
+            verdicts.append(watch._heard[1])
+        assert verdicts[:3] == [True, True, True]
+        watch._note_state(asking)
+        assert not watch._heard[1]
