@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import functools
+import gc
 import json
 import os
 import subprocess
@@ -74,6 +75,13 @@ def _serve() -> None:
 
 if __name__ == "__main__":
     sys.path[0], sys.argv[0] = str(ALEMBIC.parent), str(ALEMBIC)
+    # What nearly every command imports of others, once for all of them.
+    import alembic.command  # noqa: F401
+    import asyncpg  # noqa: F401
+    import psycopg  # noqa: F401
+    import sqlalchemy.ext.asyncio  # noqa: F401
+    import sqlmodel  # noqa: F401
     from alembic.config import main
 
+    gc.freeze()  # the collector of a child need not touch, and so copy, what is there
     _serve()
