@@ -121,6 +121,11 @@ def test_ctrl_c_says_what_is_committed(project: Project, embedded_postgresql: st
         assert tables(url) == ({"post"} if body.startswith("op") else {"post", "note"})
 
 
+def heed_interrupts() -> None:
+    """Let a process that is about to begin take Ctrl-C, which it ignores if the tests run in the background of a shell."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def start(project: Project, url: str, *arguments: str) -> subprocess.Popen[str]:
     """Start a command whose streams are apart."""
     return subprocess.Popen(
@@ -130,6 +135,7 @@ def start(project: Project, url: str, *arguments: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=heed_interrupts,
     )
 
 
@@ -186,5 +192,6 @@ def test_a_program_forks_or_is_interrupted_while_it_migrates(
         capture_output=True,
         text=True,
         timeout=60,
+        preexec_fn=heed_interrupts,
     )
     assert (result.returncode, result.stdout) == (0, said), result.stderr
