@@ -159,16 +159,18 @@ def _list_chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _mask_exception(cause: BaseException, *, always: bool, whole: bool) -> None:
-    def mask(text: object) -> object:
-        if not isinstance(text, str) or not always:
-            return mask_message(text) if isinstance(text, str) else text
+    def mask(text: str) -> str:
+        if whole:
+            return HIDDEN
         # After its first line, psycopg repeats the statement and the row.
-        return HIDDEN if whole else mask_message(text.partition("\n")[0], always=True)
+        return mask_message(text.partition("\n")[0] if always else text, always=always)
 
-    cause.args = tuple(map(mask, cause.args))
+    cause.args = tuple(mask(text) if isinstance(text, str) else text for text in cause.args)
     values = {name: getattr(cause, name, None) for name in ("message", "detail", "hint", "query", "internal_query", "context")}
     values["detail"] = values["detail"] or getattr(getattr(cause, "diag", None), "message_detail", None)
     for name, value in values.items():
         if isinstance(value, str) and value:
             with suppress(AttributeError):  # what has slots shows nothing more
-                setattr(cause, name, mask_statement(value) if name in {"query", "internal_query", "context"} else mask(value))
+                setattr(
+                    cause, name, mask(value) if name in {"message", "detail", "hint"} else mask_statement(value, always=always)
+                )

@@ -101,7 +101,7 @@ def _read_and_lock(connection: Connection, change: Change) -> Usage:
 
 
 def _refuse_isolation(connection: Connection, change: Change) -> None:
-    """Refuse a transaction that would put back definitions that somebody has changed since it began."""
+    """Refuse a transaction that would restore definitions that others have changed since it began."""
     isolation, is_default, role = connection.execute(_ISOLATION).one()
     if isolation == "read committed":
         return

@@ -93,7 +93,7 @@ class _Steps:
         self.committed_before, self.progress.committed = self.progress.committed, True
 
     def note_failure(self, error: Exception) -> None:
-        """A transaction that could not be committed was rolled back, unless nobody knows, since the connection ended."""
+        """A transaction that could not be committed was rolled back; if the connection ended, its outcome is unknown."""
         if _compat.failed_at_commit(error) and describe_outage(error) is None:
             self.progress.committed = self.committed_before
 

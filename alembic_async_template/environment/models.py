@@ -346,7 +346,7 @@ def hide_input(error: BaseException) -> BaseException:
     """An exception for the traceback, without passwords in URLs; pydantic's would show whatever was put in."""
     core: Any = sys.modules.get("pydantic_core")
     if core is None or not isinstance(error, core.ValidationError):
-        hide_secrets(error, always=False)
+        hide_secrets(error)
         error.args = tuple(mask_message(text) if isinstance(text, str) else text for text in error.args)
         return error
     rejected: Any = error

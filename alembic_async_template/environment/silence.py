@@ -70,7 +70,7 @@ def find_address(connection: Connection) -> tuple[str, int] | None:
 
 
 def is_silent(address: tuple[str, int]) -> bool:
-    """Whether a PostgreSQL or a pooler says nothing at all to somebody new.
+    """Whether a PostgreSQL or a pooler does not answer a new connection at all.
 
     To be refused is an answer, and of a network that is down TCP knows more.
     """
