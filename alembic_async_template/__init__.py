@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from . import op
-    from .environment.runner import run_environment
     from .errors import AlembicAsyncTemplateError
     from .migrations import Migrations
+    from .run.environment import run_environment
 
 __all__ = ["AlembicAsyncTemplateError", "Migrations", "op", "run_environment"]
 
@@ -19,7 +19,7 @@ _MODULES = {
     "AlembicAsyncTemplateError": ".errors",
     "Migrations": ".migrations",
     "op": ".op",
-    "run_environment": ".environment.runner",
+    "run_environment": ".run.environment",
 }
 
 

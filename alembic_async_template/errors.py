@@ -74,7 +74,7 @@ from .masking import mask_message
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .environment.settings import Settings
+    from .application.settings import Settings
 
 __all__ = [
     "AlembicAsyncTemplateError",

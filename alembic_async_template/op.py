@@ -10,7 +10,7 @@ from typing import Any
 
 import alembic.op
 
-from .enums.operations import DIRECTIVES
+from .enums.ops import DIRECTIVES
 
 
 def __getattr__(name: str) -> Any:

@@ -30,9 +30,9 @@ sys.modules[__name__].__class__ = _IterableModule
 
 # What is called with a module of Alembic, or of another plugin, as soon as that has been imported.
 _WHEN_IMPORTED = {
-    "alembic.config": (".environment.template", "add_template"),
-    "alembic.command": (".environment.template", "wrap_commands"),
-    "alembic.script.write_hooks": (".environment.write_hook", "register"),
+    "alembic.config": (".commands.wrappers", "add_template"),
+    "alembic.command": (".commands.wrappers", "wrap_commands"),
+    "alembic.script.write_hooks": (".commands.write_hook", "register"),
     "alembic_pg_enum_generator.add_enum_value_op": (".enums.clash", "share_directive"),
     "alembic_postgresql_enum.operations.add_enum_values": (".enums.clash", "share_directive"),
 }
@@ -42,17 +42,17 @@ _WHEN_IMPORTED = {
 # "server_default" are Alembic's own, see https://alembic.sqlalchemy.org/en/latest/api/plugins.html.
 _COMPARATORS = [
     (".enums.clash", "refuse_other_comparators", "autogenerate", "others", "postgresql", "FIRST"),
-    (".enums.compare", "compare_column", "column", "enums", "postgresql", "MEDIUM"),
-    (".enums.compare", "compare_type", "column", "types", "postgresql", "MEDIUM"),
+    (".autogenerate.enums", "compare_column", "column", "enums", "postgresql", "MEDIUM"),
+    (".autogenerate.enums", "compare_type", "column", "types", "postgresql", "MEDIUM"),
     (".autogenerate.constraints", "sort_tables", "autogenerate", "constraints", "default", "FIRST"),
     (".autogenerate.serial_columns", "find_serial_columns", "autogenerate", "serial", "postgresql", "FIRST"),
     (".autogenerate.index_options", "compare_index_texts", "autogenerate", "index_options", "postgresql", "FIRST"),
     (".autogenerate.server_comparison", "settle_differences", "autogenerate", "server_comparison", "postgresql", "LAST"),
-    (".enums.compare", "compare_enums", "autogenerate", "enums", "postgresql", "LAST"),
+    (".autogenerate.enums", "compare_enums", "autogenerate", "enums", "postgresql", "LAST"),
     (".autogenerate.serial_columns", "alter_sequences", "autogenerate", "serial", "postgresql", "LAST"),
     (".autogenerate.constraints", "arrange_constraints", "autogenerate", "constraints", "default", "LAST"),
-    (".enums.compare", "compare_table", "table", "enums", "postgresql", "MEDIUM"),
-    (".defaults", "compare_server_default", "column", "server_default", "default", "MEDIUM"),
+    (".autogenerate.enums", "compare_table", "table", "enums", "postgresql", "MEDIUM"),
+    (".autogenerate.server_defaults", "compare_server_default", "column", "server_default", "default", "MEDIUM"),
     (".autogenerate.identity", "compare_identity", "column", "server_default", "postgresql", "FIRST"),
     (".autogenerate.identity", "write_identities", "autogenerate", "identity", "postgresql", "LAST"),
 ]
@@ -68,9 +68,9 @@ def _register(plugin: Plugin) -> None:
     from alembic.util import DispatchPriority
     from wrapt import register_post_import_hook
 
-    from .enums.operations import EnumOperation
+    from .enums.ops import EnumOperation
 
-    renderers.dispatch_for(EnumOperation)(partial(_call, ".enums.render", "render"))
+    renderers.dispatch_for(EnumOperation)(partial(_call, ".autogenerate.render_enums", "render"))
     for owner, function, target, element, dialect, priority in _COMPARATORS:
         comparator = partial(_call, owner, function)
         plugin.add_autogenerate_comparator(comparator, target, element, qualifier=dialect, priority=DispatchPriority[priority])

@@ -86,7 +86,7 @@ def test_a_call_that_fits_several_packages_is_refused(monkeypatch: pytest.Monkey
     assert "the arguments fit each of them" in str(error.value)
     op.add_enum_value("mood", "b")
     assert "ALTER TYPE" in output.getvalue()
-    assert typed_op.add_enum_value.func.__self__.__module__ == "alembic_async_template.enums.operations"
+    assert typed_op.add_enum_value.func.__self__.__module__ == "alembic_async_template.enums.ops"
 
 
 MODELS = """

@@ -22,7 +22,8 @@ import pytest
 from servers import create_postgresql_database
 
 from alembic_async_template import errors
-from alembic_async_template.environment import rules, settings
+from alembic_async_template.application import settings
+from alembic_async_template.diagnosis import rules
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]

@@ -30,8 +30,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import StaticPool
 
 from alembic_async_template import Migrations
-from alembic_async_template.environment.locking import hold_migration_lock
-from alembic_async_template.environment.loops import choose_loop
 from alembic_async_template.errors import (
     ConcurrentRunError,
     ConfigNotFoundError,
@@ -42,6 +40,8 @@ from alembic_async_template.errors import (
     NoTablesError,
     RevisionNotFoundError,
 )
+from alembic_async_template.run.loop import choose_loop
+from alembic_async_template.run.migration_lock import hold_migration_lock
 
 MODELS = """
 import enum

@@ -11,9 +11,9 @@ from alembic.util import PriorityDispatchResult
 from sqlalchemy.schema import Column, Identity, Sequence
 
 from .. import _compat
-from ..defaults import is_next_value
 from ..postgresql import escape_colons, identifier, literal, qualified
 from .serial_columns import SEQUENCE_TYPES, sequence_type
+from .server_defaults import is_next_value
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext

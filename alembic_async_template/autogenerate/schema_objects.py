@@ -18,9 +18,9 @@ from sqlalchemy.schema import CreateSequence, ExecutableDDLElement, SetConstrain
 from sqlalchemy.types import TypeEngine
 
 from .. import _compat
-from ..column_types import find_implementation
-from ..defaults import is_next_value
+from ..application.column_types import find_implementation
 from ..postgresql import escape_colons
+from .server_defaults import is_next_value
 
 if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext

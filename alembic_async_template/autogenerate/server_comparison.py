@@ -23,10 +23,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import Column, CreateIndex, DefaultClause
 from sqlalchemy.types import NullType
 
-from ..defaults import list_unsettled
-from ..enums.declared import find_enum_use
 from ..postgresql import STRING, literal, normalise, qualified
+from .enum_columns import find_enum_use
 from .index_options import list_unsettled_indexes
+from .server_defaults import list_unsettled
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext

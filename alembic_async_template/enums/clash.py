@@ -20,7 +20,7 @@ from alembic.operations import Operations
 
 from .. import _compat
 from ..errors import EnumComparisonClashError, OperationClashError
-from .operations import AddEnumValueOp
+from .ops import AddEnumValueOp
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext

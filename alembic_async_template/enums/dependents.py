@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from ..errors import FOREIGN
-from . import queries
+from . import dependent_queries as queries
 from .model import EnumType
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
-from ..driver_errors import describe, find_sqlstate
+from ..diagnosis.driver_errors import describe, find_sqlstate
 from ..errors import EnumChangeBlockedError, EnumChangeFailedError, EnumValueInUseError
 from ..masking import mask_statement
 from .catalog import DUMP_SETTINGS, change_settings, reflect_enums

@@ -7,13 +7,13 @@ import gc
 import signal
 import traceback
 
-from alembic_async_template.environment import silence
+from alembic_async_template.run import silence
 
 silence.SILENCE, silence.ANSWER = 3.0, 1.0
 
-from alembic_async_template.environment import blockers, engine
+from alembic_async_template.run import connection, watch
 
-blockers._INTERVAL, blockers._PAUSE, engine._ATTEMPT = 0.3, 1.0, 2
+watch._INTERVAL, watch._PAUSE, connection._ATTEMPT = 0.3, 1.0, 2
 
 from alembic.config import main
 from greenlet import greenlet

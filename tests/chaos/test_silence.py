@@ -20,10 +20,10 @@ from servers import MYSQL_VARIABLE, create_postgresql_database, require_server
 from sqlalchemy import NullPool, create_engine
 
 from alembic_async_template import _compat
-from alembic_async_template.environment.blockers import Watch
-from alembic_async_template.environment.engine import connect
-from alembic_async_template.environment.session import find_backend
-from alembic_async_template.environment.url import adapt_url, parse_url
+from alembic_async_template.application.url import adapt_url, parse_url
+from alembic_async_template.run.connection import connect
+from alembic_async_template.run.session import find_backend
+from alembic_async_template.run.watch import Watch
 
 POST = 'op.create_table("post", sa.Column("id", sa.Integer(), primary_key=True))'
 NOTE = POST.replace("post", "note")

@@ -9,7 +9,7 @@ from enums import NASTY, OnConnection, create_enum, operations, read_enums
 from sqlalchemy import event, text
 from sqlalchemy.engine import Connection
 
-from alembic_async_template.enums import operations as ops
+from alembic_async_template.enums import ops
 from alembic_async_template.errors import (
     EnumExistsError,
     EnumInUseError,

@@ -7,8 +7,8 @@ import pytest
 from enums import OnConnection
 from sqlalchemy.engine import Connection
 
-from alembic_async_template.environment.locking import hold_migration_lock
 from alembic_async_template.errors import MigrationLockedError
+from alembic_async_template.run.migration_lock import hold_migration_lock
 
 HOLDERS = """
     SELECT state, backend_xmin, application_name FROM pg_locks JOIN pg_stat_activity USING (pid)

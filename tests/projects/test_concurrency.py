@@ -28,8 +28,8 @@ from servers import (
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
-from alembic_async_template.environment.engine import connect
-from alembic_async_template.environment.url import adapt_url
+from alembic_async_template.application.url import adapt_url
+from alembic_async_template.run.connection import connect
 
 # What a revision does that must happen once; the third one takes its time, the last two leave the transaction.
 BODIES = {

@@ -10,7 +10,7 @@ import pytest
 from alembic.config import Config
 from project import Project
 
-from alembic_async_template.environment.template import TEMPLATES
+from alembic_async_template.commands.wrappers import TEMPLATES
 
 MODELS = "from sqlmodel import Field, SQLModel\nclass A(SQLModel, table=True):\n    id: int = Field(primary_key=True)\n"
 

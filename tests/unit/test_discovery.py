@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from large_project import write_large_project
 from project import write_files
 
-from alembic_async_template.environment import discovery, scan_cache
-from alembic_async_template.environment.discovery import find_tables
-from alembic_async_template.environment.sources import FoundTable, Source, Sources, parse_source, walk_sources
+from alembic_async_template.project import discovery, scan_cache
+from alembic_async_template.project.discovery import find_tables
+from alembic_async_template.project.sources import FoundTable, Source, Sources, parse_source, walk_sources
 
 PATHS = {
     "a": "a.py",

@@ -8,8 +8,7 @@ import pytest
 from alembic.operations import Operations
 from enums import NASTY, offline
 
-from alembic_async_template.enums import operations as ops
-from alembic_async_template.enums import plan
+from alembic_async_template.enums import ops, plan
 from alembic_async_template.enums.model import EnumType
 from alembic_async_template.errors import EnumOfflineError, InvalidEnumError
 

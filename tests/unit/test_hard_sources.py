@@ -13,11 +13,10 @@ from hypothesis import strategies as st
 from project import write_files
 
 import alembic_async_template
-from alembic_async_template.environment import classes, discovery, sources
-from alembic_async_template.environment import project as survey
-from alembic_async_template.environment.discovery import find_tables
-from alembic_async_template.environment.project import describe_project
-from alembic_async_template.environment.sources import Source, walk_sources
+from alembic_async_template.project import classes, discovery, sources, survey
+from alembic_async_template.project.discovery import find_tables
+from alembic_async_template.project.sources import Source, walk_sources
+from alembic_async_template.project.survey import describe_project
 
 BASE = "from sqlalchemy.orm import DeclarativeBase\n\nclass Base(DeclarativeBase): pass\n"
 TABLE = "class Post(Base):\n    __tablename__ = 'post'\n"
@@ -176,7 +175,7 @@ def test_a_file_of_50_megabytes_is_not_parsed(tmp_path: Path, monkeypatch: pytes
 
 
 # Sources of real life, to be damaged.
-REAL = [path.read_bytes() for path in sorted(Path(alembic_async_template.__file__).parent.glob("environment/*.py"))]
+REAL = [path.read_bytes() for path in sorted(Path(alembic_async_template.__file__).parent.rglob("*.py"))]
 REAL += [
     f"{BASE}{TABLE}{ENGINE}".encode(),
     chain_classes(5).encode(),

@@ -6,10 +6,10 @@ import pytest
 from alembic.config import Config
 from sqlalchemy.engine import make_url
 
-from alembic_async_template.environment.blockers import shorten
-from alembic_async_template.environment.settings import read_settings
-from alembic_async_template.environment.url import adapt_url
+from alembic_async_template.application.settings import read_settings
+from alembic_async_template.application.url import adapt_url
 from alembic_async_template.masking import mask_message, mask_statement
+from alembic_async_template.run.watch import shorten
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import alembic.op
 
 import alembic_async_template
 from alembic_async_template import op
-from alembic_async_template.enums import operations
+from alembic_async_template.enums import ops
 
 STUB = ast.parse((Path(alembic_async_template.__file__).parent / "op.pyi").read_text())
 FUNCTIONS = {node.name: node for node in STUB.body if isinstance(node, ast.FunctionDef)}
@@ -16,12 +16,10 @@ FUNCTIONS = {node.name: node for node in STUB.body if isinstance(node, ast.Funct
 
 def test_the_stub_has_the_signature_and_docstring_of_each_operation() -> None:
     """Editors show the stub's, `help()` the operation's."""
-    assert set(FUNCTIONS) == set(operations.DIRECTIVES)
+    assert set(FUNCTIONS) == set(ops.DIRECTIVES)
     for name, node in FUNCTIONS.items():
         assert ast.get_docstring(node) == inspect.getdoc(getattr(op, name))
-        (directive,) = (
-            vars(class_)[name] for key, class_ in vars(operations).items() if key.endswith("Op") and name in vars(class_)
-        )
+        (directive,) = (vars(class_)[name] for key, class_ in vars(ops).items() if key.endswith("Op") and name in vars(class_))
         parameters = list(inspect.signature(directive.__func__).parameters.values())[2:]  # after the class and the operations
         positional = [parameter.name for parameter in parameters if parameter.kind is parameter.POSITIONAL_OR_KEYWORD]
         keyword_only = [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]

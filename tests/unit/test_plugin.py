@@ -20,7 +20,7 @@ def run_python(code: str, *options: str, cwd: Path | None = None) -> subprocess.
         "from alembic_async_template import op, run_environment, AlembicAsyncTemplateError",
         "import alembic_async_template.errors, alembic.command",
         "from alembic import command, config",
-        "from alembic_async_template.environment import runner",
+        "from alembic_async_template.run import environment",
         "import alembic_async_template.plugin",
     ],
 )
@@ -41,7 +41,7 @@ def test_importing_alembic_imports_nothing_heavy() -> None:
     code = (
         "import sys, alembic\n"
         "heavy = ('sqlmodel', 'pydantic', 'asyncpg', 'psycopg', 'aiosqlite', 'sqlalchemy.ext.asyncio',"
-        " 'alembic_async_template.environment.template', 'alembic_async_template.errors', 'alembic.config')\n"
+        " 'alembic_async_template.commands.wrappers', 'alembic_async_template.errors', 'alembic.config')\n"
         "print([name for name in heavy if name in sys.modules])"
     )
     assert run_python(code).stdout == "[]\n"
@@ -53,7 +53,7 @@ def test_a_command_of_another_environment_imports_next_to_nothing() -> None:
         "import sys, alembic.config, alembic.command\n"
         "print(*sorted(name for name in sys.modules if name.startswith('alembic_async_template.')))"
     )
-    names = ["_compat", "enums", "enums.operations", "environment", "environment.template", "environment.write_hook", "plugin"]
+    names = ["_compat", "commands", "commands.wrappers", "commands.write_hook", "enums", "enums.ops", "plugin"]
     assert run_python(code).stdout.split() == [f"alembic_async_template.{name}" for name in names]
 
 
@@ -73,7 +73,7 @@ def test_a_fault_in_setup_is_one_warning_and_alembic_imports(tmp_path: Path) -> 
 def test_a_fault_after_the_import_is_one_warning(tmp_path: Path) -> None:
     """What waits for another module of Alembic may fail there, and is named once as well."""
     code = (
-        "import sys; sys.modules['alembic_async_template.environment.template'] = None\n"
+        "import sys; sys.modules['alembic_async_template.commands.wrappers'] = None\n"
         "import alembic.config, alembic.command\n"
         "print(alembic.config.Config.__name__)"
     )

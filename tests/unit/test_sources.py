@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from project import write_files
 
-from alembic_async_template.environment.sources import FoundTable, Sources, list_sources
+from alembic_async_template.project.sources import FoundTable, Sources, list_sources
 
 DECLARATIVE = "from sqlalchemy.orm import DeclarativeBase\nclass Base(DeclarativeBase): pass\n"
 

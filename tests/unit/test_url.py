@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.url import URL
 
-from alembic_async_template.environment.url import adapt_url, is_memory, parse_url, same_database
+from alembic_async_template.application.url import adapt_url, is_memory, parse_url, same_database
 from alembic_async_template.errors import InvalidURLError, MissingDriverError
 from alembic_async_template.masking import mask_url
 
@@ -48,7 +48,7 @@ def test_a_url_becomes_that_of_an_async_driver(given: str, adapted: str) -> None
 
 def test_a_missing_driver_names_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither driver is there: the message is what to type; offline mode needs none."""
-    monkeypatch.setattr("alembic_async_template.environment.url.find_spec", lambda _name: None)
+    monkeypatch.setattr("alembic_async_template.application.url.find_spec", lambda _name: None)
     with pytest.raises(MissingDriverError) as error:
         adapt("postgresql://h/d")
     assert str(error.value) == (
@@ -61,7 +61,7 @@ def test_a_missing_driver_names_the_command(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_the_other_driver_serves_when_the_preferred_one_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     """psycopg's async mode takes over, and asyncpg's word for TLS becomes libpq's."""
-    monkeypatch.setattr("alembic_async_template.environment.url.find_spec", lambda name: True if name == "psycopg" else None)
+    monkeypatch.setattr("alembic_async_template.application.url.find_spec", lambda name: True if name == "psycopg" else None)
     assert str(adapt("postgres://h/d?ssl=true").url) == "postgresql+psycopg://h/d?sslmode=require"
     with pytest.raises(MissingDriverError, match=r"alembic-async-template\[asyncpg\]"):
         adapt("postgresql+asyncpg://h/d")

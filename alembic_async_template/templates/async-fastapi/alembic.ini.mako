@@ -1,4 +1,4 @@
-<%! from alembic_async_template.environment.initialise import template_settings %>\
+<%! from alembic_async_template.commands.init import template_settings %>\
 [alembic]
 # Where env.py and the revisions are.
 script_location = ${script_location}

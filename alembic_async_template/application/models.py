@@ -1,0 +1,355 @@
+"""Finds the modules that define tables, imports them, and collects the MetaData objects that they fill."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import fnmatch
+import importlib
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import MetaData, Table
+
+from ..diagnosis.exceptions import describe_exception, hide_input
+from ..diagnosis.rules import APPLICATION_RULES, find_fix
+from ..errors import (
+    AlembicAsyncTemplateError,
+    ApplicationImportError,
+    DuplicateTableError,
+    ModelsNotChosenError,
+    NoTablesError,
+    SettingError,
+    UnlistedModelsError,
+)
+from ..project.scan_cache import recall_tables
+from ..project.sources import LARGEST, FoundTable, Sources, is_too_large, list_sources, name_modules, walk_sources
+
+if TYPE_CHECKING:
+    from .settings import Settings
+
+
+log = logging.getLogger("alembic_async_template")
+
+# What Python says of a module that another one imports before it is complete.
+_PARTIAL = "partially initialized module"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelModules:
+    """The modules to import for the tables, and those that define tables and are in no setting."""
+
+    listed: tuple[str, ...]
+    unlisted: tuple[str, ...]
+    tables: Mapping[str, Sequence[FoundTable]]
+    """What the sources show of the tables, by module; a module that is named in the setting may have none."""
+    sources: Mapping[str, Sources]
+    """Where the modules are that `tables` names."""
+
+
+def find_model_modules(settings: Settings) -> ModelModules:
+    """Scan the import roots for modules that define tables, and part them by `app_models`.
+
+    A plain name in `app_models` that is a module is imported even if nothing in its source looks like a table; a name that
+    is neither a module nor a pattern that matches one is an error. What a name with a leading `~` matches belongs to some
+    other database and is in neither part.
+
+    :raises SettingError: a name in `app_models` is no module under the import roots, or one cannot be parsed.
+    """
+    wanted = [name for name in settings.app_models if not name.startswith("~")]
+    unwanted = [name[1:] for name in settings.app_models if name.startswith("~")]
+    names: dict[Path, list[str]] = {}
+    known: set[str] = set()
+    tables: dict[str, Sequence[FoundTable]] = {}
+    owners: dict[str, Sources] = {}
+    for root in settings.import_roots:
+        if not os.path.isdir(root):
+            raise SettingError("prepend_sys_path", str(root), settings, "is no folder")
+        sources, found = recall_tables(root, walk_sources(root, settings.excluded_folders))
+        known |= {name for name in wanted if name in sources.paths}
+        if not found:
+            list(sources.modules)  # is it because of a source that cannot be parsed?
+        needed = [name for name in sources.unreadable if is_covered(name, wanted) and not is_covered(name, unwanted)]
+        for name in [*found, *_accept_unread(needed, sources, settings)]:
+            if not is_covered(name, unwanted):
+                names.setdefault(Path(sources.paths[name]).resolve(), []).append(name)
+        tables |= found
+        owners |= dict.fromkeys(found, sources)
+    # A file that is under two import roots has two names; it is imported under the one that was asked for.
+    chosen = [next((name for name in same if is_covered(name, wanted)), min(same, key=len)) for same in names.values()]
+    listed = [name for name in chosen if is_covered(name, wanted)]
+    for name in wanted:
+        if name != "*" and not any(is_covered(module, [name]) for module in listed):
+            if is_pattern(name):
+                raise SettingError("app_models", name, settings, "matches no module that defines tables")
+            listed += [name] if name in known else _find_elsewhere(name, settings)
+    unlisted = tuple(name for name in chosen if name not in listed)
+    return ModelModules(tuple(dict.fromkeys(listed)), unlisted, tables, owners)
+
+
+def _accept_unread(names: Iterable[str], sources: Sources, settings: Settings) -> Iterator[str]:
+    """Those of some modules that are imported though they were not parsed, since they are too large and `app_models` names them.
+
+    :raises ApplicationImportError: a module that may define tables cannot be read or parsed.
+    """
+    models = ", ".join(settings.app_models)
+    for name in names:
+        path = sources.unreadable[name]
+        if not is_too_large(path):
+            raise ApplicationImportError(name, settings, *_explain_unread(path, f"app_models = {models}, ~{name}"))
+        if name in settings.app_models:
+            yield name
+        else:
+            log.warning(
+                "%s is larger than %d MB and was not searched for tables. If it defines tables of this database: "
+                "app_models = %s, %s; if not: app_models = %s, ~%s",
+                *(path, LARGEST // 1_000_000, models, name, models, name),
+            )
+
+
+def _explain_unread(path: Path, without: str) -> tuple[str, str | None]:
+    """Why a source cannot be read or parsed, and the fix.
+
+    :param without: the setting that leaves it out.
+    """
+    try:
+        ast.parse(path.read_bytes(), str(path))
+    except OSError as error:
+        fix = f"Let the user who runs this read it; or leave it out, if it defines no table of this database: {without}"
+        return f"{path} cannot be read, {error.strerror}", fix
+    except SyntaxError as error:
+        return f"{path} has a syntax error in line {error.lineno}, {error.msg}", None
+    except ValueError as error:
+        return f"{path} cannot be read, {error}", None
+    except (RecursionError, MemoryError):
+        return f"{path} has an expression that is too deep for Python's parser", f"Leave it out: {without}"
+    return f"{path} has a syntax error", None
+
+
+def _find_elsewhere(name: str, settings: Settings) -> list[str]:
+    """A module that was named and is not under the import roots, with those of its modules that define tables."""
+    try:
+        spec = find_spec(name)
+    except (ImportError, ValueError):
+        spec = None
+    if spec is None:
+        found = _find_package_above(name, settings) or _find_root(name, settings)
+        fix = f"Name the folder that has it, for example: prepend_sys_path = {found}" if found else None
+        raise SettingError("app_models", name, settings, "names no module under the import root", fix)
+    from ..project.discovery import find_tables
+
+    modules = [name]
+    for location in spec.submodule_search_locations or ():
+        folder = Path(location)
+        root = folder.parents[name.count(".")]
+        modules += find_tables(root, walk_sources(folder))[1]
+    return modules
+
+
+def is_pattern(name: str) -> bool:
+    """Whether a name in `app_models` stands for several."""
+    return any(character in name for character in "*?[")
+
+
+def is_covered(module: str, patterns: Iterable[str]) -> bool:
+    """Whether a module is named by a pattern or lies in a package that is."""
+    parts = module.split(".")
+    ancestors = [".".join(parts[: length + 1]) for length in range(len(parts))]
+    return any(fnmatch.fnmatchcase(ancestor, pattern) for pattern in patterns for ancestor in ancestors)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelMetadata:
+    """A MetaData object with tables, and the imported modules that define them."""
+
+    metadata: MetaData
+    modules: tuple[str, ...]
+
+
+def load_metadata(settings: Settings, *, complete: bool) -> list[ModelMetadata]:
+    """Import every module that defines tables and return the MetaData objects with tables, in import order.
+
+    :param complete: whether every table counts, as in a comparison; otherwise what `app_models` covers is enough.
+    :raises ModelsNotChosenError: `app_models` is empty, since several packages were possible when it was written.
+    :raises UnlistedModelsError: a module outside `app_models` defines tables, which would be forgotten.
+    :raises ApplicationImportError: a module cannot be imported.
+    :raises NoTablesError: nothing defines a table.
+    """
+    found = find_model_modules(settings)
+    if not settings.app_models:
+        raise ModelsNotChosenError(settings, found.unlisted)
+    if found.unlisted and complete:
+        raise UnlistedModelsError(settings, found.unlisted)
+    collected: dict[int, MetaData] = {}
+    defining: dict[int, list[str]] = {}
+    mentioning: dict[int, list[str]] = {}
+    for name in found.listed:
+        first = next(iter(found.tables.get(name, ())), None)
+        log.debug("Importing %s: %s", name, f"line {first.line}, {first.reason}" if first else "app_models names it")
+        for metadata, defines in _module_metadata(import_application(name, settings)):
+            collected.setdefault(id(metadata), metadata)
+            (defining if defines else mentioning).setdefault(id(metadata), []).append(name)
+    models = [
+        ModelMetadata(metadata, tuple(dict.fromkeys(defining.get(number) or mentioning[number][:1])))
+        for number, metadata in collected.items()
+        if metadata.tables
+    ]
+    if complete and not models:
+        raise NoTablesError(settings, found.listed)
+    return models
+
+
+def import_application(name: str, settings: Settings) -> Any:
+    """Import a module of the application.
+
+    :raises ApplicationImportError: the import failed, whatever the application raised.
+    """
+    try:
+        return importlib.import_module(name)
+    except (Exception, SystemExit) as error:
+        fix = find_import_fix(error, settings, name)
+        raise ApplicationImportError(name, settings, describe_exception(error), fix) from hide_input(error)
+
+
+def import_after_models(name: str, settings: Settings) -> Any:
+    """Import a module of the application; where it and others import each other, its models go first.
+
+    An application that starts with its models never notices that some of its modules cannot be imported first.
+
+    :raises ApplicationImportError: the import failed either way.
+    """
+    try:
+        return import_application(name, settings)
+    except ApplicationImportError as error:
+        if _PARTIAL not in str(error.__cause__):
+            raise
+        log.debug("Importing the models before %s: %s", name, error.__cause__)
+        try:
+            for model in find_model_modules(settings).listed:
+                import_application(model, settings)
+            return import_application(name, settings)
+        except AlembicAsyncTemplateError:
+            raise error from error.__cause__
+
+
+def find_import_fix(error: BaseException, settings: Settings, module: str = "") -> str | None:
+    """What to do about an exception that the application raised; None if nobody has foreseen it.
+
+    :param module: the one that was imported.
+    """
+    facts: dict[str, str | None] = {}
+    where = ""
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        root = _find_package_above(error.name, settings)
+        if module.partition(".")[0] == error.name or root:
+            where = ", the application itself"
+            facts["root"] = root or _find_root(error.name, settings)
+        elif f"{module}.".startswith(f"{error.name}."):
+            where = ", named in a setting"
+            sources = [(root, walk_sources(root, settings.excluded_folders)) for root in settings.import_roots]
+            known = [name for root, files in sources for name in name_modules(files, root)]
+            facts["near"] = next(iter(difflib.get_close_matches(error.name, known, 1)), None)
+        elif error.name.partition(".")[0] == module.partition(".")[0]:
+            where = ", a module of the application"
+            facts["path"] = error.name.replace(".", "/")
+    elif type(error).__name__ == "ValidationError":
+        facts = _describe_settings(error)
+        where = f", {facts.pop('kind')} settings" if facts else ""
+    elif isinstance(error, KeyError) and traceback.extract_tb(error.__traceback__)[-1].filename in {os.__file__, "<frozen os>"}:
+        where = ", environment"
+    else:  # where a table is declared again, perhaps
+        frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+        run = [frame.f_globals["__name__"] for frame in frames if frame.f_code.co_name == "<module>"]
+        facts = {"app_models": ", ".join(settings.app_models), "copy": run[-1] if run else module}
+    try:
+        found = find_fix(APPLICATION_RULES, error, facts, where)
+    except Exception:  # an exception of the application's that cannot be described
+        return None
+    return found and found[1]
+
+
+def _find_package_above(name: str, settings: Settings) -> str | None:
+    """The folder from which the package can be imported that the ini lies in, as the setting names it."""
+    above = (settings.directory, *settings.directory.parents)
+    levels = next((level for level, folder in enumerate(above, 1) if folder.name == name.partition(".")[0]), None)
+    return None if levels is None else "/".join(["%(here)s", *[".."] * levels])
+
+
+def _find_root(name: str, settings: Settings) -> str | None:
+    """The folder of the project from which a module can be imported, as the setting names it."""
+    top = name.partition(".")[0]
+    sources = list_sources(settings.directory, settings.excluded_folders)
+    folders = {parent.parent for path in sources for parent in (path, *path.parents) if parent.stem == top}
+    inside = sorted(folder for folder in folders if settings.directory in (folder, *folder.parents))
+    if not inside:
+        return None
+    path = inside[0].relative_to(settings.directory).as_posix()
+    return "%(here)s" if path == "." else f"%(here)s/{path}"
+
+
+def _describe_settings(error: Any) -> dict[str, str | None]:
+    """The variable that settings of pydantic miss or cannot read, and where they have looked for their `.env`."""
+    base: Any = getattr(sys.modules.get("pydantic_settings"), "BaseSettings", None)
+    settings: Any = None
+    for frame, _ in traceback.walk_tb(error.__traceback__ if base else None):
+        instance = frame.f_locals.get(next(iter(frame.f_code.co_varnames), ""))
+        settings = instance if isinstance(instance, base) else settings
+    if settings is None:
+        return {}
+    config = settings.model_config
+    delimiter = config.get("env_nested_delimiter") or "__"
+    variables, kinds = [], set()
+    for item in error.errors():
+        names = list(map(str, item["loc"]))
+        field = type(settings).model_fields.get(names[0]) if names else None
+        prefix = config.get("env_prefix") or "" if field is not None else ""
+        nested = getattr(field.annotation, "model_fields", None) if field is not None and len(names) == 1 else None
+        if nested and config.get("env_nested_delimiter"):
+            names.append(next(iter(nested)))
+        if names:
+            variables.append((prefix + delimiter.join(names)).upper())
+            kinds.add({"missing": "missing", "extra_forbidden": "extra"}.get(item["type"], "invalid"))
+    files = config.get("env_file") or ()
+    paths = [Path.cwd() / file for file in ([files] if isinstance(files, str | Path) else files)]
+    described = [f"{path} was read too" if os.path.exists(path) else f"{path} is not there" for path in paths]
+    if not variables:  # a validator of the whole
+        return {}
+    return {
+        "kind": next((kind for kind in ("missing", "extra", "invalid") if kind in kinds), None),
+        "variables": ", ".join(variables),
+        "variable": variables[0],
+        "files": "; ".join(described) or "no .env file is read",
+    }
+
+
+def _module_metadata(module: Any) -> Iterable[tuple[MetaData, bool]]:
+    """The MetaData objects of the tables and mapped classes in a module's namespace; whether a class was defined in it."""
+    for value in list(vars(module).values()):
+        defined = isinstance(value, type) and value.__module__ == module.__name__
+        if isinstance(value, MetaData):
+            yield value, defined
+        elif isinstance(value, Table):
+            yield value.metadata, defined
+        elif isinstance(value, type) and isinstance(table := value.__dict__.get("__table__"), Table):
+            yield table.metadata, defined
+        elif isinstance(value, type) and isinstance(metadata := getattr(value, "metadata", None), MetaData):
+            yield metadata, defined
+
+
+def refuse_duplicates(metadatas: Sequence[MetaData]) -> None:
+    """Make sure that no two MetaData objects declare the same table.
+
+    :raises DuplicateTableError: two of them do.
+    """
+    seen: dict[str, MetaData] = {}
+    for metadata in metadatas:
+        for key in metadata.tables:
+            if seen.setdefault(key, metadata) is not metadata:
+                raise DuplicateTableError(key)

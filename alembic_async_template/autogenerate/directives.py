@@ -1,0 +1,211 @@
+"""What this package adds to autogenerate: what is compared, what is refused, and what the revision says and does first."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from alembic.operations import ops
+from sqlalchemy import ForeignKeyConstraint, MetaData, Table, inspect, select, table, text
+from sqlalchemy.engine import Connection
+
+from ..errors import BaselineError, ExistingTablesError
+from .schema_objects import add_schema_objects
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+log = logging.getLogger("alembic_async_template.autogenerate")
+
+_EXTENSION_TABLES = text(
+    "SELECT n.nspname, c.relname FROM pg_catalog.pg_depend d "
+    "JOIN pg_catalog.pg_class c ON c.oid = d.objid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+    "WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.deptype = 'e' AND c.relkind IN ('r', 'p', 'f')"
+)
+
+IncludeName = Callable[[str | None, str, dict[str, str | None]], bool]
+Directives = list[ops.MigrationScript]
+ProcessDirectives = Callable[["MigrationContext", Any, Directives], None]
+
+
+def model_schemas(metadatas: Iterable[MetaData]) -> tuple[str, ...]:
+    """The schemas that the models name, in a stable order."""
+    return tuple(sorted({table.schema for metadata in metadatas for table in metadata.tables.values() if table.schema}))
+
+
+def refuse_existing_tables(
+    connection: Connection, script: ScriptDirectory, metadatas: Sequence[MetaData], options: dict[str, Any], *, baseline: bool
+) -> None:
+    """Refuse a first revision that would leave out the tables which are in the database already.
+
+    A database that names a revision has lost its files; Alembic says so itself.
+
+    :raises ExistingTablesError: there is no revision, and the database has tables of the models.
+    :raises BaselineError: an empty database was asked for although there are revisions.
+    """
+    heads = script.get_heads()
+    if heads and baseline:
+        raise BaselineError(heads)
+    if heads or baseline:
+        return
+    inspector = inspect(connection)
+    version = table(options.get("version_table", "alembic_version"), schema=options.get("version_table_schema"))
+    if inspector.has_table(version.name, version.schema) and connection.execute(select(text("*")).select_from(version)).first():
+        return
+    existing = {
+        f"{schema}.{name}" if schema else name
+        for schema in (None, *model_schemas(metadatas))
+        if schema is None or inspector.has_schema(schema)
+        for name in inspector.get_table_names(schema)
+    }
+    declared = {
+        key for metadata in metadatas for key, one in metadata.tables.items() if _is_compared(one, options, key in existing)
+    }
+    if existing & declared:
+        raise ExistingTablesError(sorted(existing & declared), sorted(declared - existing))
+
+
+def _is_compared(declared: Table, options: dict[str, Any], exists: bool) -> bool:
+    """Whether the project's own filters leave a table in the comparison, as Alembic asks them."""
+    include_name, include_object = options.get("include_name"), options.get("include_object")
+    parents = {"schema_name": declared.schema, "schema_qualified_table_name": declared.key}
+    if exists and include_name is not None and not include_name(declared.name, "table", parents):
+        return False
+    return include_object is None or include_object(declared, declared.name, "table", False, None)
+
+
+def filter_names(
+    connection: Connection,
+    metadatas: Sequence[MetaData],
+    others: Sequence[MetaData],
+    given: IncludeName | None,
+    *,
+    baseline: bool,
+    every_schema: bool,
+) -> IncludeName:
+    """The `include_name` of a comparison: the models' schemas, and no table that belongs to an extension, or to other MetaData.
+
+    :param others: what the application declares for other databases.
+    :param every_schema: whether the project itself asked for `include_schemas`, and chooses among them.
+    """
+    schemas = {None, *model_schemas(metadatas)}
+    declared = {(table.schema, table.name) for metadata in metadatas for table in metadata.tables.values()}
+    strangers = {(table.schema, table.name) for metadata in others for table in metadata.tables.values()}
+    if connection.dialect.name == "postgresql":
+        default = connection.dialect.default_schema_name
+        rows = connection.execute(_EXTENSION_TABLES)
+        strangers |= {(None if schema == default else schema, name) for schema, name in rows}
+    strangers -= declared
+
+    def include_name(name: str | None, type_: str, parents: dict[str, str | None]) -> bool:
+        if type_ == "schema" and name not in schemas and not every_schema:
+            return False
+        if type_ == "enum" and baseline:
+            return False
+        if type_ == "table" and (baseline or (parents.get("schema_name"), name) in strangers):
+            return False
+        return given is None or given(name, type_, parents)
+
+    return include_name
+
+
+def process_directives(
+    config: Config, metadatas: Sequence[MetaData], given: ProcessDirectives | None, *, baseline: bool, writes: bool
+) -> ProcessDirectives:
+    """The `process_revision_directives` of a comparison.
+
+    Schemas and sequences are created before their tables, then `given` has its say, then dropped tables are named and a
+    revision with nothing to do is not written.
+
+    :param writes: whether the command writes a revision; `alembic check` looks at the operations only.
+    """
+
+    def process_revision_directives(context: MigrationContext, revision: Any, directives: Directives) -> None:
+        for directive in directives:
+            _keep_equal_foreign_keys(context, directive)
+            add_schema_objects(context, directive, metadatas, baseline=baseline)
+            if context.dialect.name in {"mysql", "mariadb"}:
+                for container in (*directive.upgrade_ops_list, *directive.downgrade_ops_list):
+                    _leave_indexes_to_their_table(container)
+        if given is not None:
+            given(context, revision, directives)
+        for directive in directives:
+            dropped = [
+                f"{operation.schema}.{operation.table_name}" if operation.schema else operation.table_name
+                for upgrade_ops in directive.upgrade_ops_list
+                for operation in _flatten(upgrade_ops)
+                if isinstance(operation, ops.DropTableOp)
+            ]
+            if dropped:
+                log.warning("This revision drops tables that are in the database and not in the models: %s", ", ".join(dropped))
+        if writes and directives and all(_is_empty(directive) for directive in directives):
+            directives.clear()
+            config.print_stdout("No difference between the models and the database: no revision was written.")
+
+    return process_revision_directives
+
+
+def _is_empty(directive: ops.MigrationScript) -> bool:
+    return all(upgrade_ops.is_empty() for upgrade_ops in directive.upgrade_ops_list)
+
+
+def _flatten(container: ops.OpContainer) -> Iterator[ops.MigrateOperation]:
+    for operation in container.ops:
+        if isinstance(operation, ops.OpContainer):
+            yield from _flatten(operation)
+        else:
+            yield operation
+
+
+def _keep_equal_foreign_keys(context: MigrationContext, directive: ops.MigrationScript) -> None:
+    """Take back what is dropped and added again only because the models name the default schema and reflection does not."""
+    default = context.dialect.default_schema_name
+
+    def describe(operation: ops.MigrateOperation) -> str | None:
+        if not isinstance(operation, ops.CreateForeignKeyOp | ops.DropConstraintOp):
+            return None
+        constraint = operation.to_constraint()
+        if not isinstance(constraint, ForeignKeyConstraint):
+            return None
+        targets = [element.target_fullname.removeprefix(f"{default}.") for element in constraint.elements]
+        rules = (constraint.ondelete, constraint.onupdate, constraint.deferrable, constraint.initially)
+        return repr((constraint.column_keys, targets, rules))
+
+    for upgrade_ops, downgrade_ops in zip(directive.upgrade_ops_list, directive.downgrade_ops_list, strict=True):
+        tables = [inner for inner in upgrade_ops.ops if isinstance(inner, ops.ModifyTableOps)]
+        described = [
+            ((table_ops.schema, table_ops.table_name, text), inner)
+            for table_ops in tables
+            for inner in table_ops.ops
+            if (text := describe(inner))
+        ]
+        added = {key for key, inner in described if isinstance(inner, ops.CreateForeignKeyOp)}
+        dropped = {key for key, inner in described if isinstance(inner, ops.DropConstraintOp)}
+        equal = {inner for key, inner in described if key in added & dropped}
+        for table_ops in tables:
+            table_ops.ops = [inner for inner in table_ops.ops if inner not in equal]
+        if equal:
+            upgrade_ops.ops = [
+                inner for inner in upgrade_ops.ops if not (isinstance(inner, ops.ModifyTableOps) and inner.is_empty())
+            ]
+            upgrade_ops.reverse_into(downgrade_ops)
+
+
+def _leave_indexes_to_their_table(container: ops.OpContainer) -> None:
+    """Drop no index of a table that is dropped right after: MySQL refuses that for one which a foreign key needs.
+
+    See https://dev.mysql.com/doc/refman/8.4/en/create-table-foreign-keys.html.
+    """
+    dropped = {(operation.table_name, operation.schema) for operation in container.ops if isinstance(operation, ops.DropTableOp)}
+    container.ops = [
+        operation
+        for operation in container.ops
+        if not (
+            isinstance(operation, ops.ModifyTableOps)
+            and (operation.table_name, operation.schema) in dropped
+            and all(isinstance(inner, ops.DropIndexOp) for inner in operation.ops)
+        )
+    ]

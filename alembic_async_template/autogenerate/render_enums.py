@@ -1,0 +1,189 @@
+"""Writes enum operations, and the enum types of columns, into a revision."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Sequence
+from inspect import signature
+from typing import TYPE_CHECKING, Any, Literal
+
+from alembic.autogenerate.render import render_op, render_op_text, renderers
+from alembic.operations import ops
+from sqlalchemy.types import TypeEngine
+
+from .. import _compat
+from ..application.column_types import find_implementation
+from ..enums.model import qualify
+from ..enums.ops import DIRECTIVES, CreateEnumOp, EnumOperation, RemoveEnumValueOp, RenameEnumOp, RenameEnumValueOp
+from ..postgresql import escape_colons
+from .column_conversions import ConvertColumnOp
+from .enum_changes import EnumAdditionOps, EnumChangeOps, EnumRebuildOps, pair_renames
+from .enum_columns import EnumUse, find_enum_use
+
+if TYPE_CHECKING:
+    from alembic.autogenerate.api import AutogenContext
+
+# How long a comment's line is, which is indented by four: formatters allow 88 unless they are told otherwise.
+_WIDTH = 84
+
+
+@renderers.dispatch_for(EnumChangeOps)
+@renderers.dispatch_for(ConvertColumnOp)
+def render(context: AutogenContext, operation: ops.MigrateOperation) -> list[str]:
+    """The lines of a revision for an operation of this package."""
+    if isinstance(operation, EnumChangeOps):
+        lines = [line for inner in operation.ops for line in render_op(context, inner)]
+        if isinstance(operation, EnumAdditionOps):
+            return lines + _comment_renames(context, operation)
+        return _comment_removal(operation) + lines
+    if isinstance(operation, ConvertColumnOp):
+        return _render_conversion(context, operation)
+    assert isinstance(operation, EnumOperation)
+    comment = _comment_creation(context, operation) if isinstance(operation, CreateEnumOp) else []
+    return [*comment, _render_directive(context, operation)]
+
+
+def _render_directive(context: AutogenContext, operation: EnumOperation) -> str:
+    """A call of a directive, with the keyword arguments that say something."""
+    (directive,) = [name for name, class_ in DIRECTIVES.items() if class_ is type(operation)]
+    _, *parameters = signature(getattr(type(operation), directive)).parameters.values()
+    arguments = []
+    for parameter in parameters:
+        value = getattr(operation, parameter.name)
+        if parameter.kind is not parameter.KEYWORD_ONLY:
+            arguments.append(_write(value))
+        elif value is not None and value != {}:
+            arguments.append(f"{parameter.name}={_write(value)}")
+    return f"{_prefix(context)}{directive}({', '.join(arguments)})"
+
+
+def _write(value: Any) -> str:
+    """A value as a person writes it: a list and not a tuple, and no subclass of str."""
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{_write(key)}: {_write(item)}' for key, item in value.items())}}}"
+    return repr(str(value)) if isinstance(value, str) else f"[{', '.join(map(_write, value))}]"
+
+
+def _comment_renames(context: AutogenContext, additions: EnumChangeOps) -> list[str]:
+    """Say what to write if a value was renamed; after all additions, which have to come first."""
+    pairs = pair_renames(additions.existing_values, additions.values)
+    if not pairs:
+        return []
+    renames = [RenameEnumValueOp(additions.enum_name, old, new, schema=additions.schema) for old, new in pairs.items()]
+    was_renamed = [f"{_write(old)} was renamed to {_write(new)}" for old, new in pairs.items()]
+    instead = f"the addition of {_join(list(map(_write, pairs.values())), 'and')}"
+    # op.replace_enum_values is right after a rename too.
+    (rebuild,) = EnumRebuildOps(additions.enum_name, additions.existing_values, additions.values).ops
+    rest = f" and the removal of {_write(rebuild.value)}" if isinstance(rebuild, RemoveEnumValueOp) else ""
+    return _comment(
+        f"If {_join(was_renamed, 'and')}, write this instead of {instead}{rest}:",
+        [_render_directive(context, rename) for rename in renames],
+    )
+
+
+def _comment_removal(rebuild: EnumChangeOps) -> list[str]:
+    """Say what happens to the rows that hold a value that goes."""
+    removed = [value for value in rebuild.existing_values if value not in rebuild.values]
+    if not removed or not rebuild.values:
+        return []
+    pairs = pair_renames(rebuild.existing_values, rebuild.values)
+    replacements = {value: pairs.get(value, rebuild.values[0]) for value in removed}
+    written = _write(replacements if len(removed) > 1 else replacements[removed[0]])
+    return _comment(
+        f"Refused while rows hold {_join(list(map(_write, removed)), 'or')}, unless it is told what they get, for example:",
+        [f"replace_with={written}"],
+    )
+
+
+def _comment_creation(context: AutogenContext, operation: CreateEnumOp) -> list[str]:
+    """Say what to write if the type is another one under a new name, or in another schema."""
+    if operation.renamed_from is None:
+        return []
+    schema, name = operation.renamed_from
+    steps = []
+    if operation.enum_name != name:
+        steps.append(_render_directive(context, RenameEnumOp(name, operation.enum_name, schema=schema)))
+    if operation.schema != schema:
+        # The dialect's own preparer may double percent signs for its driver; the statement goes through text().
+        quote = context.dialect.__class__(paramstyle="named").identifier_preparer.quote  # type: ignore[call-arg]
+        moved = ".".join(quote(part) for part in (schema, operation.enum_name) if part)
+        new_schema = quote(operation.schema or context.dialect.default_schema_name or "public")
+        statement = escape_colons(f"ALTER TYPE {moved} SET SCHEMA {new_schema}")
+        steps.append(f"{_prefix(context)}execute({_write(statement)})")
+    old, new = _write(qualify(name, schema)), _write(qualify(operation.enum_name, operation.schema))
+    return _comment(f"If {old} became {new}, write this instead of all that is here about the two types:", steps)
+
+
+def _comment(text: str, code: Sequence[str] = ()) -> list[str]:
+    lines = textwrap.wrap(text, _WIDTH - len("# "), break_long_words=False, break_on_hyphens=False)
+    return [f"# {line}" for line in (*lines, *code)]
+
+
+def _join(parts: Sequence[str], word: str) -> str:
+    return f" {word} ".join([*([", ".join(parts[:-1])] if len(parts) > 1 else []), parts[-1]])
+
+
+def _render_conversion(context: AutogenContext, operation: ConvertColumnOp) -> list[str]:
+    """Alembic's own `alter_column`, which has no words for the USING clause."""
+    plain = ops.AlterColumnOp(
+        operation.table_name,
+        operation.column_name,
+        schema=operation.schema,
+        existing_type=operation.existing_type,
+        existing_nullable=operation.existing_nullable,
+        existing_comment=operation.existing_comment,
+        modify_nullable=operation.modify_nullable,
+        modify_type=operation.modify_type,
+    )
+    plain.modify_comment = operation.modify_comment
+    text = render_op_text(context, plain)
+    if operation.using is None:
+        return [text]
+    comment = _comment("Refused unless each array has one element.") if operation.using.startswith("array_to_") else []
+    return [*comment, f"{text.removesuffix(')')},\n{' ' * 11}postgresql_using={operation.using!r})"]
+
+
+def _prefix(context: AutogenContext) -> str:
+    return context.opts.get("alembic_module_prefix") or ""
+
+
+RenderItem = Callable[[str, Any, "AutogenContext"], str | Literal[False]]
+
+
+def render_item(given: RenderItem | None, kind: str, item: Any, context: AutogenContext) -> str | Literal[False]:
+    """Render an enum type of a column so that the column does not create it: `op.create_enum` does.
+
+    PostgreSQL's ENUM is text on a database without enum types, so that the revision runs there too.
+
+    :param given: the `render_item` of `env.py`, which comes first.
+    """
+    rendered = given(kind, item, context) if given is not None else False
+    if rendered is not False or kind != "type":
+        return rendered
+    return _render_type(item, context)
+
+
+def _render_type(type_: TypeEngine[Any], context: AutogenContext) -> str | Literal[False]:
+    variants = _compat.type_variants(type_)
+    use = find_enum_use(type_, context.dialect)
+    if use is None or "postgresql" in variants:  # a variant is rendered by itself
+        return False
+    context.imports.add("from sqlalchemy.dialects import postgresql")
+    rendered = _render_enum(use)
+    if use.is_array:
+        dimensions = getattr(find_implementation(type_, context.dialect), "dimensions", None)
+        rendered = f"postgresql.ARRAY({rendered}{f', dimensions={dimensions}' if dimensions else ''})"
+    for dialect, variant in variants.items():
+        rendered += f".with_variant({_compat.render_type(variant, context)}, {dialect!r})"
+    return rendered
+
+
+def _render_enum(use: EnumUse) -> str:
+    arguments = [*map(_write, use.labels), f"name={_write(use.name)}"]
+    if use.schema:
+        arguments.append(f"schema={_write(use.schema)}")
+    if use.enum.create_constraint:
+        arguments.append("create_constraint=True")
+    if use.labels and use.enum.length not in (None, max(map(len, use.labels))):
+        arguments.append(f"length={use.enum.length}")
+    return f"postgresql.ENUM({', '.join(arguments)}, create_type=False)"

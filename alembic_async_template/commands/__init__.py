@@ -1,0 +1,1 @@
+"""What this package does around Alembic's own commands."""

@@ -1,0 +1,1 @@
+"""What failed, where, and how it is fixed."""

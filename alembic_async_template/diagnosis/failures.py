@@ -1,0 +1,276 @@
+"""Where a command failed: at which line of which revision, and what of the run is committed; and what to raise then."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import linecache
+import re
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import packages_distributions
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import alembic.script.revision
+from alembic.script import ScriptDirectory
+from alembic.util import to_tuple
+from alembic.util.exc import CommandError
+
+from .. import _compat
+from ..errors import (
+    AlembicAsyncTemplateError,
+    ApplicationError,
+    DatabaseNotAtHeadError,
+    Failure,
+    PluginFailedError,
+    RevisionError,
+    RevisionFailedError,
+    RevisionNotFoundError,
+    ServerSilentError,
+    SeveralHeadsError,
+    add_sentences,
+)
+from ..masking import HIDDEN, drop_tracebacks, hide_secrets, is_about_secret, mask_statement
+from ..run.silence import SILENCE
+from .driver_errors import describe_outage
+from .exceptions import describe_exception
+from .rules import REVISION_RULES, find_fix
+
+# What revisions use most, apart from the application.
+_IMPORTS = {
+    "op": "from alembic import op",
+    "sa": "import sqlalchemy as sa",
+    "text": "from sqlalchemy import text",
+    **{name: f"from sqlalchemy.dialects import {name}" for name in ("postgresql", "mysql", "sqlite")},
+}
+# Where an exception comes from, as patterns have it.
+_REVISION = ", the revision"
+# How much of a revision's source a message quotes.
+_LONGEST = 100
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a command has come: what `Failure` will say of it, should it fail now."""
+
+    revision: str | None = None
+    upgrades: bool = True
+    done: tuple[str, ...] = ()
+    committed: bool = False
+    in_callers_transaction: bool = False
+    in_one_transaction: bool = False
+    offline: bool = False
+    invalid_indexes: tuple[str, ...] = ()
+
+
+def locate_failure(error: BaseException, script: ScriptDirectory, progress: Progress) -> Failure:
+    """Find the line of a revision in an exception's traceback, and say what is committed."""
+    folders = [folder.resolve() for folder in _compat.list_version_folders(script)]
+    found: TracebackType | None = None
+    step = error.__traceback__
+    while step is not None:
+        if any(folder in Path(step.tb_frame.f_code.co_filename).resolve().parents for folder in folders):
+            found = step
+        step = step.tb_next
+    revision = progress.revision
+    if found is None:
+        file = line = operation = None
+        if _compat.failed_at_commit(error):
+            operation = "COMMIT"
+            revision = None if progress.in_one_transaction else revision
+    else:
+        file, line, operation = Path(found.tb_frame.f_code.co_filename), found.tb_lineno, _quote_source(found)
+        if operation is not None:
+            operation = mask_statement(operation, always=is_about_secret(error))
+            operation = operation if len(operation) <= _LONGEST else f"{operation[:_LONGEST]}..."
+        if found.tb_frame.f_code.co_name != "<module>":  # it runs, and is not being read
+            revision = revision or found.tb_frame.f_globals.get("revision")
+    known = asdict(replace(progress, revision=revision))
+    return Failure(file=file, line=line, operation=operation, **known)
+
+
+def explain_coroutine(function: Callable[..., Any], progress: Progress) -> RevisionFailedError:
+    """The error for a revision whose `upgrade` or `downgrade` is a coroutine function."""
+    code = function.__code__
+    operation = f"async def {code.co_name}()"
+    return RevisionFailedError(
+        Failure(file=Path(code.co_filename), line=code.co_firstlineno, operation=operation, **asdict(progress)),
+        "Alembic calls it and waits for nothing, so none of it would run, and the revision would count as done",
+        f"Leave async out, and use op and op.get_bind() without await, for example: def {code.co_name}()",
+    )
+
+
+def explain_exit(error: SystemExit, script: ScriptDirectory, progress: Progress) -> RevisionFailedError | ApplicationError:
+    """The error for `sys.exit()` in a revision, or in other code that a command runs: the command would count as done."""
+    failure = locate_failure(error, script, progress)
+    fix = 'Raise what says why it cannot go on, for example: raise RuntimeError("the table is empty")'
+    if failure.line is not None:
+        function = " (to leave a function early, use return)" if failure.revision else ""
+        return RevisionFailedError(failure, f"it raised {describe_exception(error)}", fix + function)
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<frozen")]
+    place = f"line {frames[-1].lineno} of {frames[-1].filename}"
+    return ApplicationError(f"The command was ended at {place}, which raised {describe_exception(error)}. {fix}")
+
+
+def explain_silence(error: BaseException, script: ScriptDirectory, progress: Progress, statement: str) -> ServerSilentError:
+    """The error for a connection that was cut, since the server had fallen silent."""
+    failure = locate_failure(error, script, progress)
+    if _hide_secrets(error, failure):
+        drop_tracebacks(error)
+    return ServerSilentError(failure, statement, SILENCE)
+
+
+def describe_interruption(error: KeyboardInterrupt, script: ScriptDirectory, progress: Progress) -> str:
+    """Where Ctrl-C has ended a command, and what is committed."""
+    # A loop cancels what it runs first, and raises the interrupt afterwards.
+    cancelled = error.__context__ if isinstance(error.__context__, asyncio.CancelledError) else error
+    failure = locate_failure(cancelled, script, progress)
+    return f"{failure.describe_place('was interrupted')}. {failure.state}"
+
+
+def _quote_source(step: TracebackType) -> str | None:
+    """The statement that failed, on one line, and of a compound one what stands before its body; None without the source."""
+    code = step.tb_frame.f_code
+    linecache.checkcache(code.co_filename)
+    lines = linecache.getlines(code.co_filename)
+    line, _, column, _ = list(code.co_positions())[step.tb_lasti // 2]
+    place = (line or step.tb_lineno, column or 0)
+    try:
+        statements = [node for node in ast.walk(ast.parse("".join(lines))) if isinstance(node, ast.stmt)]
+    except SyntaxError:  # the file was changed meanwhile
+        return None
+    around = [node for node in statements if (node.lineno, node.col_offset) <= place <= _find_end(node)]
+    if not around:
+        return None
+    statement = max(around, key=lambda node: (node.lineno, node.col_offset))
+    body: list[ast.stmt] = getattr(statement, "body", [])
+    end_line, end_column = (body[0].lineno, body[0].col_offset) if body else _find_end(statement)
+    quoted = [text.encode() for text in lines[statement.lineno - 1 : end_line]]
+    quoted[-1] = quoted[-1][:end_column]
+    quoted[0] = quoted[0][statement.col_offset :]
+    return " ".join(b"".join(quoted).decode().split())
+
+
+def _find_end(node: ast.stmt) -> tuple[int, int]:
+    return node.end_lineno or 0, node.end_col_offset or 0
+
+
+def explain_failure(
+    error: Exception | SystemExit,
+    script: ScriptDirectory,
+    progress: Progress,
+    current: Sequence[str] | None,
+    user: str | None,
+) -> Exception:
+    """What to raise: an error that tells the fix, or the same one, with a note of its place if nobody foresaw it.
+
+    Neither shows a secret, nor does what led to it.
+
+    :param current: the revisions that the database is at, if it was asked.
+    :param user: the role that migrates.
+    """
+    if isinstance(error, SystemExit):
+        return explain_exit(error, script, progress)
+    failure = locate_failure(error, script, progress)
+    secret = _hide_secrets(error, failure)
+    explained = _explain(error, failure, script, progress, current, user)
+    if secret:
+        drop_tracebacks(error)
+    return explained
+
+
+def _hide_secrets(error: BaseException, failure: Failure) -> bool:
+    secret = HIDDEN in (failure.operation or "") or is_about_secret(error)
+    hide_secrets(error, always=secret)
+    return secret
+
+
+def _explain(
+    error: Exception,
+    failure: Failure,
+    script: ScriptDirectory,
+    progress: Progress,
+    current: Sequence[str] | None,
+    user: str | None,
+) -> Exception:
+    if isinstance(error, AlembicAsyncTemplateError):
+        if error.failure is None and failure.line is not None:
+            error.add_failure(failure)
+        return error
+    if (plugin := _explain_plugin(error)) is not None:
+        return plugin
+    origin = _find_origin(error, failure.file)
+    if isinstance(error, CommandError):
+        explained = error if origin == _REVISION else _explain_command_error(error, current, script)
+        if explained is error and failure.line is not None:
+            error.args = (add_sentences(str(error), failure.place, failure.state),)
+        return explained
+    where = ("" if progress.upgrades else ", a downgrade") + origin
+    facts = {"revision": failure.revision, "user": user, "import": _find_import(error, failure.operation or "")}
+    raised = origin == _REVISION and (failure.operation or "").startswith("raise ")
+    found = None if raised else find_fix(REVISION_RULES, error, facts, where)
+    if found is not None:
+        return RevisionFailedError(failure, *found)
+    if failure.revision or failure.line:
+        error.add_note(f"{failure.place}. {failure.state}.")
+    return error
+
+
+def _explain_plugin(error: Exception) -> PluginFailedError | None:
+    """The error for what another package raised in its part of a comparison; None for everything else."""
+    found = None if describe_outage(error) else _compat.find_failed_comparator(error)
+    if found is None:
+        return None
+    module, code = found
+    top = module.partition(".")[0]
+    if top in {"alembic", __name__.partition(".")[0]}:
+        return None
+    distributions = packages_distributions().get(top, [])
+    place = f"line {code.co_firstlineno} of {code.co_filename}"
+    problem = describe_exception(error)
+    function = f"{module}.{code.co_qualname}"
+    return PluginFailedError((*distributions, top)[0], function, place, problem, installed=bool(distributions))
+
+
+def _find_import(error: BaseException, operation: str) -> str | None:
+    """The line that a name is missing, from how the revision uses it."""
+    name = error.name if isinstance(error, NameError) else None
+    if name is None or name in _IMPORTS:
+        return _IMPORTS.get(name or "")
+    dotted = re.search(rf"\b{re.escape(name)}((?:\.\w+)*)\.\w+", operation)
+    if name[:1].isupper():
+        return f"from app.models import {name}"
+    return f"import {name}{dotted[1] if dotted else ''}"
+
+
+def _find_origin(error: BaseException, file: Path | None) -> str:
+    """Whether an exception comes from the revision, or an import in it, or from Alembic's reading of all of them."""
+    names = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)]
+    files = [Path(name) for name in names if not name.startswith("<frozen importlib")]
+    if files and files[-1] == file:
+        return _REVISION
+    return ", the history" if files and files[-1] == Path(alembic.script.revision.__file__) else ""
+
+
+def _explain_command_error(error: CommandError, current: Sequence[str] | None, script: ScriptDirectory) -> CommandError:
+    """Alembic's own error, or one in its place that tells the fix."""
+    heads, problem = script.get_heads(), str(error)
+    if problem.startswith("Target database is not up to date"):
+        return DatabaseNotAtHeadError(current or (), heads)
+    if problem.startswith(("Multiple head revisions are present", "Multiple heads are present")):
+        return SeveralHeadsError(heads, "stamp" if _compat.running_command() == "stamp" else "upgrade")
+    if problem == "Ambiguous walk" and current:
+        names = [name for revision in script.get_revisions(current) if revision for name in to_tuple(revision.down_revision, ())]
+        return RevisionError(
+            f"One step back from {', '.join(current)} leads to each of {', '.join(names)}. Name the one to go to, for example: "
+            f"alembic "
+            f"downgrade {names[0]}"
+        )
+    if match := re.match(r"Can't locate revision identified by '([^']*)'", problem):
+        if match[1] in (current or ()):
+            return DatabaseNotAtHeadError(current or (), heads, [match[1]])
+        return RevisionNotFoundError(match[1], current, heads)
+    return error

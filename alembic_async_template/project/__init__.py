@@ -1,0 +1,1 @@
+"""Reads a project's sources, and imports none of them."""

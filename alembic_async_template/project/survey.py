@@ -1,0 +1,172 @@
+"""Looks at a project's sources to find its import root, the modules with its tables, and its engine or database URL."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .engine_choice import EngineFinder
+from .import_roots import Trees, read_project
+from .sources import LARGEST, Sources, is_too_large, list_sources, parse_source
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """What a project's sources say about it. More than one candidate means that a person has to choose."""
+
+    directory: Path
+    import_root: Path
+    other_roots: tuple[Path, ...] = ()
+    """Folders that are import roots of their own, with tables of their own."""
+    models: tuple[str, ...] = ()
+    """Values for `app_models`."""
+    model_modules: tuple[str, ...] = ()
+    """The modules that define tables."""
+    engines: tuple[str, ...] = ()
+    """Values for `app_engine`."""
+    engine_notes: Mapping[str, str] = field(default_factory=dict)
+    """Where each of them is defined, and what uses it."""
+    url_variable: str | None = None
+    """The environment variable that the sources read a database URL from."""
+    url_parts: tuple[str, tuple[str, ...]] | None = None
+    """A settings object that has only the parts of a URL, and their names."""
+    unread: tuple[str, ...] = ()
+    """The sources that may not be read or are too large, each with the reason."""
+
+    def relative_path(self, folder: Path) -> str:
+        """A folder as seen from that of the ini."""
+        return os.path.relpath(folder, self.directory).replace(os.sep, "/")
+
+
+def survey_project(directory: Path, excluded: Collection[Path] = ()) -> Project:
+    """Look at the project in `directory` when nothing is known about it yet. Nothing is imported."""
+    directory = directory.resolve()
+    (root, *others), trees = read_project(directory, {path.resolve() for path in excluded})
+    return _describe(directory, root, tuple(others), trees)
+
+
+def describe_project(directory: Path, import_roots: Sequence[Path], excluded: Collection[Path]) -> Project:
+    """Look at the project whose import roots are set."""
+    root = import_roots[0]
+    trees = {path: parse_source(path) for path in list_sources(root, excluded)} if os.path.isdir(root) else {}
+    return _describe(directory, root, (), trees)
+
+
+def _describe(directory: Path, root: Path, others: tuple[Path, ...], trees: Trees) -> Project:
+    sources = Sources.under(root, trees)
+    tables = tuple(name for name, module in sources.modules.items() if sources.defines_tables(module))
+    finder = EngineFinder(sources, tables)
+    variables = finder.url_variables()
+    engines = finder.candidates()
+    return Project(
+        directory=directory,
+        import_root=root,
+        other_roots=others,
+        models=_group_models(sources, tables),
+        model_modules=tables,
+        engines=tuple(engines),
+        engine_notes=engines,
+        url_variable=variables[0] if len(variables) == 1 else None,
+        url_parts=finder.url_parts(),
+        unread=tuple(_describe_unread(directory, [path for path, tree in trees.items() if tree is None])),
+    )
+
+
+def _describe_unread(directory: Path, paths: Iterable[Path]) -> Iterator[str]:
+    for path in paths:
+        file = os.path.relpath(path, directory).replace(os.sep, "/")
+        if is_too_large(path):
+            yield f"{file} (larger than {LARGEST // 1_000_000} MB)"
+        elif not os.access(path, os.R_OK):
+            yield f"{file} (no permission)"
+
+
+# Models
+
+
+def _group_models(sources: Sources, tables: Sequence[str]) -> tuple[str, ...]:
+    """One value for `app_models` for each application: top-level modules that import each other are one."""
+    tops = {name.partition(".")[0] for name in sources.modules}
+    group = {top: top for top in tops}
+
+    def find(top: str) -> str:
+        while group[top] != top:
+            top = group[top]
+        return top
+
+    for module in sources.modules.values():
+        for name in module.imported_modules():
+            top = name.partition(".")[0]
+            if top in tops:
+                group[find(module.name.partition(".")[0])] = find(top)
+    applications: dict[str, list[str]] = {}
+    for name in tables:
+        top = name.partition(".")[0]
+        members = applications.setdefault(find(top), [])
+        if top not in members:
+            members.append(top)
+    if len(applications) == 1:
+        (members,) = applications.values()
+        packages = {name.partition(".")[0] for name, module in sources.modules.items() if "." in name or module.is_package}
+        return (members[0],) if len(members) == 1 and members[0] in packages else ("*",)
+    return tuple(", ".join(members) for members in applications.values())
+
+
+# The ini
+
+
+def setting_lines(project: Project) -> str:
+    """The settings that `alembic init` writes into the ini for a project, each with what it means."""
+    return "\n\n".join("\n".join(block) for block in _setting_blocks(project))
+
+
+def _setting_blocks(project: Project) -> Iterable[list[str]]:
+    def here(root: Path) -> str:
+        relative = project.relative_path(root)
+        return "%(here)s" if relative == "." else f"%(here)s/{relative}"
+
+    roots = [project.import_root, *project.other_roots]
+    block = ["# Import root: the folder from which the application is imported."]
+    if project.other_roots:
+        block += ["# Several folders look like one; choose the one of this database."]
+        block += [f"# prepend_sys_path = {here(root)}" for root in roots[1:]]
+    yield [*block, f"prepend_sys_path = {here(roots[0])}"]
+
+    block = [
+        "# Models: modules, packages or patterns, comma separated. Every module in them that defines tables is imported,",
+        "# those added later too; ~name leaves one out. * is every module under the import root.",
+    ]
+    if len(project.models) == 1 and not project.other_roots:
+        yield [*block, f"app_models = {project.models[0]}"]
+    elif project.models:
+        block += ["# Several applications define tables; choose those of this database."]
+        yield [*block, *(f"# app_models = {models}" for models in project.models), "app_models ="]
+    else:
+        yield [*block, "# No tables were found yet.", "app_models = *"]
+
+    block = [
+        "# Engine: module:attribute of the application's engine, URL or settings value; calls without arguments are allowed."
+    ]
+    if len(project.engines) == 1 and not project.other_roots:
+        yield [*block, f"app_engine = {project.engines[0]}"]
+    elif project.engines:
+        block += ["# Several were found; choose the one of this database, or set the environment variable."]
+        notes = ((f"# {project.engine_notes[engine]}:", f"# app_engine = {engine}") for engine in project.engines)
+        yield [*block, *(line for pair in notes for line in pair)]
+    elif project.url_parts is not None:
+        reference, parts = project.url_parts
+        yield [
+            *block,
+            f"# {reference} has the parts of the URL ({', '.join(parts)}) and nothing that holds the whole of it.",
+            "# Give it a property that returns the URL, named database_url for example, and write:",
+            f"# app_engine = {reference}.database_url",
+        ]
+    else:
+        yield [*block, "# None was found yet.", "# app_engine = app.db:engine"]
+
+    yield [
+        "# Environment variable with the database URL, used where app_engine names none.",
+        f"database_url_env = {project.url_variable or 'DATABASE_URL'}",
+    ]
