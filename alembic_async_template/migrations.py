@@ -23,7 +23,7 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from .application.url import is_memory
-from .autogenerate.enums import list_differing_enums
+from .autogenerate.compare_enums import list_differing_enums
 from .diagnosis.failures import Progress, explain_exit
 from .errors import ConfigNotFoundError, ConnectionBindError, DatabaseNotAtHeadError, NoTablesError
 from .run.loop import call_in_thread, end_turn, try_turn
