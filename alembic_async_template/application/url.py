@@ -255,7 +255,7 @@ def resolve_reference(reference: str, settings: Settings) -> Any:
     module_name, _, path = reference.partition(":")
     steps = list(_parse_path(path.strip()))
     if not re.fullmatch(r"\w+(\.\w+)*", module_name.strip()) or not steps:
-        raise EngineReferenceError(reference, settings, "it is not of the form module:attribute")
+        raise EngineReferenceError(reference, settings.place, "it is not of the form module:attribute")
     value: Any = import_after_models(module_name.strip(), settings)
     walked = module_name.strip()
     for step in steps:
@@ -265,11 +265,13 @@ def resolve_reference(reference: str, settings: Settings) -> Any:
             if step != "()" and not hasattr(type(value), step):
                 near = difflib.get_close_matches(step, dir(value), 3)
                 hint = f" (there is {', '.join(near)})" if near else ""
-                raise EngineReferenceError(reference, settings, f'{walked} has no attribute "{step}"{hint}') from error
-            raise EngineReferenceError(reference, settings, f"{walked}: {describe_exception(error)}") from hide_input(error)
+                raise EngineReferenceError(reference, settings.place, f'{walked} has no attribute "{step}"{hint}') from error
+            raise EngineReferenceError(reference, settings.place, f"{walked}: {describe_exception(error)}") from hide_input(error)
         except (Exception, SystemExit) as error:
             problem = f"{walked}{step if step == '()' else f'.{step}'}: {describe_exception(error)}"
-            raise EngineReferenceError(reference, settings, problem, find_import_fix(error, settings)) from hide_input(error)
+            raise EngineReferenceError(reference, settings.place, problem, find_import_fix(error, settings)) from hide_input(
+                error
+            )
         walked += step if step == "()" else f".{step}"
     return value
 
@@ -305,9 +307,9 @@ def application_database(settings: Settings, *, installed: bool = True) -> Datab
     value = resolve_reference(reference, settings)
     if inspect.iscoroutine(value):
         value.close()
-        raise EngineReferenceError(reference, settings, "it is a coroutine, which nothing awaits here")
+        raise EngineReferenceError(reference, settings.place, "it is a coroutine, which nothing awaits here")
     if inspect.isroutine(value):
-        raise EngineReferenceError(reference, settings, "it is a function; add () to call it")
+        raise EngineReferenceError(reference, settings.place, "it is a function; add () to call it")
     if isinstance(value, Engine) and value.dialect.is_async:
         value = AsyncEngine(value)
     if isinstance(value, AsyncEngine):
@@ -319,7 +321,9 @@ def application_database(settings: Settings, *, installed: bool = True) -> Datab
     if hasattr(value, "get_secret_value"):
         value = value.get_secret_value()
     if value is None or (not isinstance(value, URL) and not re.match(r"\W*\w[\w+]*://", str(value))):
-        raise EngineReferenceError(reference, settings, f"it is of type {type(value).__name__}, neither an engine nor a URL")
+        raise EngineReferenceError(
+            reference, settings.place, f"it is of type {type(value).__name__}, neither an engine nor a URL"
+        )
     url = parse_url(value if isinstance(value, URL) else str(value), source)
     return adapt_url(url, source, directory=settings.directory, installed=installed)
 

@@ -26,7 +26,7 @@ from ..autogenerate.directives import filter_names, model_schemas, process_direc
 from ..autogenerate.naming_conventions import use_convention, warn_of_lost_convention
 from ..autogenerate.render_types import render_items
 from ..diagnosis.driver_errors import describe_outage, is_lock_failure
-from ..diagnosis.failures import Progress, describe_interruption, explain_failure, explain_silence
+from ..diagnosis.failures import describe_interruption, explain_failure, explain_silence
 from ..errors import (
     AlembicAsyncTemplateError,
     ApplicationImportError,
@@ -36,6 +36,7 @@ from ..errors import (
     NoTablesError,
     SeveralHeadsError,
 )
+from ..errors.failure import Progress
 from ..masking import mask_url
 from .connection import connect, connect_sync
 from .logs import configure_logging, silence
@@ -43,6 +44,7 @@ from .loop import cancellation, have_turn, run_coroutine
 from .migration_lock import hold_migration_lock
 from .retries import refuse_coroutines, run_attempts, run_migrations
 from .session import Limits, create_schema
+from .silence import SILENCE
 from .watch import Watch, watch_statements
 
 if TYPE_CHECKING:
@@ -150,7 +152,7 @@ class _Run:
         """What to raise in place of an exception."""
         try:
             if self.watch is not None and self.watch.silent_at is not None:
-                return explain_silence(error, self.environment.script, self.progress, self.watch.silent_at)
+                return explain_silence(error, self.environment.script, self.progress, self.watch.silent_at, SILENCE)
             return explain_failure(error, self.environment.script, self.progress, self.current, self.user)
         except Exception as failed:  # an exception that cannot be described, a file that cannot be read
             log.debug("The error could not be explained: %r", failed)
@@ -328,7 +330,7 @@ class _Run:
     def _prepare_comparison(self, connection: Connection, options: dict[str, Any]) -> None:
         metadatas = self.metadatas
         if not any(metadata.tables for metadata in metadatas):
-            raise NoTablesError(None, ())
+            raise NoTablesError()
         writes = self.command != "check"
         use_convention(metadatas, self.naming_convention, None if writes else self.cleanup)
         baseline = writes and "baseline" in self.arguments
@@ -453,7 +455,9 @@ class _Run:
                 from ..project.survey import describe_project  # which reads sources as init does, and takes a moment to import
 
                 project = describe_project(settings.directory, settings.import_roots, settings.excluded_folders)
-                raise NoDatabaseURLError(settings, project.engines, project.engine_notes)
+                raise NoDatabaseURLError(
+                    settings.place, settings.config_file, settings.database_url_env, project.engines, project.engine_notes
+                )
             database = adapt(*configured.pop(0), installed)
         for source, text in configured:
             try:
