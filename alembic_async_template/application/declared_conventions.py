@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import MetaData
 
 from ..project.sources import Module, name_modules, read_imports, read_source, run_statements, walk_sources
-from .models import ModelModules, find_model_modules, import_application, load_metadata
+from .imports import import_application
+from .models import ModelModules, find_model_modules, load_metadata
 
 if TYPE_CHECKING:
     from .settings import Settings
