@@ -22,8 +22,10 @@ from ..errors import (
     SettingError,
     UnlistedModelsError,
 )
+from ..project.files import LARGEST, is_too_large, walk_sources
 from ..project.scan_cache import recall_tables
-from ..project.sources import LARGEST, FoundTable, Sources, is_too_large, walk_sources
+from ..project.sources import Sources
+from ..project.tables import FoundTable
 from .imports import find_package_above, find_root, import_application
 
 if TYPE_CHECKING:
