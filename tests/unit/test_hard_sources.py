@@ -15,7 +15,8 @@ from project import write_files
 import alembic_async_template
 from alembic_async_template.project import classes, discovery, sources, survey
 from alembic_async_template.project.discovery import find_tables
-from alembic_async_template.project.sources import Source, walk_sources
+from alembic_async_template.project.files import walk_sources
+from alembic_async_template.project.sources import Source
 from alembic_async_template.project.survey import describe_project
 
 BASE = "from sqlalchemy.orm import DeclarativeBase\n\nclass Base(DeclarativeBase): pass\n"
