@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from alembic.util import coerce_resource_to_filename
 
 from ..errors import SettingError
+from ..errors.message import Fix
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -61,19 +62,17 @@ class Settings:
     def read_seconds(self, name: str) -> float:
         """A setting that is a time, as PostgreSQL writes one: `500ms`, `60s`, `5min`; a bare number is seconds, `off` is zero.
 
-        :raises SettingError: it is no time, or longer than PostgreSQL can wait.
+        :raises SettingError: it is not a duration, or longer than PostgreSQL can wait.
         """
         value: str = getattr(self, name)
         if value == "off":
             return 0
         match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|min|h|)", value)
         if match is None:
-            raise SettingError(name, value, self.place, "is no time")
+            raise SettingError(name, value, self.place, "is not a duration")
         seconds = float(match[1]) * {"ms": 0.001, "s": 1, "": 1, "min": 60, "h": 3600}[match[2]]
         if seconds * 1000 > _LONGEST:
-            raise SettingError(
-                name, value, self.place, "is longer than 24 days", f"Give a shorter time, for example: {name} = 24h"
-            )
+            raise SettingError(name, value, self.place, "is longer than 24 days", Fix("give a shorter one", f"{name} = 24h"))
         return seconds
 
     def read_number(self, name: str) -> int:
@@ -83,7 +82,7 @@ class Settings:
         """
         value: str = getattr(self, name)
         if not value.isdecimal():
-            raise SettingError(name, value, self.place, "is no number")
+            raise SettingError(name, value, self.place, "is not a number")
         return int(value)
 
 

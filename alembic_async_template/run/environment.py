@@ -370,7 +370,7 @@ class _Run:
             self._load_metadata()
             self._load_conventions()
         except ApplicationImportError as error:
-            log.warning("The models' naming convention is not known to this script. %s", error)
+            log.warning("The models' naming convention is not known to this script. %s", error.one_line)
         self.progress.offline = True
         self.environment.configure(
             **{
