@@ -15,8 +15,8 @@ def test_each_operation_is_a_directive_that_is_documented_once() -> None:
     """The plugin registers the directives that there are, and each passes all of its arguments on."""
     assert set(plugin.DIRECTIVES) == set(ops.DIRECTIVES)
     for name, operation in ops.DIRECTIVES.items():
-        directive = inspect.signature(getattr(op, name))
-        parameters = inspect.signature(operation).parameters
+        directive = inspect.signature(getattr(op, name), eval_str=True)
+        parameters = inspect.signature(operation, eval_str=True).parameters
         assert list(directive.parameters.values()) == [
             parameters[name] for name in parameters if name not in operation.for_reverse
         ]
