@@ -10,6 +10,7 @@ from enums import create_enum, offline, read_enums
 from project import Project
 
 from alembic_async_template import op as typed_op
+from alembic_async_template import plugin
 from alembic_async_template.enums import clash
 from alembic_async_template.errors import OperationClashError
 
@@ -78,7 +79,7 @@ def test_a_call_that_fits_several_packages_is_refused(monkeypatch: pytest.Monkey
         setattr(module, class_, namespace[class_])
         monkeypatch.setitem(sys.modules, name, module)
     monkeypatch.setattr(Operations, "add_enum_value", Operations.add_enum_value)
-    clash.share_directive(sys)
+    plugin._share_directive(sys)
     op, output = offline()
     with pytest.raises(OperationClashError) as error:
         op.add_enum_value("public", "mood", "b")
@@ -86,7 +87,7 @@ def test_a_call_that_fits_several_packages_is_refused(monkeypatch: pytest.Monkey
     assert "the arguments fit each of them" in str(error.value)
     op.add_enum_value("mood", "b")
     assert "ALTER TYPE" in output.getvalue()
-    assert typed_op.add_enum_value.func.__self__.__module__ == "alembic_async_template.enums.ops"
+    assert typed_op.add_enum_value.__module__ == "alembic_async_template.op"
 
 
 MODELS = """
