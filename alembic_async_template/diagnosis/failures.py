@@ -88,9 +88,7 @@ def explain_coroutine(function: Callable[..., Any], progress: Progress) -> Revis
     code = function.__code__
     operation, message = f"async def {code.co_name}()", _read_message(getattr(function, "__globals__", {}))
     return RevisionFailedError(
-        Failure(
-            file=Path(code.co_filename), line=code.co_firstlineno, operation=operation, message=message, **asdict(progress)
-        ),
+        Failure(file=Path(code.co_filename), line=code.co_firstlineno, operation=operation, message=message, **asdict(progress)),
         "Alembic does not wait for a coroutine, so none of it would run, and the revision would count as done",
         Fix("leave async out, and use op and op.get_bind() without await", f"def {code.co_name}()"),
     )

@@ -194,3 +194,6 @@ __all__ = [
     "UnknownEnumValueError",
     "UnlistedModelsError",
 ]
+
+for _name in __all__:  # a traceback shows a class as it is imported
+    globals()[_name].__module__ = __name__

@@ -23,7 +23,7 @@ REVISION_RULES = (
     Rule(
         "KeyError: 'd01' in the revisions",
         (Sign(raised="KeyError", text="'(?P<revision>[^']*)'", origin=Origin.HISTORY),),
-        "a revision names {revision} as one that runs before it, and no file has that. Get the file back",
+        "a revision names {revision} as one that runs before it, and no file has that: get the file back",
         "git log -- migrations/versions",
     ),
     Rule(
@@ -43,7 +43,7 @@ REVISION_RULES = (
     Rule(
         "MissingGreenlet: greenlet_spawn has not been called",
         (Sign(raised="MissingGreenlet"),),
-        "a revision is synchronous, and an async engine, a session or a thread of its own does not work in it. Use "
+        "a revision is synchronous, and an async engine, a session or a thread of its own does not work in it: use "
         "the connection of the migration",
         'op.get_bind().execute(sa.text("SELECT 1"))',
     ),
@@ -57,13 +57,13 @@ REVISION_RULES = (
                 "|^cannot run the event loop while",
             ),
         ),
-        "a revision is synchronous, and the event loop runs already. Use the connection of the migration",
+        "a revision is synchronous, and the event loop runs already: use the connection of the migration",
         'op.get_bind().execute(sa.text("SELECT 1"))',
     ),
     Rule(
         "ObjectNotExecutableError: Not an executable object",
         (Sign(raised="ObjectNotExecutableError"),),
-        "a connection executes statements of SQLAlchemy, and not this. Use op.execute for a text",
+        "a connection executes statements of SQLAlchemy, and not this: use op.execute for a text",
         'op.execute("UPDATE ...")',
     ),
     Rule(
@@ -102,7 +102,7 @@ REVISION_RULES = (
     Rule(
         "current transaction is aborted, commands ignored until end of transaction block",
         (Sign(codes="25P02"),),
-        "the revision has caught the error of an earlier statement and gone on. Put that statement into a savepoint",
+        "the revision has caught the error of an earlier statement and gone on: put that statement into a savepoint",
         "with op.get_bind().begin_nested(): op.execute(...)",
     ),
     Rule(
@@ -123,13 +123,13 @@ REVISION_RULES = (
             Sign(codes="42P07 42701 1050 1060", origin=Origin.DOWNGRADE),
             Sign(codes="~", text="already exists|duplicate column name", origin=Origin.DOWNGRADE),
         ),
-        "what the downgrade creates is there already. Remove that line, or see what ran",
+        "what the downgrade creates is there already: remove that line, or see what ran",
         "alembic history",
     ),
     Rule(
         'relation "ix" already exists, of CREATE INDEX CONCURRENTLY',
         (Sign(codes="42P07", text='"(?P<name>[^"]+)"', statement="^CREATE (UNIQUE )?INDEX CONCURRENTLY"),),
-        "a run that failed has left it, and it may be invalid. Drop it and run the same command again",
+        "a run that failed has left it, and it may be invalid: drop it and run the same command again",
         "DROP INDEX CONCURRENTLY {name}",
     ),
     Rule(
@@ -140,7 +140,7 @@ REVISION_RULES = (
             Sign(codes="~", text="(table|index) .+ already exists"),
         ),
         "something else has created it: create_all when the application starts, another revision, a downgrade that "
-        "left it, or a run that failed half way. Leave it to the revisions alone; if all that this one creates is "
+        "left it, or a run that failed half way; leave it to the revisions alone; if all that this one creates is "
         "there, and those before it have run, count it as done",
         "alembic stamp {revision}",
     ),
@@ -153,14 +153,14 @@ REVISION_RULES = (
     Rule(
         'column "title" of relation "post" already exists; duplicate column name: title',
         (Sign(codes="42701 1060"), Sign(codes="~", text="duplicate column name")),
-        "something else has added it: another revision, or a run that failed half way. If all that this revision "
+        "something else has added it: another revision, or a run that failed half way; if all that this revision "
         "creates is there, and those before it have run, count it as done",
         "alembic stamp {revision}",
     ),
     Rule(
         'type "status" already exists',
         (Sign(codes="42710", text='type "(?P<type>.+?)" already exists'),),
-        "something else has created it: create_all, another column of the type, or a downgrade that left it. Let "
+        "something else has created it: create_all, another column of the type, or a downgrade that left it; let "
         "the column refer to the type that is there",
         'from sqlalchemy.dialects import postgresql; postgresql.ENUM(name="{type}"{in_schema}, create_type=False)',
     ),
@@ -174,7 +174,7 @@ REVISION_RULES = (
     Rule(
         'unsafe use of new value "archived" of enum type status',
         (Sign(codes="55P04", text='value "(?P<value>[^"]*)" of enum type (?P<type>[^ ]+)'), Sign(codes="55P04")),
-        "PostgreSQL does not let a transaction use a value that it added itself. Leave the addition in revision "
+        "PostgreSQL does not let a transaction use a value that it added itself: leave the addition in revision "
         "{revision}, and use the value in the next one",
         'alembic revision -m "use {value}"',
         ("or let this package add it, at the beginning of the revision", 'op.add_enum_value("{type}", "{value}"{in_schema})'),
@@ -182,13 +182,13 @@ REVISION_RULES = (
     Rule(
         'invalid input value for enum status: "ab", where an array becomes one value',
         (Sign(codes="22P02", statement=r"^ALTER TABLE .* array_to_string\("),),
-        "the array of some row does not have exactly one element. Correct these rows before",
+        "the array of some row does not have exactly one element: correct these rows before",
         "op.execute('UPDATE ... SET ... = ARRAY[...]')",
     ),
     Rule(
         'invalid input value for enum status: "archived"',
         (Sign(codes="22P02", text=r'enum "?(?P<type>[^" ]+)"?: "(?P<value>[^"\x00-\x1f]+)"'),),
-        "the type has no such value. Add it before it is used",
+        "the type has no such value: add it before it is used",
         'op.add_enum_value("{type}", "{value}"{in_schema})',
         (
             "to remove a value from the type and from the rows",
@@ -219,7 +219,7 @@ REVISION_RULES = (
     Rule(
         "could not create unique index; violates foreign key constraint; violates not-null constraint; CHECK constraint failed",
         (Sign(codes="23502 23505 23503 23514 1048 1062 1452 3819"), Sign(codes="~", text="constraint failed")),
-        "rows break the constraint. Correct them in the revision first",
+        "rows break the constraint: correct them in the revision first",
         'op.execute("UPDATE ...")',
     ),
     Rule(
@@ -291,7 +291,7 @@ REVISION_RULES = (
     Rule(
         "no schema has been selected to create in",
         (Sign(codes="3F000", text="no schema has been selected"),),
-        "the search_path of the role names no schema that is there and that it may use. Set another one",
+        "the search_path of the role names no schema that is there and that it may use: set another one",
         "ALTER ROLE {user} SET search_path = public",
     ),
     Rule(
@@ -320,7 +320,7 @@ REVISION_RULES = (
             Sign(codes="~", text="no such (index|constraint)"),
             Sign(codes="-", raised="ValueError", text="No such constraint"),
         ),
-        "it has another name in this database, or was dropped before. See what there is",
+        "it has another name in this database, or was dropped before: see what there is",
         r"psql -c '\d {name}'",
     ),
     Rule(
@@ -345,7 +345,7 @@ REVISION_RULES = (
     Rule(
         'invalid input syntax for type integer: "a"',
         (Sign(codes="22P02 22003 22007 22008"),),
-        "the rows, or the statement, have what the type cannot hold. Correct them before",
+        "the rows, or the statement, have what the type cannot hold: correct them before",
         "op.execute('UPDATE ...')",
     ),
     Rule(
@@ -387,7 +387,7 @@ REVISION_RULES = (
     Rule(
         'enum label "archived" already exists',
         (Sign(codes="42710", text='enum label "(?P<value>[^"]+)" already exists'),),
-        "another revision, or a run that failed half way, has added it. Let it be added only where it is not there",
+        "another revision, or a run that failed half way, has added it: let it be added only where it is not there",
         'op.add_enum_value("{type}", "{value}"{in_schema})',
     ),
     Rule(
@@ -423,13 +423,13 @@ REVISION_RULES = (
     Rule(
         'prepared statement "__asyncpg_stmt_1__" already exists',
         (Sign(codes="42P05 26000", text='"(__asyncpg|_pg3)'),),
-        "a pooler in transaction mode gives one client's statements to another. Let the migration have a connection of its own",
+        "a pooler in transaction mode gives one client's statements to another: let the migration have a connection of its own",
         "await Migrations(bind=engine).upgrade()",
     ),
     Rule(
         "database is locked",
         (Sign(codes="55P03 40P01 1205 1213"), Sign(codes="~", text="database is locked")),
-        "let the program that holds it end, and run the same command again. Look which one it is",
+        "let the program that holds it end, and run the same command again: look which one it is",
         "fuser app.db",
     ),
     Rule(
@@ -447,7 +447,7 @@ REVISION_RULES = (
             Sign(codes="57P01 57P02 57P03 2006 2013"),
             Sign(codes="08003 08006 ~", text="connection was closed|connection is closed|server closed the connection"),
         ),
-        "the server ended the connection, or restarted. If that was at the end of a revision, it may be committed: "
+        "the server ended the connection, or restarted; if that was at the end of a revision, it may be committed: "
         "look, then run the same command again",
         "alembic current",
     ),
