@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from ..diagnosis.driver_errors import describe, find_sqlstate
 from ..errors import EnumChangeBlockedError, EnumChangeFailedError, EnumValueInUseError
 from ..masking import mask_statement
+from ..postgresql import SQLState
 from .catalog import DUMP_SETTINGS, change_settings, reflect_enums
 from .dependents import Usage, read_usage
 from .plan import (
@@ -66,7 +67,7 @@ def rebuild_enum(connection: Connection, change: Change, example: str) -> None:
         holders = [f"{process}{mask_statement(query)}" for process, query in rows]
         raise EnumChangeFailedError(enum, error.statement, error.problem, holders) from error.__cause__
     except DBAPIError as error:
-        if find_sqlstate(error.orig) == "25P01":  # no_active_sql_transaction
+        if find_sqlstate(error.orig) == SQLState.NO_ACTIVE_SQL_TRANSACTION:
             problem = "the connection commits every statement, and a change is one transaction"
             raise EnumChangeFailedError(enum, "SAVEPOINT", problem) from error
         raise
@@ -144,7 +145,7 @@ def _execute(connection: Connection, change: Change, statements: Iterable[Statem
             connection.exec_driver_sql(statement.text, execution_options={"no_parameters": True})
         except DBAPIError as error:
             shown, problem = mask_statement(statement.text), describe(error)
-            if find_sqlstate(error.orig) == "55P03":  # lock_not_available
+            if find_sqlstate(error.orig) == SQLState.LOCK_NOT_AVAILABLE:
                 raise _LockNotAvailableError(shown, problem, relations) from error
             raise EnumChangeFailedError(change.enum.qualified_name, shown, problem) from error
 
