@@ -6,10 +6,11 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from attack import HISTORY, Undisturbed, finish, read_schema, start
-from project import Project, write_revisions
-from proxy import start_proxy
-from servers import create_postgresql_database
+
+from chaos.attack import HISTORY, Undisturbed, finish, read_schema, start
+from chaos.proxy import start_proxy
+from support.project import Project, write_revisions
+from support.servers import create_postgresql_database
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

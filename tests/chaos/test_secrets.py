@@ -21,10 +21,10 @@ from alembic import command
 from alembic.config import Config
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from project import Project, write_environment, write_files
 from sqlalchemy.engine import make_url
 
 from alembic_async_template import Migrations
+from support.project import Project, write_environment, write_files
 
 # What an attacker would look for. As a revision has it, with what ends a pattern too early.
 SECRETS = ("zq7", "it''s,zq7;x", "a b/*zq7*/", "p=q&zq7", '"zq7"', "x--zq7")

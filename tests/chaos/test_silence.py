@@ -13,10 +13,6 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from attack import finish, start, use_driver
-from project import Project, write_revisions
-from proxy import start_proxy
-from servers import MYSQL_VARIABLE, create_postgresql_database, require_server
 from sqlalchemy import NullPool, create_engine
 
 from alembic_async_template import _compat
@@ -24,6 +20,10 @@ from alembic_async_template.application.url import adapt_url, parse_url
 from alembic_async_template.run.connection import connect
 from alembic_async_template.run.session import find_backend
 from alembic_async_template.run.watch import Watch
+from chaos.attack import finish, start, use_driver
+from chaos.proxy import start_proxy
+from support.project import Project, write_revisions
+from support.servers import MYSQL_VARIABLE, create_postgresql_database, require_server
 
 POST = 'op.create_table("post", sa.Column("id", sa.Integer(), primary_key=True))'
 NOTE = POST.replace("post", "note")

@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from project import Project, Result
-from servers import POSTGRESQL_SERVERS, SQLITE_SERVERS
 from sqlalchemy import Connection, NullPool, create_engine, inspect, text
 from sqlalchemy.engine import make_url
+
+from support.project import Project, Result
+from support.servers import POSTGRESQL_SERVERS, SQLITE_SERVERS
 
 LAYOUTS = Path(__file__).with_name("layouts")
 SYNC_DRIVERS = {"sqlite": "pysqlite", "postgresql": "psycopg", "mysql": "pymysql"}

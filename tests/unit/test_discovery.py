@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
-from large_project import write_large_project
-from project import write_files
 
 from alembic_async_template.project import discovery, scan_cache
 from alembic_async_template.project.discovery import find_tables
 from alembic_async_template.project.sources import FoundTable, Source, Sources, parse_source, walk_sources
+from support.large_project import write_large_project
+from support.project import write_files
 
 PATHS = {
     "a": "a.py",

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from project import write_files
 
 from alembic_async_template.project.survey import Project, setting_lines, survey_project
+from support.project import write_files
 
 IMPORTS = """\
 import os

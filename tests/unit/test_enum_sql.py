@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 from alembic.operations import Operations
-from enums import NASTY, offline
 
 from alembic_async_template.enums import ops, plan
 from alembic_async_template.enums.model import EnumType
 from alembic_async_template.errors import EnumOfflineError, InvalidEnumError
+from support.enums import NASTY, offline
 
 CALLS: dict[str, tuple[Callable[[Any], None], str]] = {
     "add": (

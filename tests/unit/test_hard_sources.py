@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from project import write_files
 
 import alembic_async_template
 from alembic_async_template.project import classes, discovery, sources, survey
 from alembic_async_template.project.discovery import find_tables
 from alembic_async_template.project.sources import Source, walk_sources
 from alembic_async_template.project.survey import describe_project
+from support.project import write_files
 
 BASE = "from sqlalchemy.orm import DeclarativeBase\n\nclass Base(DeclarativeBase): pass\n"
 TABLE = "class Post(Base):\n    __tablename__ = 'post'\n"

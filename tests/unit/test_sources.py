@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from project import write_files
 
 from alembic_async_template.project.sources import FoundTable, Sources, list_sources
+from support.project import write_files
 
 DECLARATIVE = "from sqlalchemy.orm import DeclarativeBase\nclass Base(DeclarativeBase): pass\n"
 
