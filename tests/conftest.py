@@ -48,8 +48,8 @@ def pytest_configure(config: pytest.Config) -> None:
         ("pgbouncer", "PgBouncer, named by TEST_PGBOUNCER_URL, TEST_PGBOUNCER_SINGLE_URL and TEST_PGBOUNCER_SESSION_URL"),
     ]:
         config.addinivalue_line("markers", f"{name}: runs on {server}")
-    if hasattr(config, "workerinput"):
-        config.stash[_EMBEDDED_DIRECTORY] = Path(config.workerinput["embedded_directory"])
+    if (workerinput := getattr(config, "workerinput", None)) is not None:
+        config.stash[_EMBEDDED_DIRECTORY] = Path(workerinput["embedded_directory"])
         return
     # A short path: Unix allows about a hundred bytes for that of a socket.
     directory = Path(tempfile.mkdtemp(prefix="pg-"))

@@ -1,17 +1,23 @@
 """Server defaults: the same default is no difference, another one is, and neither comparison fails."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy.engine import Engine
+from sqlalchemy.types import TypeEngine
+
+Type = TypeEngine[Any] | type[TypeEngine[Any]]
 
 OPTIONS = {
     "compare_type": True,
     "compare_server_default": True,
     "autogenerate_plugins": ["alembic.autogenerate.*", "alembic_async_template.enums"],
 }
-SAME = [
+SAME: list[tuple[Type, Any]] = [
     (sa.Text, ""),
     (sa.String(20), "it's"),
     (sa.String(20), "0"),
@@ -30,7 +36,7 @@ SAME = [
     (sa.JSON, sa.text("'{\"a\": \"it''s\"}'")),
     (sa.Enum("a", "it's", name="mood"), "it's"),
 ]
-DIFFERENT = [
+DIFFERENT: list[tuple[Type, Any, Any]] = [
     (sa.Text, "", "x"),
     (sa.String(20), "it's", "its"),
     (sa.Integer, "0", "1"),
@@ -44,43 +50,42 @@ DIFFERENT = [
 
 
 @pytest.fixture
-def engine(database_url: str) -> Engine:
+def engine(database_url: str) -> Iterator[Engine]:
     engine = sa.create_engine(database_url.replace("postgresql:", "postgresql+psycopg:"))
     yield engine
     engine.dispose()
 
 
 @pytest.fixture
-def mysql_engine(mysql_url: str) -> Engine:
+def mysql_engine(mysql_url: str) -> Iterator[Engine]:
     engine = sa.create_engine(mysql_url.replace("mysql:", "mysql+pymysql:"))
     yield engine
     engine.dispose()
 
 
-def make(type_: sa.types.TypeEngine, default: object, *constraints: object) -> sa.MetaData:
+def make(type_: Type, default: Any) -> sa.MetaData:
     metadata = sa.MetaData()
-    column = sa.Column("value", type_, *constraints, server_default=default) if default is not None else sa.Column("value", type_)
-    sa.Table("things", metadata, sa.Column("id", sa.Integer, primary_key=True), column)
+    sa.Table("things", metadata, sa.Column("id", sa.Integer, primary_key=True), sa.Column("value", type_, server_default=default))
     return metadata
 
 
-def differences(engine: Engine, before: sa.MetaData, after: sa.MetaData) -> list[object]:
+def differences(engine: Engine, before: sa.MetaData, after: sa.MetaData) -> list[Any]:
     with engine.begin() as connection:
         before.drop_all(connection)
         before.create_all(connection)
-        found = compare_metadata(MigrationContext.configure(connection, opts=OPTIONS), after)
+        found = list(compare_metadata(MigrationContext.configure(connection, opts=OPTIONS), after))
         before.drop_all(connection)
     return found
 
 
 @pytest.mark.parametrize(("type_", "default"), SAME)
-def test_the_same_default_is_no_difference(engine: Engine, type_: sa.types.TypeEngine, default: object) -> None:
+def test_the_same_default_is_no_difference(engine: Engine, type_: Type, default: object) -> None:
     """Whatever the database makes of its text."""
     assert differences(engine, make(type_, default), make(type_, default)) == []
 
 
 @pytest.mark.parametrize(("type_", "default", "changed"), DIFFERENT)
-def test_another_default_is_a_difference(engine: Engine, type_: sa.types.TypeEngine, default: object, changed: object) -> None:
+def test_another_default_is_a_difference(engine: Engine, type_: Type, default: object, changed: object) -> None:
     """Also where the database could not compare the two."""
     ((change,),) = differences(engine, make(type_, default), make(type_, changed))
     assert change[0] == "modify_default"

@@ -305,10 +305,10 @@ def test_a_comparison_asks_the_catalog_once(postgresql_url: str) -> None:
     counts = []
     for number in (10, 100, 1000):
         metadata = MetaData()
-        for index in range(number):
-            if index % 10 == 0:
-                table = sa.Table(f"table{index // 10}", metadata, sa.Column("id", sa.Integer(), primary_key=True))
-            table.append_column(column(status("a", "b", name=f"t{index}"), f"c{index}"))
+        for first in range(0, number, 10):
+            table = sa.Table(f"table{first // 10}", metadata, sa.Column("id", sa.Integer(), primary_key=True))
+            for index in range(first, first + 10):
+                table.append_column(column(status("a", "b", name=f"t{index}"), f"c{index}"))
         with engine.begin() as connection:
             metadata.create_all(connection)
         for target, dropped in ((metadata, 0), (MetaData(), number)):

@@ -14,7 +14,7 @@ from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from sqlalchemy import ARRAY, MetaData, create_engine, text
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from alembic_async_template.errors import ExistingEnumsError, InvalidEnumError, RevisionFailedError
 from support.enums import execute, read_enums
@@ -30,7 +30,7 @@ def migrations(postgresql_url: str, tmp_path: Path) -> History:
 
 def read_column(url: str, query: str) -> list[Any]:
     with psycopg.connect(url) as connection:
-        return [row[0] for row in connection.execute(query)]  # type: ignore[call-overload]
+        return [row[0] for row in connection.execute(query.encode())]
 
 
 def travel(migrations: History, before: MetaData, after: MetaData, rows: str = "") -> str:
@@ -64,7 +64,8 @@ def test_what_is_too_long_for_text_is_refused(migrations: History) -> None:
     """No label is cut off on its way to a shorter type."""
     migrate(migrations, "one", declare(post(column(status("alpha")), column(status("alpha"), "more"))))
     execute(migrations.url, "INSERT INTO post (status) VALUES ('alpha')")
-    for number, type_ in enumerate([sa.String(3), ARRAY(sa.String(3))]):
+    types: list[TypeEngine[Any]] = [sa.String(3), ARRAY(sa.String(3))]
+    for number, type_ in enumerate(types):
         migrations.revise(declare(post(column(type_), column(status("alpha"), "more"))), f"two{number}")
         with pytest.raises(RevisionFailedError, match="too long"):
             migrations.upgrade()

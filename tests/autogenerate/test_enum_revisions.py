@@ -36,7 +36,7 @@ def test_a_difference_is_written_run_and_taken_back(name: str, postgresql_url: s
         migrations.upgrade()
     if scenario.rows:
         with psycopg.connect(postgresql_url) as connection:
-            connection.execute(scenario.rows)  # type: ignore[call-overload]
+            connection.execute(scenario.rows.encode())
     before = read_fingerprint(postgresql_url)
     assert_revision(scenario.name, migrations.revise(declare(*scenario.after), "after"))
     migrations.upgrade()

@@ -32,15 +32,16 @@ def postgresql_app(project: Project, postgresql_url: str) -> Project:
     return project
 
 
-def autogenerate(project: Project, *arguments: str, **options: bool) -> str:
-    return project.alembic(*arguments, "revision", "--autogenerate", "-m", "x", **options).output
+def autogenerate(project: Project, *arguments: str, check: bool = True) -> str:
+    return project.alembic(*arguments, "revision", "--autogenerate", "-m", "x", check=check).output
 
 
 def execute(project: Project, *statements: str) -> list[tuple[object, ...]]:
     """Run SQL on the project's PostgreSQL; the rows of the last statement."""
     with psycopg.connect(project.environment["DATABASE_URL"], autocommit=True) as connection:
+        cursor = connection.cursor()
         for statement in statements:
-            cursor = connection.execute(statement)
+            cursor.execute(statement.encode())
         return cursor.fetchall() if cursor.description else []
 
 

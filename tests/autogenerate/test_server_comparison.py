@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Column, Index, Integer, MetaData, Table, Text, func, text
+from sqlalchemy import Column, Index, Integer, MetaData, Table, Text, event, func, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Connection, Engine
 
@@ -29,7 +29,7 @@ def engine(postgresql_url: str) -> Iterator[Engine]:
 
 
 def compare(connection: Connection, metadata: MetaData, **options: Any) -> list[Any]:
-    return compare_metadata(MigrationContext.configure(connection, opts={**OPTIONS, **options}), metadata)
+    return list(compare_metadata(MigrationContext.configure(connection, opts={**OPTIONS, **options}), metadata))
 
 
 def with_column(type_: Any, default: object = None) -> MetaData:
@@ -113,7 +113,8 @@ def test_another_type_is_a_difference(engine: Engine) -> None:
 def with_index(*expressions: Any, **options: Any) -> MetaData:
     metadata = MetaData()
     table = Table("things %", metadata, Column("id", Integer, primary_key=True), Column("x", Text), Column("y", Integer))
-    Index("ix: %'", *(expression(table.c) if callable(expression) else expression for expression in expressions), **options)
+    elements: list[Any] = [expression(table.c) if callable(expression) else expression for expression in expressions]
+    Index("ix: %'", *elements, **options)
     return metadata
 
 
@@ -179,7 +180,7 @@ def test_the_number_of_queries_does_not_grow_with_the_differences(engine: Engine
         with engine.begin() as connection:
             before.create_all(connection)
         with engine.connect() as connection:
-            sa.event.listen(connection, "before_cursor_execute", note)
+            event.listen(connection, "before_cursor_execute", note)
             assert compare(connection, make_many(tables, sa.Float(24), "CURRENT_TIMESTAMP")) == []
         with engine.begin() as connection:
             before.drop_all(connection)
@@ -194,7 +195,7 @@ def test_serial_columns_are_looked_for_once(engine: Engine) -> None:
     with engine.connect() as connection:
         metadata.create_all(connection)
         connection.execute(text("""ALTER TABLE "t'0" ALTER n SET DEFAULT nextval('"t''1_id_seq"')"""))
-        sa.event.listen(connection, "before_cursor_execute", lambda *arguments: asked.append(arguments[2]))
+        event.listen(connection, "before_cursor_execute", lambda *arguments: asked.append(arguments[2]))
         ((change,),) = compare(connection, metadata)
         assert change[:4] == ("modify_default", None, "t'0", "n")
     assert len([statement for statement in asked if "relkind='S'" in statement]) == 0

@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from sqlalchemy import Column, Enum, Integer, MetaData, String, Table, Text, create_engine
@@ -80,7 +81,11 @@ def make_models(tables: int) -> MetaData:
     metadata = MetaData()
     for number in range(tables):
         labels = Enum("draft", "live", "gone", name=f"status{number // 10}")
-        columns = [Column("id", Integer, primary_key=True), Column("title", String(50), index=True), Column("body", Text)]
+        columns: list[Column[Any]] = [
+            Column("id", Integer, primary_key=True),
+            Column("title", String(50), index=True),
+            Column("body", Text),
+        ]
         Table(f"table{number}", metadata, *columns, Column("status", labels, server_default="draft"))
     return metadata
 
@@ -173,10 +178,10 @@ def measure_discovery(server: str, modules: int) -> None:
         environment = os.environ | {"DATABASE_URL": url}
         environment.pop("PYTHONDONTWRITEBYTECODE", None)  # without byte code, compiling it would be most of what is measured
         folders = {template: Path(directory, template) for template in ("async", "async-fastapi")}
+        projects = {template: write_large_project(folder, modules) for template, folder in folders.items()}
         for template, folder in folders.items():
-            project = write_large_project(folder, modules)
             subprocess.run([*alembic, "init", "-t", template, "migrations"], cwd=folder, check=True, capture_output=True)
-        import_models_by_hand(folders["async"], url, project.table_modules)
+        import_models_by_hand(folders["async"], url, projects["async"].table_modules)
         own = folders["async-fastapi"]
         for command in (["revision", "--autogenerate", "-m", "tables"], ["upgrade", "head"]):
             subprocess.run([*alembic, *command], cwd=own, env=environment, check=True, capture_output=True)

@@ -21,7 +21,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Let each round be a test, with a number of its own that its random points come from."""
     if "round_number" in metafunc.fixturenames:
-        metafunc.parametrize("round_number", range(metafunc.config.getoption("--rounds", 2)))
+        metafunc.parametrize("round_number", range(int(metafunc.config.getoption("--rounds", 2) or 0)))
 
 
 @pytest.fixture

@@ -151,7 +151,7 @@ def test_no_statement_shows_its_secret(tmp_path: Path, embedded_url: str, driver
             "CREATE TYPE mood AS ENUM ('ok'); CREATE TABLE account (name varchar(9) UNIQUE NOT NULL DEFAULT 'x', password text, "
             "size int, mood mood, CHECK (name <> 'no')); INSERT INTO account VALUES ('x', 'x', 1)"
         )
-    bodies = list(OPERATIONS)
+    bodies: list[str] = list(OPERATIONS)
     for number, statement in enumerate(STATEMENTS):
         secret = SECRETS[number % len(SECRETS)]
         way = list(WAYS.values())[number % len(WAYS)]

@@ -10,6 +10,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -60,9 +61,9 @@ def test_connections_of_a_migration_have_keepalives(embedded_postgresql: str, dr
         text = url.replace(f"{backend}:", f"{backend}+{driver}:") + words
         database = adapt_url(parse_url(text, "here"), "here", directory=Path.cwd())
         async with connect(database, 10, None) as connection:
-            raw = await connection.get_raw_connection()
-            transport = _compat.find_transport(raw.driver_connection)
-            number = raw.driver_connection.pgconn.socket if transport is None else transport.get_extra_info("socket").fileno()
+            driver_connection: Any = (await connection.get_raw_connection()).driver_connection
+            transport = _compat.find_transport(driver_connection)
+            number = driver_connection.pgconn.socket if transport is None else transport.get_extra_info("socket").fileno()
             with socket.socket(fileno=os.dup(number)) as connected:
                 on = connected.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
                 options = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT, socket.TCP_USER_TIMEOUT)

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import alembic.command
+import alembic.util
 import pytest
 from alembic.config import Config
 

@@ -72,7 +72,7 @@ def write_revision(project: Project, name: str, previous: str | None, upgrade: s
 
 def rows(url: str, query: str) -> list[str]:
     with psycopg.connect(url) as connection:
-        return [row[0] for row in connection.execute(query).fetchall()]
+        return [row[0] for row in connection.execute(query.encode()).fetchall()]
 
 
 def test_additions_work_in_every_environment(environment: Project, postgresql_url: str) -> None:
@@ -158,12 +158,15 @@ def test_a_process_killed_in_the_block_leaves_what_a_rerun_finishes(environment:
 
 
 LABELS = st.sampled_from([*"abcdef", "it's", '"', "%"])
+Addition = tuple[str, str | None, str]
 ADDITIONS = st.lists(st.tuples(LABELS, st.sampled_from(["before", "after", None]), LABELS), max_size=12)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
 @given(additions=ADDITIONS)
-def test_any_sequence_of_additions_ends_in_the_order_of_a_model(postgresql_url: str, additions: list) -> None:
+def test_any_sequence_of_additions_ends_in_the_order_of_a_model(
+    postgresql_url: str, additions: list[tuple[str, str | None, str]]
+) -> None:
     """A list to which each value is added at its place, once; a second run of all changes nothing."""
     with psycopg.connect(postgresql_url, autocommit=True) as connection:
         connection.execute("DROP TYPE IF EXISTS mood")
@@ -174,8 +177,7 @@ def test_any_sequence_of_additions_ends_in_the_order_of_a_model(postgresql_url: 
         known = neighbour if neighbour in order and neighbour != value else "start"
         calls.append((value, {side: known} if side else {}))
         if value not in order:
-            place = {"before": lambda k: order.index(k), "after": lambda k: order.index(k) + 1}.get(side, lambda _: len(order))
-            order.insert(place(known), value)
+            order.insert({"before": order.index(known), "after": order.index(known) + 1}.get(side or "", len(order)), value)
     engine = create_engine(postgresql_url.replace("postgresql:", "postgresql+psycopg:"))
     with engine.connect() as connection:
         op = operations(connection)

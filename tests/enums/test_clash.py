@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from alembic_async_template import op as typed_op
 from alembic_async_template.enums import clash
 from alembic_async_template.errors import OperationClashError
 from support.commands import keep_variables
-from support.enums import create_enum, offline, read_enums
+from support.enums import EnumOperations, create_enum, offline, read_enums
 from support.project import Project
 
 REVISION = """
@@ -69,24 +70,23 @@ def test_revisions_of_both_packages_run_in_one_history(project: Project, postgre
 
 def test_a_call_that_fits_several_packages_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three positional arguments are both other packages' way; the typed op is this package's in any case."""
-    from alembic.operations import Operations
-
     for number, (name, class_) in enumerate(clash.OTHERS.items()):
         namespace = {"__name__": f"other{number}"}
         exec(f"class {class_}:\n    @classmethod\n    def add_enum_value(cls, op, schema, name, value): pass", namespace)
         module = type(sys)(name)
         setattr(module, class_, namespace[class_])
         monkeypatch.setitem(sys.modules, name, module)
-    monkeypatch.setattr(Operations, "add_enum_value", Operations.add_enum_value)
+    monkeypatch.setattr(EnumOperations, "add_enum_value", EnumOperations.add_enum_value)
     clash.share_directive(sys)
     op, output = offline()
     with pytest.raises(OperationClashError) as error:
-        op.add_enum_value("public", "mood", "b")
+        op.add_enum_value("public", "mood", "b")  # type: ignore[call-arg]
     assert (error.value.operation, error.value.packages) == ("add_enum_value", ("other0", "other1"))
     assert "the arguments fit each of them" in str(error.value)
     op.add_enum_value("mood", "b")
     assert "ALTER TYPE" in output.getvalue()
-    assert typed_op.add_enum_value.func.__self__.__module__ == "alembic_async_template.enums.ops"
+    directive: Any = typed_op.add_enum_value
+    assert directive.func.__self__.__module__ == "alembic_async_template.enums.ops"
 
 
 MODELS = """

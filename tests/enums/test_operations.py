@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from alembic.operations import Operations
 from sqlalchemy import event, text
 from sqlalchemy.engine import Connection
 
@@ -19,10 +18,10 @@ from alembic_async_template.errors import (
     UnknownEnumError,
     UnknownEnumValueError,
 )
-from support.enums import NASTY, OnConnection, create_enum, operations, read_enums
+from support.enums import NASTY, EnumOperations, OnConnection, create_enum, operations, read_enums
 
 
-def committed(work: Callable[[Operations], Any]) -> Callable[[Connection], None]:
+def committed(work: Callable[[EnumOperations], Any]) -> Callable[[Connection], None]:
     """A function for `on_connection` that works like a migration: in a transaction which is committed at its end."""
 
     def run(connection: Connection) -> None:
@@ -37,7 +36,7 @@ def test_a_value_is_added_at_its_place_and_can_be_used(on_connection: OnConnecti
     """At the end, before and after a neighbour, twice without harm; the next statement uses it."""
     create_enum(postgresql_url, "mood", ["a", "z"])
 
-    def work(op: Operations) -> None:
+    def work(op: EnumOperations) -> None:
         op.add_enum_value("mood", "end")
         op.add_enum_value("mood", "first", before="a")
         op.add_enum_value("mood", "middle", after="a")
@@ -54,7 +53,7 @@ def test_a_value_at_another_position_is_said(
     """It stays where it is, and the warning shows the order; at the right position there is none."""
     create_enum(postgresql_url, "mood", ["a", "b", "c"])
 
-    def work(op: Operations) -> None:
+    def work(op: EnumOperations) -> None:
         op.add_enum_value("mood", "a", before="b")
         op.add_enum_value("mood", "c", after="b")
         op.add_enum_value("mood", "b")
@@ -79,7 +78,7 @@ def test_every_name_is_quoted(on_connection: OnConnection, postgresql_url: str, 
         return committed(lambda op: [op.invoke(operation) for operation in operations])
 
     create = ops.CreateEnumOp(nasty, ["a", nasty], schema=schema)
-    renames = [
+    renames: list[Any] = [
         ops.RenameEnumValueOp(nasty, nasty, new, schema=schema),
         ops.RenameEnumOp(nasty, other, schema=schema),
     ]
@@ -99,7 +98,7 @@ def test_renaming_keeps_rows_and_defaults_and_is_rolled_back_whole(on_connection
     """In the revision's transaction, where the new name can be used at once."""
     create_enum(postgresql_url, "mood", ["sad", "glad"])
 
-    def work(op: Operations) -> None:
+    def work(op: EnumOperations) -> None:
         op.execute("CREATE TABLE t (m mood DEFAULT 'sad')")
         op.execute("INSERT INTO t DEFAULT VALUES")
         op.rename_enum_value("mood", "sad", "blue")
@@ -107,7 +106,7 @@ def test_renaming_keeps_rows_and_defaults_and_is_rolled_back_whole(on_connection
         op.execute("INSERT INTO t VALUES ('blue'), (DEFAULT)")
         assert op.get_bind().scalars(text("SELECT m::text FROM t")).all() == ["blue"] * 3
 
-    def fail(op: Operations) -> None:
+    def fail(op: EnumOperations) -> None:
         work(op)
         raise ZeroDivisionError
 
@@ -227,7 +226,7 @@ def test_the_search_path_decides_which_type_is_meant(on_connection: OnConnection
     create_enum(postgresql_url, "mood", ["a"], schema="one")
     create_enum(postgresql_url, "mood", ["a"], schema="two")
 
-    def work(op: Operations) -> None:
+    def work(op: EnumOperations) -> None:
         op.execute("SET LOCAL search_path = two, one, public")
         op.rename_enum_value("mood", "a", "b")
         op.execute("SET LOCAL search_path = public, one")

@@ -1,6 +1,7 @@
 """The enum operations on databases without enum types: revisions run, and a CHECK that keeps a value out is named."""
 
 import sqlite3
+from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
@@ -59,7 +60,7 @@ def test_a_revision_with_every_operation_runs_on_sqlite(project: Project) -> Non
 
 
 @pytest.fixture(params=["sqlite", pytest.param("mysql", marks=pytest.mark.mysql)])
-def engine(request: pytest.FixtureRequest) -> Engine:
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     """An empty SQLite or MariaDB database, through a sync driver."""
     with ExitStack() as databases:
         if request.param == "sqlite":

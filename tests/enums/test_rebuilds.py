@@ -314,7 +314,7 @@ def test_many_values_change_in_one_rewrite_per_table(databases: Databases) -> No
         assert sorted(connection.execute("SELECT name FROM rewrites").fetchall()) == [("public.p1",), ("public.t",)]
         assert connection.execute("SELECT m::text, n::text, ms::text[] FROM t").fetchall() == [("new'", "other", ["new'"])]
         assert connection.execute("SELECT m::text FROM p").fetchall() == [("new'",)]
-        assert connection.execute(fill_in("SELECT enum_range(NULL::{T})::text[]")).fetchone() == (values,)
+        assert connection.execute(fill_in("SELECT enum_range(NULL::{T})::text[]").encode()).fetchone() == (values,)
 
 
 def test_a_change_to_the_same_values_does_nothing(databases: Databases) -> None:

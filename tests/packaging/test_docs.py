@@ -103,8 +103,16 @@ class Reader:
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "PYTHONUNBUFFERED": "1",
         }
-        both = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        result = subprocess.run(["bash", "-c", script], env=environment, text=True, cwd=self.folder, timeout=120, **both)
+        result = subprocess.run(
+            ["bash", "-c", script],
+            env=environment,
+            text=True,
+            cwd=self.folder,
+            timeout=120,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
         assert may_fail or result.returncode == 0, f"{command}\n{result.stdout}"
         return " ".join(result.stdout.split())
 

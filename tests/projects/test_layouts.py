@@ -57,11 +57,11 @@ class Layout:
 def read_layout(name: str) -> Layout:
     values: dict[str, Any] = tomllib.loads((LAYOUTS / name / "layout.toml").read_text())
     ini = values.pop("ini")
-    lines = tuple(ini.pop("lines", ()))
-    tables = {key: frozenset(values.pop(key)) for key in ("tables", "added_tables")}
-    mappings = {key: values.pop(key, {}) for key in ("environment", "files")}
-    others = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
-    return Layout(name=name, ini=ini, ini_lines=lines, **tables, **mappings, **others)
+    defaults: dict[str, Any] = {"environment": {}, "files": {}}
+    for key, value in values.items():
+        if isinstance(value, list):
+            values[key] = frozenset(value) if key in {"tables", "added_tables"} else tuple(value)
+    return Layout(name=name, ini=ini, ini_lines=tuple(ini.pop("lines", ())), **defaults | values)
 
 
 NAMES = sorted(path.name for path in LAYOUTS.iterdir() if (path / "layout.toml").is_file())

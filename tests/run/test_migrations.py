@@ -344,7 +344,12 @@ def test_a_plain_command_meanwhile_is_refused(make: Make, tmp_path: Path) -> Non
     env = "import conftest_wait\nfrom alembic_async_template import run_environment\n\nrun_environment(wait=conftest_wait.wait)\n"
     (waits.parent / "migrations/env.py").write_text(env.replace("conftest_wait", f"wait_{tmp_path.name}"))
     module = types.ModuleType(f"wait_{tmp_path.name}")
-    module.wait = lambda: (began.set(), go_on.wait(10))  # type: ignore[attr-defined]
+
+    def wait() -> None:
+        began.set()
+        go_on.wait(10)
+
+    vars(module)["wait"] = wait
     sys.modules[module.__name__] = module
     thread = threading.Thread(target=command.upgrade, args=[Config(waits), "head"])
     thread.start()

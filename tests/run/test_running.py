@@ -2,7 +2,7 @@
 
 import pytest
 from sqlalchemy import create_engine, inspect, text
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import Engine, make_url
 
 from support.project import Project
 
@@ -31,7 +31,7 @@ seen = []
 """
 
 
-def sync_engine(url: str):
+def sync_engine(url: str) -> Engine:
     return create_engine(url.replace("postgresql:", "postgresql+psycopg:").replace("mysql:", "mysql+pymysql:"))
 
 

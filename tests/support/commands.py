@@ -38,10 +38,9 @@ def run_alembic(arguments: tuple[str, ...], directory: Path, environment: Mappin
             returncode = int(process.stdout.readline())
         else:  # these are for the start of the interpreter
             with open(streams[0], "wb") as stdout, open(streams[1], "wb") as stderr:
-                command = [ALEMBIC, *arguments]
+                command = [str(ALEMBIC), *arguments]
                 returncode = subprocess.run(command, cwd=directory, env=environment, stdout=stdout, stderr=stderr).returncode
-        stdout, stderr = (Path(stream).read_text() for stream in streams)
-        return returncode, stdout, stderr
+        return returncode, Path(streams[0]).read_text(), Path(streams[1]).read_text()
 
 
 @functools.cache

@@ -10,6 +10,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index,
 from sqlalchemy import Column as C
 from sqlalchemy import UniqueConstraint as Unique
 from sqlalchemy.dialects import postgresql as pg
+from sqlalchemy.types import TypeEngine
 
 CONSTRUCTS: dict[str, Callable[[MetaData], None]] = {}
 
@@ -196,7 +197,7 @@ def foreign_keys(metadata: MetaData) -> None:
 
 @construct
 def indexes(metadata: MetaData) -> None:
-    columns = [C("x", Text), C("y", Integer), C("j", pg.JSONB), C("a", pg.ARRAY(Text)), C("r", pg.INT4RANGE)]
+    columns: list[C[Any]] = [C("x", Text), C("y", Integer), C("j", pg.JSONB), C("a", pg.ARRAY(Text)), C("r", pg.INT4RANGE)]
     c = Table("a", metadata, key(), *columns).c
     Index("partial", c.x, postgresql_where=c.y > 5)
     Index("partial_text", c.x, postgresql_where=text("x LIKE 'a%' AND y IS NOT NULL"))
@@ -267,7 +268,7 @@ def exclusions(metadata: MetaData) -> None:
     )
 
 
-TYPES = [
+TYPES: list[TypeEngine[Any]] = [
     sa.String(5),
     sa.String(5, collation="C"),
     sa.Numeric(10, 2),

@@ -4,13 +4,32 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from psycopg import sql
 from sqlalchemy.engine import Connection
+
+from alembic_async_template import op
+
+if TYPE_CHECKING:
+
+    class EnumOperations(Operations):
+        """`op` with the directives of this package, which Alembic adds at run time."""
+
+        create_enum = staticmethod(op.create_enum)
+        drop_enum = staticmethod(op.drop_enum)
+        rename_enum = staticmethod(op.rename_enum)
+        add_enum_value = staticmethod(op.add_enum_value)
+        remove_enum_value = staticmethod(op.remove_enum_value)
+        rename_enum_value = staticmethod(op.rename_enum_value)
+        reorder_enum_values = staticmethod(op.reorder_enum_values)
+        replace_enum_values = staticmethod(op.replace_enum_values)
+
+else:
+    EnumOperations = Operations
 
 OnConnection = Callable[[Callable[[Connection], Any]], Any]
 
@@ -31,12 +50,12 @@ NASTY = [
 ]
 
 
-def operations(connection: Connection, **options: Any) -> Operations:
+def operations(connection: Connection, **options: Any) -> EnumOperations:
     """`op` on a connection, outside of any migration environment."""
-    return Operations(MigrationContext.configure(connection, opts=options))
+    return EnumOperations(MigrationContext.configure(connection, opts=options))
 
 
-def offline(dialect: str = "postgresql") -> tuple[Operations, io.StringIO]:
+def offline(dialect: str = "postgresql") -> tuple[EnumOperations, io.StringIO]:
     """`op` that writes its SQL, and what it writes to."""
     output = io.StringIO()
     context = MigrationContext.configure(
@@ -44,13 +63,13 @@ def offline(dialect: str = "postgresql") -> tuple[Operations, io.StringIO]:
         dialect_opts={"paramstyle": "named"},
         opts={"as_sql": True, "output_buffer": output, "literal_binds": True},
     )
-    return Operations(context), output
+    return EnumOperations(context), output
 
 
 def execute(url: str, *statements: str) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         for statement in statements:
-            connection.execute(statement)  # type: ignore[call-overload]
+            connection.execute(statement.encode())
 
 
 def create_enum(url: str, name: str, values: Sequence[str], schema: str = "public") -> None:

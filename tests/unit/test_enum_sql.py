@@ -5,12 +5,11 @@ from enum import Enum
 from typing import Any
 
 import pytest
-from alembic.operations import Operations
 
 from alembic_async_template.enums import ops, plan
 from alembic_async_template.enums.model import EnumType
 from alembic_async_template.errors import EnumOfflineError, InvalidEnumError
-from support.enums import NASTY, offline
+from support.enums import NASTY, EnumOperations, offline
 
 CALLS: dict[str, tuple[Callable[[Any], None], str]] = {
     "add": (
@@ -93,7 +92,7 @@ LONG = "ž" * 32  # 64 bytes
     ],
 )
 @pytest.mark.parametrize("dialect", ["postgresql", "sqlite"])
-def test_what_has_no_meaning_is_refused_before_sql(dialect: str, work: Callable[[Operations], None], message: str) -> None:
+def test_what_has_no_meaning_is_refused_before_sql(dialect: str, work: Callable[[EnumOperations], None], message: str) -> None:
     """On every database, so that a test on SQLite finds it; with an example to type."""
     op, output = offline(dialect)
     with pytest.raises(InvalidEnumError) as error:
@@ -164,7 +163,7 @@ def test_names_are_quoted_in_scripts(nasty: str) -> None:
         (lambda op: op.replace_enum_values("mood", ["a"], schema="s"), "replace_enum_values"),
     ],
 )
-def test_what_needs_the_catalog_is_refused_offline(call: Callable[[Operations], None], name: str) -> None:
+def test_what_needs_the_catalog_is_refused_offline(call: Callable[[EnumOperations], None], name: str) -> None:
     """By name, with what to do instead; on other databases there is nothing to do."""
     op, output = offline()
     with pytest.raises(EnumOfflineError) as error:

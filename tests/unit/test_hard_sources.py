@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import random
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -163,8 +165,13 @@ def test_a_file_of_50_megabytes_is_not_parsed(tmp_path: Path, monkeypatch: pytes
     """Its tree would fill the memory; `init` says that it was left out, the scan does so only if it could define a table."""
     root = write_files(tmp_path, {"data.py": DATA, "models.py": f"{BASE}{TABLE}", "more.py": f"{BASE}{TABLE}{DATA[:2_000_000]}]"})
     sizes: list[int] = []
-    parse = sources.ast.parse
-    monkeypatch.setattr(sources.ast, "parse", lambda text, *rest: sizes.append(len(text)) or parse(text, *rest))
+    parse: Callable[..., ast.Module] = ast.parse
+
+    def measure(text: bytes, *rest: Any) -> ast.Module:
+        sizes.append(len(text))
+        return parse(text, *rest)
+
+    monkeypatch.setattr(ast, "parse", measure)
     found, tables = find_tables(root, walk_sources(root))
     assert list(tables) == ["models"]
     assert list(found.unreadable) == ["more"]
@@ -204,7 +211,7 @@ def damaged(draw: st.DrawFn) -> bytes:
             return (b"\n" if kind == "lines" else b" ").join(pieces)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))  # pyright: ignore[reportArgumentType]
 @given(st.lists(st.one_of(damaged(), damaged(), st.binary(max_size=200)), min_size=1, max_size=3))
 def test_no_text_stops_the_scan(texts: list[bytes]) -> None:
     """Whatever bytes are in the files of a project, `init` and the scan find the table and the engine that are beside them."""
