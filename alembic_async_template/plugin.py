@@ -1,8 +1,8 @@
 """The plugin that Alembic loads: the only place where anything is registered with Alembic.
 
 Alembic calls `setup` while `alembic` itself is half imported, at every start of every program that imports it. So nothing
-heavy is imported here, what needs the rest of Alembic waits until that is imported, and no fault gets out:
-an exception here would break `import alembic` for every program on the machine.
+heavy is imported here: tables name what is called, by module and function, and each module is imported at the first call. No
+failure gets out, since an exception here would break `import alembic` for every program on the machine.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from functools import cache, partial
+from functools import cache, partial, reduce, wraps
 from importlib import import_module
+from inspect import signature
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -28,14 +29,29 @@ class _IterableModule(ModuleType):
 
 sys.modules[__name__].__class__ = _IterableModule
 
-# What is called with a module of Alembic, or of another plugin, as soon as that has been imported.
-_WHEN_IMPORTED = {
-    "alembic.config": (".commands.wrappers", "add_template"),
-    "alembic.command": (".commands.wrappers", "wrap_commands"),
-    "alembic.script.write_hooks": (".commands.write_hook", "register"),
-    "alembic_pg_enum_generator.add_enum_value_op": (".enums.clash", "share_directive"),
-    "alembic_postgresql_enum.operations.add_enum_values": (".enums.clash", "share_directive"),
+# The directives, in `alembic.op` and on `Operations`; `op.py` documents them.
+DIRECTIVES = (
+    "add_enum_value",
+    "remove_enum_value",
+    "reorder_enum_values",
+    "replace_enum_values",
+    "rename_enum_value",
+    "create_enum",
+    "drop_enum",
+    "rename_enum",
+)
+
+# Functions of Alembic that are called through this package's, which get Alembic's own as their first argument.
+_WRAPPED = {
+    "alembic.command": [
+        ("init", ".commands.wrappers", "init"),
+        ("ScriptDirectory.generate_revision", ".commands.wrappers", "generate_revision"),
+        ("ScriptDirectory.run_env", ".commands.wrappers", "run_env"),
+    ],
 }
+
+# Other packages that register an operation named `add_enum_value` when these modules are imported.
+_OTHER_ENUM_PACKAGES = ("alembic_pg_enum_generator.add_enum_value_op", "alembic_postgresql_enum.operations.add_enum_values")
 
 
 # What a comparison calls, by target, element and dialect. Comparators of one element can stop each other: "types" and
@@ -59,23 +75,83 @@ _COMPARATORS = [
 
 
 def setup(plugin: Plugin) -> None:
-    """Register operations, comparators, renderers, template and write hook; a fault becomes a warning that names its cause."""
+    """Register directives, operations, comparators, renderers, template and write hook; a failure becomes a warning."""
     _guard(lambda: _register(plugin))
 
 
 def _register(plugin: Plugin) -> None:
-    from alembic.autogenerate.render import renderers
+    from alembic.operations import Operations
     from alembic.util import DispatchPriority
     from wrapt import register_post_import_hook
 
-    from .enums.ops import EnumOperation
-
-    renderers.dispatch_for(EnumOperation)(partial(_call, ".autogenerate.render_enums", "render"))
+    for name in DIRECTIVES:
+        setattr(Operations, name, _make_directive(name))
     for owner, function, target, element, dialect, priority in _COMPARATORS:
         comparator = partial(_call, owner, function)
         plugin.add_autogenerate_comparator(comparator, target, element, qualifier=dialect, priority=DispatchPriority[priority])
-    for module, (owner, function) in _WHEN_IMPORTED.items():
-        register_post_import_hook(partial(_call_guarded, owner, function), module)
+    hooks: dict[str, Callable[[ModuleType], None]] = {
+        f"{__package__}.enums.ops": _register_operations,
+        "alembic.config": _add_template,
+        "alembic.script.write_hooks": _add_write_hook,
+        **dict.fromkeys(_WRAPPED, _wrap_functions),
+        **dict.fromkeys(_OTHER_ENUM_PACKAGES, _share_directive),
+    }
+    for module, hook in hooks.items():
+        register_post_import_hook(partial(_guard, hook), module)
+
+
+def _make_directive(name: str) -> Callable[..., None]:
+    def directive(operations: Any, *arguments: Any, **options: Any) -> None:
+        _call(".op", "invoke_on", operations, name, *arguments, **options)
+
+    directive.__name__ = name
+    directive.__doc__ = f"See `alembic_async_template.op.{name}`."
+    return directive
+
+
+def _register_operations(ops: ModuleType) -> None:
+    from alembic.autogenerate.render import renderers
+    from alembic.operations import Operations
+
+    @Operations.implementation_for(ops.EnumOperation)
+    def carry_out(operations: Any, operation: Any) -> None:
+        _call(".enums.toimpl", "carry_out", operation, operations)
+
+    renderers.dispatch_for(ops.EnumOperation)(partial(_call, ".autogenerate.render_enums", "render"))
+
+
+def _add_template(config: ModuleType) -> None:
+    from . import _compat
+
+    _compat.replace_template_path(config.Config, partial(_call, ".commands.wrappers", "find_templates"))
+
+
+def _add_write_hook(write_hooks: ModuleType) -> None:
+    """See https://alembic.sqlalchemy.org/en/latest/autogenerate.html#custom-hook."""
+    write_hooks.register("ruff_if_installed")(partial(_call, ".commands.write_hook", "tidy_revision"))
+
+
+def _share_directive(_module: ModuleType) -> None:
+    """Let each package have its own calls, after one more has registered its operation."""
+    from alembic.operations import Operations
+
+    Operations.add_enum_value = lambda *arguments, **options: _call(".enums.clash", "add_enum_value", *arguments, **options)
+
+
+def _wrap_functions(module: ModuleType) -> None:
+    for path, owner, function in _WRAPPED[module.__name__]:
+        *parents, name = path.split(".")
+        holder = reduce(getattr, parents, module)
+        setattr(holder, name, _wrap(getattr(holder, name), owner, function))
+
+
+def _wrap(stock: Callable[..., Any], owner: str, function: str) -> Callable[..., Any]:
+    @wraps(stock)
+    def wrapper(*arguments: Any, **options: Any) -> Any:
+        return _call(owner, function, stock, *arguments, **options)
+
+    wrapper.__signature__ = signature(stock)  # type: ignore[attr-defined]  # Alembic makes a command's options from it
+    return wrapper
 
 
 @cache
@@ -84,18 +160,14 @@ def _find(owner: str, function: str) -> Callable[..., Any]:
     return found
 
 
-def _call(owner: str, function: str, *arguments: Any) -> Any:
+def _call(owner: str, function: str, *arguments: Any, **options: Any) -> Any:
     """Call a function of a module that is not imported before it is needed."""
-    return _find(owner, function)(*arguments)
+    return _find(owner, function)(*arguments, **options)
 
 
-def _call_guarded(owner: str, function: str, module: ModuleType) -> None:
-    _guard(lambda: _call(owner, function, module))
-
-
-def _guard(action: Callable[[], None]) -> None:
+def _guard(action: Callable[..., None], *arguments: Any) -> None:
     try:
-        action()
+        action(*arguments)
     except Exception as error:
         # From one line always, so that Python's filter shows the same cause once.
         warnings.warn(

@@ -16,7 +16,9 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import CompileError, NoReferenceError
 
 from ..errors import SeveralMetadataError
-from ..project.sources import last_name, list_sources, parse_source, read_source
+from ..project.files import list_sources, read_source
+from ..project.sources import parse_source
+from ..project.syntax import last_name
 from .column_types import find_implementation
 from .models import ModelMetadata, is_covered, is_pattern
 

@@ -34,10 +34,10 @@ from ..errors import (
     add_sentences,
 )
 from ..masking import HIDDEN, drop_tracebacks, hide_secrets, is_about_secret, mask_statement
-from ..run.silence import SILENCE
 from .driver_errors import describe_outage
 from .exceptions import describe_exception
-from .rules import REVISION_RULES, find_fix
+from .match import Origin, find_fix
+from .rules.revision import REVISION_RULES
 
 # What revisions use most, apart from the application.
 _IMPORTS = {
@@ -46,8 +46,6 @@ _IMPORTS = {
     "text": "from sqlalchemy import text",
     **{name: f"from sqlalchemy.dialects import {name}" for name in ("postgresql", "mysql", "sqlite")},
 }
-# Where an exception comes from, as patterns have it.
-_REVISION = ", the revision"
 # How much of a revision's source a message quotes.
 _LONGEST = 100
 
@@ -115,12 +113,14 @@ def explain_exit(error: SystemExit, script: ScriptDirectory, progress: Progress)
     return ApplicationError(f"The command was ended at {place}, which raised {describe_exception(error)}. {fix}")
 
 
-def explain_silence(error: BaseException, script: ScriptDirectory, progress: Progress, statement: str) -> ServerSilentError:
+def explain_silence(
+    error: BaseException, script: ScriptDirectory, progress: Progress, statement: str, seconds: float
+) -> ServerSilentError:
     """The error for a connection that was cut, since the server had fallen silent."""
     failure = locate_failure(error, script, progress)
     if _hide_secrets(error, failure):
         drop_tracebacks(error)
-    return ServerSilentError(failure, statement, SILENCE)
+    return ServerSilentError(failure, statement, seconds)
 
 
 def describe_interruption(error: KeyboardInterrupt, script: ScriptDirectory, progress: Progress) -> str:
@@ -204,16 +204,16 @@ def _explain(
         return plugin
     origin = _find_origin(error, failure.file)
     if isinstance(error, CommandError):
-        explained = error if origin == _REVISION else _explain_command_error(error, current, script)
+        explained = error if origin is Origin.REVISION else _explain_command_error(error, current, script)
         if explained is error and failure.line is not None:
             error.args = (add_sentences(str(error), failure.place, failure.state),)
         return explained
-    where = ("" if progress.upgrades else ", a downgrade") + origin
+    origins = [where for where in (origin, None if progress.upgrades else Origin.DOWNGRADE) if where]
     facts = {"revision": failure.revision, "user": user, "import": _find_import(error, failure.operation or "")}
-    raised = origin == _REVISION and (failure.operation or "").startswith("raise ")
-    found = None if raised else find_fix(REVISION_RULES, error, facts, where)
+    raised = origin is Origin.REVISION and (failure.operation or "").startswith("raise ")
+    found = None if raised else find_fix(REVISION_RULES, error, facts, origins)
     if found is not None:
-        return RevisionFailedError(failure, *found)
+        return RevisionFailedError(failure, found.problem, found.advice)
     if failure.revision or failure.line:
         error.add_note(f"{failure.place}. {failure.state}.")
     return error
@@ -246,13 +246,13 @@ def _find_import(error: BaseException, operation: str) -> str | None:
     return f"import {name}{dotted[1] if dotted else ''}"
 
 
-def _find_origin(error: BaseException, file: Path | None) -> str:
+def _find_origin(error: BaseException, file: Path | None) -> Origin | None:
     """Whether an exception comes from the revision, or an import in it, or from Alembic's reading of all of them."""
     names = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)]
     files = [Path(name) for name in names if not name.startswith("<frozen importlib")]
     if files and files[-1] == file:
-        return _REVISION
-    return ", the history" if files and files[-1] == Path(alembic.script.revision.__file__) else ""
+        return Origin.REVISION
+    return Origin.HISTORY if files and files[-1] == Path(alembic.script.revision.__file__) else None
 
 
 def _explain_command_error(error: CommandError, current: Sequence[str] | None, script: ScriptDirectory) -> CommandError:

@@ -35,24 +35,30 @@ OTHERS = {
 }
 
 
-def share_directive(_module: ModuleType) -> None:
-    """Let every package have its calls, after one more has registered its operation."""
-    Operations.add_enum_value = _add_enum_value
+def add_enum_value(operations: Operations, *arguments: Any, **options: Any) -> Any:
+    """Invoke `add_enum_value` of the one package whose directive takes these arguments.
 
-
-def _add_enum_value(operations: Operations, *args: Any, **kwargs: Any) -> Any:
+    :raises OperationClashError: several packages take them, or none does.
+    """
     others = [getattr(sys.modules[name], class_) for name, class_ in OTHERS.items() if name in sys.modules]
-    directives = [class_.add_enum_value for class_ in (AddEnumValueOp, *others)]
-    fitting = [directive for directive in directives if _takes(directive, operations, *args, **kwargs)]
+    directives = [_add_enum_value, *(class_.add_enum_value for class_ in others)]
+    fitting = [directive for directive in directives if _takes(directive, operations, *arguments, **options)]
     if len(fitting) == 1:
-        return fitting[0](operations, *args, **kwargs)
+        return fitting[0](operations, *arguments, **options)
     packages = [directive.__module__.partition(".")[0] for directive in fitting or directives]
     raise OperationClashError("add_enum_value", packages, "fit each of them" if fitting else "fit none of them")
 
 
-def _takes(directive: Any, *args: Any, **kwargs: Any) -> bool:
+def _add_enum_value(operations: Operations, *arguments: Any, **options: Any) -> None:
+    operations.invoke(AddEnumValueOp(*arguments, **options))
+
+
+def _takes(directive: Any, *arguments: Any, **options: Any) -> bool:
     try:
-        inspect.signature(directive).bind(*args, **kwargs)
+        if directive is _add_enum_value:
+            inspect.signature(AddEnumValueOp).bind(*arguments[1:], **options)
+        else:
+            inspect.signature(directive).bind(*arguments, **options)
     except TypeError:
         return False
     return True

@@ -17,11 +17,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from .. import _compat
+from ..application.database import resolve_database
 from ..application.declared_conventions import find_holders, load_conventions
 from ..application.metadata_choice import choose_metadata
 from ..application.models import ModelMetadata, load_metadata, refuse_duplicates
 from ..application.settings import Settings, is_command_line, lend_url, project_directory, read_settings
-from ..application.url import Database, adapt_url, application_database, configured_urls, is_memory, parse_url, same_database
+from ..application.url import Database, is_memory
 from ..autogenerate.directives import filter_names, model_schemas, process_directives, refuse_existing_tables
 from ..autogenerate.naming_conventions import use_convention, warn_of_lost_convention
 from ..autogenerate.render_types import render_items
@@ -31,8 +32,6 @@ from ..errors import (
     AlembicAsyncTemplateError,
     ApplicationImportError,
     ConnectionBindError,
-    EngineReferenceError,
-    NoDatabaseURLError,
     NoTablesError,
     SeveralHeadsError,
 )
@@ -43,6 +42,7 @@ from .loop import cancellation, have_turn, run_coroutine
 from .migration_lock import hold_migration_lock
 from .retries import refuse_coroutines, run_attempts, run_migrations
 from .session import Limits, create_schema
+from .silence import SILENCE
 from .watch import Watch, watch_statements
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ class _Run:
         """What to raise in place of an exception."""
         try:
             if self.watch is not None and self.watch.silent_at is not None:
-                return explain_silence(error, self.environment.script, self.progress, self.watch.silent_at)
+                return explain_silence(error, self.environment.script, self.progress, self.watch.silent_at, SILENCE)
             return explain_failure(error, self.environment.script, self.progress, self.current, self.user)
         except Exception as failed:  # an exception that cannot be described, a file that cannot be read
             log.debug("The error could not be explained: %r", failed)
@@ -164,7 +164,7 @@ class _Run:
             self._load_conventions()  # a program's own work may run revisions at once
         bind = self.config.attributes.get("connection")
         if bind is None:
-            self._run_in_loop(self._resolve_database(offline=False))
+            self._run_in_loop(resolve_database(self.settings, self.arguments.get("url"), offline=False))
         elif isinstance(bind, AsyncConnection):
             if bind.sync_connection is None:
                 raise ConnectionBindError("is an AsyncConnection that is not open")
@@ -362,7 +362,7 @@ class _Run:
             dialect = bind.dialect.name
             self.cleanup.enter_context(lend_url(self.config, bind.engine.url))
         else:
-            database = self._resolve_database(offline=True)
+            database = resolve_database(self.settings, self.arguments.get("url"), offline=True)
             self._use(database)
             dialect = database.url.get_backend_name()
         try:
@@ -431,41 +431,6 @@ class _Run:
         if self.naming_convention is not None and not (self.compares or self.reads_models):
             return MetaData(naming_convention=self.naming_convention)
         return self.metadatas[0] if len(self.metadatas) == 1 else self.metadatas
-
-    def _resolve_database(self, *, offline: bool) -> Database:
-        """Find the database, the first source that names one; a later one that disagrees is a warning."""
-        settings, installed = self.settings, not offline
-        configured = list(configured_urls(settings, self.arguments.get("url")))
-
-        def adapt(source: str, text: str, installed: bool) -> Database:
-            return adapt_url(parse_url(text, source), source, directory=settings.directory, installed=installed)
-
-        database: Database | None = None
-        if settings.app_engine and "url" not in self.arguments:
-            try:
-                database = application_database(settings, installed=installed)
-            except (ApplicationImportError, EngineReferenceError) as error:
-                if not (offline and configured):
-                    raise
-                log.warning("%s is used instead of app_engine. %s", configured[0][0], error)
-        if database is None:
-            if not configured:
-                from ..project.survey import describe_project  # which reads sources as init does, and takes a moment to import
-
-                project = describe_project(settings.directory, settings.import_roots, settings.excluded_folders)
-                raise NoDatabaseURLError(settings, project.engines, project.engine_notes)
-            database = adapt(*configured.pop(0), installed)
-        for source, text in configured:
-            try:
-                other = adapt(source, text, False).url
-            except AlembicAsyncTemplateError as error:
-                log.warning("%s is not used. %s", source, error)
-                continue
-            if not same_database(database.url, other):
-                log.warning(
-                    "%s names another database (%s) and is not used: %s comes first", source, mask_url(other), database.source
-                )
-        return database
 
 
 def _end_reading(connection: Connection, *, in_transaction: bool) -> None:

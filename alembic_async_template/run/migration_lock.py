@@ -24,7 +24,8 @@ from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from ..diagnosis.driver_errors import describe, describe_outage, is_lock_failure
-from ..diagnosis.rules import CONNECTION_RULES, find_fix
+from ..diagnosis.match import find_fix
+from ..diagnosis.rules.connection import CONNECTION_RULES
 from ..errors import MigrationLockedError, MigrationLockLostError
 from .connection import connect_again
 from .session import BACKEND, pause
@@ -152,7 +153,7 @@ class _PostgreSQLLock:
                 found = find_fix(CONNECTION_RULES, error, {"user": self.connection.engine.url.username})
                 self.problem = (
                     f"it needs a second connection, and there was none ({describe(error)})",
-                    found[1].rpartition("for example: ")[2] if found else "lock_wait = 300s",
+                    found.example if found else "lock_wait = 300s",
                 )
                 return False
             if not _take(second, self.version_table):

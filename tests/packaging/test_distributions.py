@@ -32,7 +32,6 @@ class Post(Base):
 """
 FILES = {
     "py.typed",
-    "op.pyi",
     "templates/async-fastapi/README",
     "templates/async-fastapi/alembic.ini.mako",
     "templates/async-fastapi/env.py",

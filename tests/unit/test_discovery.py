@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 
 from alembic_async_template.project import discovery, scan_cache
 from alembic_async_template.project.discovery import find_tables
-from alembic_async_template.project.sources import FoundTable, Source, Sources, parse_source, walk_sources
+from alembic_async_template.project.files import walk_sources
+from alembic_async_template.project.sources import Source, Sources, parse_source
+from alembic_async_template.project.tables import FoundTable, TableFinder
 from support.large_project import write_large_project
 from support.project import write_files
 
@@ -328,7 +330,7 @@ def ways(draw: st.DrawFn) -> dict[str, str]:
 
 def read_everything(root: Path) -> dict[str, list[FoundTable]]:
     sources = Sources.read(root)
-    tables = {name: list(sources.tables(module)) for name, module in sources.modules.items()}
+    tables = {name: list(TableFinder(sources).find(module)) for name, module in sources.modules.items()}
     return {name: found for name, found in tables.items() if found}
 
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from alembic_async_template.project.survey import Project, setting_lines, survey_project
+from alembic_async_template.project.ini import setting_lines
+from alembic_async_template.project.survey import Project, survey_project
 from support.project import write_files
 
 IMPORTS = """\

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 import alembic_async_template
 from alembic_async_template.project import classes, discovery, sources, survey
 from alembic_async_template.project.discovery import find_tables
-from alembic_async_template.project.sources import Source, walk_sources
+from alembic_async_template.project.files import walk_sources
+from alembic_async_template.project.sources import Source
 from alembic_async_template.project.survey import describe_project
 from support.project import write_files
 
