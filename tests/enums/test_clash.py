@@ -3,11 +3,11 @@
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from alembic_async_template import op as typed_op
+from alembic_async_template import plugin
 from alembic_async_template.enums import clash
 from alembic_async_template.errors import OperationClashError
 from support.commands import keep_variables
@@ -77,7 +77,7 @@ def test_a_call_that_fits_several_packages_is_refused(monkeypatch: pytest.Monkey
         setattr(module, class_, namespace[class_])
         monkeypatch.setitem(sys.modules, name, module)
     monkeypatch.setattr(EnumOperations, "add_enum_value", EnumOperations.add_enum_value)
-    clash.share_directive(sys)
+    plugin._share_directive(sys)
     op, output = offline()
     with pytest.raises(OperationClashError) as error:
         op.add_enum_value("public", "mood", "b")  # type: ignore[call-arg]
@@ -85,8 +85,7 @@ def test_a_call_that_fits_several_packages_is_refused(monkeypatch: pytest.Monkey
     assert "the arguments fit each of them" in str(error.value)
     op.add_enum_value("mood", "b")
     assert "ALTER TYPE" in output.getvalue()
-    directive: Any = typed_op.add_enum_value
-    assert directive.func.__self__.__module__ == "alembic_async_template.enums.ops"
+    assert typed_op.add_enum_value.__module__ == "alembic_async_template.op"
 
 
 MODELS = """

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import alembic_async_template
-from alembic_async_template.project import classes, discovery, sources, survey
+from alembic_async_template.project import classes, discovery, files, survey
 from alembic_async_template.project.discovery import find_tables
 from alembic_async_template.project.files import walk_sources
 from alembic_async_template.project.sources import Source
@@ -179,7 +179,7 @@ def test_a_file_of_50_megabytes_is_not_parsed(tmp_path: Path, monkeypatch: pytes
     project = describe_project(root, [root], [])
     assert project.model_modules == ("models",)
     assert project.unread == ("data.py (larger than 2 MB)", "more.py (larger than 2 MB)")
-    assert max(sizes) <= sources.LARGEST
+    assert max(sizes) <= files.LARGEST
 
 
 # Sources of real life, to be damaged.
