@@ -100,29 +100,17 @@ class EnumInUseError(EnumOperationError):
         )
 
 
-FOREIGN = "belongs to another role"
-"""Why the role that migrates cannot change something."""
-
-
 class EnumChangeBlockedError(EnumOperationError):
     """An object that uses a type cannot be restored with a changed one."""
 
-    def __init__(
-        self, enum: str, blockers: Sequence[tuple[str, str]], fix: str | None = None, example: str | None = None
-    ) -> None:
+    def __init__(self, enum: str, blockers: Sequence[tuple[str, str]], fix: str, example: str | None = None) -> None:
         self.blockers = tuple(blockers)
-        foreign = Fix("migrate with the role that owns them", "postgresql://owner@localhost/app")
-        these = "this" if len(blockers) == 1 else "each of these"
-        others = Fix(
-            f"drop or change {these} before, and create it afterwards in the same revision",
-            'op.execute("DROP FUNCTION ...")\nop.remove_enum_value(...)\nop.execute("CREATE FUNCTION ...")',
-        )
-        given = Fix(fix, example or "") if fix else None
         super().__init__(
             enum,
             f"The values of enum {enum} cannot be changed",
-            given or (foreign if all(reason == FOREIGN for _, reason in blockers) else others),
-            where="\n".join(f"{name} {reason}" for name, reason in blockers),
+            Fix(fix, example or ""),
+            where="
+".join(f"{name} {reason}" for name, reason in blockers),
             state="nothing was touched",
         )
 

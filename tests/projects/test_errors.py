@@ -24,7 +24,6 @@ import pytest
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
-from project import ENV, Project, Result, write_environment, write_files, write_revisions
 from psycopg import sql
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
@@ -33,6 +32,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from alembic_async_template import AlembicAsyncTemplateError, Migrations, errors
+from support.project import ENV, Project, Result, write_environment, write_files, write_revisions
 
 MODELS = """
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from project import write_files
 
 from alembic_async_template.project.files import list_sources
 from alembic_async_template.project.sources import Sources
 from alembic_async_template.project.tables import FoundTable, TableFinder
+from support.project import write_files
 
 DECLARATIVE = "from sqlalchemy.orm import DeclarativeBase\nclass Base(DeclarativeBase): pass\n"
 
