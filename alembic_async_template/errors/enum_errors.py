@@ -109,8 +109,7 @@ class EnumChangeBlockedError(EnumOperationError):
             enum,
             f"The values of enum {enum} cannot be changed",
             Fix(fix, example or ""),
-            where="
-".join(f"{name} {reason}" for name, reason in blockers),
+            where="\n".join(f"{name} {reason}" for name, reason in blockers),
             state="nothing was touched",
         )
 
