@@ -28,16 +28,18 @@ from ..errors import (
 )
 from ..errors.failure import Progress
 from ..masking import mask_url
+from .cancellation import cancellation
 from .command import Command, read_command
 from .comparison import prepare_comparison
 from .connection import connect, connect_sync
 from .logs import configure_logging, silence
-from .loop import cancellation, have_turn, run_coroutine
+from .loop import run_coroutine
 from .migration_lock import hold_migration_lock
 from .retries import refuse_coroutines, run_attempts, run_migrations
 from .session import create_schema
 from .silence import SILENCE
 from .target import GivenMetadata, Target
+from .turn import have_turn
 from .watch import Watch, watch_statements
 
 if TYPE_CHECKING:

@@ -676,8 +676,8 @@ def test_a_locked_table_is_refused_and_its_holder_named(databases: Databases) ->
         pid = holder.info.backend_pid
     assert "canceling statement due to lock timeout" in str(error.value)
     (named,) = error.value.holders
-    assert named.startswith(f"process {pid} (a worker, since ")
-    assert named.endswith(": SELECT * FROM t")
+    assert named.startswith(f"process {pid} (a worker, user ")
+    assert named.endswith("query: SELECT * FROM t)")
 
 
 def test_a_role_that_owns_everything_and_is_no_superuser(databases: Databases) -> None:
