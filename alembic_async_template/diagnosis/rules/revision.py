@@ -193,7 +193,7 @@ REVISION_RULES = (
         "PostgreSQL does not let a transaction use a value that it added itself: leave the addition in revision "
         "{revision}, and use the value in the next one",
         'alembic revision -m "use {value}"',
-        ("or let this package add it, at the beginning of the revision", 'op.add_enum_value("{type}", "{value}"{in_schema})'),
+        ("let this package add it, at the beginning of the revision", 'op.add_enum_value("{type}", "{value}"{in_schema})'),
     ),
     Rule(
         'invalid input value for enum status: "ab", where an array becomes one value',
