@@ -295,7 +295,7 @@ class ServerSilentError(DatabaseAccessError):
                 "check that the server and the network to it work, then run the same command again; see where it stands",
                 "alembic current",
             ),
-            where=statement,
+            where="" if statement == failure.operation else statement,
             state=unknown if statement == "COMMIT" else None,
             failure=failure,
         )

@@ -34,9 +34,9 @@ def test_models_that_declare_a_type_differently_are_refused(migrations: History)
     with pytest.raises(EnumDeclarationsDifferError) as raised:
         migrations.revise(models, "one")
     assert str(raised.value) == (
-        'Enum public.status is declared with different values: "draft", "gone" by other.page.state and "draft", "live" by '
-        "post.status. A Python enum gives the type its class's name in lower case. Share one declaration, or give one of them "
-        "another name, for example: sqlalchemy.Enum(..., name='post_status')"
+        'Enum public.status is declared with different values\n  where  "draft", "gone" by other.page.state\n'
+        '         "draft", "live" by post.status\n  fix    share one declaration\n'
+        "  or     give one of them another name; that of a Python enum is its class's in lower case:\n         sqlalchemy.Enum(..., name='post_status')"
     )
     assert raised.value.columns == ("other.page.state", "post.status")
     assert raised.value.values == (("draft", "gone"), ("draft", "live"))

@@ -55,7 +55,7 @@ def test_an_array_of_several_is_not_made_one_value(migrations: History, array: s
     text_ = migrations.revise(declare(post(column(status("a", "b")))), "two") or ""
     assert "# Refused unless each array has one element." in text_
     before = read_fingerprint(migrations.url)
-    with pytest.raises(RevisionFailedError, match="The array of some row does not have exactly one element"):
+    with pytest.raises(RevisionFailedError, match="the array of some row does not have exactly one element"):
         migrations.upgrade()
     assert read_fingerprint(migrations.url) == before
 
@@ -85,8 +85,8 @@ def test_a_name_that_postgresql_takes_for_another_type_is_refused(migrations: Hi
     with pytest.raises(InvalidEnumError) as raised:
         migrations.revise(declare(post(column(status("a", name=name), "kind"))), "one")
     assert str(raised.value) == (
-        f"Enum {name} of post.kind: PostgreSQL has a type of that name, which the column would get. For example: "
-        f"sqlalchemy.Enum(..., name='post_{name}')"
+        f"Enum {name} of post.kind: PostgreSQL has a type of that name, which the column would get\n  fix    correct the "
+        f"arguments:\n         sqlalchemy.Enum(..., name='post_{name}')"
     )
     migrate(migrations, "one", declare(post(column(status("a", name=f"post_{name}")))))
 

@@ -97,12 +97,13 @@ def test_a_check_that_lists_other_values_is_named(engine: Engine, operation: str
         work("archived")
     assert (error.value.table, error.value.constraint, error.value.value) == ("post", name, "archived")
     assert str(error.value).startswith(
-        f'Value "archived" is not allowed in enum status on {error.value.dialect}: there it is text, and constraint {name} of '
-        "table post is CHECK ("
+        f'Value "archived" is not allowed in enum status, which is text on {error.value.dialect}\n'
+        f"  where  constraint {name} of table post: CHECK ("
     )
     assert str(error.value).endswith(
-        "). Change that first, for example: with op.batch_alter_table('post') as batch: "
-        f"batch.drop_constraint('{name}', type_=\"check\"); batch.create_check_constraint('{name}', \"...\")"
+        ")\n  fix    change the constraint first:\n         with op.batch_alter_table('post') as batch:"
+        f"\n             batch.drop_constraint('{name}', type_=\"check\")"
+        f"\n             batch.create_check_constraint('{name}', \"...\")"
     )
     work("it's")
     work("anything", "state")

@@ -475,9 +475,10 @@ def test_what_cannot_be_restored_is_refused_by_name(databases: Databases, case: 
     assert read_fingerprint(databases.url) == before
 
 
-def type_example(error: Exception) -> Callable[[Any], None]:
+def type_example(error: EnumChangeBlockedError) -> Callable[[Any], None]:
     """What the message shows to type, for a revision."""
-    example = str(error).partition(", for example: ")[2]
+    example = error.example
+    assert example is not None
     return lambda op: exec(example, {"op": op})
 
 
@@ -503,7 +504,7 @@ def test_a_blocker_that_no_statement_removes_has_no_example(databases: Databases
     databases.build(BLOCKERS[case][0], databases.url, OLD)
     with pytest.raises(EnumChangeBlockedError) as error:
         databases.change(lambda op: op.remove_enum_value(NAME, DRAFT, schema=SCHEMA))
-    assert str(error.value).endswith("Drop or change it first, and restore it afterwards in the same revision")
+    assert str(error.value).endswith("  fix    drop or change it first, and restore it afterwards in the same revision")
 
 
 def test_a_change_that_only_renames_is_told_of_the_operation_that_does(databases: Databases) -> None:
@@ -519,9 +520,10 @@ def test_a_change_that_only_renames_is_told_of_the_operation_that_does(databases
             lambda op: op.replace_enum_values(NAME, new, replace_with={DRAFT: new[0], ARCHIVED: new[2]}, schema=SCHEMA)
         )
     assert str(error.value).endswith(
-        "is a partition key, which PostgreSQL cannot change. A value is renamed without a rebuild, for example: "
-        f"op.rename_enum_value({NAME!r}, {DRAFT!r}, {new[0]!r}, schema={SCHEMA!r}); "
-        f"op.rename_enum_value({NAME!r}, {ARCHIVED!r}, {new[2]!r}, schema={SCHEMA!r})"
+        "is a partition key, which PostgreSQL cannot change\n  state  nothing was touched\n"
+        "  fix    rename the value, which needs no rebuild:\n"
+        f"         op.rename_enum_value({NAME!r}, {DRAFT!r}, {new[0]!r}, schema={SCHEMA!r})\n"
+        f"         op.rename_enum_value({NAME!r}, {ARCHIVED!r}, {new[2]!r}, schema={SCHEMA!r})"
     )
     databases.change(type_example(error.value))
     assert read_labels(databases.url) == new
@@ -540,8 +542,8 @@ def test_values_in_use_are_refused_with_counts(databases: Databases) -> None:
     assert error.value.defaults == ("public.t.m", "public.t.ms")
     assert str(error.value) == (
         f"""Value "{DRAFT}" cannot be removed from enum {SCHEMA}.{NAME}: 1 row of public.p1.m, 2 rows of public.t.m, 1 row of """
-        "public.t.ms, the default of public.t.m and the default of public.t.ms hold it. Give a replacement, for example: "
-        f"op.remove_enum_value({NAME!r}, {DRAFT!r}, replace_with={LIVE!r}, schema={SCHEMA!r})"
+        "public.t.ms, the default of public.t.m and the default of public.t.ms hold it\n  fix    give a replacement:\n"
+        f"         op.remove_enum_value({NAME!r}, {DRAFT!r}, replace_with={LIVE!r}, schema={SCHEMA!r})"
     )
     with pytest.raises(EnumValueInUseError) as error:
         databases.change(lambda op: op.replace_enum_values(NAME, [ARCHIVED], replace_with={DRAFT: ARCHIVED}, schema=SCHEMA))
@@ -601,7 +603,8 @@ def test_the_last_value_is_not_removed(on_connection: OnConnection, postgresql_u
     """A type without values is of no use: the message says how to drop it."""
     create_enum(postgresql_url, "mood", ["sad"])
     with pytest.raises(
-        InvalidEnumError, match=r"""Value "sad" is the only one. For example: op.drop_enum\('mood', \['sad'\]\)"""
+        InvalidEnumError,
+        match=r"""Value "sad" is the only one\n  fix    correct the arguments:\n         op.drop_enum\('mood', \['sad'\]\)""",
     ):
         on_connection(run(lambda op: op.remove_enum_value("mood", "sad")))
 
