@@ -104,7 +104,7 @@ class NoTablesError(ApplicationError):
     """The application has no tables as far as its imported modules tell.
 
     :param modules: those that were imported.
-    :param config_file: the file with `app_models`; None if `target_metadata` was given instead.
+    :param config_file: the file with `app_models`; None where `env.py` itself names the MetaData.
     """
 
     def __init__(self, modules: Sequence[str] = (), config_file: str | None = None, import_roots: Sequence[Path] = ()) -> None:
@@ -112,10 +112,9 @@ class NoTablesError(ApplicationError):
         setting = "app_models = app.users.models, app.posts.models"
         if config_file is None:
             super().__init__(
-                "target_metadata has no tables, so the application looks empty",
-                Fix("import the modules that define the models in env.py"),
-                Fix("leave target_metadata out, and name these modules in alembic.ini", setting),
-                where="target_metadata of run_environment in env.py",
+                "The target_metadata of env.py has no tables, so the application looks empty",
+                Fix("give it the MetaData of the models in env.py, and import the modules that define them"),
+                Fix("call run_environment() without target_metadata, and name these modules in alembic.ini", setting),
             )
             return
         imported = f"after importing {series(modules)}"

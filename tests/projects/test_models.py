@@ -239,7 +239,7 @@ def test_metadata_given_in_env_py_is_taken(app: Project) -> None:
     assert '"given"' in text
     assert '"one"' not in text
     env.write_text(env.read_text().replace("sa.Table", "# sa.Table"))
-    assert "The target_metadata given to run_environment in env.py has no tables" in autogenerate(app, check=False)
+    assert "The target_metadata of env.py has no tables" in autogenerate(app, check=False)
 
 
 def test_arguments_of_configure_are_given_in_env_py(app: Project) -> None:

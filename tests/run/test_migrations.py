@@ -470,6 +470,23 @@ def test_cancellation_of_one_that_waits(make: Make, postgresql_url: str) -> None
     assert tables(postgresql_url) == set()
 
 
+def test_ensure_head_without_models_names_what_was_searched(make: Make, sqlite_url: str) -> None:
+    """No `target_metadata` was given, so the message blames none; a hand-written env.py that gives none has no tables either."""
+    ini = make(sqlite_url, one=TWO)
+    for module in ini.parent.glob("*.py"):
+        module.unlink()
+    migrations = Migrations(ini)
+    asyncio.run(migrations.upgrade())
+    with pytest.raises(NoTablesError) as error:
+        asyncio.run(migrations.ensure_head(enums=True))
+    assert str(error.value) == (
+        f"No tables were found, so the application looks empty\n  where  the sources under {ini.parent}\n"
+        "  fix    name the modules that define the models in alembic.ini:\n"
+        "         app_models = app.users.models, app.posts.models"
+    )
+    assert error.value.failure is None
+
+
 def test_ensure_head_names_both_revisions(make: Make, postgresql_url: str) -> None:
     """Behind, ahead, and with other enum values; without a lock."""
     ini = make(postgresql_url, one=ONE, two=TWO)
