@@ -11,9 +11,10 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
 from ..diagnosis.driver_errors import describe, find_sqlstate
+from ..diagnosis.processes import PROCESS_COLUMNS, describe_process
 from ..errors import EnumChangeBlockedError, EnumChangeFailedError, EnumValueInUseError
 from ..masking import mask_statement
-from ..postgresql import PROCESS_COLUMNS, SQLState, describe_process, escape_colons
+from ..postgresql import SQLState, escape_colons
 from .catalog import DUMP_SETTINGS, change_settings, reflect_enums
 from .dependents import Usage, list_removals, read_usage
 from .model import Change
