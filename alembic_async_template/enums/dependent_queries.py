@@ -508,7 +508,6 @@ LEFT JOIN pg_attribute own ON own.attrelid = pg_class.oid AND own.attnum = objsu
 LEFT JOIN pg_attrdef ON classid = CAST('pg_attrdef' AS regclass) AND pg_attrdef.oid = objid
 LEFT JOIN pg_attribute defaulted ON defaulted.attrelid = adrelid AND defaulted.attnum = adnum
 LEFT JOIN pg_constraint ON classid = CAST('pg_constraint' AS regclass) AND pg_constraint.oid = objid
-LEFT JOIN pg_trigger ON classid = CAST('pg_trigger' AS regclass) AND pg_trigger.oid = objid
 LEFT JOIN pg_publication_rel ON classid = CAST('pg_publication_rel' AS regclass) AND pg_publication_rel.oid = objid
 CROSS JOIN LATERAL (
     SELECT CASE
@@ -530,7 +529,7 @@ CROSS JOIN LATERAL (
         WHEN prrelid IS NOT NULL THEN format('ALTER PUBLICATION %I DROP TABLE ONLY %s', (
             SELECT pubname FROM pg_publication WHERE pg_publication.oid = prpubid), CAST(prrelid AS regclass))
         WHEN typtype = 'd' THEN 'DROP DOMAIN ' || identity
-        WHEN typtype IN ('r', 'm') THEN 'DROP TYPE ' || identity
+        WHEN typtype = 'r' THEN 'DROP TYPE ' || identity
         WHEN object.type = 'statistics object' THEN 'DROP STATISTICS ' || identity
         WHEN object.type IN ('aggregate', 'cast', 'function', 'operator', 'operator class', 'operator family', 'policy',
                              'procedure', 'rule', 'transform', 'trigger') THEN format('DROP %s %s', upper(object.type), identity)
