@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,18 +11,18 @@ from alembic.operations import ops
 from alembic.util import PriorityDispatchResult
 from sqlalchemy import Column, MetaData, Table
 from sqlalchemy.dialects.postgresql import ENUM
-from sqlalchemy.engine import Connection, Dialect
+from sqlalchemy.engine import Connection
 from sqlalchemy.schema import DefaultClause
 from sqlalchemy.types import NullType
 
-from .. import _compat
 from ..enums.catalog import Part, find_taken_names, reflect_enums, reflect_uses
 from ..enums.model import EnumType, check_labels, check_name, qualify
 from ..enums.ops import CreateEnumOp, DropEnumOp
-from ..errors import EnumDeclarationsDifferError, ExistingEnumsError, InvalidEnumError
+from ..errors import ExistingEnumsError, InvalidEnumError
 from .column_conversions import ConvertColumnOp, plan_conversion
+from .declared_enums import Comparison, begin_comparison, describe_column, find_comparison
 from .enum_changes import EnumAdditionOps, EnumRebuildOps
-from .enum_columns import EnumUse, find_enum_use, make_passive_type
+from .enum_columns import EnumUse, find_enum_use, make_passive
 from .render_enums import render_item
 from .server_defaults import simplify_default
 
@@ -32,86 +31,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("alembic_async_template.enums")
 
-# Schema and name of a type, schema and name of a table: as the database has them, or will have.
-Key = tuple[str, str]
-
-
-@dataclass(slots=True)
-class _Comparison:
-    """What the comparators of one run have come by."""
-
-    dialect: Dialect
-    default_schema: str
-    reflected: dict[Key, EnumType]
-    visible: dict[str, Key]
-    # The types of the columns that are compared or new, and not left out by `include_object`, each with the first such column.
-    declared: dict[Key, tuple[EnumUse, Column[Any]]] = field(default_factory=dict)
-    # Those of them that the revision needs, and those that a table which is compared has.
-    needed: set[Key] = field(default_factory=set)
-    used: set[Key] = field(default_factory=set)
-    columns: dict[tuple[str | None, str, str], Column[Any]] = field(default_factory=dict)
-
-    def identify(self, use: EnumUse) -> Key:
-        """The schema and name that the type has in the database, or will have."""
-        if use.schema is not None:
-            return use.schema, use.name
-        return self.visible.get(use.name, (self.default_schema, use.name))
-
-    def is_same(self, one: EnumUse | None, other: EnumUse | None) -> bool:
-        if one is None or other is None:
-            return False
-        return one.is_array == other.is_array and self.identify(one) == self.identify(other)
-
-    def declare(self, column: Column[Any], *, needed: bool = False) -> EnumUse | None:
-        """Take note of the type of a column, if it is an enum type.
-
-        :raises EnumDeclarationsDifferError: another column declares it with other values.
-        """
-        use = find_enum_use(column.type, self.dialect, in_domain=True)
-        if use is None:
-            return None
-        key = self.identify(use)
-        if needed:
-            self.needed.add(key)
-        known, first = self.declared.get(key, (None, column))
-        if known is None or not known.labels:
-            self.declared[key] = use, column
-        elif use.labels and use.labels != known.labels:
-            raise EnumDeclarationsDifferError(
-                ".".join(key),
-                (_describe(first), known.labels),
-                (_describe(column), use.labels),
-                f"{column.table.name}_{column.name}",
-            )
-        return use
-
-
-def _describe(column: Column[Any]) -> str:
-    return f"{column.table.fullname}.{column.name}"
-
-
-def _find_comparison(context: AutogenContext) -> _Comparison:
-    """What is known of the running comparison; kept with what SQLAlchemy's inspector has read for it."""
-    cache, key = context.inspector.info_cache, "alembic_async_template.enums"
-    if key not in cache:
-        assert context.connection is not None
-        default = context.dialect.default_schema_name or ""  # without one, a type needs a schema to be created at all
-        compared = []
-        for enum in reflect_enums(context.connection):
-            schema = None if enum.schema == default else enum.schema
-            arguments: tuple[Any, ...] = (enum.name, "enum", {"schema_name": schema})
-            if context.run_name_filters(*arguments):
-                compared.append(enum)
-        cache[key] = _begin_comparison(context.dialect, compared)
-    comparison: _Comparison = cache[key]
-    return comparison
-
-
-def _begin_comparison(dialect: Dialect, enums: Sequence[EnumType]) -> _Comparison:
-    reflected = {(enum.schema, enum.name): enum for enum in enums}
-    visible = {enum.name: (enum.schema, enum.name) for enum in enums if enum.visible}
-    return _Comparison(dialect, dialect.default_schema_name or "", reflected, visible)
-
 
 def list_differing_enums(
     connection: Connection, metadatas: Sequence[MetaData]
@@ -119,7 +38,7 @@ def list_differing_enums(
     """The enum types that the models declare with other values than the database has: name, declared and reflected values."""
     if connection.dialect.name != "postgresql":
         return []
-    comparison = _begin_comparison(connection.dialect, reflect_enums(connection))
+    comparison = begin_comparison(connection.dialect, reflect_enums(connection))
     for column in (column for metadata in metadatas for table in metadata.tables.values() for column in table.columns):
         comparison.declare(column)
     return [
@@ -143,7 +62,7 @@ def compare_column(
 
     :raises EnumDeclarationsDifferError: another column declares it with other values.
     """
-    comparison = _find_comparison(context)
+    comparison = find_comparison(context)
     if comparison.declare(declared) is not None or find_enum_use(reflected.type, context.dialect) is not None:
         comparison.columns[schema, str(table_name), str(column_name)] = declared
     return PriorityDispatchResult.CONTINUE
@@ -162,7 +81,7 @@ def compare_type(
     current, target = find_enum_use(reflected.type, context.dialect), find_enum_use(declared.type, context.dialect)
     if current is target is None or NullType in (type(reflected.type), type(declared.type)):
         return PriorityDispatchResult.CONTINUE
-    if not _find_comparison(context).is_same(current, target):
+    if not find_comparison(context).is_same(current, target):
         operation.existing_type, operation.modify_type = reflected.type, declared.type
         log.info("Detected type change from %r to %r on '%s.%s'", reflected.type, declared.type, table_name, column_name)
     return PriorityDispatchResult.STOP
@@ -180,7 +99,7 @@ def compare_table(
 
     All that Alembic puts into the revision of it, for the downgrade mostly, does not create them, and has readable defaults.
     """
-    comparison = _find_comparison(context)
+    comparison = find_comparison(context)
     for column in () if reflected is None else reflected.columns:
         use = find_enum_use(column.type, context.dialect)
         if use is not None:
@@ -201,7 +120,7 @@ def compare_enums(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> Prior
     :raises InvalidEnumError: a declared name or value that PostgreSQL does not take.
     :raises ExistingEnumsError: there is no revision yet, and a type of the models is in the database.
     """
-    comparison = _find_comparison(context)
+    comparison = find_comparison(context)
     for column in _added_columns(upgrade_ops):
         comparison.declare(column, needed=True)
     _expand_conversions(context, upgrade_ops, comparison)
@@ -232,7 +151,7 @@ def compare_enums(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> Prior
     # In a downgrade, additions come before what is made anew, as they do here.
     rebuilds.sort(key=lambda container: not container.reverse().ops)
     upgrade_ops.ops = [*additions, *created, *upgrade_ops.ops, *dropped, *rebuilds]
-    _make_passive(context, upgrade_ops)
+    make_passive(upgrade_ops, context.dialect)
     given = context.opts.get("render_item")
     if getattr(given, "func", None) is not render_item:
         context.opts["render_item"] = partial(render_item, given)
@@ -247,7 +166,7 @@ def _added_columns(upgrade_ops: ops.UpgradeOps) -> Iterator[Column[Any]]:
             yield from (inner.column for inner in operation.ops if isinstance(inner, ops.AddColumnOp))
 
 
-def _expand_conversions(context: AutogenContext, upgrade_ops: ops.UpgradeOps, comparison: _Comparison) -> None:
+def _expand_conversions(context: AutogenContext, upgrade_ops: ops.UpgradeOps, comparison: Comparison) -> None:
     for table_ops in upgrade_ops.ops:
         if not isinstance(table_ops, ops.ModifyTableOps):
             continue
@@ -271,7 +190,7 @@ def _check(use: EnumUse, column: Column[Any]) -> None:
         check_name(use.name, use.schema)
         check_labels(name, use.labels)
     except InvalidEnumError as error:
-        raise InvalidEnumError(f"{name} of {_describe(column)}", error.problem, _EXAMPLE) from error
+        raise InvalidEnumError(f"{name} of {describe_column(column)}", error.problem, _EXAMPLE) from error
 
 
 _EXAMPLE = 'sqlalchemy.Enum("draft", "live", name="post_status")'
@@ -300,7 +219,7 @@ def _create(
         if problem:
             name = f"{column.table.name}_{use.name}"
             raise InvalidEnumError(
-                f"{qualify(use.name, use.schema)} of {_describe(column)}", problem, f"sqlalchemy.Enum(..., name={name!r})"
+                f"{qualify(use.name, use.schema)} of {describe_column(column)}", problem, f"sqlalchemy.Enum(..., name={name!r})"
             )
         log.info("Detected added enum '%s'", qualify(use.name, use.schema))
     return [CreateEnumOp(use.name, use.labels, schema=use.schema) for use, _ in new]
@@ -327,7 +246,7 @@ def _mention_adopted(context: AutogenContext, adopted: list[EnumType]) -> None:
         )
 
 
-def _drop(context: AutogenContext, upgrade_ops: ops.UpgradeOps, comparison: _Comparison) -> list[DropEnumOp]:
+def _drop(context: AutogenContext, upgrade_ops: ops.UpgradeOps, comparison: Comparison) -> list[DropEnumOp]:
     """The types that nothing uses any more once this revision has run; one that nothing ever used, only if that is asked for.
 
     It is asked for with `drop_unused_enums=True` among the arguments of `context.configure`.
@@ -400,25 +319,3 @@ def _pair_types(created: list[CreateEnumOp], dropped: list[DropEnumOp]) -> None:
         if old is not None:
             new.renamed_from = old.schema, old.enum_name
             old.renamed_to = new.schema, new.enum_name
-
-
-def _make_passive(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> None:
-    """Have no operation create an enum type along with a table or column: neither when it is rendered nor when it is invoked."""
-
-    def replace(column: Any) -> Any:
-        passive = make_passive_type(column.type, context.dialect) if isinstance(column, Column) else None
-        if passive is None or passive is column.type:
-            return column
-        copy = _compat.copy_column(column)
-        copy.type = passive
-        return copy
-
-    for operation in upgrade_ops.ops:
-        if isinstance(operation, ops.CreateTableOp):
-            operation.columns = [replace(column) for column in operation.columns]
-        elif isinstance(operation, ops.ModifyTableOps):
-            for inner in operation.ops:
-                if isinstance(inner, ops.AddColumnOp):
-                    inner.column = replace(inner.column)
-                elif isinstance(inner, ops.AlterColumnOp) and inner.existing_type is not None:
-                    inner.existing_type = make_passive_type(inner.existing_type, context.dialect)

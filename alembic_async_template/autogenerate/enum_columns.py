@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ARRAY, Enum
+from alembic.operations import ops
+from sqlalchemy import ARRAY, Column, Enum
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import DOMAIN, ENUM
 from sqlalchemy.engine import Dialect
@@ -78,3 +79,25 @@ def make_passive_type(type_: TypeEngine[Any], dialect: Dialect) -> TypeEngine[An
     if not use.is_array:
         return enum
     return postgresql.ARRAY(enum, dimensions=getattr(find_implementation(type_, dialect), "dimensions", None))
+
+
+def make_passive(upgrade_ops: ops.UpgradeOps, dialect: Dialect) -> None:
+    """Have no operation create an enum type along with a table or column: neither when it is rendered nor when it is invoked."""
+
+    def replace(column: Any) -> Any:
+        passive = make_passive_type(column.type, dialect) if isinstance(column, Column) else None
+        if passive is None or passive is column.type:
+            return column
+        copy = _compat.copy_column(column)
+        copy.type = passive
+        return copy
+
+    for operation in upgrade_ops.ops:
+        if isinstance(operation, ops.CreateTableOp):
+            operation.columns = [replace(column) for column in operation.columns]
+        elif isinstance(operation, ops.ModifyTableOps):
+            for inner in operation.ops:
+                if isinstance(inner, ops.AddColumnOp):
+                    inner.column = replace(inner.column)
+                elif isinstance(inner, ops.AlterColumnOp) and inner.existing_type is not None:
+                    inner.existing_type = make_passive_type(inner.existing_type, dialect)
