@@ -15,7 +15,7 @@ from .. import _compat
 from ..application.column_types import find_implementation
 from ..enums.model import qualify
 from ..enums.ops import DIRECTIVES, CreateEnumOp, EnumOperation, RemoveEnumValueOp, RenameEnumOp, RenameEnumValueOp
-from ..postgresql import escape_colons
+from ..postgresql import escape_colons, quote_if_needed
 from .column_conversions import ConvertColumnOp
 from .enum_changes import EnumAdditionOps, EnumChangeOps, EnumRebuildOps, pair_renames
 from .enum_columns import EnumUse, find_enum_use
@@ -44,7 +44,7 @@ def render(context: AutogenContext, operation: ops.MigrateOperation) -> list[str
 
 
 def _render_directive(context: AutogenContext, operation: EnumOperation) -> str:
-    """A call of a directive, with the keyword arguments that say something."""
+    """A call of a directive, without keyword arguments that are None or empty."""
     (directive,) = [name for name, class_ in DIRECTIVES.items() if class_ is type(operation)]
     _, *parameters = signature(getattr(type(operation), directive)).parameters.values()
     arguments = []
@@ -58,21 +58,21 @@ def _render_directive(context: AutogenContext, operation: EnumOperation) -> str:
 
 
 def _write(value: Any) -> str:
-    """A value as a person writes it: a list and not a tuple, and no subclass of str."""
+    """A value as people write it: tuples as lists, and subclasses of str as plain strings."""
     if isinstance(value, dict):
         return f"{{{', '.join(f'{_write(key)}: {_write(item)}' for key, item in value.items())}}}"
     return repr(str(value)) if isinstance(value, str) else f"[{', '.join(map(_write, value))}]"
 
 
 def _comment_renames(context: AutogenContext, additions: EnumChangeOps) -> list[str]:
-    """Say what to write if a value was renamed; after all additions, which have to come first."""
+    """Say what to write if a value was renamed; the comment follows all additions, which have to come first."""
     pairs = pair_renames(additions.existing_values, additions.values)
     if not pairs:
         return []
     renames = [RenameEnumValueOp(additions.enum_name, old, new, schema=additions.schema) for old, new in pairs.items()]
     was_renamed = [f"{_write(old)} was renamed to {_write(new)}" for old, new in pairs.items()]
     instead = f"the addition of {_join(list(map(_write, pairs.values())), 'and')}"
-    # op.replace_enum_values is right after a rename too.
+    # op.replace_enum_values is correct after a rename too, so it stays.
     (rebuild,) = EnumRebuildOps(additions.enum_name, additions.existing_values, additions.values).ops
     rest = f" and the removal of {_write(rebuild.value)}" if isinstance(rebuild, RemoveEnumValueOp) else ""
     return _comment(
@@ -82,7 +82,7 @@ def _comment_renames(context: AutogenContext, additions: EnumChangeOps) -> list[
 
 
 def _comment_removal(rebuild: EnumChangeOps) -> list[str]:
-    """Say what happens to the rows that hold a value that goes."""
+    """Say what happens to the rows that hold a removed value."""
     removed = [value for value in rebuild.existing_values if value not in rebuild.values]
     if not removed or not rebuild.values:
         return []
@@ -96,7 +96,7 @@ def _comment_removal(rebuild: EnumChangeOps) -> list[str]:
 
 
 def _comment_creation(context: AutogenContext, operation: CreateEnumOp) -> list[str]:
-    """Say what to write if the type is another one under a new name, or in another schema."""
+    """Say what to write if the type is an existing one under a new name, or in another schema."""
     if operation.renamed_from is None:
         return []
     schema, name = operation.renamed_from
@@ -104,10 +104,8 @@ def _comment_creation(context: AutogenContext, operation: CreateEnumOp) -> list[
     if operation.enum_name != name:
         steps.append(_render_directive(context, RenameEnumOp(name, operation.enum_name, schema=schema)))
     if operation.schema != schema:
-        # The dialect's own preparer may double percent signs for its driver; the statement goes through text().
-        quote = context.dialect.__class__(paramstyle="named").identifier_preparer.quote  # type: ignore[call-arg]
-        moved = ".".join(quote(part) for part in (schema, operation.enum_name) if part)
-        new_schema = quote(operation.schema or context.dialect.default_schema_name or "public")
+        moved = ".".join(quote_if_needed(part) for part in (schema, operation.enum_name) if part)
+        new_schema = quote_if_needed(operation.schema or context.dialect.default_schema_name or "public")
         statement = escape_colons(f"ALTER TYPE {moved} SET SCHEMA {new_schema}")
         steps.append(f"{_prefix(context)}execute({_write(statement)})")
     old, new = _write(qualify(name, schema)), _write(qualify(operation.enum_name, operation.schema))
@@ -124,7 +122,7 @@ def _join(parts: Sequence[str], word: str) -> str:
 
 
 def _render_conversion(context: AutogenContext, operation: ConvertColumnOp) -> list[str]:
-    """Alembic's own `alter_column`, which has no words for the USING clause."""
+    """Alembic's `alter_column`, which does not render the USING clause, and the clause."""
     plain = ops.AlterColumnOp(
         operation.table_name,
         operation.column_name,

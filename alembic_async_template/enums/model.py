@@ -1,4 +1,4 @@
-"""What an enum type is: its name, its labels, and which labels and names PostgreSQL takes."""
+"""An enum type, a change of its labels, and the names and labels that PostgreSQL takes."""
 
 from __future__ import annotations
 
@@ -61,9 +61,9 @@ def qualify(name: str, schema: str | None) -> str:
 
 
 def check_name(name: str, schema: str | None = None) -> None:
-    """Refuse what cannot name a type; without a server, so that `--sql` refuses it too.
+    """Refuse a name that no type can have; without a server, so that `--sql` refuses it too.
 
-    :raises InvalidEnumError: no text, empty, too long, or with a NUL character.
+    :raises InvalidEnumError: the name is not a string, empty, too long, or has a NUL character.
     """
     for what, text in (("The name of the enum", name), ("The schema", schema)):
         if text is None:
@@ -74,9 +74,9 @@ def check_name(name: str, schema: str | None = None) -> None:
 
 
 def check_labels(enum: str, labels: Sequence[str]) -> None:
-    """Refuse what cannot be the labels of one type.
+    """Refuse labels that one type cannot have.
 
-    :raises InvalidEnumError: none at all, one twice, or one that is no plain text, too long, or has a NUL character.
+    :raises InvalidEnumError: no label, a label twice, or one that is not a plain string, too long, or has a NUL character.
     """
     if isinstance(labels, str):
         raise InvalidEnumError(enum, f'The values are one text, "{labels}", and not a list')
