@@ -54,48 +54,32 @@ def plan_conversion(operation: ops.AlterColumnOp, declared: Any, dialect: Dialec
     existing_type = make_passive_type(operation.existing_type, dialect)
     new_type = make_passive_type(operation.modify_type, dialect)
     using = write_using(operation, existing_type, new_type, dialect)
-    reverse_using = write_using(operation, new_type, existing_type, dialect)
-    nullable = operation.existing_nullable if operation.modify_nullable is None else operation.modify_nullable
     column = (operation.table_name, operation.column_name)
+    facts: dict[str, Any] = {"schema": operation.schema, "existing_type": existing_type}
+    facts["existing_nullable"] = operation.existing_nullable
     steps: list[ops.AlterColumnOp] = [
         ConvertColumnOp(
             *column,
-            schema=operation.schema,
-            existing_type=existing_type,
-            existing_nullable=operation.existing_nullable,
+            **facts,
             existing_comment=operation.existing_comment,
             modify_type=new_type,
             modify_nullable=operation.modify_nullable,
             modify_comment=operation.modify_comment,
             using=using,
-            reverse_using=reverse_using,
+            reverse_using=write_using(operation, new_type, existing_type, dialect),
         )
     ]
-    existing = operation.existing_server_default
-    changed = operation.modify_server_default
+    existing, changed = operation.existing_server_default, operation.modify_server_default
     if isinstance(existing, DefaultClause):
         simplify_default(existing)
-        dropped = ops.AlterColumnOp(
-            *column,
-            schema=operation.schema,
-            existing_type=existing_type,
-            existing_nullable=operation.existing_nullable,
-            existing_server_default=existing,
-            modify_server_default=None,
-        )
-        steps.insert(0, dropped)
+        steps.insert(0, ops.AlterColumnOp(*column, **facts, existing_server_default=existing, modify_server_default=None))
         if changed is False:
             changed = declared or _cast_default(existing, using)
     if isinstance(changed, DefaultClause):
-        added = ops.AlterColumnOp(
-            *column,
-            schema=operation.schema,
-            existing_type=new_type,
-            existing_nullable=nullable,
-            existing_server_default=None,
-            modify_server_default=changed,
-        )
-        steps.append(added)
+        facts["existing_type"] = new_type
+        if operation.modify_nullable is not None:
+            facts["existing_nullable"] = operation.modify_nullable
+        steps.append(ops.AlterColumnOp(*column, **facts, existing_server_default=None, modify_server_default=changed))
     return steps
 
 

@@ -97,7 +97,7 @@ def compare_table(
 ) -> PriorityDispatchResult:
     """Take note of the enum types that a table of the database has.
 
-    All that Alembic puts into the revision of it, for the downgrade mostly, does not create them, and has readable defaults.
+    What Alembic writes of its columns, mostly for the downgrade, does not create the types and has readable defaults.
     """
     comparison = find_comparison(context)
     for column in () if reflected is None else reflected.columns:
@@ -111,10 +111,10 @@ def compare_table(
 
 
 def compare_enums(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> PriorityDispatchResult:
-    """Add to what Alembic has found what differs between declared and reflected types.
+    """Add the differences between declared and reflected types to the operations that Alembic has found.
 
-    Additions come first, then the new types, then what Alembic has found, types that go, and last removals and other orders;
-    in the reverse of it, the same holds.
+    Additions come first, then new types, Alembic's operations, dropped types, and last removals and new orders. The reverse of
+    the revision has the same order.
 
     :raises EnumDeclarationsDifferError: two columns declare a type with different values.
     :raises InvalidEnumError: a declared name or value that PostgreSQL does not take.
@@ -124,31 +124,20 @@ def compare_enums(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> Prior
     for column in _added_columns(upgrade_ops):
         comparison.declare(column, needed=True)
     _expand_conversions(context, upgrade_ops, comparison)
-    additions: list[EnumAdditionOps] = []
-    rebuilds: list[EnumRebuildOps] = []
-    new: list[tuple[EnumUse, Column[Any]]] = []
-    adopted: list[EnumType] = []
-    for key, (use, column) in sorted(comparison.declared.items(), key=lambda item: item[0]):
-        reflected = comparison.reflected.get(key)
-        if reflected is None and key not in comparison.needed:
-            continue  # the column is left as it is, since types are not compared
-        if not use.labels or not _is_included(context, use, reflected):
-            continue
-        if reflected is None:
-            new.append((use, column))
-            continue
-        if key not in comparison.used:
-            adopted.append(reflected)
+    new, known = _pair_with_reflected(context, comparison)
+    additions, rebuilds = [], []
+    for use, column, reflected in known:
         if reflected.labels != use.labels:
-            _check(use, column)
+            _check_declared(use, column)
             log.info("Detected change of enum '%s' from %r to %r", qualify(use.name, use.schema), reflected.labels, use.labels)
             additions.append(EnumAdditionOps(use.name, reflected.labels, use.labels, schema=use.schema))
             rebuilds.append(EnumRebuildOps(use.name, reflected.labels, use.labels, schema=use.schema))
-    _mention_adopted(context, adopted)
+    used = {comparison.reflected[key].oid for key in comparison.used & comparison.reflected.keys()}
+    _mention_adopted(context, [reflected for _, _, reflected in known if reflected.oid not in used])
     created = _create(context, upgrade_ops, new, comparison.default_schema)
     dropped = _drop(context, upgrade_ops, comparison)
     _pair_types(created, dropped)
-    # In a downgrade, additions come before what is made anew, as they do here.
+    # In a downgrade too, additions come before rebuilds.
     rebuilds.sort(key=lambda container: not container.reverse().ops)
     upgrade_ops.ops = [*additions, *created, *upgrade_ops.ops, *dropped, *rebuilds]
     make_passive(upgrade_ops, context.dialect)
@@ -156,6 +145,23 @@ def compare_enums(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> Prior
     if getattr(given, "func", None) is not render_item:
         context.opts["render_item"] = partial(render_item, given)
     return PriorityDispatchResult.CONTINUE
+
+
+def _pair_with_reflected(
+    context: AutogenContext, comparison: Comparison
+) -> tuple[list[tuple[EnumUse, Column[Any]]], list[tuple[EnumUse, Column[Any], EnumType]]]:
+    """The declared types that the database does not have, and those that it has."""
+    new, known = [], []
+    for key, (use, column) in sorted(comparison.declared.items(), key=lambda item: item[0]):
+        reflected = comparison.reflected.get(key)
+        if reflected is None and key not in comparison.needed:
+            continue  # the column is left as it is, since types are not compared
+        if use.labels and _is_included(context, use, reflected):
+            if reflected is None:
+                new.append((use, column))
+            else:
+                known.append((use, column, reflected))
+    return new, known
 
 
 def _added_columns(upgrade_ops: ops.UpgradeOps) -> Iterator[Column[Any]]:
@@ -183,8 +189,8 @@ def _expand_conversions(context: AutogenContext, upgrade_ops: ops.UpgradeOps, co
         table_ops.ops = expanded
 
 
-def _check(use: EnumUse, column: Column[Any]) -> None:
-    """Refuse what PostgreSQL would refuse when the revision runs, and say which column of the models it is about."""
+def _check_declared(use: EnumUse, column: Column[Any]) -> None:
+    """Refuse names and labels that PostgreSQL would refuse when the revision runs, and name the column of the models."""
     name = qualify(use.name, use.schema)
     try:
         check_name(use.name, use.schema)
@@ -199,7 +205,7 @@ _EXAMPLE = 'sqlalchemy.Enum("draft", "live", name="post_status")'
 def _create(
     context: AutogenContext, upgrade_ops: ops.UpgradeOps, new: list[tuple[EnumUse, Column[Any]]], default_schema: str
 ) -> list[CreateEnumOp]:
-    """The types that are not there.
+    """The operations that create the declared types which the database does not have.
 
     :raises InvalidEnumError: a column would get another type that has the name.
     """
@@ -209,7 +215,7 @@ def _create(
     taken = find_taken_names(context.connection, [use.name for use, _ in new])
     tables = {(op.schema or default_schema, op.table_name) for op in upgrade_ops.ops if isinstance(op, ops.CreateTableOp)}
     for use, column in new:
-        _check(use, column)
+        _check_declared(use, column)
         key = (use.schema or default_schema, use.name)
         problem = None
         if use.schema is None and (use.name, "pg_catalog") in taken:
@@ -226,9 +232,9 @@ def _create(
 
 
 def _mention_adopted(context: AutogenContext, adopted: list[EnumType]) -> None:
-    """Say of a type that is in the database, and that no table had, that no revision creates it.
+    """Warn of types in the database that no compared table had: this revision does not create them.
 
-    :raises ExistingEnumsError: there is no revision that could have created it, and nothing uses it.
+    :raises ExistingEnumsError: there is no revision that could have created a type, and nothing uses it.
     """
     if not adopted:
         return
@@ -247,9 +253,9 @@ def _mention_adopted(context: AutogenContext, adopted: list[EnumType]) -> None:
 
 
 def _drop(context: AutogenContext, upgrade_ops: ops.UpgradeOps, comparison: Comparison) -> list[DropEnumOp]:
-    """The types that nothing uses any more once this revision has run; one that nothing ever used, only if that is asked for.
+    """The types that nothing uses once this revision has run.
 
-    It is asked for with `drop_unused_enums=True` among the arguments of `context.configure`.
+    A type that nothing uses before is dropped only with `drop_unused_enums=True` among the arguments of `context.configure`.
     """
     asked = context.opts.get("drop_unused_enums", False)
     gone = _find_gone(upgrade_ops)
@@ -262,7 +268,7 @@ def _drop(context: AutogenContext, upgrade_ops: ops.UpgradeOps, comparison: Comp
     for (schema, name), enum in sorted(undeclared.items()):
         named = None if schema == comparison.default_schema else schema
         used = uses.get(enum.oid, [])
-        if not used and not (asked and _is_compared(context, named)):
+        if not used and not (asked and _is_schema_compared(context, named)):
             continue
         if all(_goes(parts, gone) for parts in used) and _is_included(context, None, enum):
             log.info("Detected removed enum '%s'", enum.qualified_name)
@@ -306,13 +312,13 @@ def _is_included(context: AutogenContext, declared: EnumUse | None, reflected: E
     return False
 
 
-def _is_compared(context: AutogenContext, schema: str | None) -> bool:
+def _is_schema_compared(context: AutogenContext, schema: str | None) -> bool:
     """Whether the schema is one of those whose tables are compared."""
     return bool(schema is None or context.opts.get("include_schemas")) and context.run_name_filters(schema, "schema", {})
 
 
 def _pair_types(created: list[CreateEnumOp], dropped: list[DropEnumOp]) -> None:
-    """Note of each new type with the values of one that goes that it may be that one, renamed or moved."""
+    """Note on a new type that it may be a dropped one with the same values, renamed or moved."""
     for new in created:
         alike = [old for old in dropped if old.values == new.values and old.renamed_to is None]
         old = min(alike, key=lambda old: old.enum_name != new.enum_name, default=None)

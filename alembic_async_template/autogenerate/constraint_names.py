@@ -18,7 +18,7 @@ _MAX_BYTES = 63
 
 # The names that PostgreSQL does not give to a unique constraint, which is an index as well: those of all relations and all
 # constraints of its schema, https://www.postgresql.org/docs/current/catalog-pg-class.html.
-_TAKEN_NAMES = text("""
+_RELATIONS_AND_CONSTRAINTS = text("""
     SELECT CAST(nspname AS text) AS schema, CAST(relname AS text) AS name
     FROM pg_catalog.pg_class JOIN pg_catalog.pg_namespace ON pg_namespace.oid = relnamespace
     UNION SELECT CAST(nspname AS text), CAST(conname AS text)
@@ -64,7 +64,7 @@ def _list_names_of_schemas(context: AutogenContext, upgrade_ops: ops.UpgradeOps)
         return {}
     assert context.connection is not None
     names: dict[str | None, set[str]] = {}
-    for row in context.connection.execute(_TAKEN_NAMES):
+    for row in context.connection.execute(_RELATIONS_AND_CONSTRAINTS):
         names.setdefault(row.schema, set()).add(row.name)
     creations = [operation for operation in upgrade_ops.ops if isinstance(operation, ops.CreateTableOp)]
     for operation in list_operations(upgrade_ops):

@@ -23,15 +23,15 @@ TypeKey = tuple[str, str]
 
 @dataclass(slots=True)
 class Comparison:
-    """What the comparators of one run have come by."""
+    """State shared by the comparators of one run."""
 
     dialect: Dialect
     default_schema: str
     reflected: dict[TypeKey, EnumType]
     visible: dict[str, TypeKey]
-    # The types of the columns that are compared or new, and not left out by `include_object`, each with the first such column.
+    # The types of columns that are compared or new and that `include_object` includes, each with its first such column.
     declared: dict[TypeKey, tuple[EnumUse, Column[Any]]] = field(default_factory=dict)
-    # Those of them that the revision needs, and those that a table which is compared has.
+    # Declared types that the revision needs, and types that compared tables have.
     needed: set[TypeKey] = field(default_factory=set)
     used: set[TypeKey] = field(default_factory=set)
     columns: dict[tuple[str | None, str, str], Column[Any]] = field(default_factory=dict)
@@ -76,7 +76,7 @@ def describe_column(column: Column[Any]) -> str:
 
 
 def find_comparison(context: AutogenContext) -> Comparison:
-    """What is known of the running comparison; kept with what SQLAlchemy's inspector has read for it."""
+    """The state of the running comparison, kept in the cache of SQLAlchemy's inspector, which lives as long."""
     cache, key = context.inspector.info_cache, "alembic_async_template.enums"
     if key not in cache:
         assert context.connection is not None

@@ -63,13 +63,13 @@ def refuse_existing_tables(
         for name in inspector.get_table_names(schema)
     }
     declared = {
-        key for metadata in metadatas for key, one in metadata.tables.items() if _is_compared(one, options, key in existing)
+        key for metadata in metadatas for key, one in metadata.tables.items() if _is_table_compared(one, options, key in existing)
     }
     if existing & declared:
         raise ExistingTablesError(sorted(existing & declared), sorted(declared - existing))
 
 
-def _is_compared(declared: Table, options: dict[str, Any], exists: bool) -> bool:
+def _is_table_compared(declared: Table, options: dict[str, Any], exists: bool) -> bool:
     """Whether the project's own filters leave a table in the comparison, as Alembic asks them."""
     include_name, include_object = options.get("include_name"), options.get("include_object")
     parents = {"schema_name": declared.schema, "schema_qualified_table_name": declared.key}

@@ -1,4 +1,4 @@
-"""Which enum type a column of the models has, whatever stands around it: an array, a TypeDecorator, a variant."""
+"""Finds the enum type of a column under arrays, type decorators and variants, and keeps columns from creating it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class EnumUse:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """None of them where a model only refers to a type that somebody else creates."""
+        """Empty where a model only refers to a type that is created elsewhere."""
         return tuple(map(str, self.enum.enums))
 
 
@@ -54,9 +54,9 @@ def find_enum_use(type_: TypeEngine[Any], dialect: Dialect, *, in_domain: bool =
 
 
 def make_passive_type(type_: TypeEngine[Any], dialect: Dialect) -> TypeEngine[Any]:
-    """The type for an operation: an enum type as PostgreSQL's own, so that the column does not create it; all others as they are.
+    """The type for an operation: an enum type as PostgreSQL's own, which the column does not create; other types unchanged.
 
-    On a database without enum types it is text like any other enum.
+    On a database without enum types, the result is text like any other enum.
     """
     variant = _compat.type_variants(type_).get(dialect.name)
     if variant is not None:
@@ -82,7 +82,7 @@ def make_passive_type(type_: TypeEngine[Any], dialect: Dialect) -> TypeEngine[An
 
 
 def make_passive(upgrade_ops: ops.UpgradeOps, dialect: Dialect) -> None:
-    """Have no operation create an enum type along with a table or column: neither when it is rendered nor when it is invoked."""
+    """Let no operation create an enum type along with a table or column, when it is rendered or when it is run."""
 
     def replace(column: Any) -> Any:
         passive = make_passive_type(column.type, dialect) if isinstance(column, Column) else None

@@ -114,7 +114,7 @@ def _narrows(operation: ops.AlterColumnOp) -> bool:
 
 
 @renderers.dispatch_for(AlterIdentityOp)
-def render(context: AutogenContext, operation: AlterIdentityOp) -> list[str]:
+def render_identity(context: AutogenContext, operation: AlterIdentityOp) -> list[str]:
     """`op.alter_column` with the existing default; a new identity counts on from the numbers of the rows."""
     existing, modified = operation.existing_server_default, operation.modify_server_default
     plain = ops.AlterColumnOp(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from inspect import signature
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,6 +19,7 @@ from ..postgresql import escape_colons, quote_if_needed
 from .column_conversions import ConvertColumnOp
 from .enum_changes import EnumAdditionOps, EnumChangeOps, EnumRebuildOps, pair_renames
 from .enum_columns import EnumUse, find_enum_use
+from .render_types import RenderItem, render_variants
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
@@ -71,12 +72,12 @@ def _comment_renames(context: AutogenContext, additions: EnumChangeOps) -> list[
         return []
     renames = [RenameEnumValueOp(additions.enum_name, old, new, schema=additions.schema) for old, new in pairs.items()]
     was_renamed = [f"{_write(old)} was renamed to {_write(new)}" for old, new in pairs.items()]
-    instead = f"the addition of {_join(list(map(_write, pairs.values())), 'and')}"
+    instead = f"the addition of {_join_words(list(map(_write, pairs.values())), 'and')}"
     # op.replace_enum_values is correct after a rename too, so it stays.
     (rebuild,) = EnumRebuildOps(additions.enum_name, additions.existing_values, additions.values).ops
     rest = f" and the removal of {_write(rebuild.value)}" if isinstance(rebuild, RemoveEnumValueOp) else ""
     return _comment(
-        f"If {_join(was_renamed, 'and')}, write this instead of {instead}{rest}:",
+        f"If {_join_words(was_renamed, 'and')}, write this instead of {instead}{rest}:",
         [_render_directive(context, rename) for rename in renames],
     )
 
@@ -90,7 +91,7 @@ def _comment_removal(rebuild: EnumChangeOps) -> list[str]:
     replacements = {value: pairs.get(value, rebuild.values[0]) for value in removed}
     written = _write(replacements if len(removed) > 1 else replacements[removed[0]])
     return _comment(
-        f"Refused while rows hold {_join(list(map(_write, removed)), 'or')}, unless it is told what they get, for example:",
+        f"Refused while rows hold {_join_words(list(map(_write, removed)), 'or')}, unless it is told what they get, for example:",
         [f"replace_with={written}"],
     )
 
@@ -117,7 +118,7 @@ def _comment(text: str, code: Sequence[str] = ()) -> list[str]:
     return [f"# {line}" for line in (*lines, *code)]
 
 
-def _join(parts: Sequence[str], word: str) -> str:
+def _join_words(parts: Sequence[str], word: str) -> str:
     return f" {word} ".join([*([", ".join(parts[:-1])] if len(parts) > 1 else []), parts[-1]])
 
 
@@ -145,9 +146,6 @@ def _prefix(context: AutogenContext) -> str:
     return context.opts.get("alembic_module_prefix") or ""
 
 
-RenderItem = Callable[[str, Any, "AutogenContext"], str | Literal[False]]
-
-
 def render_item(given: RenderItem | None, kind: str, item: Any, context: AutogenContext) -> str | Literal[False]:
     """Render an enum type of a column so that the column does not create it: `op.create_enum` does.
 
@@ -158,22 +156,19 @@ def render_item(given: RenderItem | None, kind: str, item: Any, context: Autogen
     rendered = given(kind, item, context) if given is not None else False
     if rendered is not False or kind != "type":
         return rendered
-    return _render_type(item, context)
+    return _render_column_type(item, context)
 
 
-def _render_type(type_: TypeEngine[Any], context: AutogenContext) -> str | Literal[False]:
-    variants = _compat.type_variants(type_)
+def _render_column_type(type_: TypeEngine[Any], context: AutogenContext) -> str | Literal[False]:
     use = find_enum_use(type_, context.dialect)
-    if use is None or "postgresql" in variants:  # a variant is rendered by itself
+    if use is None or "postgresql" in _compat.type_variants(type_):  # a variant is rendered by itself
         return False
     context.imports.add("from sqlalchemy.dialects import postgresql")
     rendered = _render_enum(use)
     if use.is_array:
         dimensions = getattr(find_implementation(type_, context.dialect), "dimensions", None)
         rendered = f"postgresql.ARRAY({rendered}{f', dimensions={dimensions}' if dimensions else ''})"
-    for dialect, variant in variants.items():
-        rendered += f".with_variant({_compat.render_type(variant, context)}, {dialect!r})"
-    return rendered
+    return rendered + render_variants(type_, context)
 
 
 def _render_enum(use: EnumUse) -> str:

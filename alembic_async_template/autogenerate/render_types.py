@@ -116,16 +116,19 @@ def read_script_template(script: ScriptDirectory | None) -> str:
 
 
 def _render_type(type_: TypeEngine[Any], context: AutogenContext, warn: Warn) -> str | Literal[False]:
-    if _package(type_) in {"sqlalchemy", "alembic"}:
+    if _find_package(type_) in {"sqlalchemy", "alembic"}:
         rendered = _render_dialect_type(type_, context)
     elif (underneath := _find_enum(type_, context)) is not None:
         return _compat.render_type(underneath, context)
     else:
         rendered = _render_foreign_type(type_, context, warn)
-    if rendered is not False:
-        for dialect, variant in _compat.type_variants(type_).items():
-            rendered += f".with_variant({_compat.render_type(variant, context)}, {dialect!r})"
-    return rendered
+    return rendered if rendered is False else rendered + render_variants(type_, context)
+
+
+def render_variants(type_: TypeEngine[Any], context: AutogenContext) -> str:
+    """The calls that add to a rendered type its variants for other databases."""
+    variants = _compat.type_variants(type_).items()
+    return "".join(f".with_variant({_compat.render_type(variant, context)}, {dialect!r})" for dialect, variant in variants)
 
 
 def _render_dialect_type(type_: TypeEngine[Any], context: AutogenContext) -> str | Literal[False]:
@@ -152,17 +155,17 @@ def _find_enum(type_: TypeEngine[Any], context: AutogenContext) -> TypeEngine[An
     return type_ if isinstance(getattr(type_, "item_type", type_), Enum) else None
 
 
-def _package(type_: TypeEngine[Any]) -> str:
+def _find_package(type_: TypeEngine[Any]) -> str:
     return type(type_).__module__.partition(".")[0]
 
 
 def _render_foreign_type(type_: TypeEngine[Any], context: AutogenContext, warn: Warn) -> str | Literal[False]:
     name = type(type_).__name__
-    if _package(type_) == "sqlmodel" and name == "AutoString":
+    if _find_package(type_) == "sqlmodel" and name == "AutoString":
         if not SQLMODEL_IMPORT.search(read_script_template(context.migration_context.script)):
             context.imports.add("import sqlmodel")
         return f"sqlmodel.{type_!r}"
-    problem = _find_problem(type_)
+    problem = _explain_repr(type_)
     if problem is None:
         context.imports.add(f"import {type(type_).__module__}")
         return f"{type(type_).__module__}.{type_!r}"
@@ -181,7 +184,7 @@ def _render_foreign_type(type_: TypeEngine[Any], context: AutogenContext, warn: 
     return rendered
 
 
-def _find_problem(type_: TypeEngine[Any]) -> str | None:
+def _explain_repr(type_: TypeEngine[Any]) -> str | None:
     """Why `module.repr(type_)` would not build this type in a revision, None when it would; a repr may hold a secret."""
     class_ = type(type_)
     module, name = class_.__module__, class_.__qualname__

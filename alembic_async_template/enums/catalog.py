@@ -78,7 +78,7 @@ _USES = text("""
 
 # Names with which a column would get another type: pg_catalog comes first in every search path, and some words are keywords of
 # the grammar, https://www.postgresql.org/docs/current/sql-keywords-appendix.html. A table has a type of its name too.
-_TAKEN_NAMES = text("""
+_OTHER_TYPES = text("""
     SELECT CAST(typname AS text) AS name, CAST(nspname AS text) AS schema FROM pg_catalog.pg_type
     JOIN pg_catalog.pg_namespace ON pg_namespace.oid = typnamespace
     WHERE typtype <> 'e' AND typname = ANY (CAST(:names AS text[]))
@@ -130,7 +130,7 @@ def reflect_uses(connection: Connection) -> dict[int, list[set[Part]]]:
 
 def find_taken_names(connection: Connection, names: Sequence[str]) -> set[tuple[str, str]]:
     """The names that other types than enums have, each with its schema."""
-    return {(row.name, row.schema) for row in connection.execute(_TAKEN_NAMES, {"names": list(names)})}
+    return {(row.name, row.schema) for row in connection.execute(_OTHER_TYPES, {"names": list(names)})}
 
 
 def current_schema(connection: Connection) -> str | None:

@@ -1,8 +1,8 @@
-"""Other packages for enum types: each call of `op.add_enum_value` goes to its own package, and one package alone compares.
+"""Lets other packages for enum types work next to this one: `op.add_enum_value` calls the right package, and only one compares.
 
-Alembic keeps one operation a name, the one that was registered last. The other packages may come after this one: when
-`env.py` imports them, or an old revision. So their operations are taken in when their modules are imported. The same import
-adds their comparison to each that this process makes.
+Alembic keeps one operation for a name, the last one registered. `env.py` or an old revision may import another package after
+this one, so its operation is found when its module is imported. That import also adds its comparison to every later one of
+this process.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ OTHERS = {
 
 
 def share_directive(_module: ModuleType) -> None:
-    """Let every package have its calls, after one more has registered its operation."""
-    Operations.add_enum_value = _add_enum_value
+    """Put the directive that serves every package in place, after another package has registered its own."""
+    Operations.add_enum_value = _call_fitting_directive
 
 
-def _add_enum_value(operations: Operations, *args: Any, **kwargs: Any) -> Any:
+def _call_fitting_directive(operations: Operations, *args: Any, **kwargs: Any) -> Any:
     others = [getattr(sys.modules[name], class_) for name, class_ in OTHERS.items() if name in sys.modules]
     directives = [class_.add_enum_value for class_ in (AddEnumValueOp, *others)]
     fitting = [directive for directive in directives if _takes(directive, operations, *args, **kwargs)]
@@ -61,15 +61,15 @@ def _takes(directive: Any, *args: Any, **kwargs: Any) -> bool:
 def refuse_other_comparators(context: AutogenContext, _upgrade_ops: Any) -> None:
     """Refuse a comparison in which another package compares the enum types too, before anything is compared.
 
-    An import inside a function of a revision runs with that function, in a program that migrates and compares for example.
-    It is there for the revision alone, so the other package is left out of the comparison.
+    An import inside a function of a revision runs with that function, for example in a program that migrates and then compares.
+    It serves only the revision, so the other package is left out of the comparison.
 
     :raises EnumComparisonClashError: a module of the project imports the other package.
     """
     packages = {name.partition(".")[0] for name in OTHERS}
     for package in sorted(packages & _compat.list_comparing_packages(context)):
         script = context.migration_context.script
-        imports = list(_find_imports(package, script)) if script is not None else []
+        imports = list(_find_package_imports(package, script)) if script is not None else []
         lasting = [(file, line) for file, line, in_function in imports if not in_function]
         if lasting or not imports:
             raise EnumComparisonClashError(package, lasting)
@@ -77,7 +77,7 @@ def refuse_other_comparators(context: AutogenContext, _upgrade_ops: Any) -> None
         _compat.leave_out_package(context, package)
 
 
-def _find_imports(package: str, script: ScriptDirectory) -> Iterator[tuple[Path, int, bool]]:
+def _find_package_imports(package: str, script: ScriptDirectory) -> Iterator[tuple[Path, int, bool]]:
     """Where a package is imported, each with whether that is inside a function: `env.py`, revisions, and what is loaded."""
     loaded = [
         path for name, module in list(sys.modules.items()) if name.partition(".")[0] != package and (path := _source_of(module))
@@ -90,7 +90,7 @@ def _find_imports(package: str, script: ScriptDirectory) -> Iterator[tuple[Path,
         except (OSError, SyntaxError, ValueError):  # a module that is loaded from elsewhere
             continue
         if tree is not None:
-            yield from ((file, line, in_function) for line, in_function in _list_imports(tree, package))
+            yield from ((file, line, in_function) for line, in_function in _list_package_imports(tree, package))
 
 
 def _source_of(module: ModuleType) -> Path | None:
@@ -98,7 +98,7 @@ def _source_of(module: ModuleType) -> Path | None:
     return Path(file) if isinstance(file, str) and file.endswith(".py") else None
 
 
-def _list_imports(node: ast.AST, package: str, *, in_function: bool = False) -> Iterator[tuple[int, bool]]:
+def _list_package_imports(node: ast.AST, package: str, *, in_function: bool = False) -> Iterator[tuple[int, bool]]:
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.Import):
             names = [alias.name for alias in child.names]
@@ -108,7 +108,7 @@ def _list_imports(node: ast.AST, package: str, *, in_function: bool = False) -> 
             continue
         else:
             function = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-            yield from _list_imports(child, package, in_function=in_function or function)
+            yield from _list_package_imports(child, package, in_function=in_function or function)
             continue
         if any(name.partition(".")[0] == package for name in names):
             yield child.lineno, in_function

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from ..errors import InvalidEnumError
+from ..postgresql import qualified
 
 # Longer names are cut off by the server, longer labels refused: https://www.postgresql.org/docs/current/datatype-enum.html
 MAX_BYTES = 63
@@ -25,7 +26,13 @@ class EnumType:
 
     @property
     def qualified_name(self) -> str:
-        return f"{self.schema}.{self.name}"
+        """Its name in messages."""
+        return qualify(self.name, self.schema)
+
+    @property
+    def quoted_name(self) -> str:
+        """Its name in SQL."""
+        return qualified(self.name, self.schema)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +75,7 @@ def check_name(name: str, schema: str | None = None) -> None:
     for what, text in (("The name of the enum", name), ("The schema", schema)):
         if text is None:
             continue
-        problem = "is empty" if text == "" else _find_problem(text)
+        problem = "is empty" if text == "" else _explain_label(text)
         if problem:
             raise InvalidEnumError(qualify(str(name), None), f"{what} {text!r} {problem}")
 
@@ -83,13 +90,13 @@ def check_labels(enum: str, labels: Sequence[str]) -> None:
     if not labels:
         raise InvalidEnumError(enum, "The list of values is empty")
     for position, label in enumerate(labels):
-        if problem := _find_problem(label):
+        if problem := _explain_label(label):
             raise InvalidEnumError(enum, f"Value {label!r} {problem}")
         if label in labels[:position]:
             raise InvalidEnumError(enum, f'Value "{label}" is given twice')
 
 
-def _find_problem(text: object) -> str | None:
+def _explain_label(text: object) -> str | None:
     if isinstance(text, Enum):
         return (
             f"is a member of a Python enum, and which label that is depends on the column: SQLAlchemy stores the member's name "
