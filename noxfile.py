@@ -13,6 +13,13 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def benchmarks(session: nox.Session) -> None:
+    """Measure what the package costs: `nox -s benchmarks -- change`, or another of tests/benchmarks/measure.py."""
+    session.install("-e", ".[test]")
+    session.run("python", "-m", "benchmarks.measure", *session.posargs, env={"PYTHONPATH": "tests"})
+
+
+@nox.session
 def chaos(session: nox.Session) -> None:
     """Kill, cut off and eavesdrop on migrations; how often is an argument: `nox -s chaos -- --rounds=100`."""
     session.install("-e", ".[test]")

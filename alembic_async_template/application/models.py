@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import ast
-import difflib
 import fnmatch
-import importlib
 import logging
 import os
-import sys
-import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -18,28 +14,24 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import MetaData, Table
 
-from ..diagnosis.exceptions import describe_exception, hide_input
-from ..diagnosis.rules import APPLICATION_RULES, find_fix
 from ..errors import (
-    AlembicAsyncTemplateError,
-    ApplicationImportError,
     DuplicateTableError,
     ModelsNotChosenError,
     NoTablesError,
     SettingError,
     UnlistedModelsError,
 )
+from ..project.files import LARGEST, is_too_large, walk_sources
 from ..project.scan_cache import recall_tables
-from ..project.sources import LARGEST, FoundTable, Sources, is_too_large, list_sources, name_modules, walk_sources
+from ..project.sources import Sources
+from ..project.tables import FoundTable
+from .imports import find_package_above, find_root, import_application, refuse_module
 
 if TYPE_CHECKING:
     from .settings import Settings
 
 
 log = logging.getLogger("alembic_async_template")
-
-# What Python says of a module that another one imports before it is complete.
-_PARTIAL = "partially initialized module"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +63,7 @@ def find_model_modules(settings: Settings) -> ModelModules:
     owners: dict[str, Sources] = {}
     for root in settings.import_roots:
         if not os.path.isdir(root):
-            raise SettingError("prepend_sys_path", str(root), settings, "is no folder")
+            raise SettingError("prepend_sys_path", str(root), settings.place, "is no folder")
         sources, found = recall_tables(root, walk_sources(root, settings.excluded_folders))
         known |= {name for name in wanted if name in sources.paths}
         if not found:
@@ -88,7 +80,7 @@ def find_model_modules(settings: Settings) -> ModelModules:
     for name in wanted:
         if name != "*" and not any(is_covered(module, [name]) for module in listed):
             if is_pattern(name):
-                raise SettingError("app_models", name, settings, "matches no module that defines tables")
+                raise SettingError("app_models", name, settings.place, "matches no module that defines tables")
             listed += [name] if name in known else _find_elsewhere(name, settings)
     unlisted = tuple(name for name in chosen if name not in listed)
     return ModelModules(tuple(dict.fromkeys(listed)), unlisted, tables, owners)
@@ -103,7 +95,7 @@ def _accept_unread(names: Iterable[str], sources: Sources, settings: Settings) -
     for name in names:
         path = sources.unreadable[name]
         if not is_too_large(path):
-            raise ApplicationImportError(name, settings, *_explain_unread(path, f"app_models = {models}, ~{name}"))
+            raise refuse_module(name, settings, *_explain_unread(path, f"app_models = {models}, ~{name}"))
         if name in settings.app_models:
             yield name
         else:
@@ -140,9 +132,9 @@ def _find_elsewhere(name: str, settings: Settings) -> list[str]:
     except (ImportError, ValueError):
         spec = None
     if spec is None:
-        found = _find_package_above(name, settings) or _find_root(name, settings)
+        found = find_package_above(name, settings) or find_root(name, settings)
         fix = f"Name the folder that has it, for example: prepend_sys_path = {found}" if found else None
-        raise SettingError("app_models", name, settings, "names no module under the import root", fix)
+        raise SettingError("app_models", name, settings.place, "names no module under the import root", fix)
     from ..project.discovery import find_tables
 
     modules = [name]
@@ -184,9 +176,9 @@ def load_metadata(settings: Settings, *, complete: bool) -> list[ModelMetadata]:
     """
     found = find_model_modules(settings)
     if not settings.app_models:
-        raise ModelsNotChosenError(settings, found.unlisted)
+        raise ModelsNotChosenError(settings.place, found.unlisted)
     if found.unlisted and complete:
-        raise UnlistedModelsError(settings, found.unlisted)
+        raise UnlistedModelsError(settings.place, found.unlisted, settings.app_models)
     collected: dict[int, MetaData] = {}
     defining: dict[int, list[str]] = {}
     mentioning: dict[int, list[str]] = {}
@@ -202,131 +194,8 @@ def load_metadata(settings: Settings, *, complete: bool) -> list[ModelMetadata]:
         if metadata.tables
     ]
     if complete and not models:
-        raise NoTablesError(settings, found.listed)
+        raise NoTablesError(found.listed, settings.config_file, settings.import_roots)
     return models
-
-
-def import_application(name: str, settings: Settings) -> Any:
-    """Import a module of the application.
-
-    :raises ApplicationImportError: the import failed, whatever the application raised.
-    """
-    try:
-        return importlib.import_module(name)
-    except (Exception, SystemExit) as error:
-        fix = find_import_fix(error, settings, name)
-        raise ApplicationImportError(name, settings, describe_exception(error), fix) from hide_input(error)
-
-
-def import_after_models(name: str, settings: Settings) -> Any:
-    """Import a module of the application; where it and others import each other, its models go first.
-
-    An application that starts with its models never notices that some of its modules cannot be imported first.
-
-    :raises ApplicationImportError: the import failed either way.
-    """
-    try:
-        return import_application(name, settings)
-    except ApplicationImportError as error:
-        if _PARTIAL not in str(error.__cause__):
-            raise
-        log.debug("Importing the models before %s: %s", name, error.__cause__)
-        try:
-            for model in find_model_modules(settings).listed:
-                import_application(model, settings)
-            return import_application(name, settings)
-        except AlembicAsyncTemplateError:
-            raise error from error.__cause__
-
-
-def find_import_fix(error: BaseException, settings: Settings, module: str = "") -> str | None:
-    """What to do about an exception that the application raised; None if nobody has foreseen it.
-
-    :param module: the one that was imported.
-    """
-    facts: dict[str, str | None] = {}
-    where = ""
-    if isinstance(error, ModuleNotFoundError) and error.name:
-        root = _find_package_above(error.name, settings)
-        if module.partition(".")[0] == error.name or root:
-            where = ", the application itself"
-            facts["root"] = root or _find_root(error.name, settings)
-        elif f"{module}.".startswith(f"{error.name}."):
-            where = ", named in a setting"
-            sources = [(root, walk_sources(root, settings.excluded_folders)) for root in settings.import_roots]
-            known = [name for root, files in sources for name in name_modules(files, root)]
-            facts["near"] = next(iter(difflib.get_close_matches(error.name, known, 1)), None)
-        elif error.name.partition(".")[0] == module.partition(".")[0]:
-            where = ", a module of the application"
-            facts["path"] = error.name.replace(".", "/")
-    elif type(error).__name__ == "ValidationError":
-        facts = _describe_settings(error)
-        where = f", {facts.pop('kind')} settings" if facts else ""
-    elif isinstance(error, KeyError) and traceback.extract_tb(error.__traceback__)[-1].filename in {os.__file__, "<frozen os>"}:
-        where = ", environment"
-    else:  # where a table is declared again, perhaps
-        frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-        run = [frame.f_globals["__name__"] for frame in frames if frame.f_code.co_name == "<module>"]
-        facts = {"app_models": ", ".join(settings.app_models), "copy": run[-1] if run else module}
-    try:
-        found = find_fix(APPLICATION_RULES, error, facts, where)
-    except Exception:  # an exception of the application's that cannot be described
-        return None
-    return found and found[1]
-
-
-def _find_package_above(name: str, settings: Settings) -> str | None:
-    """The folder from which the package can be imported that the ini lies in, as the setting names it."""
-    above = (settings.directory, *settings.directory.parents)
-    levels = next((level for level, folder in enumerate(above, 1) if folder.name == name.partition(".")[0]), None)
-    return None if levels is None else "/".join(["%(here)s", *[".."] * levels])
-
-
-def _find_root(name: str, settings: Settings) -> str | None:
-    """The folder of the project from which a module can be imported, as the setting names it."""
-    top = name.partition(".")[0]
-    sources = list_sources(settings.directory, settings.excluded_folders)
-    folders = {parent.parent for path in sources for parent in (path, *path.parents) if parent.stem == top}
-    inside = sorted(folder for folder in folders if settings.directory in (folder, *folder.parents))
-    if not inside:
-        return None
-    path = inside[0].relative_to(settings.directory).as_posix()
-    return "%(here)s" if path == "." else f"%(here)s/{path}"
-
-
-def _describe_settings(error: Any) -> dict[str, str | None]:
-    """The variable that settings of pydantic miss or cannot read, and where they have looked for their `.env`."""
-    base: Any = getattr(sys.modules.get("pydantic_settings"), "BaseSettings", None)
-    settings: Any = None
-    for frame, _ in traceback.walk_tb(error.__traceback__ if base else None):
-        instance = frame.f_locals.get(next(iter(frame.f_code.co_varnames), ""))
-        settings = instance if isinstance(instance, base) else settings
-    if settings is None:
-        return {}
-    config = settings.model_config
-    delimiter = config.get("env_nested_delimiter") or "__"
-    variables, kinds = [], set()
-    for item in error.errors():
-        names = list(map(str, item["loc"]))
-        field = type(settings).model_fields.get(names[0]) if names else None
-        prefix = config.get("env_prefix") or "" if field is not None else ""
-        nested = getattr(field.annotation, "model_fields", None) if field is not None and len(names) == 1 else None
-        if nested and config.get("env_nested_delimiter"):
-            names.append(next(iter(nested)))
-        if names:
-            variables.append((prefix + delimiter.join(names)).upper())
-            kinds.add({"missing": "missing", "extra_forbidden": "extra"}.get(item["type"], "invalid"))
-    files = config.get("env_file") or ()
-    paths = [Path.cwd() / file for file in ([files] if isinstance(files, str | Path) else files)]
-    described = [f"{path} was read too" if os.path.exists(path) else f"{path} is not there" for path in paths]
-    if not variables:  # a validator of the whole
-        return {}
-    return {
-        "kind": next((kind for kind in ("missing", "extra", "invalid") if kind in kinds), None),
-        "variables": ", ".join(variables),
-        "variable": variables[0],
-        "files": "; ".join(described) or "no .env file is read",
-    }
 
 
 def _module_metadata(module: Any) -> Iterable[tuple[MetaData, bool]]:

@@ -1,31 +1,21 @@
-"""Which database: the sources of its URL in their order, and the async driver's form of whatever they hold."""
+"""Reads the URL of a database and turns it into the form that its async driver takes."""
 
 from __future__ import annotations
 
-import ast
-import difflib
-import inspect
-import os
 import re
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlencode
 
-from sqlalchemy.engine import Engine, make_url
+from sqlalchemy.engine import make_url
 from sqlalchemy.engine.url import URL
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ..diagnosis.exceptions import describe_exception, hide_input
-from ..errors import EngineReferenceError, InvalidURLError, MissingDriverError
+from ..errors import InvalidURLError, MissingDriverError
 from ..masking import list_unknown_words, split_secrets
-from .models import find_import_fix, import_after_models
-
-if TYPE_CHECKING:
-    from .settings import Settings
 
 # Backend to its async drivers, the preferred one first; the names are those of the modules and of this package's extras.
 _DRIVERS = {
@@ -165,7 +155,7 @@ def _adapt(url: URL, source: str, directory: Path, installed: bool) -> Database:
         chosen = drivers[0]
     url = url.set(drivername=f"{backend}+{chosen}")
     if backend == "sqlite":
-        return Database(_absolute_sqlite(url, directory), source)
+        return Database(absolute_sqlite(url, directory), source)
     if chosen == "asyncpg":
         return _for_asyncpg(url, source)
     if chosen == "psycopg" and isinstance(mode := url.query.get("ssl"), str):
@@ -183,7 +173,7 @@ def _other_backend(url: URL, source: str) -> Database:
     return Database(url, source)
 
 
-def _absolute_sqlite(url: URL, directory: Path) -> URL:
+def absolute_sqlite(url: URL, directory: Path) -> URL:
     database = url.database or ""
     if is_memory(url):
         return url.set(database=database)
@@ -242,93 +232,3 @@ def same_database(one: URL, other: URL) -> bool:
         return backend, url.host or url.query.get("host") or "localhost", str(port), url.database
 
     return place(one) == place(other)
-
-
-def resolve_reference(reference: str, settings: Settings) -> Any:
-    """What `module:attribute` stands for; attributes may be dotted and calls have no arguments.
-
-    The text is parsed and followed step by step, never evaluated.
-
-    :raises EngineReferenceError: the text has another form, or a step fails.
-    :raises ApplicationImportError: the module cannot be imported.
-    """
-    module_name, _, path = reference.partition(":")
-    steps = list(_parse_path(path.strip()))
-    if not re.fullmatch(r"\w+(\.\w+)*", module_name.strip()) or not steps:
-        raise EngineReferenceError(reference, settings, "it is not of the form module:attribute")
-    value: Any = import_after_models(module_name.strip(), settings)
-    walked = module_name.strip()
-    for step in steps:
-        try:
-            value = value() if step == "()" else getattr(value, step)
-        except AttributeError as error:
-            if step != "()" and not hasattr(type(value), step):
-                near = difflib.get_close_matches(step, dir(value), 3)
-                hint = f" (there is {', '.join(near)})" if near else ""
-                raise EngineReferenceError(reference, settings, f'{walked} has no attribute "{step}"{hint}') from error
-            raise EngineReferenceError(reference, settings, f"{walked}: {describe_exception(error)}") from hide_input(error)
-        except (Exception, SystemExit) as error:
-            problem = f"{walked}{step if step == '()' else f'.{step}'}: {describe_exception(error)}"
-            raise EngineReferenceError(reference, settings, problem, find_import_fix(error, settings)) from hide_input(error)
-        walked += step if step == "()" else f".{step}"
-    return value
-
-
-def _parse_path(path: str) -> Iterator[str]:
-    """The steps of `a.b().c`: "a", "b", "()", "c"; none when the text is anything else."""
-    try:
-        node = ast.parse(path, mode="eval").body
-    except SyntaxError:
-        return
-    steps: list[str] = []
-    while not isinstance(node, ast.Name):
-        if isinstance(node, ast.Attribute):
-            steps.append(node.attr)
-            node = node.value
-        elif isinstance(node, ast.Call) and not node.args and not node.keywords:
-            steps.append("()")
-            node = node.func
-        else:
-            return
-    yield node.id
-    yield from reversed(steps)
-
-
-def application_database(settings: Settings, *, installed: bool = True) -> Database:
-    """The database that `app_engine` names: an async engine to clone, or the URL of anything else.
-
-    :raises EngineReferenceError: the reference leads nowhere, or to something that is neither engine nor URL.
-    """
-    reference = settings.app_engine
-    assert reference is not None
-    source = f"app_engine {reference}"
-    value = resolve_reference(reference, settings)
-    if inspect.iscoroutine(value):
-        value.close()
-        raise EngineReferenceError(reference, settings, "it is a coroutine, which nothing awaits here")
-    if inspect.isroutine(value):
-        raise EngineReferenceError(reference, settings, "it is a function; add () to call it")
-    if isinstance(value, Engine) and value.dialect.is_async:
-        value = AsyncEngine(value)
-    if isinstance(value, AsyncEngine):
-        # SQLite's path became absolute when the application made the engine, in what is the working directory here.
-        url = _absolute_sqlite(value.url, Path.cwd()) if value.url.get_backend_name() == "sqlite" else value.url
-        return Database(url, source, engine=value)
-    if isinstance(value, Engine):
-        return adapt_url(value.url, source, directory=settings.directory, installed=installed)
-    if hasattr(value, "get_secret_value"):
-        value = value.get_secret_value()
-    if value is None or (not isinstance(value, URL) and not re.match(r"\W*\w[\w+]*://", str(value))):
-        raise EngineReferenceError(reference, settings, f"it is of type {type(value).__name__}, neither an engine nor a URL")
-    url = parse_url(value if isinstance(value, URL) else str(value), source)
-    return adapt_url(url, source, directory=settings.directory, installed=installed)
-
-
-def configured_urls(settings: Settings, x_url: str | None) -> Sequence[tuple[str, str]]:
-    """The URLs at hand without importing the application, as (source, text), in their order."""
-    candidates = [
-        ("-x url", x_url),
-        (f"the environment variable {settings.database_url_env}", os.environ.get(settings.database_url_env)),
-        (f"sqlalchemy.url in {settings.config_file}", settings.sqlalchemy_url),
-    ]
-    return [(source, text) for source, text in candidates if text and text != PLACEHOLDER]

@@ -13,8 +13,9 @@ from alembic.util import coerce_resource_to_filename
 
 from ..application.settings import read_setting
 from ..autogenerate.render_types import SQLMODEL_IMPORT
-from ..project.sources import list_sources, read_source
-from ..project.survey import Project, setting_lines, survey_project
+from ..project.files import list_sources, read_source
+from ..project.ini import setting_lines
+from ..project.survey import Project, survey_project
 
 if TYPE_CHECKING:
     from alembic.config import Config

@@ -1,15 +1,13 @@
-"""Puts this package's template among Alembic's own, and this package before `init` and before new revisions.
+"""Puts this package around Alembic's own functions: its template, `init`, new revisions, and an `env.py` that exits.
 
 Every command comes through here, those of other environments too, so the rest is imported when it is needed.
 """
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from .. import _compat
@@ -36,60 +34,41 @@ class _TemplateFolders:
             yield from sorted(path for path in folder.iterdir() if (path / "README").is_file())
 
 
-def add_template(config_module: ModuleType) -> None:
-    """Let `Config` find this package's template next to Alembic's own."""
-    _compat.replace_template_path(
-        config_module.Config, lambda config: _TemplateFolders(Path(config.get_template_directory()), TEMPLATES)
-    )
+def find_templates(config: Config) -> Any:
+    """The templates that `alembic init` and `alembic list_templates` see."""
+    return _TemplateFolders(Path(config.get_template_directory()), TEMPLATES)
 
 
-def wrap_commands(command_module: ModuleType) -> None:
-    """Let `alembic.command.init`, and whatever writes a revision, look at the project before; and see an `env.py` that exits."""
-    from alembic.script import ScriptDirectory
+def init(stock: Callable[..., Any], config: Config, directory: str, template: str = "generic", package: bool = False) -> Any:
+    """`alembic.command.init`, which surveys the project first when it is asked for this package's template."""
+    if _compat.find_template(config, template).resolve() != TEMPLATE.resolve():
+        return stock(config, directory, template=template, package=package)
+    from .init import initialise
 
-    command_module.init = _wrap_init(command_module.init)  # type: ignore[attr-defined]
-    ScriptDirectory.generate_revision = _wrap_generation(ScriptDirectory.generate_revision)  # type: ignore[method-assign]
-    ScriptDirectory.run_env = _wrap_environment(ScriptDirectory.run_env)  # type: ignore[method-assign]
-
-
-def _wrap_init(stock: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(stock)
-    def init(config: Config, directory: str, template: str = "generic", package: bool = False) -> Any:
-        if _compat.find_template(config, template).resolve() != TEMPLATE.resolve():
-            return stock(config, directory, template=template, package=package)
-        from .init import initialise
-
-        return initialise(stock, config, directory, template=template, package=package)
-
-    return init
+    return initialise(stock, config, directory, template=template, package=package)
 
 
-def _wrap_generation(stock: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(stock)
-    def generate_revision(script: ScriptDirectory, *arguments: Any, **named: Any) -> Any:
-        if find_spec("sqlmodel") is None:
-            from ..autogenerate.render_types import require_sqlmodel
+def generate_revision(stock: Callable[..., Any], script: ScriptDirectory, *arguments: Any, **options: Any) -> Any:
+    """`ScriptDirectory.generate_revision`, which refuses to write a revision that could not import SQLModel."""
+    if find_spec("sqlmodel") is None:
+        from ..autogenerate.render_types import require_sqlmodel
 
-            require_sqlmodel(script)
-        return stock(script, *arguments, **named)
-
-    return generate_revision
+        require_sqlmodel(script)
+    return stock(script, *arguments, **options)
 
 
-def _wrap_environment(stock: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(stock)
-    def run_env(script: ScriptDirectory) -> None:
-        try:
-            stock(script)
-        except SystemExit as error:
-            # Neither Ctrl-C, which has been told, nor the end of an `env.py` that has done its work.
-            if isinstance(error.__cause__, KeyboardInterrupt) or _compat.is_configured() or not _uses_this_package(script):
-                raise
-            from ..diagnosis.failures import Progress, explain_exit
+def run_env(stock: Callable[..., Any], script: ScriptDirectory) -> None:
+    """`ScriptDirectory.run_env`, which explains an `env.py` that exits before it has run the command."""
+    try:
+        stock(script)
+    except SystemExit as error:
+        # Neither Ctrl-C, which has been told, nor the end of an `env.py` that has done its work.
+        if isinstance(error.__cause__, KeyboardInterrupt) or _compat.is_configured() or not _uses_this_package(script):
+            raise
+        from ..diagnosis.failures import explain_exit
+        from ..errors.failure import Progress
 
-            raise explain_exit(error, script, Progress()) from error
-
-    return run_env
+        raise explain_exit(error, script, Progress()) from error
 
 
 def _uses_this_package(script: ScriptDirectory) -> bool:

@@ -7,15 +7,7 @@ import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
-from types import ModuleType
 from typing import Any
-
-NAME = "ruff_if_installed"
-
-
-def register(write_hooks: ModuleType) -> None:
-    """Register the hook under its name, see https://alembic.sqlalchemy.org/en/latest/autogenerate.html#custom-hook."""
-    write_hooks.register(NAME)(tidy_revision)
 
 
 def tidy_revision(path: str | os.PathLike[str], options: dict[str, Any]) -> None:

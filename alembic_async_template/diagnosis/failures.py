@@ -8,7 +8,7 @@ import linecache
 import re
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from types import TracebackType
@@ -22,22 +22,23 @@ from alembic.util.exc import CommandError
 from .. import _compat
 from ..errors import (
     AlembicAsyncTemplateError,
+    AmbiguousDowngradeError,
     ApplicationError,
     DatabaseNotAtHeadError,
     Failure,
     PluginFailedError,
-    RevisionError,
     RevisionFailedError,
     RevisionNotFoundError,
     ServerSilentError,
     SeveralHeadsError,
-    add_sentences,
 )
+from ..errors.base import add_sentences
+from ..errors.failure import Progress
 from ..masking import HIDDEN, drop_tracebacks, hide_secrets, is_about_secret, mask_statement
-from ..run.silence import SILENCE
 from .driver_errors import describe_outage
 from .exceptions import describe_exception
-from .rules import REVISION_RULES, find_fix
+from .match import Origin, find_fix
+from .rules.revision import REVISION_RULES
 
 # What revisions use most, apart from the application.
 _IMPORTS = {
@@ -46,24 +47,8 @@ _IMPORTS = {
     "text": "from sqlalchemy import text",
     **{name: f"from sqlalchemy.dialects import {name}" for name in ("postgresql", "mysql", "sqlite")},
 }
-# Where an exception comes from, as patterns have it.
-_REVISION = ", the revision"
 # How much of a revision's source a message quotes.
 _LONGEST = 100
-
-
-@dataclass(slots=True)
-class Progress:
-    """How far a command has come: what `Failure` will say of it, should it fail now."""
-
-    revision: str | None = None
-    upgrades: bool = True
-    done: tuple[str, ...] = ()
-    committed: bool = False
-    in_callers_transaction: bool = False
-    in_one_transaction: bool = False
-    offline: bool = False
-    invalid_indexes: tuple[str, ...] = ()
 
 
 def locate_failure(error: BaseException, script: ScriptDirectory, progress: Progress) -> Failure:
@@ -115,12 +100,14 @@ def explain_exit(error: SystemExit, script: ScriptDirectory, progress: Progress)
     return ApplicationError(f"The command was ended at {place}, which raised {describe_exception(error)}. {fix}")
 
 
-def explain_silence(error: BaseException, script: ScriptDirectory, progress: Progress, statement: str) -> ServerSilentError:
-    """The error for a connection that was cut, since the server had fallen silent."""
+def explain_silence(
+    error: BaseException, script: ScriptDirectory, progress: Progress, statement: str, seconds: float
+) -> ServerSilentError:
+    """The error for a connection that was cut, since the server had been silent for so many seconds."""
     failure = locate_failure(error, script, progress)
     if _hide_secrets(error, failure):
         drop_tracebacks(error)
-    return ServerSilentError(failure, statement, SILENCE)
+    return ServerSilentError(failure, statement, seconds)
 
 
 def describe_interruption(error: KeyboardInterrupt, script: ScriptDirectory, progress: Progress) -> str:
@@ -204,16 +191,16 @@ def _explain(
         return plugin
     origin = _find_origin(error, failure.file)
     if isinstance(error, CommandError):
-        explained = error if origin == _REVISION else _explain_command_error(error, current, script)
+        explained = error if origin is Origin.REVISION else _explain_command_error(error, current, script)
         if explained is error and failure.line is not None:
             error.args = (add_sentences(str(error), failure.place, failure.state),)
         return explained
-    where = ("" if progress.upgrades else ", a downgrade") + origin
+    origins = [where for where in (origin, None if progress.upgrades else Origin.DOWNGRADE) if where]
     facts = {"revision": failure.revision, "user": user, "import": _find_import(error, failure.operation or "")}
-    raised = origin == _REVISION and (failure.operation or "").startswith("raise ")
-    found = None if raised else find_fix(REVISION_RULES, error, facts, where)
+    raised = origin is Origin.REVISION and (failure.operation or "").startswith("raise ")
+    found = None if raised else find_fix(REVISION_RULES, error, facts, origins)
     if found is not None:
-        return RevisionFailedError(failure, *found)
+        return RevisionFailedError(failure, found.problem, found.advice)
     if failure.revision or failure.line:
         error.add_note(f"{failure.place}. {failure.state}.")
     return error
@@ -246,13 +233,13 @@ def _find_import(error: BaseException, operation: str) -> str | None:
     return f"import {name}{dotted[1] if dotted else ''}"
 
 
-def _find_origin(error: BaseException, file: Path | None) -> str:
+def _find_origin(error: BaseException, file: Path | None) -> Origin | None:
     """Whether an exception comes from the revision, or an import in it, or from Alembic's reading of all of them."""
     names = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)]
     files = [Path(name) for name in names if not name.startswith("<frozen importlib")]
     if files and files[-1] == file:
-        return _REVISION
-    return ", the history" if files and files[-1] == Path(alembic.script.revision.__file__) else ""
+        return Origin.REVISION
+    return Origin.HISTORY if files and files[-1] == Path(alembic.script.revision.__file__) else None
 
 
 def _explain_command_error(error: CommandError, current: Sequence[str] | None, script: ScriptDirectory) -> CommandError:
@@ -264,11 +251,7 @@ def _explain_command_error(error: CommandError, current: Sequence[str] | None, s
         return SeveralHeadsError(heads, "stamp" if _compat.running_command() == "stamp" else "upgrade")
     if problem == "Ambiguous walk" and current:
         names = [name for revision in script.get_revisions(current) if revision for name in to_tuple(revision.down_revision, ())]
-        return RevisionError(
-            f"One step back from {', '.join(current)} leads to each of {', '.join(names)}. Name the one to go to, for example: "
-            f"alembic "
-            f"downgrade {names[0]}"
-        )
+        return AmbiguousDowngradeError(current, names)
     if match := re.match(r"Can't locate revision identified by '([^']*)'", problem):
         if match[1] in (current or ()):
             return DatabaseNotAtHeadError(current or (), heads, [match[1]])

@@ -35,24 +35,30 @@ OTHERS = {
 }
 
 
-def share_directive(_module: ModuleType) -> None:
-    """Put the directive that serves every package in place, after another package has registered its own."""
-    Operations.add_enum_value = _call_fitting_directive
+def add_enum_value(operations: Operations, *arguments: Any, **options: Any) -> Any:
+    """Invoke `add_enum_value` of the one package whose directive takes these arguments.
 
-
-def _call_fitting_directive(operations: Operations, *args: Any, **kwargs: Any) -> Any:
+    :raises OperationClashError: several packages take them, or none does.
+    """
     others = [getattr(sys.modules[name], class_) for name, class_ in OTHERS.items() if name in sys.modules]
-    directives = [class_.add_enum_value for class_ in (AddEnumValueOp, *others)]
-    fitting = [directive for directive in directives if _takes(directive, operations, *args, **kwargs)]
+    directives = [_invoke_own_operation, *(class_.add_enum_value for class_ in others)]
+    fitting = [directive for directive in directives if _takes(directive, operations, *arguments, **options)]
     if len(fitting) == 1:
-        return fitting[0](operations, *args, **kwargs)
+        return fitting[0](operations, *arguments, **options)
     packages = [directive.__module__.partition(".")[0] for directive in fitting or directives]
     raise OperationClashError("add_enum_value", packages, "fit each of them" if fitting else "fit none of them")
 
 
-def _takes(directive: Any, *args: Any, **kwargs: Any) -> bool:
+def _invoke_own_operation(operations: Operations, *arguments: Any, **options: Any) -> None:
+    operations.invoke(AddEnumValueOp(*arguments, **options))
+
+
+def _takes(directive: Any, *arguments: Any, **options: Any) -> bool:
     try:
-        inspect.signature(directive).bind(*args, **kwargs)
+        if directive is _invoke_own_operation:
+            inspect.signature(AddEnumValueOp).bind(*arguments[1:], **options)
+        else:
+            inspect.signature(directive).bind(*arguments, **options)
     except TypeError:
         return False
     return True

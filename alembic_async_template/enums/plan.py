@@ -29,7 +29,7 @@ class Statement:
     progress: str | None = None
 
 
-def find_blockers(usage: Usage, change: Change) -> list[Blocker]:
+def find_change_blockers(usage: Usage, change: Change) -> list[Blocker]:
     """All objects that keep the change from being carried out."""
     expressions = [
         (f"{dependent.kind} {dependent.name}", dependent.definition, dependent.address) for dependent in usage.dependents

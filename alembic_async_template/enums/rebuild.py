@@ -13,14 +13,14 @@ from sqlalchemy.exc import DBAPIError
 from ..diagnosis.driver_errors import describe, find_sqlstate
 from ..errors import EnumChangeBlockedError, EnumChangeFailedError, EnumValueInUseError
 from ..masking import mask_statement
-from ..postgresql import SQLState, escape_colons
+from ..postgresql import PROCESS_COLUMNS, SQLState, describe_process, escape_colons
 from .catalog import DUMP_SETTINGS, change_settings, reflect_enums
 from .dependents import Usage, list_removals, read_usage
 from .model import Change
 from .plan import (
     Statement,
     count_rows,
-    find_blockers,
+    find_change_blockers,
     find_defaults,
     lock_tables,
     lock_type,
@@ -38,9 +38,8 @@ _ISOLATION = text("""
            quote_ident(session_user) AS role
     FROM pg_catalog.pg_settings WHERE name = 'default_transaction_isolation'
 """)
-_HOLDERS = text("""
-    SELECT DISTINCT format('process %s (%s, since %s): ', pid, COALESCE(NULLIF(application_name, ''), usename), xact_start)
-               AS process, query
+_HOLDERS = text(f"""
+    SELECT DISTINCT pid, {PROCESS_COLUMNS}
     FROM pg_catalog.pg_locks JOIN pg_catalog.pg_stat_activity USING (pid)
     WHERE relation = ANY (CAST(:oids AS oid[])) AND granted AND pid <> pg_catalog.pg_backend_pid()
 """)
@@ -81,7 +80,7 @@ def rebuild_enum(connection: Connection, change: Change, calls: Calls) -> None:
             _run_each(connection, change, refresh_views(usage))
     except _LockNotAvailableError as error:
         rows = connection.execute(_HOLDERS, {"oids": error.relations})
-        holders = [f"{row.process}{mask_statement(row.query)}" for row in rows]
+        holders = [describe_process(row) for row in rows]
         raise EnumChangeFailedError(enum, error.statement, error.problem, holders) from error.__cause__
     except DBAPIError as error:
         if find_sqlstate(error.orig) == SQLState.NO_ACTIVE_SQL_TRANSACTION:
@@ -134,7 +133,7 @@ def _refuse_isolation(connection: Connection, change: Change) -> None:
 
 def _refuse_blockers(connection: Connection, usage: Usage, change: Change, calls: Calls) -> None:
     """Refuse the change if an object blocks it, and say how each object is taken out of the way."""
-    blockers = list(dict.fromkeys(find_blockers(usage, change)))
+    blockers = list(dict.fromkeys(find_change_blockers(usage, change)))
     if not blockers:
         return
     one = len(blockers) == 1

@@ -26,7 +26,7 @@ from ..errors import (
     UncommittedEnumValueError,
     UncommittedWorkError,
 )
-from ..postgresql import qualified
+from ..postgresql import SQLState, qualified
 from . import sql
 from .catalog import current_schema, describe_dependents, find_enum, has_done_work, reflect_enums, require_labels
 from .model import Change, EnumType, check_labels, check_name, qualify
@@ -324,5 +324,5 @@ def _explain_unsafe_use(connection: Connection) -> None:
 
 def _raise_explained(context: ExceptionContext) -> None:
     error = context.original_exception
-    if find_sqlstate(error) == "55P04":  # unsafe_new_enum_value_usage
+    if find_sqlstate(error) == SQLState.UNSAFE_NEW_ENUM_VALUE_USAGE:
         raise UncommittedEnumValueError(describe(error)) from error

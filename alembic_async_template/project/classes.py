@@ -6,7 +6,8 @@ import ast
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
-from .sources import Module, Sources, assignments, expression_name, last_name, run_statements
+from .sources import Module, Sources
+from .syntax import assignments, expression_name, last_name, run_statements
 
 Class = tuple[Module, ast.ClassDef]
 Value = TypeVar("Value")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from .classes import Class
 from .engine_makers import EngineMakers, Member
-from .sources import assignments, last_name
+from .syntax import assignments, last_name
 
 # Calling one of these calls what its first argument is.
 _PROVIDERS = frozenset(

@@ -6,7 +6,9 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from .candidates import Text, read_text
-from .sources import FoundTable, Sources, name_modules, parse_source
+from .files import name_modules
+from .sources import Sources, parse_source
+from .tables import FoundTable, TableFinder
 
 
 def find_tables(root: Path, files: Iterable[str]) -> tuple[Sources, dict[str, list[FoundTable]]]:
@@ -17,12 +19,13 @@ def find_tables(root: Path, files: Iterable[str]) -> tuple[Sources, dict[str, li
     paths = name_modules(files, root)
     texts = {name: read_text(path) for name, path in paths.items()}
     sources = Sources(root, paths, parse_source)
-    chosen = _choose(sources, texts)
+    finder = TableFinder(sources)
+    chosen = _choose(finder, texts)
     tables = {
         name: found
         for name in texts
         if name in chosen and name in sources.modules
-        for found in [list(sources.tables(sources.modules[name]))]
+        for found in [list(finder.find(sources.modules[name]))]
         if found
     }
     return sources, tables
@@ -32,9 +35,9 @@ def find_tables(root: Path, files: Iterable[str]) -> tuple[Sources, dict[str, li
 _Renames = dict[str | None, list[tuple[str, Collection[str | None]]]]
 
 
-def _choose(sources: Sources, texts: Mapping[str, Text | None]) -> set[str]:
+def _choose(finder: TableFinder, texts: Mapping[str, Text | None]) -> set[str]:
     """The modules that can define tables: by their own words, or with a name that leads to those of another module."""
-    renames: _Renames = {}
+    sources, renames = finder.sources, _Renames()
     for name, text in texts.items():
         for old, new in text.renames if text is not None else ():
             renames.setdefault(old, []).append((name, new))
@@ -49,8 +52,8 @@ def _choose(sources: Sources, texts: Mapping[str, Text | None]) -> set[str]:
         for module in [sources.modules[name] for name in sorted(found) if name in sources.modules]:
             for new, old in sources.aliases(module):
                 renames.setdefault(old, []).append((module.name, (new,)))
-            bases.update(sources.base_names(module))
-            functions.update(sources.table_functions(module))
+            bases.update(finder.base_names(module))
+            functions.update(finder.table_functions(module))
         found = _spread(bases, renames) | _spread(functions, renames)
         # The others have been searched for the names of the rounds before.
         new_bases, new_functions = bases - old_bases, functions - old_functions

@@ -12,7 +12,8 @@ from .containers import list_provided
 from .database_names import is_database_section, is_url_name
 from .engine_makers import Engine, EngineMakers, Member
 from .setting_paths import SettingPaths, is_text
-from .sources import Module, Sources, expression_name, run_statements
+from .sources import Module, Sources
+from .syntax import expression_name, run_statements
 
 
 class Kind(IntEnum):

@@ -14,7 +14,8 @@ from .engine_candidates import Kind, Reference, References
 from .engine_makers import EngineMakers
 from .engine_uses import EngineUses
 from .setting_paths import SettingPaths
-from .sources import Module, Sources, expression_name, run_statements
+from .sources import Module, Sources
+from .syntax import expression_name, run_statements
 
 _PLAIN_NAMES = ("engine", "async_engine")
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .classes import Class, Classes, Inherited, has_methods, is_bare_method, is_plain, is_property, is_static, takes_no_arguments
-from .sources import Module, Sources, assignments, expression_name, last_name, run_statements
+from .sources import Module, Sources
+from .syntax import assignments, expression_name, last_name, run_statements
 
 ASYNC_MAKERS = frozenset({"create_async_engine", "async_engine_from_config", "AsyncEngine"})
 SYNC_MAKERS = frozenset({"create_engine", "engine_from_config"})

@@ -9,7 +9,8 @@ from functools import cached_property
 
 from .database_names import is_aside, serves_other_purpose
 from .engine_makers import ASYNC_MAKERS, SYNC_MAKERS, EngineMakers, own_name
-from .sources import Module, Sources, assignments, child_nodes, expression_name, last_name
+from .sources import Module, Sources
+from .syntax import assignments, child_nodes, defined_names, expression_name, last_name
 
 _SESSIONS = frozenset({"sessionmaker", "async_sessionmaker", "Session", "AsyncSession"})
 _MAKERS = ASYNC_MAKERS | SYNC_MAKERS
@@ -197,7 +198,7 @@ class EngineUses:
                 continue
             resolved: dict[str, str] = {}
             for statement in module.tree.body:
-                if own := _defined_names(statement):
+                if own := defined_names(statement):
                     names = {name for node in ast.walk(statement) if (name := _read_name(node)) is not None}
                     resolved |= {name: self.sources.resolve(module, name) for name in names - resolved.keys()}
                     defined = frozenset(f"{module.name}.{name}" for name in own)
@@ -231,12 +232,6 @@ def _enter(module: Module, function: ast.FunctionDef | ast.AsyncFunctionDef, out
         parameters=(*outer.parameters, *parameters),
         local={**outer.local, **dict(assignments(function.body))},
     )
-
-
-def _defined_names(statement: ast.stmt) -> list[str]:
-    if isinstance(statement, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-        return [statement.name]
-    return [name for name, _ in assignments([statement])]
 
 
 def _list_aside(sources: Sources, models: Collection[str]) -> frozenset[str]:

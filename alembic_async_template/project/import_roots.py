@@ -14,7 +14,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from .declared_roots import find_project_folder, read_declared_roots
-from .sources import Source, Sources, list_sources, parse_source, read_module
+from .files import list_sources
+from .sources import Source, Sources, parse_source, read_module
+from .tables import TableFinder
 
 Trees = dict[Path, Source | None]
 
@@ -128,8 +130,8 @@ def _default_root(
 
 
 def _hold_tables(folder: Path, trees: Trees) -> bool:
-    sources = Sources.under(folder, trees)
-    return any(sources.defines_tables(module) for module in sources.modules.values())
+    finder = TableFinder(Sources.under(folder, trees))
+    return any(finder.defines_tables(module) for module in finder.sources.modules.values())
 
 
 def _list_folders(starts: Iterable[Path], trees: Trees) -> tuple[list[Path], list[Path]]:

@@ -14,7 +14,9 @@ from contextlib import suppress
 from importlib.util import cache_from_source
 from pathlib import Path
 
-from .sources import FoundTable, Sources, name_modules, parse_source, walk_sources
+from .files import name_modules, walk_sources
+from .sources import Sources, parse_source
+from .tables import FoundTable
 
 log = logging.getLogger("alembic_async_template")
 

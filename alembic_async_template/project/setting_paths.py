@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from .classes import Classes, Inherited, is_property, takes_no_arguments
 from .database_names import is_database_section, is_url_name, serves_other_purpose
-from .sources import Module, expression_name, last_name, run_statements
+from .sources import Module
+from .syntax import expression_name, last_name, run_statements
 
 _HOST = re.compile(r"(?:.*(?:database|db|postgres|pg|mysql|sql)\w*_)?(?:host|hostname|server)", re.IGNORECASE)
 _PASSWORD = re.compile(r"(?:.*(?:database|db|postgres|pg|mysql|sql)\w*_)?(?:password|pass|passwd|pw)", re.IGNORECASE)

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .engine_choice import EngineFinder
+from .files import LARGEST, is_too_large, list_sources
 from .import_roots import Trees, read_project
-from .sources import LARGEST, Sources, is_too_large, list_sources, parse_source
+from .sources import Sources, parse_source
+from .tables import TableFinder
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +58,11 @@ def describe_project(directory: Path, import_roots: Sequence[Path], excluded: Co
 
 def _describe(directory: Path, root: Path, others: tuple[Path, ...], trees: Trees) -> Project:
     sources = Sources.under(root, trees)
-    tables = tuple(name for name, module in sources.modules.items() if sources.defines_tables(module))
-    finder = EngineFinder(sources, tables)
-    variables = finder.url_variables()
-    engines = finder.candidates()
+    table_finder = TableFinder(sources)
+    tables = tuple(name for name, module in sources.modules.items() if table_finder.defines_tables(module))
+    engine_finder = EngineFinder(sources, tables)
+    variables = engine_finder.url_variables()
+    engines = engine_finder.candidates()
     return Project(
         directory=directory,
         import_root=root,
@@ -69,7 +72,7 @@ def _describe(directory: Path, root: Path, others: tuple[Path, ...], trees: Tree
         engines=tuple(engines),
         engine_notes=engines,
         url_variable=variables[0] if len(variables) == 1 else None,
-        url_parts=finder.url_parts(),
+        url_parts=engine_finder.url_parts(),
         unread=tuple(_describe_unread(directory, [path for path, tree in trees.items() if tree is None])),
     )
 
@@ -115,58 +118,3 @@ def _group_models(sources: Sources, tables: Sequence[str]) -> tuple[str, ...]:
 
 
 # The ini
-
-
-def setting_lines(project: Project) -> str:
-    """The settings that `alembic init` writes into the ini for a project, each with what it means."""
-    return "\n\n".join("\n".join(block) for block in _setting_blocks(project))
-
-
-def _setting_blocks(project: Project) -> Iterable[list[str]]:
-    def here(root: Path) -> str:
-        relative = project.relative_path(root)
-        return "%(here)s" if relative == "." else f"%(here)s/{relative}"
-
-    roots = [project.import_root, *project.other_roots]
-    block = ["# Import root: the folder from which the application is imported."]
-    if project.other_roots:
-        block += ["# Several folders look like one; choose the one of this database."]
-        block += [f"# prepend_sys_path = {here(root)}" for root in roots[1:]]
-    yield [*block, f"prepend_sys_path = {here(roots[0])}"]
-
-    block = [
-        "# Models: modules, packages or patterns, comma separated. Every module in them that defines tables is imported,",
-        "# those added later too; ~name leaves one out. * is every module under the import root.",
-    ]
-    if len(project.models) == 1 and not project.other_roots:
-        yield [*block, f"app_models = {project.models[0]}"]
-    elif project.models:
-        block += ["# Several applications define tables; choose those of this database."]
-        yield [*block, *(f"# app_models = {models}" for models in project.models), "app_models ="]
-    else:
-        yield [*block, "# No tables were found yet.", "app_models = *"]
-
-    block = [
-        "# Engine: module:attribute of the application's engine, URL or settings value; calls without arguments are allowed."
-    ]
-    if len(project.engines) == 1 and not project.other_roots:
-        yield [*block, f"app_engine = {project.engines[0]}"]
-    elif project.engines:
-        block += ["# Several were found; choose the one of this database, or set the environment variable."]
-        notes = ((f"# {project.engine_notes[engine]}:", f"# app_engine = {engine}") for engine in project.engines)
-        yield [*block, *(line for pair in notes for line in pair)]
-    elif project.url_parts is not None:
-        reference, parts = project.url_parts
-        yield [
-            *block,
-            f"# {reference} has the parts of the URL ({', '.join(parts)}) and nothing that holds the whole of it.",
-            "# Give it a property that returns the URL, named database_url for example, and write:",
-            f"# app_engine = {reference}.database_url",
-        ]
-    else:
-        yield [*block, "# None was found yet.", "# app_engine = app.db:engine"]
-
-    yield [
-        "# Environment variable with the database URL, used where app_engine names none.",
-        f"database_url_env = {project.url_variable or 'DATABASE_URL'}",
-    ]

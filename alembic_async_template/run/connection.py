@@ -23,10 +23,12 @@ from sqlalchemy.pool import NullPool
 from .. import _compat
 from ..application.url import Database, is_memory
 from ..diagnosis.driver_errors import describe_outage
-from ..diagnosis.rules import CONNECTION_RULES, find_fix
+from ..diagnosis.match import find_fix
+from ..diagnosis.rules.connection import CONNECTION_RULES
 from ..errors import ConnectionFailedError, DatabaseNotReachableError, MemoryDatabaseError
 from ..masking import mask_url
-from .loop import raise_if_cancelled, run_coroutine
+from .cancellation import raise_if_cancelled
+from .loop import run_coroutine
 from .session import Limits, prepare
 from .silence import ANSWER, KEEPALIVE_WORDS, SILENCE, cut_after, keep_alive
 
@@ -158,8 +160,8 @@ class _Outage:
         url = self.database.url
         problem = describe_outage(error, on_socket=str(url.query.get("host") or url.host or "").startswith("/"))
         over = problem is None or time.monotonic() >= self.end
-        if over and (found := find_fix(CONNECTION_RULES, error, _list_facts(url))):
-            raise ConnectionFailedError(mask_url(url), self.database.source, *found) from error
+        if over and (known := find_fix(CONNECTION_RULES, error, _list_facts(url))):
+            raise ConnectionFailedError(mask_url(url), self.database.source, known.problem, known.advice) from error
         if problem is None:
             raise error
         if over:

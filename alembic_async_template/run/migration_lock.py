@@ -24,8 +24,10 @@ from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from ..diagnosis.driver_errors import describe, describe_outage, is_lock_failure
-from ..diagnosis.rules import CONNECTION_RULES, find_fix
-from ..errors import MigrationLockedError, MigrationLockLostError
+from ..diagnosis.match import find_fix
+from ..diagnosis.rules.connection import CONNECTION_RULES
+from ..errors import MigrationLockedError, MigrationLockLostError, MigrationLockUnavailableError
+from ..postgresql import PROCESS_COLUMNS, describe_process
 from .connection import connect_again
 from .session import BACKEND, pause
 from .silence import ANSWER, cut_after
@@ -111,7 +113,10 @@ def _acquire(lock: _Lock, connection: Connection, wait: float, end: float) -> No
     while not lock.acquire():
         holder = lock.describe_holder() or holder
         if time.monotonic() >= end:
-            raise MigrationLockedError(connection.engine.url.database or "", holder, wait, lock.problem)
+            database = connection.engine.url.database or ""
+            if lock.problem:
+                raise MigrationLockUnavailableError(database, wait, *lock.problem)
+            raise MigrationLockedError(database, holder, wait)
         if not mentioned:
             reason = lock.problem[0] if lock.problem else f"{holder or 'another process'} holds it"
             log.info("Waiting for the migration lock: %s", reason)
@@ -152,7 +157,7 @@ class _PostgreSQLLock:
                 found = find_fix(CONNECTION_RULES, error, {"user": self.connection.engine.url.username})
                 self.problem = (
                     f"it needs a second connection, and there was none ({describe(error)})",
-                    found[1].rpartition("for example: ")[2] if found else "lock_wait = 300s",
+                    found.example if found else "lock_wait = 300s",
                 )
                 return False
             if not _take(second, self.version_table):
@@ -243,15 +248,15 @@ def _make_key(version_table: str) -> int:
 
 
 def _find_holder(connection: Connection, version_table: str) -> str | None:
-    query = text("""
-        SELECT pid, application_name, to_char(xact_start, 'HH24:MI:SS')
+    query = text(f"""
+        SELECT pid, {PROCESS_COLUMNS}
         FROM pg_catalog.pg_locks JOIN pg_catalog.pg_stat_activity USING (pid)
         WHERE locktype = 'advisory' AND granted AND objsubid = 1
           AND pg_locks.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
           AND (CAST(classid AS bigint) << 32) | CAST(pg_locks.objid AS bigint) = :key
     """)
     row = connection.execute(query, {"key": _make_key(version_table)}).first()
-    return None if row is None else f"process {row[0]} ({row[1]}, since {row[2]})"
+    return None if row is None else describe_process(row)
 
 
 @dataclass(slots=True)
@@ -305,8 +310,8 @@ class _SQLiteLock:
             self.file.execute("BEGIN IMMEDIATE")
         except sqlite3.Error as error:
             if not is_lock_failure(error):
-                self.problem = f"{self.path}: {error}", f"rm {self.path}"
-                raise MigrationLockedError(self.path.removesuffix(_SUFFIX), None, 0, self.problem) from error
+                problem, example = f"{self.path}: {error}", f"rm {self.path}"
+                raise MigrationLockUnavailableError(self.path.removesuffix(_SUFFIX), 0, problem, example) from error
             if self.file.in_transaction:
                 self.file.execute("ROLLBACK")
             return False

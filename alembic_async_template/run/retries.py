@@ -18,11 +18,13 @@ from sqlalchemy.exc import PendingRollbackError, SQLAlchemyError
 
 from .. import _compat
 from ..diagnosis.driver_errors import describe, describe_outage, is_lock_failure
-from ..diagnosis.failures import Progress, explain_coroutine, locate_failure
+from ..diagnosis.failures import explain_coroutine, locate_failure
 from ..errors import LockTimeoutError
-from .loop import raise_if_cancelled
+from ..errors.failure import Progress
+from ..masking import shorten_statement
+from .cancellation import raise_if_cancelled
 from .session import expect_writes, is_autocommit, pause
-from .watch import Watch, shorten
+from .watch import Watch
 
 log = logging.getLogger("alembic_async_template")
 
@@ -258,4 +260,4 @@ def _names_index(statement: str, name: str) -> bool:
 
 
 def _find_statement(error: BaseException, watch: Watch) -> str:
-    return shorten(str(getattr(error, "statement", None) or watch.statement or "a statement"))
+    return shorten_statement(str(getattr(error, "statement", None) or watch.statement or "a statement"))

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
-from commands import keep_variables
-from project import Project
+
+from support.commands import keep_variables
+from support.project import Project
 
 # No command may take longer, whatever happens to it.
 BOUND = 60

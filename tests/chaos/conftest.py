@@ -6,10 +6,11 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from attack import HISTORY, Undisturbed, finish, read_schema, start
-from project import Project, write_revisions
-from proxy import start_proxy
-from servers import create_postgresql_database
+
+from chaos.attack import HISTORY, Undisturbed, finish, read_schema, start
+from chaos.proxy import start_proxy
+from support.project import Project, write_revisions
+from support.servers import create_postgresql_database
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -20,7 +21,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Let each round be a test, with a number of its own that its random points come from."""
     if "round_number" in metafunc.fixturenames:
-        metafunc.parametrize("round_number", range(metafunc.config.getoption("--rounds", 2)))
+        metafunc.parametrize("round_number", range(int(metafunc.config.getoption("--rounds", 2) or 0)))
 
 
 @pytest.fixture

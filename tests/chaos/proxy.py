@@ -44,10 +44,13 @@ class Proxy:
 
         `others` silences the other connections, and `nothing` is what it says.
         """
-        if after:
-            self._traps.append((lambda said: after in said and not self.on(words, action), "nothing"))
-        else:
-            self._traps.append((lambda said: words in said, action))
+
+        def arm(said: bytes) -> bool:
+            if after in said:
+                self.on(words, action)
+            return after in said
+
+        self._traps.append((arm, "nothing") if after else (lambda said: words in said, action))
 
     def after(self, chunks: int, action: str) -> None:
         """Do it when clients have sent so many pieces."""

@@ -8,9 +8,10 @@ from contextlib import ExitStack
 
 import psycopg
 import pytest
-from attack import BOUND, Undisturbed, finish, let_servers_end, read_schema, start, use_driver
-from proxy import start_proxy
-from servers import create_postgresql_database
+
+from chaos.attack import BOUND, Undisturbed, finish, let_servers_end, read_schema, start, use_driver
+from chaos.proxy import start_proxy
+from support.servers import create_postgresql_database
 
 pytestmark = pytest.mark.postgresql
 

@@ -21,10 +21,10 @@ from alembic import command
 from alembic.config import Config
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from project import Project, write_environment, write_files
 from sqlalchemy.engine import make_url
 
 from alembic_async_template import Migrations
+from support.project import Project, write_environment, write_files
 
 # What an attacker would look for. As a revision has it, with what ends a pattern too early.
 SECRETS = ("zq7", "it''s,zq7;x", "a b/*zq7*/", "p=q&zq7", '"zq7"', "x--zq7")
@@ -151,7 +151,7 @@ def test_no_statement_shows_its_secret(tmp_path: Path, embedded_url: str, driver
             "CREATE TYPE mood AS ENUM ('ok'); CREATE TABLE account (name varchar(9) UNIQUE NOT NULL DEFAULT 'x', password text, "
             "size int, mood mood, CHECK (name <> 'no')); INSERT INTO account VALUES ('x', 'x', 1)"
         )
-    bodies = list(OPERATIONS)
+    bodies: list[str] = list(OPERATIONS)
     for number, statement in enumerate(STATEMENTS):
         secret = SECRETS[number % len(SECRETS)]
         way = list(WAYS.values())[number % len(WAYS)]

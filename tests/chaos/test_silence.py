@@ -10,13 +10,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
-from attack import finish, start, use_driver
-from project import Project, write_revisions
-from proxy import start_proxy
-from servers import MYSQL_VARIABLE, create_postgresql_database, require_server
 from sqlalchemy import NullPool, create_engine
 
 from alembic_async_template import _compat
@@ -24,6 +21,10 @@ from alembic_async_template.application.url import adapt_url, parse_url
 from alembic_async_template.run.connection import connect
 from alembic_async_template.run.session import find_backend
 from alembic_async_template.run.watch import Watch
+from chaos.attack import finish, start, use_driver
+from chaos.proxy import start_proxy
+from support.project import Project, write_revisions
+from support.servers import MYSQL_VARIABLE, create_postgresql_database, require_server
 
 POST = 'op.create_table("post", sa.Column("id", sa.Integer(), primary_key=True))'
 NOTE = POST.replace("post", "note")
@@ -60,9 +61,9 @@ def test_connections_of_a_migration_have_keepalives(embedded_postgresql: str, dr
         text = url.replace(f"{backend}:", f"{backend}+{driver}:") + words
         database = adapt_url(parse_url(text, "here"), "here", directory=Path.cwd())
         async with connect(database, 10, None) as connection:
-            raw = await connection.get_raw_connection()
-            transport = _compat.find_transport(raw.driver_connection)
-            number = raw.driver_connection.pgconn.socket if transport is None else transport.get_extra_info("socket").fileno()
+            driver_connection: Any = (await connection.get_raw_connection()).driver_connection
+            transport = _compat.find_transport(driver_connection)
+            number = driver_connection.pgconn.socket if transport is None else transport.get_extra_info("socket").fileno()
             with socket.socket(fileno=os.dup(number)) as connected:
                 on = connected.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
                 options = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT, socket.TCP_USER_TIMEOUT)

@@ -5,9 +5,10 @@ from urllib.parse import quote
 
 import psycopg
 import pytest
-from project import Project
 from psycopg import sql
 from sqlalchemy.engine import make_url
+
+from support.project import Project
 
 MODELS = "from sqlmodel import Field, SQLModel\nclass A(SQLModel, table=True):\n    id: int = Field(primary_key=True)\n"
 LINE = "INFO  [alembic_async_template] Database "

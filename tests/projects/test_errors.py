@@ -24,7 +24,6 @@ import pytest
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
-from project import ENV, Project, Result, write_environment, write_files, write_revisions
 from psycopg import sql
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
@@ -33,6 +32,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from alembic_async_template import AlembicAsyncTemplateError, Migrations, errors
+from support.project import ENV, Project, Result, write_environment, write_files, write_revisions
 
 MODELS = """
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -784,7 +784,7 @@ def prepare_database(case: Case, url: URL) -> Iterator[URL]:
         name, _, options = case.role.partition(" ")
         role = f"{url.database}_{name}"
         connection.execute(
-            sql.SQL("CREATE ROLE {} PASSWORD {} ").format(sql.Identifier(role), str(url.password)) + sql.SQL(options)
+            sql.SQL("CREATE ROLE {} PASSWORD {} ").format(sql.Identifier(role), str(url.password)) + sql.SQL(options)  # pyright: ignore[reportArgumentType]
         )
         yield url.set(username=role)
         connection.execute(sql.SQL("DROP OWNED BY {0}; DROP ROLE {0}").format(sql.Identifier(role)))

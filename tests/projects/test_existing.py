@@ -9,11 +9,11 @@ from pathlib import Path
 import alembic.command
 import pytest
 from alembic.config import Config
-from project import ENV, Project, write_files
 from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 
 from alembic_async_template import Migrations
+from support.project import ENV, Project, write_files
 
 # As revisions of stock environments read the URL; the last one when it is imported.
 READS = {

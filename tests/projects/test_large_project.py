@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from large_project import LargeProject, write_large_project
-from project import Project, write_files
+
+from support.large_project import LargeProject, write_large_project
+from support.project import Project, write_files
 
 # Counts by Python's own audit events, which neither reader nor parser can avoid.
 ENV = """

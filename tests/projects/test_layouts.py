@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from project import Project, Result
-from servers import POSTGRESQL_SERVERS, SQLITE_SERVERS
 from sqlalchemy import Connection, NullPool, create_engine, inspect, text
 from sqlalchemy.engine import make_url
+
+from support.project import Project, Result
+from support.servers import POSTGRESQL_SERVERS, SQLITE_SERVERS
 
 LAYOUTS = Path(__file__).with_name("layouts")
 SYNC_DRIVERS = {"sqlite": "pysqlite", "postgresql": "psycopg", "mysql": "pymysql"}
@@ -56,11 +57,11 @@ class Layout:
 def read_layout(name: str) -> Layout:
     values: dict[str, Any] = tomllib.loads((LAYOUTS / name / "layout.toml").read_text())
     ini = values.pop("ini")
-    lines = tuple(ini.pop("lines", ()))
-    tables = {key: frozenset(values.pop(key)) for key in ("tables", "added_tables")}
-    mappings = {key: values.pop(key, {}) for key in ("environment", "files")}
-    others = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
-    return Layout(name=name, ini=ini, ini_lines=lines, **tables, **mappings, **others)
+    defaults: dict[str, Any] = {"environment": {}, "files": {}}
+    for key, value in values.items():
+        if isinstance(value, list):
+            values[key] = frozenset(value) if key in {"tables", "added_tables"} else tuple(value)
+    return Layout(name=name, ini=ini, ini_lines=tuple(ini.pop("lines", ())), **defaults | values)
 
 
 NAMES = sorted(path.name for path in LAYOUTS.iterdir() if (path / "layout.toml").is_file())

@@ -6,7 +6,8 @@ import re
 
 import psycopg
 import pytest
-from project import Project
+
+from support.project import Project
 
 MAIN = """
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column

@@ -4,7 +4,8 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from project import Project
+
+from support.project import Project
 
 TABLE = """
 from sqlmodel import Field, SQLModel

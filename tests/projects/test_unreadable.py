@@ -6,8 +6,9 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
-from commands import ALEMBIC, keep_variables
-from project import Project
+
+from support.commands import ALEMBIC, keep_variables
+from support.project import Project
 
 # Root may read everything, unless it gives up these capabilities.
 AS_USER = () if os.name == "nt" or os.geteuid() else ("setpriv", "--bounding-set=-dac_override,-dac_read_search")

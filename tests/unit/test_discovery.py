@@ -11,12 +11,14 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
-from large_project import write_large_project
-from project import write_files
 
 from alembic_async_template.project import discovery, scan_cache
 from alembic_async_template.project.discovery import find_tables
-from alembic_async_template.project.sources import FoundTable, Source, Sources, parse_source, walk_sources
+from alembic_async_template.project.files import walk_sources
+from alembic_async_template.project.sources import Source, Sources, parse_source
+from alembic_async_template.project.tables import FoundTable, TableFinder
+from support.large_project import write_large_project
+from support.project import write_files
 
 PATHS = {
     "a": "a.py",
@@ -169,6 +171,10 @@ if sys.version_info >= (3, 12):
     STATEMENTS.append("class X[T: (int, Y)](Z): pass")
 
 
+def replace_words(pattern: str, words: Mapping[str, str], text: str) -> str:
+    return re.sub(pattern, lambda match: words[match[0]], text)
+
+
 @st.composite
 def projects(draw: st.DrawFn) -> dict[str, str]:
     """Modules, in packages and not, of statements that make, rename, hand on and use bases and functions."""
@@ -179,9 +185,7 @@ def projects(draw: st.DrawFn) -> dict[str, str]:
         lines = []
         for statement in draw(st.lists(st.sampled_from(STATEMENTS), max_size=6)):
             chosen = {letter: draw(names) for letter in "XYZ"} | {"@": draw(st.sampled_from(list(PATHS)))}
-            lines.append(
-                re.sub(r"\b[XYZ]\b|@(?!\w)", lambda match, chosen=chosen: chosen[match[0]], statement).replace("|", "\n")
-            )
+            lines.append(replace_words(r"\b[XYZ]\b|@(?!\w)", chosen, statement).replace("|", "\n"))
         files[path] = "\n".join(lines) + "\n"
     return files
 
@@ -317,20 +321,20 @@ def ways(draw: st.DrawFn) -> dict[str, str]:
     renames = draw(st.lists(st.sampled_from(RENAMES), min_size=1, max_size=3))
     for step, text in enumerate(renames):
         words = {"FROM": f"m{step}", "OLD": f"OLD{step}", "NEW": f"OLD{step + 1}"}
-        files[f"m{step + 1}.py"] = re.sub("FROM|OLD|NEW", lambda match, words=words: words[match[0]], text)  # type: ignore[misc]
+        files[f"m{step + 1}.py"] = replace_words("FROM|OLD|NEW", words, text)
     last = len(renames)
     use = draw(st.sampled_from(uses)).replace("NEW", f"OLD{last}")
     files["used.py"] = f"from m{last} import {draw(st.sampled_from(['*', f'OLD{last}']))}|{use}"
     return {path: text.replace("|", "\n") + "\n" for path, text in files.items()}
 
 
-def read_everything(root: Path) -> dict[str, list[object]]:
+def read_everything(root: Path) -> dict[str, list[FoundTable]]:
     sources = Sources.read(root)
-    tables = {name: list(sources.tables(module)) for name, module in sources.modules.items()}
+    tables = {name: list(TableFinder(sources).find(module)) for name, module in sources.modules.items()}
     return {name: found for name, found in tables.items() if found}
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))  # pyright: ignore[reportArgumentType]
 @given(st.one_of(projects(), ways()))
 def test_the_answer_is_that_of_parsing_everything(files: dict[str, str]) -> None:
     """Whatever way a base or a function takes through aliases, re-exports, stars, cycles and files that do not parse."""
@@ -397,7 +401,12 @@ def test_a_name_that_another_package_has_too_is_not_followed(tmp_path: Path, mon
         files[f"app/schema{number}.py"] = f'"""Known as a (schema)."""\nfrom {line}\nclass Thing(BaseModel): pass\n'
     write_files(tmp_path, files)
     parsed: list[str] = []
-    monkeypatch.setattr(discovery, "parse_source", lambda path: parsed.append(path.name) or parse_source(path))
+
+    def record(path: Path) -> Source | None:
+        parsed.append(path.name)
+        return parse_source(path)
+
+    monkeypatch.setattr(discovery, "parse_source", record)
     _, found = find_tables(tmp_path, walk_sources(tmp_path))
     assert list(found) == ["app.models"]
     assert sorted(parsed) == ["base.py", "models.py"]

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
-from project import write_files
 
-from alembic_async_template.project.survey import Project, setting_lines, survey_project
+from alembic_async_template.project.ini import setting_lines
+from alembic_async_template.project.survey import Project, survey_project
+from support.project import write_files
 
 IMPORTS = """\
 import os

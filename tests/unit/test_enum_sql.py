@@ -5,13 +5,12 @@ from enum import Enum
 from typing import Any
 
 import pytest
-from alembic.operations import Operations
-from enums import NASTY, offline
 
 from alembic_async_template.enums import ops
 from alembic_async_template.enums.expressions import find_labels, replace_labels
 from alembic_async_template.enums.model import Change, EnumType
 from alembic_async_template.errors import EnumOfflineError, InvalidEnumError
+from support.enums import NASTY, EnumOperations, offline
 
 CALLS: dict[str, tuple[Callable[[Any], None], str]] = {
     "add": (
@@ -94,7 +93,7 @@ LONG = "ž" * 32  # 64 bytes
     ],
 )
 @pytest.mark.parametrize("dialect", ["postgresql", "sqlite"])
-def test_what_has_no_meaning_is_refused_before_sql(dialect: str, work: Callable[[Operations], None], message: str) -> None:
+def test_what_has_no_meaning_is_refused_before_sql(dialect: str, work: Callable[[EnumOperations], None], message: str) -> None:
     """The arguments are refused on every database, so that a test on SQLite finds them; with an example to type."""
     op, output = offline(dialect)
     with pytest.raises(InvalidEnumError) as error:
@@ -165,7 +164,7 @@ def test_names_are_quoted_in_scripts(nasty: str) -> None:
         (lambda op: op.replace_enum_values("mood", ["a"], schema="s"), "replace_enum_values"),
     ],
 )
-def test_what_needs_the_catalog_is_refused_offline(call: Callable[[Operations], None], name: str) -> None:
+def test_what_needs_the_catalog_is_refused_offline(call: Callable[[EnumOperations], None], name: str) -> None:
     """The message names the operation and what to do instead; on other databases there is nothing to do."""
     op, output = offline()
     with pytest.raises(EnumOfflineError) as error:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import ast
 import random
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from project import write_files
 
 import alembic_async_template
-from alembic_async_template.project import classes, discovery, sources, survey
+from alembic_async_template.project import classes, discovery, files, sources, survey
 from alembic_async_template.project.discovery import find_tables
-from alembic_async_template.project.sources import Source, walk_sources
+from alembic_async_template.project.files import walk_sources
+from alembic_async_template.project.sources import Source
 from alembic_async_template.project.survey import describe_project
+from support.project import write_files
 
 BASE = "from sqlalchemy.orm import DeclarativeBase\n\nclass Base(DeclarativeBase): pass\n"
 TABLE = "class Post(Base):\n    __tablename__ = 'post'\n"
@@ -163,15 +166,20 @@ def test_a_file_of_50_megabytes_is_not_parsed(tmp_path: Path, monkeypatch: pytes
     """Its tree would fill the memory; `init` says that it was left out, the scan does so only if it could define a table."""
     root = write_files(tmp_path, {"data.py": DATA, "models.py": f"{BASE}{TABLE}", "more.py": f"{BASE}{TABLE}{DATA[:2_000_000]}]"})
     sizes: list[int] = []
-    parse = sources.ast.parse
-    monkeypatch.setattr(sources.ast, "parse", lambda text, *rest: sizes.append(len(text)) or parse(text, *rest))
+    parse: Callable[..., ast.Module] = ast.parse
+
+    def measure(text: bytes, *rest: Any) -> ast.Module:
+        sizes.append(len(text))
+        return parse(text, *rest)
+
+    monkeypatch.setattr(ast, "parse", measure)
     found, tables = find_tables(root, walk_sources(root))
     assert list(tables) == ["models"]
     assert list(found.unreadable) == ["more"]
     project = describe_project(root, [root], [])
     assert project.model_modules == ("models",)
     assert project.unread == ("data.py (larger than 2 MB)", "more.py (larger than 2 MB)")
-    assert max(sizes) <= sources.LARGEST
+    assert max(sizes) <= files.LARGEST
 
 
 # Sources of real life, to be damaged.
@@ -204,7 +212,7 @@ def damaged(draw: st.DrawFn) -> bytes:
             return (b"\n" if kind == "lines" else b" ").join(pieces)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))  # pyright: ignore[reportArgumentType]
 @given(st.lists(st.one_of(damaged(), damaged(), st.binary(max_size=200)), min_size=1, max_size=3))
 def test_no_text_stops_the_scan(texts: list[bytes]) -> None:
     """Whatever bytes are in the files of a project, `init` and the scan find the table and the engine that are beside them."""

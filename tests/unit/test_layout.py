@@ -99,6 +99,6 @@ def test_a_module_is_one_concept(name: str) -> None:
 
 
 def test_no_two_modules_share_a_name() -> None:
-    """A name means one thing wherever it is read; packages and their `__init__` apart."""
-    names = [name.rpartition(".")[2] for name in MODULES]
+    """A name means one thing wherever it is read; what is parted by subject has the names of the subjects."""
+    names = [name.rpartition(".")[2] for name in MODULES if not name.startswith(("errors.", "diagnosis.rules."))]
     assert sorted(name for name in names if names.count(name) > 1) == []

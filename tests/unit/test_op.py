@@ -1,33 +1,42 @@
-"""The typed facade: what its stub says is what Alembic registered."""
+"""The typed facade: what it has is what Alembic registered."""
 
-import ast
 import inspect
-from pathlib import Path
 
 import alembic.op
+import pytest
+from alembic.operations import Operations
+from alembic.runtime.migration import MigrationContext
 
-import alembic_async_template
-from alembic_async_template import op
+from alembic_async_template import op, plugin
 from alembic_async_template.enums import ops
 
-STUB = ast.parse((Path(alembic_async_template.__file__).parent / "op.pyi").read_text())
-FUNCTIONS = {node.name: node for node in STUB.body if isinstance(node, ast.FunctionDef)}
+
+def test_each_operation_is_a_directive_that_is_documented_once() -> None:
+    """The plugin registers the directives that there are, and each passes all of its arguments on."""
+    assert set(plugin.DIRECTIVES) == set(ops.DIRECTIVES)
+    for name, operation in ops.DIRECTIVES.items():
+        directive = inspect.signature(getattr(op, name), eval_str=True)
+        parameters = inspect.signature(operation, eval_str=True).parameters
+        assert list(directive.parameters.values()) == [
+            parameters[name] for name in parameters if name not in operation.for_reverse
+        ]
+        documented = inspect.getdoc(getattr(op, name)) or ""
+        assert all(f":param {parameter}:" in documented for parameter in directive.parameters)
+        assert f"alembic_async_template.op.{name}" in (getattr(Operations, name).__doc__ or "")
 
 
-def test_the_stub_has_the_signature_and_docstring_of_each_operation() -> None:
-    """Editors show the stub's, `help()` the operation's."""
-    assert set(FUNCTIONS) == set(ops.DIRECTIVES)
-    for name, node in FUNCTIONS.items():
-        assert ast.get_docstring(node) == inspect.getdoc(getattr(op, name))
-        (directive,) = (vars(class_)[name] for key, class_ in vars(ops).items() if key.endswith("Op") and name in vars(class_))
-        parameters = list(inspect.signature(directive.__func__).parameters.values())[2:]  # after the class and the operations
-        positional = [parameter.name for parameter in parameters if parameter.kind is parameter.POSITIONAL_OR_KEYWORD]
-        keyword_only = [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
-        assert [argument.arg for argument in node.args.args] == positional
-        assert [argument.arg for argument in node.args.kwonlyargs] == keyword_only
+@pytest.mark.parametrize("name", plugin.DIRECTIVES)
+def test_arguments_of_the_reverse_are_none_of_the_directive(name: str) -> None:
+    """What only autogenerate needs is refused by `alembic.op` and `Operations` as by the typed facade."""
+    operations = Operations(MigrationContext.configure(dialect_name="postgresql"))
+    for invoke in (getattr(op, name), getattr(operations, name)):
+        with pytest.raises(TypeError, match="argument"):
+            invoke("mood", "a", renamed_from=None, existing_values=[])
 
 
 def test_every_operation_of_alembic_is_there() -> None:
     """The same functions, and the same error for a name that is none."""
     assert op.create_table is alembic.op.create_table
     assert set(dir(alembic.op)) <= set(dir(op))
+    with pytest.raises(AttributeError):
+        _ = op.nothing  # type: ignore[attr-defined]  # pyright: ignore

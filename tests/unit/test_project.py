@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
-from project import write_files
 
-from alembic_async_template.project.survey import setting_lines, survey_project
+from alembic_async_template.project.ini import setting_lines
+from alembic_async_template.project.survey import survey_project
+from support.project import write_files
 
 MODEL = "from sqlmodel import SQLModel\nclass A(SQLModel, table=True): pass\n"
 ASYNC = "from sqlalchemy.ext.asyncio import create_async_engine\n"

@@ -3,16 +3,18 @@
 from pathlib import Path
 
 import pytest
-from project import write_files
 
-from alembic_async_template.project.sources import FoundTable, Sources, list_sources
+from alembic_async_template.project.files import list_sources
+from alembic_async_template.project.sources import Sources
+from alembic_async_template.project.tables import FoundTable, TableFinder
+from support.project import write_files
 
 DECLARATIVE = "from sqlalchemy.orm import DeclarativeBase\nclass Base(DeclarativeBase): pass\n"
 
 
 def tables(root: Path) -> list[str]:
     sources = Sources.read(root)
-    return [name for name, module in sources.modules.items() if sources.defines_tables(module)]
+    return [name for name, module in sources.modules.items() if TableFinder(sources).defines_tables(module)]
 
 
 @pytest.mark.parametrize(
@@ -132,7 +134,7 @@ def test_each_table_is_known_with_its_reason_and_its_metadata(tmp_path: Path) ->
         },
     )
     sources = Sources.read(root)
-    found = {name: next(sources.tables(module), None) for name, module in sources.modules.items()}
+    found = {name: next(TableFinder(sources).find(module), None) for name, module in sources.modules.items()}
     assert found == {
         "base": None,
         "a": FoundTable(3, "class A has the declarative base base:Base", "base:Base"),

@@ -8,14 +8,14 @@ import pytest
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.url import URL
 
-from alembic_async_template.application.url import adapt_url, is_memory, parse_url, same_database
+from alembic_async_template.application.url import Database, adapt_url, is_memory, parse_url, same_database
 from alembic_async_template.errors import InvalidURLError, MissingDriverError
 from alembic_async_template.masking import mask_url
 
 HERE = Path("/project")
 
 
-def adapt(text: str | URL, **options: bool):
+def adapt(text: str | URL, **options: bool) -> Database:
     return adapt_url(parse_url(text, "a test"), "a test", directory=HERE, **options)
 
 

@@ -1,0 +1,90 @@
+"""Imports modules of the application, and tells what to do about one that cannot be imported."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+import traceback
+from typing import TYPE_CHECKING, Any
+
+from ..diagnosis.exceptions import describe_exception, hide_input
+from ..diagnosis.match import Known, Origin, find_fix
+from ..diagnosis.rules.application import APPLICATION_RULES
+from ..errors import ApplicationImportError
+from ..project.files import list_sources, name_modules, walk_sources
+from .pydantic_settings import describe_rejection
+
+if TYPE_CHECKING:
+    from .settings import Settings
+
+
+def import_application(name: str, settings: Settings) -> Any:
+    """Import a module of the application.
+
+    :raises ApplicationImportError: the import failed, whatever the application raised.
+    """
+    try:
+        return importlib.import_module(name)
+    except (Exception, SystemExit) as error:
+        known = find_import_fix(error, settings, name)
+        raise refuse_module(name, settings, describe_exception(error), known and known.advice) from hide_input(error)
+
+
+def refuse_module(name: str, settings: Settings, problem: str, fix: str | None) -> ApplicationImportError:
+    """The error for a module that cannot be imported or read."""
+    place, roots = settings.place, settings.import_roots
+    return ApplicationImportError(name, problem, fix, place=place, directory=settings.directory, import_roots=roots)
+
+
+def find_import_fix(error: BaseException, settings: Settings, module: str = "") -> Known | None:
+    """What to do about an exception that the application raised; None for one that no rule knows.
+
+    :param module: the one that was imported.
+    """
+    facts: dict[str, str | None] = {}
+    origin: Origin | None = None
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        root = find_package_above(error.name, settings)
+        if module.partition(".")[0] == error.name or root:
+            origin = Origin.APPLICATION
+            facts["root"] = root or find_root(error.name, settings)
+        elif f"{module}.".startswith(f"{error.name}."):
+            origin = Origin.SETTING
+            sources = [(root, walk_sources(root, settings.excluded_folders)) for root in settings.import_roots]
+            known = [name for root, files in sources for name in name_modules(files, root)]
+            facts["near"] = next(iter(difflib.get_close_matches(error.name, known, 1)), None)
+        elif error.name.partition(".")[0] == module.partition(".")[0]:
+            origin = Origin.MODULE
+            facts["path"] = error.name.replace(".", "/")
+    elif type(error).__name__ == "ValidationError":
+        facts, origin = describe_rejection(error)
+    elif isinstance(error, KeyError) and traceback.extract_tb(error.__traceback__)[-1].filename in {os.__file__, "<frozen os>"}:
+        origin = Origin.ENVIRONMENT
+    else:  # where a table is declared again, perhaps
+        frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+        run = [frame.f_globals["__name__"] for frame in frames if frame.f_code.co_name == "<module>"]
+        facts = {"app_models": ", ".join(settings.app_models), "copy": run[-1] if run else module}
+    try:
+        return find_fix(APPLICATION_RULES, error, facts, [origin] if origin else [])
+    except Exception:  # an exception of the application's that cannot be described
+        return None
+
+
+def find_package_above(name: str, settings: Settings) -> str | None:
+    """The folder from which the package can be imported that the ini lies in, as the setting names it."""
+    above = (settings.directory, *settings.directory.parents)
+    levels = next((level for level, folder in enumerate(above, 1) if folder.name == name.partition(".")[0]), None)
+    return None if levels is None else "/".join(["%(here)s", *[".."] * levels])
+
+
+def find_root(name: str, settings: Settings) -> str | None:
+    """The folder of the project from which a module can be imported, as the setting names it."""
+    top = name.partition(".")[0]
+    sources = list_sources(settings.directory, settings.excluded_folders)
+    folders = {parent.parent for path in sources for parent in (path, *path.parents) if parent.stem == top}
+    inside = sorted(folder for folder in folders if settings.directory in (folder, *folder.parents))
+    if not inside:
+        return None
+    path = inside[0].relative_to(settings.directory).as_posix()
+    return "%(here)s" if path == "." else f"%(here)s/{path}"

@@ -1,0 +1,204 @@
+"""Recognises a known error by its rule, and tells the fix with what is known of the case."""
+
+from __future__ import annotations
+
+import re
+import traceback
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import NamedTuple
+
+from sqlalchemy.dialects.postgresql.base import PGDialect
+from sqlalchemy.sql.compiler import IdentifierPreparer
+
+from .driver_errors import describe, find_detail, find_number, find_own_sqlstate, list_causes
+
+_quote = IdentifierPreparer(PGDialect()).quote  # type: ignore[no-untyped-call]
+# The code of what a driver says without one, and of what comes from no database.
+NO_CODE, NO_DATABASE = "~", "-"
+# What the braces of a fix stand for where nothing better is known.
+_EXAMPLES = {
+    "name": "post",
+    "type": "status",
+    "column": "title",
+    "value": "archived",
+    "revision": "4f2a",
+    "import": "import app.models",
+    "near": "app.db",
+    "module": "app",
+    "app_models": "app",
+    "copy": "app.models_old",
+    "variables": "DATABASE_URL",
+    "variable": "DATABASE_URL",
+    "files": "no .env file is read",
+    "folder": "src",
+    "root": "%(here)s/src",
+    "path": "app/nowhere",
+    "kind": "TABLE",
+    "schema": "public",
+    "user": "app",
+    "create": "createdb --host=localhost --port=5432 --username=app app",
+}
+# How much of a statement, and of a text, is compared.
+_BEGINNING = 200
+_LONGEST = 2000
+
+
+class Origin(Enum):
+    """Where an exception comes from, as far as a rule needs it."""
+
+    REVISION = auto()
+    DOWNGRADE = auto()
+    HISTORY = auto()
+    """Alembic's reading of all revisions."""
+    APPLICATION = auto()
+    """The import of the application's own package."""
+    SETTING = auto()
+    """A module that a setting names."""
+    MODULE = auto()
+    """A module of the application that another one imports."""
+    ENVIRONMENT = auto()
+    """`os.environ`."""
+    MISSING_VARIABLE = auto()
+    UNKNOWN_VARIABLE = auto()
+    INVALID_VARIABLE = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """What shows an error: every field that is given has to match."""
+
+    codes: tuple[str, ...] = ()
+    """SQLSTATEs and numbers of MySQL; `NO_CODE` for what a driver says without one, `NO_DATABASE` for all other errors."""
+    raised: str = ""
+    """The name of the exception's class."""
+    text: str = ""
+    """A pattern for what it says, ignoring case. Its named groups fill the braces of the fix, as those of `statement` do."""
+    statement: str = ""
+    """A pattern for the beginning of the SQL statement."""
+    function: str = ""
+    """The beginning of the name of the function that raised it."""
+    origin: Origin | None = None
+
+
+class Known(NamedTuple):
+    """A known error, told for one case."""
+
+    problem: str
+    """What was said."""
+    fix: str
+    example: str
+    other: tuple[str, str] | None
+    """A second way out, with its example."""
+
+    @property
+    def advice(self) -> str:
+        ways = filter(None, [(self.fix, self.example), self.other])
+        return "; ".join(f"{fix}, for example: {example}" for fix, example in ways)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A known error: how it reads, what shows it, and what to do. The first rule that matches wins."""
+
+    error: str
+    """Its original text, for the reference."""
+    signs: tuple[Sign, ...]
+    """Any of these shows it."""
+    fix: str
+    example: str
+    """What to type."""
+    other: tuple[str, str] | None = None
+    """A second way out, with its example."""
+
+    def explain(self, problem: str, facts: Mapping[str, str | None]) -> Known:
+        """The error, with what is known in the braces of its fixes."""
+        known = _EXAMPLES | {name: value for name, value in facts.items() if value}
+        known["example"] = "postgresql://app@localhost/app" if re.search("UR[IL]|DSN", known["variable"]) else "value"
+        known |= {name: _quote(known[name]) for name in ("name", "schema", "user")}
+        if within := known.get("within"):
+            known["name"] = f"{_quote(within)}.{known['name']}"
+        known["in_schema"] = f', schema="{within}"' if within else ""
+        fix, example = self.fix.format_map(known), self.example.format_map(known)
+        other = self.other and (self.other[0].format_map(known), self.other[1].format_map(known))
+        return Known(problem, fix, example, other)
+
+
+@dataclass(frozen=True, slots=True)
+class _Signature:
+    """One exception, as signs are compared with it."""
+
+    cause: BaseException
+    code: str
+    text: str
+    statement: str
+    function: str
+    origins: Collection[Origin]
+
+    def match(self, sign: Sign) -> dict[str, str] | None:
+        """What the groups of a sign's patterns stand for, None if it does not match."""
+        if (
+            (sign.codes and self.code not in sign.codes)
+            or (sign.raised and type(self.cause).__name__ != sign.raised)
+            or not self.function.startswith(sign.function)
+            or (sign.origin is not None and sign.origin not in self.origins)
+        ):
+            return None
+        matches = [re.search(sign.text, self.text, re.IGNORECASE), re.search(sign.statement, self.statement, re.IGNORECASE)]
+        if None in matches:
+            return None
+        return {name: value for match in matches if match for name, value in match.groupdict().items() if value}
+
+
+def find_fix(
+    rules: Iterable[Rule],
+    error: BaseException,
+    facts: Mapping[str, str | None] | None = None,
+    origins: Collection[Origin] = (),
+) -> Known | None:
+    """What was said, and what to do about it; None for an error that no rule knows.
+
+    :param facts: what the braces of a fix stand for.
+    :param origins: where the error comes from.
+    """
+    signatures = list(_list_signatures(error, origins))
+    for rule in rules:
+        for signature in signatures:
+            found = next((found for sign in rule.signs if (found := signature.match(sign)) is not None), None)
+            if found is not None:
+                if "kind" in found:
+                    found["kind"] = found["kind"].upper()
+                found |= _find_schema(found, str(getattr(error, "statement", None) or ""))
+                return rule.explain(_describe_problem(signature.cause), {**(facts or {}), **found})
+    return None
+
+
+def _describe_problem(cause: BaseException) -> str:
+    said = describe(cause)
+    problem = said if " " in said else f"{type(cause).__name__}{f': {said}' if said else ''}"
+    detail = find_detail(cause)
+    return f"{problem} ({detail})" if detail else problem
+
+
+def _find_schema(found: Mapping[str, str], statement: str) -> dict[str, str]:
+    """The schema of an object that an error names, from how the error or the statement writes the name."""
+    kind = next((kind for kind in ("name", "type") if kind in found), None)
+    if kind is None:
+        return {}
+    within, _, name = found[kind].replace('"', "").rpartition(".") if kind == "type" else ("", "", found[kind])
+    in_statement = re.search(rf'(\w+|"[^"]+")\."?{re.escape(name)}(?!\w)', statement)
+    within = within or (in_statement[1].strip('"') if in_statement else "")
+    return {kind: name, "within": within} if within else {kind: name}
+
+
+def _list_signatures(error: BaseException, origins: Collection[Origin]) -> Iterator[_Signature]:
+    # The driver's own exception is under SQLAlchemy's. What a program has raised in place of another error says more than that.
+    is_sqlalchemys = getattr(error, "orig", None) is not None
+    statement = " ".join(str(getattr(error, "statement", None) or "").split())[:_BEGINNING]
+    for cause in list_causes(error) if is_sqlalchemys else [error]:
+        code = find_number(cause) or find_own_sqlstate(cause) or (NO_CODE if is_sqlalchemys else NO_DATABASE)
+        frames = traceback.extract_tb(cause.__traceback__)
+        said = re.sub(r"^<class '[^']*'>: ", "", str(cause)[:_LONGEST])
+        text = " ".join(re.split(r"\n(?:DETAIL|HINT|NOTE|LINE \d+):", said)[0].split())
+        yield _Signature(cause, str(code), text, statement, frames[-1].name if frames else "", origins)

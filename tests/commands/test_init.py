@@ -1,0 +1,229 @@
+"""`alembic init -t async-fastapi`: what it prints, what it keeps, and what it refuses."""
+
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import alembic.command
+import alembic.util
+import pytest
+from alembic.config import Config
+
+from alembic_async_template.commands.wrappers import TEMPLATES
+from support.project import Project
+
+MODELS = "from sqlmodel import Field, SQLModel\nclass A(SQLModel, table=True):\n    id: int = Field(primary_key=True)\n"
+
+
+def test_it_says_what_it_found_and_what_to_type_next(project: Project) -> None:
+    """Import root, models and engine, each with the value that is in the ini."""
+    project.write(
+        {
+            "src/shop/models.py": MODELS,
+            "src/shop/db.py": "from sqlalchemy.ext.asyncio import create_async_engine\nengine = create_async_engine('x')",
+        }
+    )
+    output = project.alembic("init", "-t", "async-fastapi", "migrations").stdout
+    assert output.splitlines()[-7:] == [
+        "Found in this project, and written to alembic.ini:",
+        "  import root  src",
+        "  models       shop (shop.models)",
+        "  engine       shop.db:engine",
+        "Nothing in it needs to be edited.",
+        "",
+        'Next: alembic revision --autogenerate -m "create tables"',
+    ]
+    ini = (project.directory / "alembic.ini").read_text()
+    for line in ("prepend_sys_path = %(here)s/src", "app_models = shop", "app_engine = shop.db:engine"):
+        assert f"\n{line}\n" in ini
+
+
+def test_nothing_of_the_project_is_imported(project: Project) -> None:
+    """Sources are read, so a module with side effects has none at init."""
+    project.write({"main.py": f"raise SystemExit('imported')\n{MODELS}"})
+    project.alembic("init", "-t", "async-fastapi", "migrations")
+
+
+def paste(project: Project, output: str) -> None:
+    """Do what init says of an ini that it has kept: paste its lines, in place of those that it names."""
+    ini = project.directory / "alembic.ini"
+    instruction = re.search(
+        r"^Paste these lines into its \[alembic\] section(?:, in place of its (.*))?\.$", output, re.MULTILINE
+    )
+    assert instruction, output
+    replaced = (instruction[1] or "-").split(", ")
+    pasted = output[output.index("\n\n", instruction.end()) : output.index("\nNext: ")]
+    kept = [line for line in ini.read_text().splitlines() if line.partition(" =")[0] not in replaced]
+    ini.write_text("\n".join(kept).replace("[alembic]", f"[alembic]\n{pasted}", 1))
+
+
+@pytest.mark.parametrize("template", ["generic", "async", "pyproject", "pyproject_async"])
+def test_the_lines_for_an_ini_that_exists_never_name_the_folder_to_remove(project: Project, template: str) -> None:
+    """The guide's way: into a folder of its own, its two files moved, the folder removed, the lines pasted as printed."""
+    project.write({"app/models.py": MODELS})
+    project.alembic("init", "-t", template, "migrations")
+    ini = project.directory / "alembic.ini"
+    before = ini.read_text()
+    output = project.alembic("init", "-t", "async-fastapi", "new").stdout
+    assert ini.read_text() == before
+    said = output[output.index(f"{ini} existed and was kept.") :]
+    assert "new" not in re.sub(r"the new env\.py", "", said)
+    assert "script_location =" not in said
+    assert "Move the new env.py and script.py.mako to migrations, in place of those there" in said
+    assert "sqlalchemy.url" not in said  # it is the placeholder
+    for name in ("env.py", "script.py.mako"):
+        (project.directory / "new" / name).replace(project.directory / "migrations" / name)
+    shutil.rmtree(project.directory / "new")
+    paste(project, output)
+    project.environment["DATABASE_URL"] = "sqlite:///app.db"
+    project.alembic("revision", "--autogenerate", "-m", "x")
+    project.alembic("upgrade", "head")
+    project.alembic("check")
+    assert (project.directory / "app.db").exists()
+
+
+@pytest.mark.parametrize("line", ["", "script_location = %(here)s/migrations\n", "script_location = old\n"])
+def test_an_ini_without_an_environment_gets_the_new_one(project: Project, line: str) -> None:
+    """Pasting the lines is all there is to do; a URL of somebody's own is pointed out."""
+    project.write(
+        {"app/models.py": MODELS, "alembic.ini": f"[alembic]\n{line}prepend_sys_path = .\nsqlalchemy.url = sqlite:///app.db\n"}
+    )
+    output = project.alembic("init", "-t", "async-fastapi", "migrations").stdout
+    assert "\nRemove its sqlalchemy.url, unless that is the database to migrate.\n" in output
+    assert "\nscript_location = %(here)s/migrations\n" in output
+    paste(project, output)
+    project.alembic("revision", "--autogenerate", "-m", "x")
+    assert (project.directory / "app.db").exists()
+
+
+@pytest.mark.parametrize("directory", ["alembic", "./alembic", "app/alembic"])
+def test_a_package_that_would_hide_alembic_is_refused(project: Project, directory: str) -> None:
+    """Before anything is written; a folder of that name without --package is fine."""
+    output = " ".join(project.alembic("init", "-t", "async-fastapi", "--package", directory, check=False).stdout.split())
+    assert output == (
+        f'FAILED: Directory "{Path(directory)}" with --package would be a Python package named alembic and hide Alembic itself. '
+        "Choose another name, for example: alembic init -t async-fastapi --package migrations"
+    )
+    assert list(project.directory.iterdir()) == []
+    project.alembic("init", "-t", "async-fastapi", directory)
+    project.alembic("history")
+
+
+def test_a_package_inside_a_package_may_be_named_alembic(project: Project) -> None:
+    """`app.alembic` hides nothing."""
+    project.write({"app/__init__.py": "", "app/models.py": MODELS})
+    project.alembic("init", "-t", "async-fastapi", "--package", "app/alembic")
+    project.alembic("revision", "--autogenerate", "-m", "x", env={"DATABASE_URL": "sqlite:///app.db"})
+
+
+def test_the_template_can_be_given_by_its_path(project: Project) -> None:
+    """The way that Alembic documents for any template writes the same ini."""
+    project.write({"app/models.py": MODELS})
+    project.alembic("init", "-t", "async-fastapi", "one")
+    by_name = (project.directory / "alembic.ini").read_text()
+    (project.directory / "alembic.ini").unlink()
+    output = project.alembic("init", "-t", str(TEMPLATES / "async-fastapi"), "two").stdout
+    assert "Found in this project" in output
+    assert (project.directory / "alembic.ini").read_text() == by_name.replace("/one", "/two")
+
+
+def test_the_project_is_where_the_ini_is(project: Project) -> None:
+    """`-c backend/alembic.ini` from the repository's root looks at backend."""
+    project.write({"backend/app/models.py": MODELS, "other/app/models.py": MODELS})
+    project.alembic("-c", "backend/alembic.ini", "init", "-t", "async-fastapi", "backend/migrations")
+    ini = (project.directory / "backend/alembic.ini").read_text()
+    assert "\nprepend_sys_path = %(here)s\n" in ini
+    assert "\nscript_location = %(here)s/migrations\n" in ini
+    assert "\napp_models = app\n" in ini
+    project.alembic("-c", "backend/alembic.ini", "revision", "--autogenerate", "-m", "x", env={"DATABASE_URL": "sqlite:///x.db"})
+    assert (project.directory / "backend/x.db").exists()
+
+
+def test_other_templates_are_as_they_were(project: Project) -> None:
+    """Alembic's own templates neither print nor look at anything more."""
+    output = project.alembic("init", "-t", "async", "migrations").stdout
+    assert "Found in this project" not in output
+    assert "No such template" in project.alembic("init", "-t", "nothing", "else", check=False).stdout
+
+
+def test_a_config_with_its_own_folder_keeps_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Flask-Migrate and others override `get_template_directory`."""
+    (tmp_path / "templates/own").mkdir(parents=True)
+    (tmp_path / "templates/own/README").write_text("Their own template.\n")
+    monkeypatch.chdir(tmp_path)
+
+    class OwnConfig(Config):
+        def get_template_directory(self) -> str:
+            return str(tmp_path / "templates")
+
+    with (tmp_path / "output").open("w") as stdout:
+        alembic.command.list_templates(OwnConfig(stdout=stdout))
+    assert "async-fastapi" not in (tmp_path / "output").read_text()
+    assert "own - Their own template." in (tmp_path / "output").read_text()
+    with pytest.raises(alembic.util.CommandError, match="No such template"):
+        alembic.command.init(OwnConfig("alembic.ini"), "migrations", template="async-fastapi")
+    assert sys.modules["alembic.command"].init.__name__ == "init"
+
+
+def test_the_generated_env_is_short(project: Project) -> None:
+    """Settings and one call: under 25 lines of code."""
+    project.alembic("init", "-t", "async-fastapi", "migrations")
+    lines = (project.directory / "migrations/env.py").read_text().splitlines()
+    code = [line for line in lines if line.strip() and not line.startswith(("#", '"""'))]
+    assert code == ["from alembic_async_template import run_environment", "run_environment()"]
+
+
+DECLARATIVE = """from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+class Base(DeclarativeBase): pass
+class A(Base):
+    __tablename__ = "a"
+    id: Mapped[int] = mapped_column(primary_key=True)
+"""
+
+
+@pytest.mark.parametrize(
+    "template", ["async-fastapi", str(TEMPLATES / "async-fastapi"), f"{TEMPLATES}/../templates/async-fastapi"]
+)
+@pytest.mark.parametrize(
+    ("sources", "kept"),
+    [
+        ({"app/models.py": MODELS}, True),
+        ({"app/models.py": "if True:\n    import typing, sqlmodel as s\n"}, True),
+        ({"app/models.py": DECLARATIVE}, False),
+        ({"app/models.py": DECLARATIVE, "tests/test_a.py": "import sqlmodel\n"}, False),
+        ({"app/models.py": "import sqlmodelling  # no import sqlmodel\n"}, False),
+        ({}, False),
+    ],
+    ids=["sqlmodel", "an import among others", "declarative", "its tests only", "another name", "nothing yet"],
+)
+def test_new_revisions_import_sqlmodel_where_the_project_does(
+    project: Project, template: str, sources: dict[str, str], kept: bool
+) -> None:
+    """Otherwise the line is left out of the copy, and nothing else of it."""
+    project.write(sources)
+    project.alembic("init", "-t", template, "migrations")
+    copy = (project.directory / "migrations/script.py.mako").read_text()
+    original = (TEMPLATES / "async-fastapi/script.py.mako").read_text()
+    assert copy == (original if kept else original.replace('import sqlmodel${noqa("sqlmodel")}\n', ""))
+
+
+def test_a_project_that_begins_to_use_sqlmodel_needs_no_edit(project: Project) -> None:
+    """A revision that needs SQLModel imports it, whatever the copy of the template does."""
+    project.environment["DATABASE_URL"] = "sqlite:///app.db"
+    project.write({"app/models.py": DECLARATIVE})
+    project.alembic("init", "-t", "async-fastapi", "migrations")
+    project.alembic("revision", "--autogenerate", "-m", "one")
+    project.alembic("upgrade", "head")
+    project.write({"app/posts.py": MODELS.replace("A(", "Post(") + "    title: str\n"})
+    project.set(app_models="app.posts, app.models")
+    project.alembic("revision", "--autogenerate", "-m", "two")
+    project.alembic("upgrade", "head")
+    assert [path.read_text().count("import sqlmodel") for path in project.revisions()] == [0, 1]
+    mako = project.directory / "migrations/script.py.mako"
+    mako.write_text(mako.read_text().replace("import sqlalchemy as sa", "import sqlmodel  # always\nimport sqlalchemy as sa"))
+    project.write({"app/posts.py": (project.directory / "app/posts.py").read_text() + "    text: str | None\n"})
+    project.alembic("revision", "--autogenerate", "-m", "three")
+    assert project.revisions()[-1].read_text().count("import sqlmodel") == 1
+    project.alembic("upgrade", "head")
+    project.alembic("check")

@@ -1,0 +1,686 @@
+"""The awaitable API: every command, on whatever it is bound to, in whatever loop; one at a time, and cancelled cleanly."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+import threading
+import time
+import types
+import warnings
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import alembic
+import anyio
+import psycopg
+import pytest
+import uvloop
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import create_engine, inspect, text
+from sqlalchemy.engine import Connection
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import StaticPool
+
+from alembic_async_template import Migrations
+from alembic_async_template.errors import (
+    ConcurrentRunError,
+    ConfigNotFoundError,
+    ConnectionBindError,
+    DatabaseNotAtHeadError,
+    LockTimeoutError,
+    NoDatabaseURLError,
+    NoTablesError,
+    RevisionNotFoundError,
+)
+from alembic_async_template.run.loop import choose_loop
+from alembic_async_template.run.migration_lock import hold_migration_lock
+from support.project import ENV, write_files, write_revisions
+from support.servers import create_postgresql_database
+
+MODELS = """
+import enum
+
+import sqlalchemy as sa
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Mood(enum.Enum):
+    sad = 1
+    glad = 2
+
+
+class Item(Base):
+    __tablename__ = "item"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    mood: Mapped[Mood]
+"""
+ONE = (
+    """op.create_enum("mood", ["sad", "glad"])
+    op.create_table("item", sa.Column("id", sa.Integer, primary_key=True), sa.Column("mood", MOOD, nullable=False))""".replace(
+        "MOOD",
+        'sa.Enum("sad", "glad", name="mood").with_variant(postgresql.ENUM(name="mood", create_type=False), "postgresql")',
+    ),
+    """op.drop_table("item")
+    op.drop_enum("mood", ["sad", "glad"])""",
+)
+TWO = ('op.create_table("other", sa.Column("id", sa.Integer, primary_key=True))', 'op.drop_table("other")')
+
+Make = Callable[..., Path]
+
+
+@pytest.fixture
+def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
+    """Makes a project with these revisions, each with the body of its upgrade and that of its downgrade; its ini."""
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+
+    def make(url: str = "", **revisions: tuple[str, str]) -> Path:
+        directory = tmp_path / uuid4().hex
+        # A module is imported once in a process: its name is new each time.
+        models = f"models_{uuid4().hex}"
+        files = {
+            f"{models}.py": MODELS,
+            "alembic.ini": f"[alembic]\nscript_location = %(here)s/migrations\napp_models = {models}\nsqlalchemy.url = {url}\n",
+            "migrations/env.py": ENV,
+            "migrations/script.py.mako": "",
+        }
+        write_revisions(directory, **revisions)
+        return write_files(directory, files) / "alembic.ini"
+
+    return make
+
+
+def table_names(connection: Connection) -> set[str]:
+    return set(inspect(connection).get_table_names()) - {"alembic_version"}
+
+
+def tables(url: str) -> set[str]:
+    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.connect() as connection:
+        names = table_names(connection)
+    engine.dispose()
+    return names
+
+
+def async_engine(url: str, **arguments: Any) -> AsyncEngine:
+    return create_async_engine(
+        url.replace("postgresql:", "postgresql+asyncpg:").replace("sqlite:", "sqlite+aiosqlite:"), **arguments
+    )
+
+
+def test_every_command(make: Make, database_url: str) -> None:
+    """From an empty database to the head and back; what is asked and what is told fit together."""
+
+    async def use(migrations: Migrations) -> None:
+        assert await migrations.heads() == ("two",)
+        assert await migrations.current() == ()
+        assert await migrations.pending() == ("one", "two")
+        await migrations.upgrade("+1")
+        assert await migrations.current() == ("one",)
+        assert await migrations.pending() == ("two",)
+        with pytest.raises(DatabaseNotAtHeadError):
+            await migrations.check()
+        await migrations.upgrade()
+        await migrations.upgrade()
+        assert await migrations.pending() == ()
+        assert [difference[0] for difference in await migrations.check()] == ["remove_table"]
+        await migrations.ensure_head(enums=True)
+        await migrations.downgrade("one")
+        assert tables(database_url) == {"item"}
+        await migrations.downgrade("base")
+        assert tables(database_url) == set()
+        await migrations.stamp("two")
+        assert await migrations.current() == ("two",)
+
+    asyncio.run(use(Migrations(make(database_url, one=ONE, two=TWO))))
+
+
+def test_check_has_nothing_to_say(make: Make, database_url: str) -> None:
+    """No difference is an empty tuple."""
+    migrations = Migrations(make(database_url, one=ONE))
+    asyncio.run(migrations.upgrade())
+    assert asyncio.run(migrations.check()) == ()
+
+
+def test_the_configuration_is_found(make: Make, sqlite_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As the command line finds it, from a path, or as it is; a Config that is handed over stays as it is."""
+    ini = make(sqlite_url, one=TWO)
+    config = Config(ini)
+    config.attributes["mine"] = 1
+    (ini.parent / "pyproject.toml").write_text('[tool.alembic]\nscript_location = "%(here)s/migrations"\n')
+    monkeypatch.chdir(ini.parent)
+    found = [Migrations(), Migrations("alembic.ini"), Migrations(str(ini)), Migrations(config)]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ALEMBIC_CONFIG", str(ini))
+    found.append(Migrations())
+    monkeypatch.delenv("ALEMBIC_CONFIG")
+    for migrations in found:
+        asyncio.run(migrations.upgrade())
+        assert asyncio.run(migrations.current()) == ("one",)
+    assert config.attributes == {"mine": 1}
+    other = ini.with_name("other.ini")
+    other.write_text(ini.read_text().replace("[alembic]", "[other]"))
+    assert asyncio.run(Migrations(other, section="other").current()) == ("one",)
+    ini.unlink()
+    monkeypatch.chdir(ini.parent)
+    for migrations in (Migrations(), Migrations("pyproject.toml")):
+        assert asyncio.run(migrations.heads()) == ("one",)
+
+
+def test_a_configuration_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is refused at once, with the place that was looked at."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ALEMBIC_CONFIG", raising=False)
+    example = 'Give the path of the project\'s alembic.ini, for example: Migrations(Path(__file__).parent / "alembic.ini")'
+    with pytest.raises(ConfigNotFoundError) as error:
+        Migrations()
+    assert str(error.value) == (
+        f"{tmp_path}/alembic.ini was not found. Without a path it is looked for in the working directory, as the command line "
+        f"does. {example}"
+    )
+    with pytest.raises(ConfigNotFoundError) as error:
+        Migrations("nowhere/alembic.ini")
+    assert str(error.value) == f"{tmp_path}/nowhere/alembic.ini was not found. {example}"
+
+
+def test_an_engine_is_cloned_and_keeps_its_pool(make: Make, database_url: str) -> None:
+    """The application's engine, asynchronous or not, is used by the application at the same time."""
+
+    async def use() -> None:
+        engine = async_engine(database_url)
+        async with engine.connect() as connection:
+            assert await connection.run_sync(table_names) == set()
+        pooled = engine.pool.status()
+        migrations = Migrations(make(one=TWO), bind=engine)
+        await migrations.upgrade()
+        assert engine.pool.status() == pooled
+        async with engine.connect() as connection:
+            assert await connection.run_sync(table_names) == {"other"}
+        await engine.dispose()
+        sync_engine = create_engine(database_url.replace("postgresql:", "postgresql+psycopg:"))
+        await Migrations(make(one=TWO), bind=sync_engine).downgrade("base")
+        sync_engine.dispose()
+
+    asyncio.run(use())
+    assert tables(database_url) == set()
+
+
+def test_a_connection_keeps_its_transaction(make: Make, postgresql_url: str) -> None:
+    """A test that rolls back leaves nothing; outside of a transaction, Alembic commits."""
+
+    async def use() -> None:
+        engine = async_engine(postgresql_url)
+        async with engine.connect() as connection:
+            migrations = Migrations(make(one=ONE, two=TWO), bind=connection)
+            transaction = await connection.begin()
+            await migrations.upgrade()
+            assert await connection.run_sync(table_names) == {"item", "other"}
+            assert await migrations.current() == ("two",)
+            await migrations.ensure_head(enums=True)
+            assert transaction.is_active
+            await transaction.rollback()
+            assert await connection.run_sync(table_names) == set()
+            await connection.rollback()
+            await migrations.upgrade("one")
+        with pytest.raises(ConnectionBindError, match="is a connection that is closed"):
+            await migrations.upgrade()
+        with pytest.raises(ConnectionBindError, match="is an AsyncConnection that is not open"):
+            await Migrations(make(one=ONE), bind=engine.connect()).upgrade()
+        with pytest.raises(ConnectionBindError, match="is of type str"):
+            Migrations(make(one=ONE), bind="sqlite://")  # type: ignore[arg-type]
+        await engine.dispose()
+
+    asyncio.run(use())
+    assert tables(postgresql_url) == {"item"}
+
+
+@pytest.mark.sqlite
+def test_a_database_in_memory_is_migrated_where_it_is(make: Make) -> None:
+    """It exists in the engine's one connection."""
+
+    async def use() -> None:
+        ini = make(one=TWO)
+        engine = async_engine("sqlite://", poolclass=StaticPool)
+        await Migrations(ini, bind=engine).upgrade()
+        async with engine.connect() as connection:
+            assert await connection.run_sync(table_names) == {"other"}
+        await engine.dispose()
+        sync_engine = create_engine("sqlite://")
+        await Migrations(ini, bind=sync_engine).upgrade()
+        with sync_engine.connect() as sync_connection:
+            assert table_names(sync_connection) == {"other"}
+            await Migrations(ini, bind=sync_connection).downgrade("base")
+            assert table_names(sync_connection) == set()
+        sync_engine.dispose()
+
+    asyncio.run(use())
+
+
+def run_in_uvloop(coroutine: Coroutine[Any, Any, None]) -> None:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(coroutine)
+
+
+def run_in_anyio(coroutine: Coroutine[Any, Any, None]) -> None:
+    async def wait() -> None:
+        await coroutine
+
+    anyio.run(wait, backend="asyncio")
+
+
+@pytest.mark.parametrize("run", [run_in_uvloop, run_in_anyio])
+@pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
+def test_other_loops(make: Make, postgresql_url: str, run: Callable[[Coroutine[Any, Any, None]], None], driver: str) -> None:
+    """The migration has a loop of its own, and on a connection that of the connection."""
+    url = postgresql_url.replace("postgresql:", f"postgresql+{driver}:")
+
+    async def use() -> None:
+        await Migrations(make(url, one=ONE)).upgrade()
+        engine = create_async_engine(url)
+        async with engine.connect() as connection:
+            await Migrations(make(one=ONE), bind=connection).downgrade("base")
+        command.upgrade(Config(make(url, one=ONE)), "head")
+        await engine.dispose()
+
+    run(use())
+    assert tables(postgresql_url) == {"item"}
+
+
+def test_the_loop_that_psycopg_needs_on_windows() -> None:
+    """Elsewhere, and with other drivers, the usual one."""
+    assert choose_loop("psycopg_async", "win32") is asyncio.SelectorEventLoop
+    assert choose_loop("psycopg", "win32") is asyncio.SelectorEventLoop
+    assert choose_loop("asyncpg", "win32") is None
+    assert choose_loop("psycopg", "linux") is None
+
+
+def test_several_databases_at_once(make: Make, postgresql_url: str, tmp_path: Path) -> None:
+    """From tasks and connections of one loop, and from threads with loops of their own: each gets its own tables."""
+    urls = [postgresql_url, *(f"sqlite:///{tmp_path}/{number}.sqlite" for number in range(4))]
+
+    def project(number: int, url: str) -> Path:
+        slow = f"""op.create_table("t{number}", sa.Column("id", sa.Integer))
+    time.sleep(0.1)
+    op.create_table("u{number}", sa.Column("id", sa.Integer))"""
+        return make(url, one=(slow, f'op.drop_table("t{number}"); op.drop_table("u{number}")'))
+
+    projects = [project(number, url) for number, url in enumerate(urls)]
+
+    async def migrate(number: int) -> None:
+        if number % 2:
+            await Migrations(projects[number]).upgrade()
+            return
+        engine = async_engine(urls[number])
+        async with engine.connect() as connection:
+            await Migrations(projects[number], bind=connection).upgrade()
+        await engine.dispose()
+
+    async def migrate_all() -> None:
+        await asyncio.gather(*(migrate(number) for number in range(3)))
+
+    threads = [threading.Thread(target=asyncio.run, args=[migrate(number)]) for number in (3, 4)]
+    for thread in threads:
+        thread.start()
+    asyncio.run(migrate_all())
+    for thread in threads:
+        thread.join()
+    assert [tables(url) for url in urls] == [{f"t{number}", f"u{number}"} for number in range(5)]
+
+
+@pytest.mark.sqlite
+def test_a_plain_command_meanwhile_is_refused(make: Make, tmp_path: Path) -> None:
+    """It would change the other one's database: two threads with Alembic's own commands."""
+    began, go_on = threading.Event(), threading.Event()
+    waits = make(f"sqlite:///{tmp_path}/one.sqlite", one=('op.get_context().opts["wait"](); ' + TWO[0], "pass"))
+    env = "import conftest_wait\nfrom alembic_async_template import run_environment\n\nrun_environment(wait=conftest_wait.wait)\n"
+    (waits.parent / "migrations/env.py").write_text(env.replace("conftest_wait", f"wait_{tmp_path.name}"))
+    module = types.ModuleType(f"wait_{tmp_path.name}")
+
+    def wait() -> None:
+        began.set()
+        go_on.wait(10)
+
+    vars(module)["wait"] = wait
+    sys.modules[module.__name__] = module
+    thread = threading.Thread(target=command.upgrade, args=[Config(waits), "head"])
+    thread.start()
+    assert began.wait(10)
+    other = make(f"sqlite:///{tmp_path}/two.sqlite", one=TWO)
+    with pytest.raises(ConcurrentRunError) as error:
+        command.upgrade(Config(other), "head")
+    assert str(error.value) == (
+        "Another Alembic command runs in this process, and alembic.op and alembic.context belong to that one: this one would "
+        "change its database. Let them run one after the other, which Migrations does outside of a revision, for example: "
+        'await Migrations("alembic.ini").upgrade("head")'
+    )
+    go_on.set()
+    thread.join()
+    assert tables(f"sqlite:///{tmp_path}/one.sqlite") == {"other"}
+    asyncio.run(Migrations(other).upgrade())
+    assert tables(f"sqlite:///{tmp_path}/two.sqlite") == {"other"}
+
+
+def test_the_callers_loop_goes_on(make: Make, postgresql_url: str) -> None:
+    """A revision that computes and a statement that takes long keep nobody from working."""
+    ini = make(postgresql_url, one=('time.sleep(0.7); op.execute("SELECT pg_sleep(0.7)")', "pass"))
+    beats = 0
+
+    async def beat() -> None:
+        nonlocal beats
+        while True:
+            await asyncio.sleep(0.01)
+            beats += 1
+
+    async def migrate() -> None:
+        heart = asyncio.create_task(beat())
+        await Migrations(ini).upgrade()
+        heart.cancel()
+
+    asyncio.run(migrate())
+    # At a hundred a second: were the loop blocked, it would be a handful.
+    assert beats > 40
+
+
+WAITS = ('op.create_table("half", sa.Column("id", sa.Integer)); op.execute("SELECT pg_sleep(60)")', "pass")
+SLEEPERS = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)' AND datname = current_database()"
+LOCKS = """SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
+
+
+@pytest.mark.parametrize("way", ["task", "timeout", "anyio", "connection"])
+def test_cancellation_rolls_back_and_gives_the_lock_back(make: Make, postgresql_url: str, way: str) -> None:
+    """When the call has ended, so has everything that it had begun; the next one has the turn and the lock."""
+    ini = make(postgresql_url, one=ONE, two=WAITS)
+
+    async def cancel(observer: psycopg.AsyncConnection, call: Coroutine[Any, Any, None]) -> None:
+        async def wait_for_sleep() -> None:
+            while (await (await observer.execute(SLEEPERS)).fetchone()) != (1,):
+                await asyncio.sleep(0.02)
+
+        if way == "anyio":
+            async with anyio.create_task_group() as group:
+                group.start_soon(lambda: call)
+                await wait_for_sleep()
+                group.cancel_scope.cancel()
+            return
+        task = asyncio.ensure_future(call)
+        await wait_for_sleep()
+        if way == "timeout":
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(task, 0.1)
+            return
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    async def use() -> None:
+        async with await psycopg.AsyncConnection.connect(postgresql_url, autocommit=True) as observer:
+            engine = async_engine(postgresql_url)
+            if way == "connection":
+                async with engine.connect() as connection:
+                    await cancel(observer, Migrations(ini, bind=connection).upgrade())
+            else:
+                await cancel(observer, Migrations(ini).upgrade())
+            await engine.dispose()
+            assert (await (await observer.execute(LOCKS)).fetchone()) == (0,)
+            assert await Migrations(ini).current() == ("one",)
+            path = ini.parent / "migrations/versions/two.py"
+            path.write_text(path.read_text().replace("pg_sleep(60)", "1").replace("half", "whole"))
+            await Migrations(ini).upgrade()
+
+    asyncio.run(use())
+    assert tables(postgresql_url) == {"item", "whole"}
+
+
+def test_cancellation_of_one_that_waits(make: Make, postgresql_url: str) -> None:
+    """For its turn, or for the migration lock, which another process has."""
+    ini = make(postgresql_url, one=TWO, two=("time.sleep(1)", "pass"))
+
+    async def use() -> None:
+        first = asyncio.ensure_future(Migrations(ini).upgrade())
+        second = asyncio.ensure_future(Migrations(ini).upgrade())
+        await asyncio.sleep(0.3)
+        second.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await second
+        await first
+        # Whoever has the lock, as the process that migrates would.
+        engine = create_engine(postgresql_url.replace("postgresql:", "postgresql+psycopg:"))
+        with engine.connect() as connection, hold_migration_lock(connection, "alembic_version", 1):
+            third = asyncio.ensure_future(Migrations(ini).downgrade("base"))
+            await asyncio.sleep(0.5)
+            third.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await third
+            assert tables(postgresql_url) == {"other"}
+        engine.dispose()
+        await Migrations(ini).downgrade("base")
+
+    asyncio.run(use())
+    assert tables(postgresql_url) == set()
+
+
+def test_ensure_head_names_both_revisions(make: Make, postgresql_url: str) -> None:
+    """Behind, ahead, and with other enum values; without a lock."""
+    ini = make(postgresql_url, one=ONE, two=TWO)
+    migrations = Migrations(ini)
+
+    def message(**arguments: bool) -> str:
+        with pytest.raises(DatabaseNotAtHeadError) as error:
+            asyncio.run(migrations.ensure_head(**arguments))
+        return str(error.value)
+
+    assert message() == "The database is at no revision, and this application needs two. Migrate it: alembic upgrade head"
+    with pytest.raises(DatabaseNotAtHeadError, match="This application has no revisions, so nobody can tell whether"):
+        asyncio.run(Migrations(make(postgresql_url)).ensure_head())
+    asyncio.run(migrations.upgrade("one"))
+    assert message() == "The database is at revision one, and this application needs two. Migrate it: alembic upgrade head"
+    asyncio.run(migrations.upgrade())
+    (ini.parent / "migrations/versions/two.py").unlink()
+    assert message() == (
+        "The database is at revision two, and this application's head is one: it has no revision two. A newer release has "
+        "migrated the database, or the file was deleted or is on another branch. Deploy what has it, or go back with that to a "
+        "revision that both have, for example: alembic downgrade -1; if nothing of it is left in the database, name the newest "
+        "revisions of these files that have run there: alembic stamp --purge ..."
+    )
+    with psycopg.connect(postgresql_url, autocommit=True) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'one'")
+        asyncio.run(migrations.ensure_head(enums=True))
+        connection.execute("ALTER TYPE mood ADD VALUE 'bored'")
+        asyncio.run(migrations.ensure_head())
+        assert message(enums=True) == (
+            "The database is at revision one, which is the head, but its enum types are not the application's: public.mood has "
+            '"sad", "glad", "bored" and the application "sad", "glad". Write the revision that is missing: alembic revision '
+            '--autogenerate -m "change enums"'
+        )
+
+
+def test_errors_are_those_of_the_command_line(make: Make) -> None:
+    """An exception with its facts, for whoever awaits it."""
+    with pytest.raises(NoDatabaseURLError):
+        asyncio.run(Migrations(make(one=TWO)).upgrade())
+    with pytest.raises(RevisionNotFoundError):
+        asyncio.run(Migrations(make("sqlite:///x.sqlite", one=TWO)).upgrade("nowhere"))
+
+
+def test_the_program_stays_as_it_was(make: Make, sqlite_url: str, capfd: pytest.CaptureFixture[str]) -> None:
+    """Loggers, warning filters, working directory and both streams, after success and failure."""
+    logger, root = logging.getLogger("uvicorn.error"), logging.getLogger()
+
+    def state() -> Any:
+        alembic = logging.getLogger("alembic")
+        handlers = [*root.handlers], [*alembic.handlers], [*logger.handlers]
+        return logger.disabled, root.level, alembic.level, handlers, warnings.filters[:], os.getcwd()
+
+    before = state()
+    ini = make(sqlite_url, one=TWO, two=('raise RuntimeError("no")', "pass"))
+    ini.write_text(
+        ini.read_text() + "[loggers]\nkeys=root\n[handlers]\nkeys=\n[formatters]\nkeys=\n[logger_root]\nlevel=ERROR\nhandlers=\n"
+    )
+    migrations = Migrations(ini)
+    asyncio.run(migrations.upgrade("one"))
+    assert state() == before
+    with pytest.raises(RuntimeError):
+        asyncio.run(migrations.upgrade())
+    asyncio.run(migrations.current())
+    asyncio.run(migrations.heads())
+    assert state() == before
+    assert capfd.readouterr() == ("", "")
+
+
+def test_arguments_in_code_are_read(make: Make, sqlite_url: str) -> None:
+    """A Config with made-up `-x` arguments keeps them, and is still no command line."""
+    from argparse import Namespace
+
+    config = Config(make(one=TWO), cmd_opts=Namespace(x=[f"url={sqlite_url}"]))
+    asyncio.run(Migrations(config).upgrade())
+    assert tables(sqlite_url) == {"other"}
+    assert config.cmd_opts is not None
+
+
+def test_many_calls_leave_nothing_behind(make: Make, embedded_postgresql: str) -> None:
+    """No thread, no connection."""
+    with create_postgresql_database(embedded_postgresql) as url:
+        migrations = Migrations(make(url, one=TWO))
+
+        async def use() -> None:
+            for _ in range(10):
+                await migrations.upgrade()
+                await migrations.downgrade("base")
+                await asyncio.gather(*(migrations.current() for _ in range(3)))
+
+        threads = threading.active_count()
+        asyncio.run(use())
+        while threading.active_count() > threads:  # the last one is ending
+            time.sleep(0.01)
+        engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+        with engine.connect() as connection:
+            query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            assert connection.scalar(text(query)) == 1
+        engine.dispose()
+
+
+def test_reading_leaves_no_transaction(make: Make, database_url: str) -> None:
+    """The next command on the same connection would take it for the caller's, and never commit."""
+
+    async def use() -> None:
+        engine = async_engine(database_url)
+        async with engine.connect() as connection:
+            migrations = Migrations(make(one=ONE), bind=connection)
+            assert await migrations.pending() == ("one",)
+            assert not connection.in_transaction()
+            await migrations.upgrade()
+            await migrations.ensure_head()
+            assert await migrations.check() == ()
+            assert not connection.in_transaction()
+        await engine.dispose()
+
+    asyncio.run(use())
+    assert tables(database_url) == {"item"}
+
+
+def test_a_call_inside_a_revision_is_refused(make: Make, sqlite_url: str) -> None:
+    """It would wait for itself."""
+    inside = """import asyncio, contextvars, threading
+    from alembic_async_template import Migrations
+    result = []
+    def call():
+        try:
+            asyncio.run(Migrations(op.get_context().config.config_file_name).heads())
+        except Exception as error:
+            result.append(error)
+    thread = threading.Thread(target=contextvars.copy_context().run, args=[call])
+    thread.start()
+    thread.join()
+    raise result[0]"""
+    with pytest.raises(ConcurrentRunError):
+        asyncio.run(Migrations(make(sqlite_url, one=(inside, "pass"))).upgrade())
+
+
+def test_the_import_path_does_not_grow(make: Make, sqlite_url: str) -> None:
+    """Alembic puts the import roots there at every call; one that was not there stays, for what is imported later."""
+    migrations = Migrations(make(sqlite_url, one=TWO))
+    asyncio.run(migrations.upgrade())
+    before = list(sys.path)
+    for _ in range(3):
+        asyncio.run(migrations.ensure_head())
+    assert sys.path == before
+
+
+def test_a_hand_written_environment(make: Make, postgresql_url: str, tmp_path: Path) -> None:
+    """That of Alembic's own template works on its own engine; one that does not look at `bind` is refused."""
+    ini = make(f"{postgresql_url.replace('postgresql:', 'postgresql+psycopg:')}".replace("%", "%%"), one=TWO)
+    template = Path(alembic.__file__).parent / "templates/async/env.py"
+    (ini.parent / "migrations/env.py").write_text(template.read_text().replace("fileConfig(config.config_file_name)", "pass"))
+    asyncio.run(Migrations(ini).upgrade())
+    assert tables(postgresql_url) == {"other"}
+    with pytest.raises(NoTablesError):
+        asyncio.run(Migrations(ini).ensure_head(enums=True))
+    engine = async_engine(f"sqlite:///{tmp_path}/elsewhere.sqlite")
+    with pytest.raises(
+        ConnectionBindError, match=r"is not looked at by .*env\.py, which would change the database of its settings"
+    ):
+        asyncio.run(Migrations(ini, bind=engine).downgrade("base"))
+    assert tables(postgresql_url) == {"other"}
+
+
+def test_a_cancelled_call_on_a_sync_engine_stops_where_it_waits(make: Make, postgresql_url: str) -> None:
+    """No loop can interrupt it there; it looks by itself, and between revisions."""
+    ini = make(one=TWO)
+    engine = create_engine(postgresql_url.replace("postgresql:", "postgresql+psycopg:"))
+
+    async def use() -> None:
+        held = hold_migration_lock(engine.connect(), "alembic_version", 1)
+        with held, pytest.raises(TimeoutError):
+            await asyncio.wait_for(Migrations(ini, bind=engine).upgrade(), 0.5)
+        assert tables(postgresql_url) == set()
+
+    asyncio.run(use())
+    engine.dispose()
+
+
+def test_a_config_stays_as_it_is(make: Make, sqlite_url: str) -> None:
+    """An env.py may set options of its own."""
+    ini = make(one=TWO)
+    (ini.parent / "migrations/env.py").write_text(
+        "from alembic import context\nfrom alembic_async_template import run_environment\n\n"
+        f"context.config.set_main_option('sqlalchemy.url', '{sqlite_url}')\nrun_environment()\n"
+    )
+    config = Config(ini)
+    config.set_main_option("lock_wait", "1s")
+    asyncio.run(Migrations(config).upgrade())
+    assert config.get_main_option("sqlalchemy.url") == ""
+    assert config.get_main_option("lock_wait") == "1s"
+    assert tables(sqlite_url) == {"other"}
+
+
+def test_a_connection_that_commits_each_statement_is_not_tried_again(make: Make, postgresql_url: str) -> None:
+    """What a revision has done there stays, and would be done twice."""
+    twice = ('op.execute("INSERT INTO note VALUES (1)"); op.execute("ALTER TABLE held ADD COLUMN x int")', "pass")
+
+    async def use() -> None:
+        limit = {"server_settings": {"lock_timeout": "300"}}
+        engine = async_engine(postgresql_url, isolation_level="AUTOCOMMIT", connect_args=limit)
+        async with engine.connect() as connection, engine.connect() as other:
+            for statement in ("CREATE TABLE note (id int)", "CREATE TABLE held (id int)"):
+                await connection.execute(text(statement))
+            await connection.rollback()
+            await other.execution_options(isolation_level="READ COMMITTED")
+            await other.execute(text("SELECT 1 FROM held"))
+            with pytest.raises(LockTimeoutError) as error:
+                await Migrations(make(one=twice), bind=connection).upgrade()
+            assert error.value.failure is not None
+            assert (error.value.failure.committed, error.value.attempts) == (True, 1)
+            assert await connection.scalar(text("SELECT count(*) FROM note")) == 1
+        await engine.dispose()
+
+    asyncio.run(use())

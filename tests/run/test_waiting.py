@@ -1,0 +1,497 @@
+"""What a migration waits for, how long, and what it says: other transactions, a server that is not up, slow statements."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sqlite3
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pymysql
+import pytest
+from sqlalchemy.engine import make_url
+
+from support.project import Project, write_revisions
+from support.servers import (
+    PGBOUNCER_SINGLE_VARIABLE,
+    POSTGRESQL_SERVERS,
+    control_embedded_postgresql,
+    create_postgresql_database,
+    find_postgresql_server,
+    require_server,
+    start_embedded_postgresql,
+    watch_embedded_postgresql,
+)
+
+POST = 'op.create_table("post", sa.Column("id", sa.Integer(), primary_key=True))'
+ADD_COLUMN = """op.execute("CREATE TABLE IF NOT EXISTS note (id int)")
+    op.add_column("post", sa.Column("x", sa.Integer()))"""
+
+Write = Callable[..., None]
+
+
+# One PostgreSQL is enough: they do not differ here.
+@pytest.fixture(params=POSTGRESQL_SERVERS[-1:])
+def postgresql_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """An empty database."""
+    with create_postgresql_database(find_postgresql_server(request)) as url:
+        yield url
+
+
+@pytest.fixture
+def write(project: Project) -> Write:
+    """Writes revisions, one after the other, and sets short times."""
+    project.alembic("init", "-t", "async-fastapi", "migrations")
+    project.set(lock_timeout="600ms", lock_retries="1")
+    return partial(write_revisions, project.directory)
+
+
+@contextmanager
+def open_transaction(url: str, *statements: str) -> Iterator[psycopg.Connection]:
+    """While somebody has read the table and not ended the transaction."""
+    with psycopg.connect(url, application_name="report") as connection:
+        for statement in statements:
+            connection.execute(statement.encode())
+        yield connection
+
+
+def describe_reader(connection: psycopg.Connection) -> str:
+    """A pattern of what is said of somebody who has read the table."""
+    known = rf"report, user {connection.info.user}, idle in transaction since ..:..:.., query: SELECT 1 FROM post"
+    return rf"process {connection.info.backend_pid} \({known}\)"
+
+
+def read_until(process: subprocess.Popen[str], words: str) -> str:
+    assert process.stdout is not None
+    read = ""
+    for line in process.stdout:
+        read += line
+        if words in line:
+            return read
+    raise AssertionError(f"{words!r} is not in:\n{read}")
+
+
+def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
+    output, _ = process.communicate()
+    return process.returncode, " ".join(output.split())
+
+
+def columns(url: str) -> set[str]:
+    with psycopg.connect(url, prepare_threshold=None) as connection:
+        query = "SELECT table_name || '.' || column_name FROM information_schema.columns WHERE table_schema = 'public'"
+        return {row[0] for row in connection.execute(query)} - {"alembic_version.version_num"}
+
+
+@pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
+def test_a_revision_begins_anew_when_it_does_not_get_a_lock(
+    project: Project, write: Write, embedded_postgresql: str, driver: str
+) -> None:
+    """It names who is in the way while it waits; relative steps are not taken twice."""
+    write(one=POST, two=ADD_COLUMN, three=ADD_COLUMN.replace('"x"', '"y"'), four=ADD_COLUMN.replace('"x"', '"z"'))
+    project.set(lock_retries="9")
+    with create_postgresql_database(embedded_postgresql) as url:
+        driver_url = url.replace("postgresql:", f"postgresql+{driver}:")
+        project.alembic("upgrade", "one", env={"DATABASE_URL": driver_url})
+        with open_transaction(url, "SELECT 1 FROM post") as reader:
+            process = project.start(driver_url, "upgrade", "+2")
+            said = " ".join(read_until(process, "begins anew").split())
+            who = describe_reader(reader)
+            what = "at: ALTER TABLE post ADD COLUMN x INTEGER"
+            assert re.search(f"Waiting for {who}, {what}", said)
+            anew = (
+                r"Revision two was rolled back \(canceling statement due to lock timeout\) "
+                r"and begins anew in .* s, attempt 2 of 10\."
+            )
+            assert re.search(f"{anew} It waited for {who}, {what}", said)
+        returncode, output = finish(process)
+        assert (returncode, output.count("two -> three")) == (0, 1), output
+        assert columns(url) == {"post.id", "post.x", "post.y", "note.id"}
+
+
+def test_a_revision_gives_up(project: Project, write: Write, postgresql_url: str) -> None:
+    """With all that is known, and nothing of it done; the same command does it afterwards."""
+    write(one=POST, two=ADD_COLUMN)
+    project.alembic("upgrade", "one", env={"DATABASE_URL": postgresql_url})
+    with open_transaction(postgresql_url, "SELECT 1 FROM post") as reader:
+        returncode, output = finish(project.start(postgresql_url))
+        assert returncode != 0
+        assert "Traceback" not in output
+        assert re.fullmatch(
+            r"Revision two failed at op\.add_column\(.*\) \(line \d+ of \S*/two\.py\): it did not get a lock in 2 attempts "
+            rf"\(canceling statement due to lock timeout\), and waited for {describe_reader(reader)}, at: "
+            r"ALTER TABLE post ADD COLUMN x INTEGER\. It was rolled back; revisions committed in this run: none\. Let what "
+            r"it waited for end and run the same command again, or raise lock_timeout and lock_retries in alembic\.ini, for "
+            r"example: lock_timeout = 30s",
+            output.partition("FAILED: ")[2],
+        )
+        assert columns(postgresql_url) == {"post.id"}
+    project.alembic("upgrade", "head", env={"DATABASE_URL": postgresql_url})
+    assert columns(postgresql_url) == {"post.id", "post.x", "note.id"}
+
+
+def test_an_enum_rebuild_begins_anew(project: Project, write: Write, postgresql_url: str) -> None:
+    """The error of an operation of this package has the same cause."""
+    write(
+        one="""op.create_enum("mood", ["sad", "glad"])
+    op.execute("CREATE TABLE post (id int, mood mood)")""",
+        two='op.remove_enum_value("mood", "sad", replace_with="glad")',
+    )
+    project.set(lock_retries="9")
+    project.alembic("upgrade", "one", env={"DATABASE_URL": postgresql_url})
+    with open_transaction(postgresql_url, "SELECT 1 FROM post"):
+        process = project.start(postgresql_url)
+        assert "LOCK TABLE" in read_until(process, "begins anew")
+    assert finish(process)[0] == 0
+
+
+def test_what_has_committed_is_not_tried_again(project: Project, write: Write, postgresql_url: str) -> None:
+    """An autocommit block, or COMMIT; a broken index is named, and without it the same command goes on."""
+    block = """with op.get_context().autocommit_block():
+        op.create_index("ix%post", "post", ["id"], postgresql_concurrently=True)"""
+    write(one=POST, two=block, three='op.execute("COMMIT")\n    op.execute("ALTER TABLE post ADD z int")')
+    environment = {"DATABASE_URL": postgresql_url}
+    project.alembic("upgrade", "one", env=environment)
+    with open_transaction(postgresql_url, "INSERT INTO post VALUES (1)"):
+        returncode, output = finish(project.start(postgresql_url))
+        assert returncode != 0
+        assert "begins anew" not in output
+        message = output.partition("FAILED: ")[2]
+        assert "it did not get a lock in one attempt (" in message
+        assert (
+            'at: CREATE INDEX CONCURRENTLY "ix%post" ON post (id). It is not tried again, since it has left its transaction. '
+            'Whatever it had committed before stays; it has left the invalid index "ix%post", which is to be dropped first: '
+            'DROP INDEX CONCURRENTLY "ix%post"; revisions committed in this run: none. Let what'
+        ) in message
+    with psycopg.connect(postgresql_url, autocommit=True) as connection:
+        connection.execute('DROP INDEX CONCURRENTLY "ix%post"')
+    project.alembic("upgrade", "two", env=environment)
+    with open_transaction(postgresql_url, "SELECT 1 FROM post"):
+        returncode, output = finish(project.start(postgresql_url))
+        assert returncode != 0
+        assert "did not get a lock in one attempt" in output
+        assert "invalid index" not in output
+    project.alembic("upgrade", "head", env=environment)
+    assert columns(postgresql_url) == {"post.id", "post.z"}
+
+
+@pytest.mark.parametrize(
+    "commit",
+    ["op.get_bind().commit()", 'op.execute("/* done */ COMMIT")', 'op.execute("ROLLBACK")'],
+)
+def test_a_transaction_that_a_revision_ends_itself(project: Project, write: Write, postgresql_url: str, commit: str) -> None:
+    """What it has committed is not done twice."""
+    write(one=POST, two=f"{commit}\n    op.execute('CREATE TABLE IF NOT EXISTS note (id int)')\n    {commit}\n    {ADD_COLUMN}")
+    project.alembic("upgrade", "one", env={"DATABASE_URL": postgresql_url})
+    with open_transaction(postgresql_url, "SELECT 1 FROM post"):
+        returncode, output = finish(project.start(postgresql_url))
+        assert returncode != 0
+        assert "did not get a lock in one attempt" in output
+    project.alembic("upgrade", "head", env={"DATABASE_URL": postgresql_url})
+    assert columns(postgresql_url) == {"post.id", "post.x", "note.id"}
+    assert "(head)" in project.alembic("current", env={"DATABASE_URL": postgresql_url}).stdout
+
+
+def test_a_locked_version_table(project: Project, write: Write, postgresql_url: str) -> None:
+    """It is waited for no longer than any other lock, and who has it is named."""
+    write(one=POST, two=ADD_COLUMN)
+    project.alembic("upgrade", "one", env={"DATABASE_URL": postgresql_url})
+    with open_transaction(postgresql_url, "LOCK TABLE alembic_version"):
+        returncode, output = finish(project.start(postgresql_url))
+        assert returncode != 0
+        assert output.partition("FAILED: ")[2].startswith("The command failed: it did not get a lock in 2 attempts (cance")
+        assert "query: LOCK TABLE alembic_version" in output
+    project.alembic("upgrade", "head", env={"DATABASE_URL": postgresql_url})
+
+
+def test_one_transaction_for_all_gives_up_too(project: Project, write: Write, postgresql_url: str) -> None:
+    """Each attempt begins with the first revision, and counts all the same."""
+    write(one=POST, two="op.execute('CREATE TABLE two (id int)')", three=ADD_COLUMN)
+    project.alembic("upgrade", "one", env={"DATABASE_URL": postgresql_url})
+    env = project.directory / "migrations/env.py"
+    env.write_text(env.read_text().replace("run_environment(", "run_environment(transaction_per_migration=False, "))
+    with open_transaction(postgresql_url, "SELECT 1 FROM post"):
+        returncode, output = finish(project.start(postgresql_url))
+        assert returncode != 0
+        assert "it did not get a lock in 2 attempts" in output
+        assert "All of the run was rolled back" in output
+
+
+def test_a_role_that_may_not_have_a_second_connection(project: Project, write: Write, postgresql_url: str) -> None:
+    """Nobody holds the lock: what is missing is said."""
+    write(one=POST)
+    project.set(lock_wait="500ms")
+    role = f"role_{uuid4().hex[:8]}"
+    url = make_url(postgresql_url)
+    with psycopg.connect(postgresql_url, autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'x' CONNECTION LIMIT 1".encode())
+        try:
+            own = url.set(username=role, password="x").render_as_string(hide_password=False)
+            result = project.alembic("upgrade", "head", env={"DATABASE_URL": own}, check=False)
+        finally:
+            connection.execute(f"DROP ROLE {role}".encode())
+    assert " ".join(result.stdout.split()) == (
+        f'FAILED: The migration lock of database "{url.database}" could not be acquired within 0.5 s: it needs a second '
+        f'connection, and there was none (too many connections for role "{role}"). Change that, for example: '
+        f"ALTER ROLE {role} CONNECTION LIMIT 20"
+    )
+
+
+@pytest.mark.pgbouncer
+@pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
+def test_a_pooler_with_one_connection_to_the_server(project: Project, write: Write, driver: str) -> None:
+    """The lock would keep it, and the revisions wait for it: that is said when the time is over, and the pool is left free."""
+    write(one=POST)
+    project.set(lock_wait="1s")
+    with create_postgresql_database(require_server(PGBOUNCER_SINGLE_VARIABLE)) as url:
+        own = url.replace("postgresql:", f"postgresql+{driver}:")
+        started = time.monotonic()
+        result = project.alembic("upgrade", "head", env={"DATABASE_URL": own}, check=False)
+        assert time.monotonic() - started < 60
+        assert (result.returncode, " ".join(result.stdout.split())) == (
+            255,
+            f'FAILED: The migration lock of database "{make_url(url).database}" could not be acquired within 1 s: it needs two '
+            "connections to the server at once, and the pooler has one only (default_pool_size or pool_size of PgBouncer). "
+            "Change that, for example: default_pool_size = 10",
+        )
+        assert columns(url) == set()
+        assert "Traceback" not in result.output
+
+
+@pytest.mark.pgbouncer
+def test_the_lock_timeout_behind_a_pooler(project: Project, write: Write, pgbouncer_url: str) -> None:
+    """It belongs to the transaction, and who is in the way is known although the server's process changes."""
+    write(one=POST, two=ADD_COLUMN)
+    project.alembic("upgrade", "one", env={"DATABASE_URL": pgbouncer_url})
+    with psycopg.connect(pgbouncer_url, prepare_threshold=None) as reader:
+        reader.execute("SELECT 1 FROM post")
+        returncode, output = finish(project.start(pgbouncer_url))
+        assert returncode != 0
+        assert "did not get a lock in 2 attempts" in output
+        assert "query: SELECT 1 FROM post), at: ALTER TABLE" in output.partition("FAILED: ")[2]
+    with psycopg.connect(pgbouncer_url, prepare_threshold=None) as other:
+        assert other.execute("SHOW lock_timeout").fetchone() == ("0",)
+
+
+@pytest.mark.sqlite
+def test_a_locked_sqlite_database(project: Project, write: Write, sqlite_url: str) -> None:
+    """Somebody else writes: the revision begins anew."""
+    write(one=POST, two=ADD_COLUMN)
+    project.set(lock_retries="9", lock_timeout="100ms")
+    environment = {"DATABASE_URL": sqlite_url}
+    project.alembic("upgrade", "one", env=environment)
+    writer = sqlite3.connect(make_url(sqlite_url).database or "", isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    process = project.start(sqlite_url)
+    said = read_until(process, "begins anew")
+    assert "was rolled back (database is locked) and begins anew" in said
+    writer.execute("ROLLBACK")
+    writer.close()
+    assert finish(process)[0] == 0
+
+
+@pytest.mark.sqlite
+def test_a_lock_file_that_may_not_be_written(project: Project, write: Write, sqlite_url: str) -> None:
+    """Said at once: it belongs to somebody else."""
+    write(one=POST)
+    path = f"{make_url(sqlite_url).database}-migration-lock"
+    # root may write files of others: one that is no database is as bad.
+    Path(path).write_bytes(b"this is no database, and long enough to be looked at" * 20)
+    result = project.alembic("upgrade", "head", env={"DATABASE_URL": sqlite_url}, check=False)
+    assert " ".join(result.stdout.split()) == (
+        f'FAILED: The migration lock of database "{make_url(sqlite_url).database}" could not be acquired within 0 s: '
+        f"{path}: file is not a database. Change that, for example: rm {path}"
+    )
+
+
+def test_stamp_purges_a_revision_that_is_not_there(project: Project, write: Write, database_url: str) -> None:
+    """Which is what `--purge` is for."""
+    write(one=POST)
+    project.alembic("upgrade", "head", env={"DATABASE_URL": database_url})
+    project.write({"migrations/versions/one.py": "revision = 'other'\ndown_revision = None\n"})
+    project.alembic("stamp", "--purge", "head", env={"DATABASE_URL": database_url})
+    assert "other (head)" in project.alembic("current", env={"DATABASE_URL": database_url}).stdout
+
+
+@pytest.mark.mysql
+def test_a_metadata_lock_of_mysql(project: Project, write: Write, mysql_url: str) -> None:
+    """DDL is committed statement by statement there: it is not tried again."""
+    write(one=POST, two='op.add_column("post", sa.Column("x", sa.Integer()))')
+    project.alembic("upgrade", "one", env={"DATABASE_URL": mysql_url})
+    url = make_url(mysql_url)
+    with (
+        pymysql.connect(
+            host=url.host, port=url.port or 3306, user=url.username, password=url.password or "", database=url.database
+        ) as reader,
+        reader.cursor() as cursor,
+    ):
+        cursor.execute("SELECT 1 FROM post")
+        returncode, output = finish(project.start(mysql_url))
+    assert returncode != 0
+    assert (
+        "it did not get a lock in one attempt ((1205, 'Lock wait timeout exceeded; try restarting transaction')), and "
+        "waited for another transaction, at: ALTER TABLE post ADD COLUMN x INTEGER. It is not tried again"
+    ) in output
+
+
+def test_a_statement_has_as_long_as_the_setting_says(project: Project, write: Write, postgresql_url: str) -> None:
+    """And without the setting as long as it takes, whatever the role's default."""
+    write(one='op.execute("SELECT pg_sleep(0.7)")')
+    environment = {"DATABASE_URL": f"{postgresql_url}?options=-c%20statement_timeout%3D200"}
+    project.set(statement_timeout="300ms")
+    result = project.alembic("upgrade", "head", env=environment, check=False)
+    assert "canceling statement due to statement timeout" in result.output
+    project.set(statement_timeout="off")
+    project.alembic("upgrade", "head", env=environment)
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize(
+    ("setting", "problem"),
+    [
+        ("lock_retries = many", '"many" is no number. Give a number, for example: lock_retries = 5'),
+        ("lock_timeout = soon", '"soon" is no time. Give a time, or off, for example: lock_timeout = 5s'),
+        ("lock_wait = soon", '"soon" is no time. Give a time, for example: lock_wait = 60s'),
+        ("database_wait = -1", '"-1" is no time. Give a time, for example: database_wait = 10s'),
+        ("lock_timeout = 600h", '"600h" is longer than 24 days. Give a shorter time, for example: lock_timeout = 24h'),
+        (
+            "statement_timeout = 600000h",
+            '"600000h" is longer than 24 days. Give a shorter time, for example: statement_timeout = 24h',
+        ),
+        ("statement_timeout = 5m", '"5m" is no time. Give a time, or off, for example: statement_timeout = 5min'),
+    ],
+)
+def test_a_setting_that_means_nothing_is_refused(project: Project, sqlite_url: str, setting: str, problem: str) -> None:
+    """By its name, with an example."""
+    project.alembic("init", "-t", "async-fastapi", "migrations")
+    name, _, value = setting.partition(" = ")
+    project.set(**{name: value})
+    result = project.alembic("upgrade", "head", env={"DATABASE_URL": sqlite_url}, check=False)
+    assert " ".join(result.stdout.split()) == f"FAILED: {name} in section [alembic] of alembic.ini: {problem}"
+
+
+@pytest.fixture
+def own_server() -> Iterator[tuple[str, Path]]:
+    """A PostgreSQL of this test alone, which it can stop: its URL and its data."""
+    directory = Path(tempfile.mkdtemp(prefix="pg-"))
+    watcher = watch_embedded_postgresql(directory)
+    try:
+        yield start_embedded_postgresql(directory), directory / "data"
+    finally:
+        watcher.communicate()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.mark.postgresql
+def test_a_server_that_starts_later_and_one_that_restarts(project: Project, write: Write, own_server: tuple[str, Path]) -> None:
+    """Both are waited for; who waited for the migration lock meanwhile goes on."""
+    url, data = own_server
+    write(one=POST, two="time.sleep(3)")
+    control_embedded_postgresql(data, "stop")
+    processes = [project.start(url.replace("postgresql:", f"postgresql+{driver}:")) for driver in ("asyncpg", "psycopg")]
+    said = [read_until(process, "Waiting for the database: ") for process in processes]
+    assert all("refused" in text or "Connect call failed" in text for text in said)
+    control_embedded_postgresql(data, "restart")
+    time.sleep(2.5)
+    control_embedded_postgresql(data, "restart")
+    # The one that migrated has failed, with the revision that it was at; the other one has done the rest.
+    results = sorted(finish(process) for process in processes)
+    assert [returncode for returncode, _ in results].count(0) == 1, results
+    assert "The connection ended while it waited for the migration lock, and is made again: " in results[0][1]
+    assert columns(url) == {"post.id"}
+    assert "(head)" in project.alembic("current", env={"DATABASE_URL": url}).stdout
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("postgresql://app:s%40cret@127.0.0.1:1/app", "[Errno 111] Connect call failed ('127.0.0.1', 1)"),
+        (
+            "postgresql+psycopg://app:s%40cret@127.0.0.1:1/app",
+            'connection failed: connection to server at "127.0.0.1", port 1 failed: Connection refused',
+        ),
+        ("postgresql://app:s%40cret@nowhere.invalid/app", "[Errno -2] Name or service not known"),
+        ("postgresql://app:s%40cret@/app?host=/nowhere", "[Errno 2] No such file or directory"),
+        ("mysql+aiomysql://app:s%40cret@127.0.0.1:1/app", "(2003, \"Can't connect to MySQL server on '127.0.0.1'\")"),
+    ],
+)
+def test_a_database_that_does_not_come_up(project: Project, write: Write, url: str, problem: str) -> None:
+    """One message when the time is over: which database, from where, and what is wrong."""
+    write(one=POST)
+    project.set(database_wait="1s")
+    result = project.alembic("upgrade", "head", env={"DATABASE_URL": url}, check=False)
+    known = make_url(url)
+    driver = {"postgresql": "postgresql+asyncpg"}.get(known.drivername, known.drivername)
+    shown = known.set(drivername=driver).render_as_string()
+    assert " ".join(result.stdout.split()) == (
+        f"FAILED: Database {shown}, from the environment variable DATABASE_URL, could not be reached within 1 s: {problem}. "
+        "Start it, correct host and port, or raise database_wait in alembic.ini, for example: database_wait = 60s"
+    )
+    assert f"Waiting for the database: {problem}" in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_a_wrong_password_is_not_waited_for(project: Project, write: Write, postgresql_url: str) -> None:
+    """Waiting would not help."""
+    write(one=POST)
+    url = make_url(postgresql_url).set(password="wrong").render_as_string(hide_password=False)
+    result = project.alembic("upgrade", "head", env={"DATABASE_URL": url}, check=False)
+    assert "password authentication failed" in result.output
+    assert "Waiting" not in result.output
+
+
+def test_a_lost_migration_lock_stops_the_next_revision(project: Project, write: Write, postgresql_url: str) -> None:
+    """Somebody ended the connection that held it: another process may migrate now."""
+    write(one=POST, two="time.sleep(1)", three=ADD_COLUMN)
+    process = project.start(postgresql_url)
+    read_until(process, "one -> two")
+    with psycopg.connect(postgresql_url, autocommit=True) as connection:
+        ended = connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' "
+            "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        ).fetchall()
+        assert ended == [(True,)]
+    returncode, output = finish(process)
+    assert returncode != 0
+    assert "Traceback" not in output
+    assert output.partition("FAILED: ")[2].startswith(
+        f'The migration lock of database "{make_url(postgresql_url).database}" was lost '
+    )
+    assert columns(postgresql_url) == {"post.id"}
+    project.alembic("upgrade", "head", env={"DATABASE_URL": postgresql_url})
+    assert columns(postgresql_url) == {"post.id", "post.x", "note.id"}
+
+
+@pytest.mark.postgresql
+def test_a_server_that_is_full(project: Project, write: Write, own_server: tuple[str, Path]) -> None:
+    """No role's limit is in the way: before the first connection, or before the second one, which the migration lock needs."""
+    url, data = own_server
+    write(one=POST)
+    project.set(database_wait="500ms", lock_wait="500ms")
+    with psycopg.connect(url, autocommit=True) as connection:
+        for setting, value in {"max_connections": 5, "superuser_reserved_connections": 0, "max_wal_senders": 0}.items():
+            connection.execute(f"ALTER SYSTEM SET {setting} = {value}".encode())
+    control_embedded_postgresql(data, "stop")
+    control_embedded_postgresql(data, "start", "-o", f"-h 127.0.0.1 -p {make_url(url).port} -k {data}")
+    environments = [{"DATABASE_URL": url.replace("postgresql:", f"postgresql+{driver}:")} for driver in ("asyncpg", "psycopg")]
+    advice = "for example: ALTER SYSTEM SET max_connections = 200"
+    for count, problem in enumerate(("it needs a second connection, and there was none (", "The server is full: close some"), 4):
+        others = [psycopg.connect(url) for _ in range(count)]
+        for environment in environments:
+            said = " ".join(project.alembic("upgrade", "head", env=environment, check=False).stdout.split())
+            assert problem in said
+            assert "sorry, too many clients already" in said
+            assert said.endswith(advice)
+        for other in others:
+            other.close()
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(advice.removeprefix("for example: ").encode())
+    control_embedded_postgresql(data, "restart")
+    project.alembic("upgrade", "head", env=environments[0])
