@@ -24,8 +24,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from .application.url import is_memory
 from .autogenerate.compare_enums import list_differing_enums
-from .diagnosis.failures import Progress, explain_exit
+from .diagnosis.failures import explain_exit
 from .errors import ConfigNotFoundError, ConnectionBindError, DatabaseNotAtHeadError, NoTablesError
+from .errors.failure import Progress
 from .run.loop import call_in_thread, end_turn, try_turn
 
 Bind = AsyncEngine | AsyncConnection | Engine | Connection
@@ -217,7 +218,7 @@ def _ensure_enums(current: tuple[str, ...], context: MigrationContext, script: S
     target = context.opts["target_metadata"]
     metadatas = list(target) if isinstance(target, list | tuple) else [target]
     if not any(metadatas):
-        raise NoTablesError(None, ())
+        raise NoTablesError()
     assert context.connection is not None
     if differing := list_differing_enums(context.connection, metadatas):
         raise DatabaseNotAtHeadError(current, tuple(script.get_heads()), enums=differing)

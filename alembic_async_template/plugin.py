@@ -10,9 +10,8 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from functools import cache, partial, reduce, wraps
+from functools import cache, partial, wraps
 from importlib import import_module
-from inspect import signature
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -41,13 +40,12 @@ DIRECTIVES = (
     "rename_enum",
 )
 
-# Functions of Alembic that are called through this package's, which get Alembic's own as their first argument.
-_WRAPPED = {
-    "alembic.command": [
-        ("init", ".commands.wrappers", "init"),
-        ("ScriptDirectory.generate_revision", ".commands.wrappers", "generate_revision"),
-        ("ScriptDirectory.run_env", ".commands.wrappers", "run_env"),
-    ],
+# What writes an operation into a revision, by the module and class of the operation.
+_RENDERERS = {
+    ".enums.ops": ("EnumOperation", ".autogenerate.render_enums", "render"),
+    ".autogenerate.enum_changes": ("EnumChangeOps", ".autogenerate.render_enums", "render"),
+    ".autogenerate.column_conversions": ("ConvertColumnOp", ".autogenerate.render_enums", "render"),
+    ".autogenerate.identity": ("AlterIdentityOp", ".autogenerate.identity", "render_identity"),
 }
 
 # Other packages that register an operation named `add_enum_value` when these modules are imported.
@@ -90,10 +88,11 @@ def _register(plugin: Plugin) -> None:
         comparator = partial(_call, owner, function)
         plugin.add_autogenerate_comparator(comparator, target, element, qualifier=dialect, priority=DispatchPriority[priority])
     hooks: dict[str, Callable[[ModuleType], None]] = {
-        f"{__package__}.enums.ops": _register_operations,
+        **{f"{__package__}{module}": _register_renderers for module in _RENDERERS},
+        f"{__package__}.enums.ops": _register_implementations,
         "alembic.config": _add_template,
+        "alembic.command": _wrap_command,
         "alembic.script.write_hooks": _add_write_hook,
-        **dict.fromkeys(_WRAPPED, _wrap_functions),
         **dict.fromkeys(_OTHER_ENUM_PACKAGES, _share_directive),
     }
     for module, hook in hooks.items():
@@ -109,15 +108,21 @@ def _make_directive(name: str) -> Callable[..., None]:
     return directive
 
 
-def _register_operations(ops: ModuleType) -> None:
-    from alembic.autogenerate.render import renderers
+def _register_implementations(ops: ModuleType) -> None:
     from alembic.operations import Operations
 
     @Operations.implementation_for(ops.EnumOperation)
     def carry_out(operations: Any, operation: Any) -> None:
         _call(".enums.toimpl", "carry_out", operation, operations)
 
-    renderers.dispatch_for(ops.EnumOperation)(partial(_call, ".autogenerate.render_enums", "render"))
+    _register_renderers(ops)
+
+
+def _register_renderers(module: ModuleType) -> None:
+    from alembic.autogenerate.render import renderers
+
+    class_, owner, function = _RENDERERS[module.__name__.removeprefix(__package__ or "")]
+    renderers.dispatch_for(getattr(module, class_))(partial(_call, owner, function))
 
 
 def _add_template(config: ModuleType) -> None:
@@ -138,20 +143,27 @@ def _share_directive(_module: ModuleType) -> None:
     Operations.add_enum_value = lambda *arguments, **options: _call(".enums.clash", "add_enum_value", *arguments, **options)
 
 
-def _wrap_functions(module: ModuleType) -> None:
-    for path, owner, function in _WRAPPED[module.__name__]:
-        *parents, name = path.split(".")
-        holder = reduce(getattr, parents, module)
-        setattr(holder, name, _wrap(getattr(holder, name), owner, function))
+def _wrap_command(command: ModuleType) -> None:
+    stock = command.init
+
+    @wraps(stock)
+    def init(config: Any, directory: str, template: str = "generic", package: bool = False) -> Any:  # the options of the command
+        return _call(".commands.wrappers", "init", stock, config, directory, template, package)
+
+    command.init = init  # type: ignore[attr-defined]
+    for name in ("generate_revision", "run_env"):
+        _wrap_method(command.ScriptDirectory, name)
 
 
-def _wrap(stock: Callable[..., Any], owner: str, function: str) -> Callable[..., Any]:
+def _wrap_method(class_: type, name: str) -> None:
+    """Let calls go through the function of the same name in `commands.wrappers`, which gets Alembic's own first."""
+    stock = getattr(class_, name)
+
     @wraps(stock)
     def wrapper(*arguments: Any, **options: Any) -> Any:
-        return _call(owner, function, stock, *arguments, **options)
+        return _call(".commands.wrappers", name, stock, *arguments, **options)
 
-    wrapper.__signature__ = signature(stock)  # type: ignore[attr-defined]  # Alembic makes a command's options from it
-    return wrapper
+    setattr(class_, name, wrapper)
 
 
 @cache

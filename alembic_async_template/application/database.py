@@ -30,7 +30,7 @@ def resolve_database(settings: Settings, x_url: str | None, *, offline: bool) ->
 
     :param x_url: what `-x url` says.
     :param offline: whether no connection will be made.
-    :raises DatabaseError: no source names a database, or it cannot be used.
+    :raises DatabaseAccessError: no source names a database, or it cannot be used.
     """
     configured = list(_list_configured(settings, x_url))
 
@@ -50,7 +50,9 @@ def resolve_database(settings: Settings, x_url: str | None, *, offline: bool) ->
             from ..project.survey import describe_project  # which reads sources as init does, and takes a moment to import
 
             project = describe_project(settings.directory, settings.import_roots, settings.excluded_folders)
-            raise NoDatabaseURLError(settings, project.engines, project.engine_notes)
+            raise NoDatabaseURLError(
+                settings.place, settings.config_file, settings.database_url_env, project.engines, project.engine_notes
+            )
         database = adapt(*configured.pop(0), not offline)
     for source, text in configured:
         try:
@@ -76,9 +78,9 @@ def _read_application(settings: Settings, *, installed: bool = True) -> Database
     value = resolve_reference(reference, settings)
     if inspect.iscoroutine(value):
         value.close()
-        raise EngineReferenceError(reference, settings, "it is a coroutine, which nothing awaits here")
+        raise EngineReferenceError(reference, settings.place, "it is a coroutine, which nothing awaits here")
     if inspect.isroutine(value):
-        raise EngineReferenceError(reference, settings, "it is a function; add () to call it")
+        raise EngineReferenceError(reference, settings.place, "it is a function; add () to call it")
     if isinstance(value, Engine) and value.dialect.is_async:
         value = AsyncEngine(value)
     if isinstance(value, AsyncEngine):
@@ -90,7 +92,9 @@ def _read_application(settings: Settings, *, installed: bool = True) -> Database
     if hasattr(value, "get_secret_value"):
         value = value.get_secret_value()
     if value is None or (not isinstance(value, URL) and not re.match(r"\W*\w[\w+]*://", str(value))):
-        raise EngineReferenceError(reference, settings, f"it is of type {type(value).__name__}, neither an engine nor a URL")
+        raise EngineReferenceError(
+            reference, settings.place, f"it is of type {type(value).__name__}, neither an engine nor a URL"
+        )
     url = parse_url(value if isinstance(value, URL) else str(value), source)
     return adapt_url(url, source, directory=settings.directory, installed=installed)
 

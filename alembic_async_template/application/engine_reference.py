@@ -34,7 +34,7 @@ def resolve_reference(reference: str, settings: Settings) -> Any:
     module_name, _, path = reference.partition(":")
     steps = list(_parse_path(path.strip()))
     if not re.fullmatch(r"\w+(\.\w+)*", module_name.strip()) or not steps:
-        raise EngineReferenceError(reference, settings, "it is not of the form module:attribute")
+        raise EngineReferenceError(reference, settings.place, "it is not of the form module:attribute")
     value: Any = _import_after_models(module_name.strip(), settings)
     walked = module_name.strip()
     for step in steps:
@@ -44,12 +44,12 @@ def resolve_reference(reference: str, settings: Settings) -> Any:
             if step != "()" and not hasattr(type(value), step):
                 near = difflib.get_close_matches(step, dir(value), 3)
                 hint = f" (there is {', '.join(near)})" if near else ""
-                raise EngineReferenceError(reference, settings, f'{walked} has no attribute "{step}"{hint}') from error
-            raise EngineReferenceError(reference, settings, f"{walked}: {describe_exception(error)}") from hide_input(error)
+                raise EngineReferenceError(reference, settings.place, f'{walked} has no attribute "{step}"{hint}') from error
+            raise EngineReferenceError(reference, settings.place, f"{walked}: {describe_exception(error)}") from hide_input(error)
         except (Exception, SystemExit) as error:
             problem = f"{walked}{step if step == '()' else f'.{step}'}: {describe_exception(error)}"
             known = find_import_fix(error, settings)
-            raise EngineReferenceError(reference, settings, problem, known and known.advice) from hide_input(error)
+            raise EngineReferenceError(reference, settings.place, problem, known and known.advice) from hide_input(error)
         walked += step if step == "()" else f".{step}"
     return value
 

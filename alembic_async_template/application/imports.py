@@ -28,7 +28,13 @@ def import_application(name: str, settings: Settings) -> Any:
         return importlib.import_module(name)
     except (Exception, SystemExit) as error:
         known = find_import_fix(error, settings, name)
-        raise ApplicationImportError(name, settings, describe_exception(error), known and known.advice) from hide_input(error)
+        raise refuse_module(name, settings, describe_exception(error), known and known.advice) from hide_input(error)
+
+
+def refuse_module(name: str, settings: Settings, problem: str, fix: str | None) -> ApplicationImportError:
+    """The error for a module that cannot be imported or read."""
+    place, roots = settings.place, settings.import_roots
+    return ApplicationImportError(name, problem, fix, place=place, directory=settings.directory, import_roots=roots)
 
 
 def find_import_fix(error: BaseException, settings: Settings, module: str = "") -> Known | None:

@@ -56,7 +56,8 @@ def choose_metadata(models: Sequence[ModelMetadata], settings: Settings, dialect
     if complete and len(groups) > 1:
         unnamed = [group for group in groups if not _is_named(group, groups, settings)]
         if len(unnamed) > 1 and len(set(_list_engines(settings))) > 1:
-            raise SeveralMetadataError(settings, [(group.modules, list(group.tables)) for group in groups])
+            found = [(group.modules, list(group.tables)) for group in groups]
+            raise SeveralMetadataError(settings.place, found, settings.app_models)
     return Choice([model.metadata for model in own], [model.metadata for model in models if model not in own])
 
 

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import MetaData, Table
 
 from ..errors import (
-    ApplicationImportError,
     DuplicateTableError,
     ModelsNotChosenError,
     NoTablesError,
@@ -26,7 +25,7 @@ from ..project.files import LARGEST, is_too_large, walk_sources
 from ..project.scan_cache import recall_tables
 from ..project.sources import Sources
 from ..project.tables import FoundTable
-from .imports import find_package_above, find_root, import_application
+from .imports import find_package_above, find_root, import_application, refuse_module
 
 if TYPE_CHECKING:
     from .settings import Settings
@@ -64,7 +63,7 @@ def find_model_modules(settings: Settings) -> ModelModules:
     owners: dict[str, Sources] = {}
     for root in settings.import_roots:
         if not os.path.isdir(root):
-            raise SettingError("prepend_sys_path", str(root), settings, "is no folder")
+            raise SettingError("prepend_sys_path", str(root), settings.place, "is no folder")
         sources, found = recall_tables(root, walk_sources(root, settings.excluded_folders))
         known |= {name for name in wanted if name in sources.paths}
         if not found:
@@ -81,7 +80,7 @@ def find_model_modules(settings: Settings) -> ModelModules:
     for name in wanted:
         if name != "*" and not any(is_covered(module, [name]) for module in listed):
             if is_pattern(name):
-                raise SettingError("app_models", name, settings, "matches no module that defines tables")
+                raise SettingError("app_models", name, settings.place, "matches no module that defines tables")
             listed += [name] if name in known else _find_elsewhere(name, settings)
     unlisted = tuple(name for name in chosen if name not in listed)
     return ModelModules(tuple(dict.fromkeys(listed)), unlisted, tables, owners)
@@ -96,7 +95,7 @@ def _accept_unread(names: Iterable[str], sources: Sources, settings: Settings) -
     for name in names:
         path = sources.unreadable[name]
         if not is_too_large(path):
-            raise ApplicationImportError(name, settings, *_explain_unread(path, f"app_models = {models}, ~{name}"))
+            raise refuse_module(name, settings, *_explain_unread(path, f"app_models = {models}, ~{name}"))
         if name in settings.app_models:
             yield name
         else:
@@ -135,7 +134,7 @@ def _find_elsewhere(name: str, settings: Settings) -> list[str]:
     if spec is None:
         found = find_package_above(name, settings) or find_root(name, settings)
         fix = f"Name the folder that has it, for example: prepend_sys_path = {found}" if found else None
-        raise SettingError("app_models", name, settings, "names no module under the import root", fix)
+        raise SettingError("app_models", name, settings.place, "names no module under the import root", fix)
     from ..project.discovery import find_tables
 
     modules = [name]
@@ -177,9 +176,9 @@ def load_metadata(settings: Settings, *, complete: bool) -> list[ModelMetadata]:
     """
     found = find_model_modules(settings)
     if not settings.app_models:
-        raise ModelsNotChosenError(settings, found.unlisted)
+        raise ModelsNotChosenError(settings.place, found.unlisted)
     if found.unlisted and complete:
-        raise UnlistedModelsError(settings, found.unlisted)
+        raise UnlistedModelsError(settings.place, found.unlisted, settings.app_models)
     collected: dict[int, MetaData] = {}
     defining: dict[int, list[str]] = {}
     mentioning: dict[int, list[str]] = {}
@@ -195,7 +194,7 @@ def load_metadata(settings: Settings, *, complete: bool) -> list[ModelMetadata]:
         if metadata.tables
     ]
     if complete and not models:
-        raise NoTablesError(settings, found.listed)
+        raise NoTablesError(found.listed, settings.config_file, settings.import_roots)
     return models
 
 

@@ -53,6 +53,11 @@ class Settings:
     statement_timeout: str
     """How long a statement of a migration may take."""
 
+    @property
+    def place(self) -> str:
+        """The section that holds the settings, for messages."""
+        return f"section [{self.section}] of {self.config_file}"
+
     def read_seconds(self, name: str) -> float:
         """A setting that is a time, as PostgreSQL writes one: `500ms`, `60s`, `5min`; a bare number is seconds, `off` is zero.
 
@@ -63,10 +68,12 @@ class Settings:
             return 0
         match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|min|h|)", value)
         if match is None:
-            raise SettingError(name, value, self, "is no time")
+            raise SettingError(name, value, self.place, "is no time")
         seconds = float(match[1]) * {"ms": 0.001, "s": 1, "": 1, "min": 60, "h": 3600}[match[2]]
         if seconds * 1000 > _LONGEST:
-            raise SettingError(name, value, self, "is longer than 24 days", f"Give a shorter time, for example: {name} = 24h")
+            raise SettingError(
+                name, value, self.place, "is longer than 24 days", f"Give a shorter time, for example: {name} = 24h"
+            )
         return seconds
 
     def read_number(self, name: str) -> int:
@@ -76,7 +83,7 @@ class Settings:
         """
         value: str = getattr(self, name)
         if not value.isdecimal():
-            raise SettingError(name, value, self, "is no number")
+            raise SettingError(name, value, self.place, "is no number")
         return int(value)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from alembic.autogenerate.render import render_op_text, renderers
+from alembic.autogenerate.render import render_op_text
 from alembic.operations import ops
 from alembic.util import PriorityDispatchResult
 from sqlalchemy.schema import Column, Identity, Sequence
@@ -113,8 +113,7 @@ def _narrows(operation: ops.AlterColumnOp) -> bool:
     return None not in kinds and order.index(kinds[1]) < order.index(kinds[0])
 
 
-@renderers.dispatch_for(AlterIdentityOp)
-def render(context: AutogenContext, operation: AlterIdentityOp) -> list[str]:
+def render_identity(context: AutogenContext, operation: AlterIdentityOp) -> list[str]:
     """`op.alter_column` with what the column had; where it had no numbers, they begin behind those of its rows."""
     existing, modified = operation.existing_server_default, operation.modify_server_default
     plain = ops.AlterColumnOp(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from inspect import signature
 from typing import TYPE_CHECKING, Any, Literal
 
-from alembic.autogenerate.render import render_op, render_op_text, renderers
+from alembic.autogenerate.render import render_op, render_op_text
 from alembic.operations import ops
 from sqlalchemy.types import TypeEngine
 
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 _WIDTH = 84
 
 
-@renderers.dispatch_for(EnumChangeOps)
-@renderers.dispatch_for(ConvertColumnOp)
 def render(context: AutogenContext, operation: ops.MigrateOperation) -> list[str]:
     """The lines of a revision for an operation of this package."""
     if isinstance(operation, EnumChangeOps):
@@ -46,9 +44,10 @@ def render(context: AutogenContext, operation: ops.MigrateOperation) -> list[str
 def _render_directive(context: AutogenContext, operation: EnumOperation) -> str:
     """A call of a directive, with the keyword arguments that say something."""
     (directive,) = [name for name, class_ in DIRECTIVES.items() if class_ is type(operation)]
-    _, *parameters = signature(getattr(type(operation), directive)).parameters.values()
     arguments = []
-    for parameter in parameters:
+    for parameter in signature(type(operation)).parameters.values():
+        if parameter.name in operation.for_reverse:
+            continue
         value = getattr(operation, parameter.name)
         if parameter.kind is not parameter.KEYWORD_ONLY:
             arguments.append(_write(value))

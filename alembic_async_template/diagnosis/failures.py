@@ -8,7 +8,7 @@ import linecache
 import re
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from types import TracebackType
@@ -22,17 +22,18 @@ from alembic.util.exc import CommandError
 from .. import _compat
 from ..errors import (
     AlembicAsyncTemplateError,
+    AmbiguousDowngradeError,
     ApplicationError,
     DatabaseNotAtHeadError,
     Failure,
     PluginFailedError,
-    RevisionError,
     RevisionFailedError,
     RevisionNotFoundError,
     ServerSilentError,
     SeveralHeadsError,
-    add_sentences,
 )
+from ..errors.base import add_sentences
+from ..errors.failure import Progress
 from ..masking import HIDDEN, drop_tracebacks, hide_secrets, is_about_secret, mask_statement
 from .driver_errors import describe_outage
 from .exceptions import describe_exception
@@ -48,20 +49,6 @@ _IMPORTS = {
 }
 # How much of a revision's source a message quotes.
 _LONGEST = 100
-
-
-@dataclass(slots=True)
-class Progress:
-    """How far a command has come: what `Failure` will say of it, should it fail now."""
-
-    revision: str | None = None
-    upgrades: bool = True
-    done: tuple[str, ...] = ()
-    committed: bool = False
-    in_callers_transaction: bool = False
-    in_one_transaction: bool = False
-    offline: bool = False
-    invalid_indexes: tuple[str, ...] = ()
 
 
 def locate_failure(error: BaseException, script: ScriptDirectory, progress: Progress) -> Failure:
@@ -116,7 +103,7 @@ def explain_exit(error: SystemExit, script: ScriptDirectory, progress: Progress)
 def explain_silence(
     error: BaseException, script: ScriptDirectory, progress: Progress, statement: str, seconds: float
 ) -> ServerSilentError:
-    """The error for a connection that was cut, since the server had fallen silent."""
+    """The error for a connection that was cut, since the server had been silent for so many seconds."""
     failure = locate_failure(error, script, progress)
     if _hide_secrets(error, failure):
         drop_tracebacks(error)
@@ -264,11 +251,7 @@ def _explain_command_error(error: CommandError, current: Sequence[str] | None, s
         return SeveralHeadsError(heads, "stamp" if _compat.running_command() == "stamp" else "upgrade")
     if problem == "Ambiguous walk" and current:
         names = [name for revision in script.get_revisions(current) if revision for name in to_tuple(revision.down_revision, ())]
-        return RevisionError(
-            f"One step back from {', '.join(current)} leads to each of {', '.join(names)}. Name the one to go to, for example: "
-            f"alembic "
-            f"downgrade {names[0]}"
-        )
+        return AmbiguousDowngradeError(current, names)
     if match := re.match(r"Can't locate revision identified by '([^']*)'", problem):
         if match[1] in (current or ()):
             return DatabaseNotAtHeadError(current or (), heads, [match[1]])

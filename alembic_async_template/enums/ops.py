@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from alembic.operations import MigrateOperation
 
@@ -13,12 +13,14 @@ class EnumOperation(MigrateOperation):
 
     enum_name: str
     schema: str | None
+    for_reverse: ClassVar[frozenset[str]] = frozenset()
+    """The parameters that only the reverse needs: no directive takes them, and no revision has them."""
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and vars(self) == vars(other)
 
     def __hash__(self) -> int:
-        return hash(type(self))  # what equal operations have in common and nobody changes
+        return hash(type(self))  # what equal operations share and what never changes
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in vars(self).items())})"
@@ -68,6 +70,8 @@ class RenameEnumValueOp(EnumOperation):
 class CreateEnumOp(EnumOperation):
     """Creates an enum type; `renamed_from` is schema and name of one that goes, if this may be that under another name."""
 
+    for_reverse = frozenset({"renamed_from"})
+
     def __init__(
         self,
         enum_name: str,
@@ -90,6 +94,8 @@ class CreateEnumOp(EnumOperation):
 
 class DropEnumOp(EnumOperation):
     """Drops an enum type; `renamed_to` is schema and name of one that comes, if that may be this under another name."""
+
+    for_reverse = frozenset({"renamed_to"})
 
     def __init__(
         self,
@@ -129,6 +135,8 @@ class RenameEnumOp(EnumOperation):
 class RemoveEnumValueOp(EnumOperation):
     """Takes a value away from an enum type; `before` and `after` say where it was, for the reverse."""
 
+    for_reverse = frozenset({"before", "after"})
+
     def __init__(
         self,
         enum_name: str,
@@ -155,6 +163,8 @@ class RemoveEnumValueOp(EnumOperation):
 
 class ReorderEnumValuesOp(EnumOperation):
     """Gives the values of an enum type another order; `existing_values` is the one before, for the reverse."""
+
+    for_reverse = frozenset({"existing_values"})
 
     def __init__(
         self,
@@ -183,6 +193,8 @@ class ReorderEnumValuesOp(EnumOperation):
 
 class ReplaceEnumValuesOp(EnumOperation):
     """Gives an enum type other values; `existing_values` are those before, for the reverse."""
+
+    for_reverse = frozenset({"existing_values"})
 
     def __init__(
         self,

@@ -27,7 +27,7 @@ from ..autogenerate.directives import filter_names, model_schemas, process_direc
 from ..autogenerate.naming_conventions import use_convention, warn_of_lost_convention
 from ..autogenerate.render_types import render_items
 from ..diagnosis.driver_errors import describe_outage, is_lock_failure
-from ..diagnosis.failures import Progress, describe_interruption, explain_failure, explain_silence
+from ..diagnosis.failures import describe_interruption, explain_failure, explain_silence
 from ..errors import (
     AlembicAsyncTemplateError,
     ApplicationImportError,
@@ -35,6 +35,7 @@ from ..errors import (
     NoTablesError,
     SeveralHeadsError,
 )
+from ..errors.failure import Progress
 from ..masking import mask_url
 from .connection import connect, connect_sync
 from .logs import configure_logging, silence
@@ -328,7 +329,7 @@ class _Run:
     def _prepare_comparison(self, connection: Connection, options: dict[str, Any]) -> None:
         metadatas = self.metadatas
         if not any(metadata.tables for metadata in metadatas):
-            raise NoTablesError(None, ())
+            raise NoTablesError()
         writes = self.command != "check"
         use_convention(metadatas, self.naming_convention, None if writes else self.cleanup)
         baseline = writes and "baseline" in self.arguments

@@ -26,7 +26,7 @@ from sqlalchemy.engine import Connection
 from ..diagnosis.driver_errors import describe, describe_outage, is_lock_failure
 from ..diagnosis.match import find_fix
 from ..diagnosis.rules.connection import CONNECTION_RULES
-from ..errors import MigrationLockedError, MigrationLockLostError
+from ..errors import MigrationLockedError, MigrationLockLostError, MigrationLockUnavailableError
 from .connection import connect_again
 from .session import BACKEND, pause
 from .silence import ANSWER, cut_after
@@ -112,7 +112,10 @@ def _acquire(lock: _Lock, connection: Connection, wait: float, end: float) -> No
     while not lock.acquire():
         holder = lock.describe_holder() or holder
         if time.monotonic() >= end:
-            raise MigrationLockedError(connection.engine.url.database or "", holder, wait, lock.problem)
+            database = connection.engine.url.database or ""
+            if lock.problem:
+                raise MigrationLockUnavailableError(database, wait, *lock.problem)
+            raise MigrationLockedError(database, holder, wait)
         if not mentioned:
             reason = lock.problem[0] if lock.problem else f"{holder or 'another process'} holds it"
             log.info("Waiting for the migration lock: %s", reason)
@@ -306,8 +309,8 @@ class _SQLiteLock:
             self.file.execute("BEGIN IMMEDIATE")
         except sqlite3.Error as error:
             if not is_lock_failure(error):
-                self.problem = f"{self.path}: {error}", f"rm {self.path}"
-                raise MigrationLockedError(self.path.removesuffix(_SUFFIX), None, 0, self.problem) from error
+                problem, example = f"{self.path}: {error}", f"rm {self.path}"
+                raise MigrationLockUnavailableError(self.path.removesuffix(_SUFFIX), 0, problem, example) from error
             if self.file.in_transaction:
                 self.file.execute("ROLLBACK")
             return False

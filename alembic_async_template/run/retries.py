@@ -18,8 +18,9 @@ from sqlalchemy.exc import PendingRollbackError, SQLAlchemyError
 
 from .. import _compat
 from ..diagnosis.driver_errors import describe, describe_outage, is_lock_failure
-from ..diagnosis.failures import Progress, explain_coroutine, locate_failure
+from ..diagnosis.failures import explain_coroutine, locate_failure
 from ..errors import LockTimeoutError
+from ..errors.failure import Progress
 from .loop import raise_if_cancelled
 from .session import expect_writes, is_autocommit, pause
 from .watch import Watch, shorten

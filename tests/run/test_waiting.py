@@ -238,7 +238,7 @@ def test_a_role_that_may_not_have_a_second_connection(project: Project, write: W
         finally:
             connection.execute(f"DROP ROLE {role}".encode())
     assert " ".join(result.stdout.split()) == (
-        f'FAILED: The migration lock of database "{url.database}" could not be had within 0.5 s: it needs a second connection, '
+        f'FAILED: The migration lock of database "{url.database}" could not be acquired within 0.5 s: it needs a second connection, '
         f'and there was none (too many connections for role "{role}"). Change that, for example: '
         f"ALTER ROLE {role} CONNECTION LIMIT 20"
     )
@@ -257,7 +257,7 @@ def test_a_pooler_with_one_connection_to_the_server(project: Project, write: Wri
         assert time.monotonic() - started < 60
         assert (result.returncode, " ".join(result.stdout.split())) == (
             255,
-            f'FAILED: The migration lock of database "{make_url(url).database}" could not be had within 1 s: it needs two '
+            f'FAILED: The migration lock of database "{make_url(url).database}" could not be acquired within 1 s: it needs two '
             "connections to the server at once, and the pooler has one only (default_pool_size or pool_size of PgBouncer). "
             "Change that, for example: default_pool_size = 10",
         )
@@ -306,7 +306,7 @@ def test_a_lock_file_that_may_not_be_written(project: Project, write: Write, sql
     Path(path).write_bytes(b"this is no database, and long enough to be looked at" * 20)
     result = project.alembic("upgrade", "head", env={"DATABASE_URL": sqlite_url}, check=False)
     assert " ".join(result.stdout.split()) == (
-        f'FAILED: The migration lock of database "{make_url(sqlite_url).database}" could not be had within 0 s: {path}: file is '
+        f'FAILED: The migration lock of database "{make_url(sqlite_url).database}" could not be acquired within 0 s: {path}: file is '
         f"not a database. Change that, for example: rm {path}"
     )
 

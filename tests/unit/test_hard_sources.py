@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import alembic_async_template
-from alembic_async_template.project import classes, discovery, files, survey
+from alembic_async_template.project import classes, discovery, files, sources, survey
 from alembic_async_template.project.discovery import find_tables
 from alembic_async_template.project.files import walk_sources
 from alembic_async_template.project.sources import Source

@@ -15,8 +15,11 @@ def test_each_operation_is_a_directive_that_is_documented_once() -> None:
     """The plugin registers the directives that there are, and each passes all of its arguments on."""
     assert set(plugin.DIRECTIVES) == set(ops.DIRECTIVES)
     for name, operation in ops.DIRECTIVES.items():
-        directive = inspect.signature(getattr(op, name))
-        assert set(directive.parameters) <= set(inspect.signature(operation).parameters)
+        directive = inspect.signature(getattr(op, name), eval_str=True)
+        parameters = inspect.signature(operation, eval_str=True).parameters
+        assert list(directive.parameters.values()) == [
+            parameters[name] for name in parameters if name not in operation.for_reverse
+        ]
         documented = inspect.getdoc(getattr(op, name)) or ""
         assert all(f":param {parameter}:" in documented for parameter in directive.parameters)
         assert f"alembic_async_template.op.{name}" in (getattr(Operations, name).__doc__ or "")

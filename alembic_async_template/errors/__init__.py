@@ -1,0 +1,193 @@
+"""All errors of this package.
+
+    AlembicAsyncTemplateError      also an `alembic.util.CommandError`: the command line prints it as one line
+    ├── InitError                  `alembic init` cannot write this environment
+    ├── ConfigNotFoundError
+    ├── SettingError               a setting of alembic.ini means nothing
+    ├── ApplicationError           the application's modules and models
+    │   ├── ApplicationImportError
+    │   ├── ModelsNotChosenError
+    │   ├── NoTablesError
+    │   ├── UnlistedModelsError
+    │   ├── SeveralMetadataError
+    │   └── DuplicateTableError
+    ├── DatabaseAccessError        which database, and how to reach it
+    │   ├── NoDatabaseURLError
+    │   ├── EngineReferenceError
+    │   ├── InvalidURLError
+    │   ├── MissingDriverError
+    │   ├── GreenletNotInstalledError
+    │   ├── MemoryDatabaseError
+    │   ├── ConnectionBindError
+    │   ├── ConnectionFailedError
+    │   ├── DatabaseNotReachableError
+    │   ├── DatabaseNotAtHeadError
+    │   ├── ConcurrentRunError
+    │   ├── MigrationLockedError
+    │   ├── MigrationLockUnavailableError
+    │   ├── MigrationLockLostError
+    │   ├── LockTimeoutError
+    │   └── ServerSilentError
+    ├── RevisionError              the revisions' files, or what is in one
+    │   ├── RevisionNotFoundError
+    │   ├── SeveralHeadsError
+    │   ├── AmbiguousDowngradeError
+    │   └── RevisionFailedError
+    ├── AutogenerateError
+    │   ├── ExistingTablesError
+    │   ├── ExistingEnumsError
+    │   ├── BaselineError
+    │   ├── EnumComparisonClashError
+    │   ├── EnumDeclarationsDifferError
+    │   ├── PluginFailedError
+    │   └── SQLModelNotInstalledError
+    └── EnumOperationError         an enum operation cannot be carried out
+        ├── InvalidEnumError
+        ├── UnknownEnumError
+        ├── UnknownEnumValueError
+        ├── EnumExistsError
+        ├── EnumValueExistsError
+        ├── EnumInUseError
+        ├── EnumChangeBlockedError
+        ├── EnumValueInUseError
+        ├── EnumChangeFailedError
+        ├── EnumOfflineError
+        ├── UncommittedWorkError
+        ├── UncommittedEnumValueError
+        ├── EnumCheckError
+        └── OperationClashError
+
+Each message says what happened, to which object, and how to fix it, with an example to type; it survives being wrapped onto
+one line. The facts are attributes too.
+"""
+
+from .application_errors import (
+    ApplicationError,
+    ApplicationImportError,
+    ConfigNotFoundError,
+    DuplicateTableError,
+    InitError,
+    ModelsNotChosenError,
+    NoTablesError,
+    SettingError,
+    SeveralMetadataError,
+    UnlistedModelsError,
+)
+from .autogenerate_errors import (
+    AutogenerateError,
+    BaselineError,
+    EnumComparisonClashError,
+    EnumDeclarationsDifferError,
+    ExistingEnumsError,
+    ExistingTablesError,
+    PluginFailedError,
+    SQLModelNotInstalledError,
+)
+from .base import (
+    AlembicAsyncTemplateError,
+)
+from .database_errors import (
+    ConcurrentRunError,
+    ConnectionBindError,
+    ConnectionFailedError,
+    DatabaseAccessError,
+    DatabaseNotAtHeadError,
+    DatabaseNotReachableError,
+    EngineReferenceError,
+    GreenletNotInstalledError,
+    InvalidURLError,
+    LockTimeoutError,
+    MemoryDatabaseError,
+    MigrationLockedError,
+    MigrationLockLostError,
+    MigrationLockUnavailableError,
+    MissingDriverError,
+    NoDatabaseURLError,
+    ServerSilentError,
+)
+from .enum_errors import FOREIGN as FOREIGN
+from .enum_errors import (
+    EnumChangeBlockedError,
+    EnumChangeFailedError,
+    EnumCheckError,
+    EnumExistsError,
+    EnumInUseError,
+    EnumOfflineError,
+    EnumOperationError,
+    EnumValueExistsError,
+    EnumValueInUseError,
+    InvalidEnumError,
+    OperationClashError,
+    UncommittedEnumValueError,
+    UncommittedWorkError,
+    UnknownEnumError,
+    UnknownEnumValueError,
+)
+from .failure import Failure
+from .revision_errors import (
+    AmbiguousDowngradeError,
+    RevisionError,
+    RevisionFailedError,
+    RevisionNotFoundError,
+    SeveralHeadsError,
+)
+
+__all__ = [
+    "AlembicAsyncTemplateError",
+    "AmbiguousDowngradeError",
+    "ApplicationError",
+    "ApplicationImportError",
+    "AutogenerateError",
+    "BaselineError",
+    "ConcurrentRunError",
+    "ConfigNotFoundError",
+    "ConnectionBindError",
+    "ConnectionFailedError",
+    "DatabaseAccessError",
+    "DatabaseNotAtHeadError",
+    "DatabaseNotReachableError",
+    "DuplicateTableError",
+    "EngineReferenceError",
+    "EnumChangeBlockedError",
+    "EnumChangeFailedError",
+    "EnumCheckError",
+    "EnumComparisonClashError",
+    "EnumDeclarationsDifferError",
+    "EnumExistsError",
+    "EnumInUseError",
+    "EnumOfflineError",
+    "EnumOperationError",
+    "EnumValueExistsError",
+    "EnumValueInUseError",
+    "ExistingEnumsError",
+    "ExistingTablesError",
+    "Failure",
+    "GreenletNotInstalledError",
+    "InitError",
+    "InvalidEnumError",
+    "InvalidURLError",
+    "LockTimeoutError",
+    "MemoryDatabaseError",
+    "MigrationLockLostError",
+    "MigrationLockUnavailableError",
+    "MigrationLockedError",
+    "MissingDriverError",
+    "ModelsNotChosenError",
+    "NoDatabaseURLError",
+    "NoTablesError",
+    "OperationClashError",
+    "PluginFailedError",
+    "RevisionError",
+    "RevisionFailedError",
+    "RevisionNotFoundError",
+    "SQLModelNotInstalledError",
+    "ServerSilentError",
+    "SettingError",
+    "SeveralHeadsError",
+    "SeveralMetadataError",
+    "UncommittedEnumValueError",
+    "UncommittedWorkError",
+    "UnknownEnumError",
+    "UnknownEnumValueError",
+    "UnlistedModelsError",
+]
