@@ -11,6 +11,9 @@ from sqlalchemy.exc import StatementError
 
 HIDDEN = "***"
 
+# How much of a statement is read to show its beginning; it may have megabytes.
+_MOST = 10_000
+
 # Words of statements and of source lines in which a literal may be a secret.
 _SECRET = re.compile(
     r"passw|pwd|passphrase|(?<![a-z])pass(?![a-z])|secret|token|credential|identified\s+(?:by|with)|crypt|dblink|scram"
@@ -79,6 +82,12 @@ def mask_statement(text: str, *, always: bool = False) -> str:
         return text
     shown = text[: literal.end() if _SECRET.match(literal[0]) else literal.start()]  # as far as `password =`
     return f"{shown}{HIDDEN}{')' * (shown.count('(') - shown.count(')'))}"
+
+
+def shorten_statement(statement: str, length: int = 200) -> str:
+    """A statement on one line, without secrets, as a message shows it."""
+    statement = " ".join(mask_statement(statement[:_MOST], always=holds_secret(statement)).split())
+    return statement if len(statement) <= length else f"{statement[:length]}..."
 
 
 def mask_message(text: str, *, always: bool = False) -> str:

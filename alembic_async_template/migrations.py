@@ -27,7 +27,8 @@ from .autogenerate.compare_enums import list_differing_enums
 from .diagnosis.failures import explain_exit
 from .errors import ConfigNotFoundError, ConnectionBindError, DatabaseNotAtHeadError, NoTablesError
 from .errors.failure import Progress
-from .run.loop import call_in_thread, end_turn, try_turn
+from .run.loop import call_in_thread
+from .run.turn import end_turn, try_turn
 
 Bind = AsyncEngine | AsyncConnection | Engine | Connection
 Result = TypeVar("Result")

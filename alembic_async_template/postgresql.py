@@ -1,8 +1,12 @@
-"""How names, strings and expressions are written in PostgreSQL's SQL."""
+"""Facts about PostgreSQL: how its SQL writes names, strings and expressions, and what its error codes mean."""
 
 from __future__ import annotations
 
 import re
+from enum import StrEnum
+from typing import Any
+
+from .masking import shorten_statement
 
 STRING = re.compile(r"'(?:[^']|'')*'")
 
@@ -37,3 +41,83 @@ def normalise(expression: str) -> str:
     while re.fullmatch(r"\((?:[^()]|\([^()]*\))*\)", bare):
         bare = bare[1:-1].strip()
     return re.sub("''", lambda _: strings.pop(0), bare)
+
+
+class SQLState(StrEnum):
+    """The codes of PostgreSQL's errors that this package knows, named as in the list of PostgreSQL:
+    https://www.postgresql.org/docs/current/errcodes-appendix.html.
+    """
+
+    # Connections. A class of codes is their first two characters.
+    CONNECTION_DOES_NOT_EXIST = "08003"
+    CONNECTION_FAILURE = "08006"
+    PROTOCOL_VIOLATION = "08P01"  # older versions of PgBouncer send it for every error
+    INVALID_AUTHORIZATION_SPECIFICATION = "28000"  # no such role, or no entry in pg_hba.conf
+    INVALID_PASSWORD = "28P01"
+    INVALID_CATALOG_NAME = "3D000"  # no such database
+    TOO_MANY_CONNECTIONS = "53300"
+    ADMIN_SHUTDOWN = "57P01"
+    CRASH_SHUTDOWN = "57P02"
+    CANNOT_CONNECT_NOW = "57P03"  # the server starts, stops or recovers
+
+    # Transactions, locks and prepared statements.
+    ACTIVE_SQL_TRANSACTION = "25001"  # a statement that cannot run in a transaction
+    READ_ONLY_SQL_TRANSACTION = "25006"
+    NO_ACTIVE_SQL_TRANSACTION = "25P01"  # a statement that runs only in a transaction
+    IN_FAILED_SQL_TRANSACTION = "25P02"  # an earlier statement of the transaction failed
+    INVALID_SQL_STATEMENT_NAME = "26000"  # the prepared statement is unknown to this server process
+    DEADLOCK_DETECTED = "40P01"
+    DUPLICATE_PREPARED_STATEMENT = "42P05"
+    LOCK_NOT_AVAILABLE = "55P03"  # lock_timeout has passed
+    UNSAFE_NEW_ENUM_VALUE_USAGE = "55P04"  # an enum value is used in the transaction that added it
+    QUERY_CANCELED = "57014"  # statement_timeout has passed, or a user cancelled
+
+    # Rows and their values.
+    STRING_DATA_RIGHT_TRUNCATION = "22001"  # longer than the column allows
+    NUMERIC_VALUE_OUT_OF_RANGE = "22003"
+    INVALID_DATETIME_FORMAT = "22007"
+    DATETIME_FIELD_OVERFLOW = "22008"
+    INVALID_PARAMETER_VALUE = "22023"
+    INVALID_TEXT_REPRESENTATION = "22P02"  # not a value of the type, such as an unknown enum value
+    NOT_NULL_VIOLATION = "23502"
+    FOREIGN_KEY_VIOLATION = "23503"
+    UNIQUE_VIOLATION = "23505"
+    CHECK_VIOLATION = "23514"
+    RAISE_EXCEPTION = "P0001"  # RAISE in a function of the project
+
+    # Definitions of objects.
+    FEATURE_NOT_SUPPORTED = "0A000"
+    DEPENDENT_OBJECTS_STILL_EXIST = "2BP01"
+    INVALID_SCHEMA_NAME = "3F000"  # no such schema
+    INSUFFICIENT_PRIVILEGE = "42501"
+    SYNTAX_ERROR = "42601"
+    DUPLICATE_COLUMN = "42701"
+    UNDEFINED_COLUMN = "42703"
+    UNDEFINED_OBJECT = "42704"  # no such type, constraint, trigger, operator class
+    DUPLICATE_OBJECT = "42710"  # a type, constraint or enum value that exists
+    DATATYPE_MISMATCH = "42804"
+    INVALID_FOREIGN_KEY = "42830"  # the columns that it refers to are not unique
+    UNDEFINED_FUNCTION = "42883"
+    UNDEFINED_TABLE = "42P01"
+    DUPLICATE_TABLE = "42P07"  # a table, view, sequence or index that exists
+    INVALID_TABLE_DEFINITION = "42P16"
+    UNDEFINED_FILE = "58P01"  # the files of an extension are not installed
+
+
+PROCESS_COLUMNS = """CAST(usename AS text) AS usename, application_name, state,
+    to_char(coalesce(xact_start, query_start), 'HH24:MI:SS') AS since, query"""
+"""What `describe_process` needs of `pg_catalog.pg_stat_activity`, apart from the number of the process."""
+
+
+def describe_process(row: Any) -> str:
+    """A process of PostgreSQL, as a message shows it.
+
+    :param row: has `pid` and the `PROCESS_COLUMNS`; what the role may not see is null.
+    """
+    known = [
+        row.application_name,
+        f"user {row.usename}" if row.usename else "",
+        f"{row.state} since {row.since}" if row.state else "",
+        f"query: {shorten_statement(row.query, 100)}" if row.query else "",
+    ]
+    return f"process {row.pid} ({', '.join(filter(None, known))})"

@@ -27,7 +27,7 @@ _INTERPOLATION = re.compile(r"%%|%\(([^)]+)\)s")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What `alembic.ini` says, or its defaults."""
+    """What `alembic.ini` says, or its defaults; times are in seconds, and zero is no limit."""
 
     config_file: str
     """The file's name, for messages."""
@@ -42,49 +42,26 @@ class Settings:
     app_engine: str | None
     database_url_env: str
     sqlalchemy_url: str | None = field(repr=False)
-    database_wait: str
+    database_wait: float
     """How long to wait for a database that is not up."""
-    lock_wait: str
+    lock_wait: float
     """How long to wait for another process that migrates."""
-    lock_timeout: str
+    lock_timeout: float
     """How long a statement of a migration waits for a lock."""
-    lock_retries: str
-    """How often a revision that did not get one begins anew."""
-    statement_timeout: str
+    lock_retries: int
+    """How often a revision that did not get a lock is retried."""
+    statement_timeout: float
     """How long a statement of a migration may take."""
 
     @property
     def place(self) -> str:
         """The section that holds the settings, for messages."""
-        return f"section [{self.section}] of {self.config_file}"
+        return describe_place(self.section, self.config_file)
 
-    def read_seconds(self, name: str) -> float:
-        """A setting that is a time, as PostgreSQL writes one: `500ms`, `60s`, `5min`; a bare number is seconds, `off` is zero.
 
-        :raises SettingError: it is no time, or longer than PostgreSQL can wait.
-        """
-        value: str = getattr(self, name)
-        if value == "off":
-            return 0
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|min|h|)", value)
-        if match is None:
-            raise SettingError(name, value, self.place, "is no time")
-        seconds = float(match[1]) * {"ms": 0.001, "s": 1, "": 1, "min": 60, "h": 3600}[match[2]]
-        if seconds * 1000 > _LONGEST:
-            raise SettingError(
-                name, value, self.place, "is longer than 24 days", f"Give a shorter time, for example: {name} = 24h"
-            )
-        return seconds
-
-    def read_number(self, name: str) -> int:
-        """A setting that is a whole number.
-
-        :raises SettingError: it is none.
-        """
-        value: str = getattr(self, name)
-        if not value.isdecimal():
-            raise SettingError(name, value, self.place, "is no number")
-        return int(value)
+def describe_place(section: str, file: str) -> str:
+    """Where a setting stands, for messages."""
+    return f"section [{section}] of {file}"
 
 
 def read_settings(config: Config) -> Settings:
@@ -100,9 +77,12 @@ def read_settings(config: Config) -> Settings:
     locations = [script_location, *(config.get_version_locations_list() or [])]
     migrations = [coerce_resource_to_filename(location).resolve() for location in locations if location]
     app_models = split_names(_or_default(read_setting(config, "app_models"), "*"))
+    config_file = file.name if file else "the configuration"
+    section = "tool.alembic" if file is toml and file is not None else config.config_ini_section
+    place = describe_place(section, config_file)
     return Settings(
-        config_file=file.name if file else "the configuration",
-        section="tool.alembic" if file is toml and file is not None else config.config_ini_section,
+        config_file=config_file,
+        section=section,
         directory=directory,
         excluded_folders=(*migrations, *_list_beside(directory.resolve(), roots, app_models)),
         import_roots=roots,
@@ -110,12 +90,40 @@ def read_settings(config: Config) -> Settings:
         app_engine=read_setting(config, "app_engine") or None,
         database_url_env=read_setting(config, "database_url_env") or "DATABASE_URL",
         sqlalchemy_url=read_setting(config, "sqlalchemy.url") or None,
-        database_wait=read_setting(config, "database_wait") or "10s",
-        lock_wait=read_setting(config, "lock_wait") or "60s",
-        lock_timeout=read_setting(config, "lock_timeout") or "5s",
-        lock_retries=read_setting(config, "lock_retries") or "5",
-        statement_timeout=read_setting(config, "statement_timeout") or "off",
+        database_wait=_read_seconds(config, "database_wait", "10s", place),
+        lock_wait=_read_seconds(config, "lock_wait", "60s", place),
+        lock_timeout=_read_seconds(config, "lock_timeout", "5s", place),
+        lock_retries=_read_number(config, "lock_retries", "5", place),
+        statement_timeout=_read_seconds(config, "statement_timeout", "off", place),
     )
+
+
+def _read_seconds(config: Config, name: str, default: str, place: str) -> float:
+    """A duration, as PostgreSQL writes one: `500ms`, `60s`, `5min`; a bare number is seconds, `off` is zero.
+
+    :raises SettingError: it is not a duration, or longer than PostgreSQL can wait.
+    """
+    value = read_setting(config, name) or default
+    if value == "off":
+        return 0
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|min|h|)", value)
+    if match is None:
+        raise SettingError(name, value, place, "is not a duration")
+    seconds = float(match[1]) * {"ms": 0.001, "s": 1, "": 1, "min": 60, "h": 3600}[match[2]]
+    if seconds * 1000 > _LONGEST:
+        raise SettingError(name, value, place, "is longer than 24 days", f"Give a shorter time, for example: {name} = 24h")
+    return seconds
+
+
+def _read_number(config: Config, name: str, default: str, place: str) -> int:
+    """A whole number.
+
+    :raises SettingError: it is not one.
+    """
+    value = read_setting(config, name) or default
+    if not value.isdecimal():
+        raise SettingError(name, value, place, "is not a number")
+    return int(value)
 
 
 def _list_beside(directory: Path, roots: Sequence[Path], app_models: Sequence[str]) -> Iterator[Path]:

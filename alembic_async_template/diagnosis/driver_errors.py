@@ -8,17 +8,22 @@ import socket
 from collections.abc import Iterator
 
 from ..masking import is_about_secret, mask_message
+from ..postgresql import SQLState
 
-# Errors that end by themselves when whoever holds a lock lets it go:
-# lock_not_available and deadlock_detected, https://www.postgresql.org/docs/current/errcodes-appendix.html,
-_LOCK_STATES = {"55P03", "40P01"}
+# Errors that end by themselves when a lock is released, of PostgreSQL,
+_LOCK_STATES = {SQLState.LOCK_NOT_AVAILABLE, SQLState.DEADLOCK_DETECTED}
 # ER_LOCK_WAIT_TIMEOUT and ER_LOCK_DEADLOCK, https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html,
 _LOCK_NUMBERS = {1205, 1213}
 # and SQLITE_BUSY, https://www.sqlite.org/rescode.html#busy.
 _SQLITE_BUSY = 5
 
-# A server that is not up (any more): cannot_connect_now, admin_shutdown, crash_shutdown; or full: too_many_connections.
-_OUTAGE_STATES = {"57P03", "57P01", "57P02", "53300"}
+# A server that is not up (any more), or full.
+_OUTAGE_STATES = {
+    SQLState.CANNOT_CONNECT_NOW,
+    SQLState.ADMIN_SHUTDOWN,
+    SQLState.CRASH_SHUTDOWN,
+    SQLState.TOO_MANY_CONNECTIONS,
+}
 # CR_CONNECTION_ERROR, CR_CONN_HOST_ERROR, CR_SERVER_GONE_ERROR, CR_SERVER_LOST and ER_CON_COUNT_ERROR.
 _OUTAGE_NUMBERS = {2002, 2003, 2006, 2013, 1040}
 _OUTAGE_ERRNOS = {errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.ETIMEDOUT}
@@ -121,7 +126,7 @@ def _describe_outage(cause: BaseException, on_socket: bool) -> str | None:
         or (isinstance(cause, FileNotFoundError) and on_socket)
         or state in _OUTAGE_STATES
         # The class of connections; 08P01 is all that older PgBouncers say, whatever has happened.
-        or (state.startswith("08") and state != "08P01")
+        or (state.startswith("08") and state != SQLState.PROTOCOL_VIOLATION)
         or find_number(cause) in _OUTAGE_NUMBERS
         or any(known in words for known in _OUTAGE_WORDS)
     ):

@@ -16,7 +16,7 @@ from .driver_errors import describe, find_detail, find_number, find_own_sqlstate
 
 _quote = IdentifierPreparer(PGDialect()).quote  # type: ignore[no-untyped-call]
 # The code of what a driver says without one, and of what comes from no database.
-_NO_CODE, _NO_DATABASE = "~", "-"
+NO_CODE, NO_DATABASE = "~", "-"
 # What the braces of a fix stand for where nothing better is known.
 _EXAMPLES = {
     "name": "post",
@@ -69,8 +69,8 @@ class Origin(Enum):
 class Sign:
     """What shows an error: every field that is given has to match."""
 
-    codes: str = ""
-    """SQLSTATEs and numbers of MySQL; ~ is what a driver says without a code, - is no database."""
+    codes: tuple[str, ...] = ()
+    """SQLSTATEs and numbers of MySQL; `NO_CODE` for what a driver says without one, `NO_DATABASE` for all other errors."""
     raised: str = ""
     """The name of the exception's class."""
     text: str = ""
@@ -139,7 +139,7 @@ class _Signature:
     def match(self, sign: Sign) -> dict[str, str] | None:
         """What the groups of a sign's patterns stand for, None if it does not match."""
         if (
-            (sign.codes and self.code not in sign.codes.split())
+            (sign.codes and self.code not in sign.codes)
             or (sign.raised and type(self.cause).__name__ != sign.raised)
             or not self.function.startswith(sign.function)
             or (sign.origin is not None and sign.origin not in self.origins)
@@ -197,7 +197,7 @@ def _list_signatures(error: BaseException, origins: Collection[Origin]) -> Itera
     is_sqlalchemys = getattr(error, "orig", None) is not None
     statement = " ".join(str(getattr(error, "statement", None) or "").split())[:_BEGINNING]
     for cause in list_causes(error) if is_sqlalchemys else [error]:
-        code = find_number(cause) or find_own_sqlstate(cause) or (_NO_CODE if is_sqlalchemys else _NO_DATABASE)
+        code = find_number(cause) or find_own_sqlstate(cause) or (NO_CODE if is_sqlalchemys else NO_DATABASE)
         frames = traceback.extract_tb(cause.__traceback__)
         said = re.sub(r"^<class '[^']*'>: ", "", str(cause)[:_LONGEST])
         text = " ".join(re.split(r"\n(?:DETAIL|HINT|NOTE|LINE \d+):", said)[0].split())

@@ -15,7 +15,6 @@ from sqlalchemy.engine import Connection
 
 from ..errors import UnknownEnumError, UnknownEnumValueError
 from .model import EnumType, qualify
-from .sql import Name
 
 _ENUMS = text("""
     SELECT pg_type.oid, CAST(nspname AS text), CAST(typname AS text), pg_catalog.pg_type_is_visible(pg_type.oid),
@@ -194,9 +193,7 @@ def describe_dependents(connection: Connection, enum: EnumType) -> list[str]:
     return list(connection.scalars(_DEPENDENTS, {"oid": enum.oid}))
 
 
-def has_done_work(connection: Connection, version_table: Name) -> tuple[bool, bool]:
+def has_done_work(connection: Connection, version_table: str) -> tuple[bool, bool]:
     """Whether the transaction has changed anything, and whether it made the version table, which is a change too."""
-    worked, made_version_table = connection.execute(
-        _TRANSACTION_WORK, {"version_table": version_table.render(connection.dialect)}
-    ).one()
+    worked, made_version_table = connection.execute(_TRANSACTION_WORK, {"version_table": version_table}).one()
     return bool(worked), bool(made_version_table)

@@ -1,7 +1,7 @@
 """Reads what depends on an enum type: the columns that have it, and each object that stands in the way of changing them.
 
-Read with an empty search path, so that every name in a definition is qualified. The number of queries is the same whatever
-the number of tables. The statements are written by the server, which quotes its own names.
+The search path is empty meanwhile, so that every name in a definition is qualified. The number of queries does not grow with
+the number of tables. The server writes the statements, and quotes its own names.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from typing import Any
 
-from sqlalchemy.engine import Connection
+from sqlalchemy import TextClause
+from sqlalchemy.engine import Connection, Row
 
-from ..errors import FOREIGN
 from . import dependent_queries as queries
 from .model import EnumType
 
@@ -30,7 +30,7 @@ class Relation:
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class EnumColumn:
     """A column of the type, or of arrays of it."""
 
     relation: int
@@ -46,6 +46,7 @@ class Column:
 class Default:
     """A default or a generation expression that uses the type."""
 
+    oid: int
     relation: int
     relation_name: str
     number: int
@@ -54,7 +55,7 @@ class Default:
     expression: str
     # "" for a default, "s" for stored and "v" for virtual: pg_attribute.attgenerated.
     generated: str
-    # How NOT NULL is taken from a generated column for as long as it has no values, and given back.
+    # A generated column loses NOT NULL for as long as it has no values, and gets it back.
     drop_not_null: str | None
     set_not_null: str | None
     inherited: bool
@@ -62,7 +63,7 @@ class Default:
 
 @dataclass(frozen=True, slots=True)
 class Dependent:
-    """An object that is dropped before the type is changed, and made again afterwards."""
+    """An object that is dropped before the type is changed, and restored afterwards."""
 
     kind: str
     oid: int
@@ -71,16 +72,34 @@ class Dependent:
     definition: str
     drop: tuple[str, ...]
     create: tuple[str, ...]
-    # Made again after everything of its kind is there.
+    # Run after everything of its kind is there.
     finish: tuple[str, ...] = ()
+
+    @property
+    def address(self) -> Address:
+        return Address(_CATALOGS[self.kind], self.oid)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where PostgreSQL describes an object: the catalog, the OID in it, and the number of a column."""
+
+    catalog: str
+    oid: int
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Blocker:
-    """An object that cannot be made again."""
+    """An object that cannot be restored, or cannot be changed."""
 
     name: str
     reason: str
+    # What has to go, or the statements that help; neither where only the reason says what to do.
+    address: Address | None = None
+    remedy: tuple[str, ...] = ()
+    # Whether only another role may change it.
+    is_foreign: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,20 +107,51 @@ class Usage:
     """All that uses an enum type."""
 
     relations: tuple[Relation, ...]
-    columns: tuple[Column, ...]
+    columns: tuple[EnumColumn, ...]
     defaults: tuple[Default, ...]
-    # In the order in which they are made again; they are dropped in the opposite one.
+    # In the order in which they are restored; they are dropped in the opposite one.
     dependents: tuple[Dependent, ...]
     blockers: tuple[Blocker, ...]
-    # How the new type gets owner, privileges and comment of the old one.
+    # The statements that give the new type owner, privileges and comment of the old one.
     restore_type: tuple[str, ...]
-    # Materialized views that had rows, each after those it is built on.
+    # Materialized views that had rows, each after its sources.
     refreshed: tuple[str, ...]
 
 
 def read_usage(connection: Connection, enum: EnumType) -> Usage:
-    """Read all that uses an enum type, and what of it cannot be made again; the search path has to be empty."""
+    """Read all that uses an enum type, and what blocks a change; the search path has to be empty."""
     return _Reader(connection, enum).read()
+
+
+def list_removals(connection: Connection, blockers: Sequence[Blocker]) -> list[str] | None:
+    """The statements that take blockers out of the way, in order; None if at least one has none.
+
+    The search path has to be empty.
+    """
+    addresses = [blocker.address for blocker in blockers if blocker.address is not None]
+    if any(blocker.address is None and not blocker.remedy for blocker in blockers):
+        return None
+    given = {
+        "catalogs": [address.catalog for address in addresses],
+        "oids": [address.oid for address in addresses],
+        "numbers": [address.number for address in addresses],
+    }
+    removals = connection.scalars(queries.REMOVALS, given).all() if addresses else []
+    statements = [*(statement for blocker in blockers for statement in blocker.remedy), *removals]
+    return None if None in statements else list(dict.fromkeys(statements))
+
+
+# The catalog of each kind of dependent.
+_CATALOGS = {
+    "index": "pg_class",
+    "view": "pg_class",
+    "constraint": "pg_constraint",
+    "statistics": "pg_statistic_ext",
+    "rule": "pg_rewrite",
+    "trigger": "pg_trigger",
+    "policy": "pg_policy",
+    "table": "pg_publication_rel",
+}
 
 
 class _Reader:
@@ -117,28 +167,27 @@ class _Reader:
         relations, columns = self.read_columns()
         views, refreshed = self.read_views()
         defaults = self.read_defaults({view.oid for view in views})
-        for (index,) in self.rows(queries.INVALID_INDEXES, self.oids("pg_class")):
-            self.block(f"index {index}", "is not valid")
+        for row in self.rows(queries.INVALID_INDEXES, self.oids("pg_class")):
+            self.block(f"index {row.name}", "is not valid", Address("pg_class", row.oid))
         dependents = [
-            *self.read_objects("index", queries.INDEXES, "pg_class"),
+            *self.read_objects("index", queries.INDEXES),
             *views,
             *self.read_constraints(),
-            *self.read_objects("statistics", queries.STATISTICS, "pg_statistic_ext"),
-            *self.read_objects("rule", queries.RULES, "pg_rewrite"),
-            *self.read_objects("trigger", queries.TRIGGERS, "pg_trigger"),
-            *self.read_objects("policy", queries.POLICIES, "pg_policy"),
+            *self.read_objects("statistics", queries.STATISTICS),
+            *self.read_objects("rule", queries.RULES),
+            *self.read_objects("trigger", queries.TRIGGERS),
+            *self.read_objects("policy", queries.POLICIES),
         ]
         if self.version >= (15,):
-            dependents += self.read_objects("table", queries.PUBLICATIONS, "pg_publication_rel")
+            dependents += self.read_objects("table", queries.PUBLICATIONS)
         self.refuse_unknown(columns, defaults, dependents)
-        (restore_type,) = self.connection.execute(queries.TYPE, {"enum": self.enum.oid}).one()
         return Usage(
             tuple(relations),
             tuple(columns),
             tuple(defaults),
             tuple(dependents),
             tuple(self.blockers),
-            tuple(restore_type),
+            tuple(self.connection.execute(queries.TYPE, {"enum": self.enum.oid}).one().restore),
             tuple(refreshed),
         )
 
@@ -149,94 +198,98 @@ class _Reader:
     def oids(self, catalog: str) -> list[int]:
         return sorted({row["objid"] for row in self.walked if row["catalog"] == catalog})
 
-    def rows(self, query: Any, oids: Iterable[int]) -> Sequence[Any]:
+    def rows(self, query: TextClause, oids: Iterable[int]) -> Sequence[Row[Any]]:
         return self.connection.execute(query, {"oids": list(oids)}).all()
 
-    def read_columns(self) -> tuple[list[Relation], list[Column]]:
+    def read_columns(self) -> tuple[list[Relation], list[EnumColumn]]:
         relations: dict[int, Relation] = {}
         columns = []
         for row in self.connection.execute(queries.COLUMNS, {"enum": self.enum.oid}):
-            oid, number, name, quoted, is_array, parents, restore, relation, rows, size, forces, is_key, row_types = row
-            relations[oid] = Relation(oid, relation, rows, size, forces)
-            columns.append(Column(oid, number, quoted, is_array, parents > 0, tuple(restore)))
-            if parents > 1:
-                self.block(f"column {name} of table {relation}", "is inherited from several tables")
-            if is_key:
-                self.block(f"column {name} of table {relation}", "is a partition key")
-            for user in row_types:
-                self.block(user, f"has the row type of table {relation}")
+            relations[row.relation] = Relation(
+                row.relation, row.relation_name, row.row_estimate, row.size, row.forces_row_security
+            )
+            columns.append(EnumColumn(row.relation, row.number, row.quoted_name, row.is_array, row.inherited, tuple(row.restore)))
+            name = f"column {row.column_name} of table {row.relation_name}"
+            if row.leave_parents:
+                self.block(name, "is inherited from several tables", remedy=row.leave_parents)
+            if row.is_partition_key:
+                self.block(name, "is a partition key, which PostgreSQL cannot change")
+        for row in self.rows(queries.ROW_TYPES, relations):
+            address = Address("pg_class", row.relation, row.number)
+            self.block(row.description, f"has the row type of table {row.relation_name}", address)
         return list(relations.values()), columns
 
     def read_defaults(self, views: set[int]) -> list[Default]:
-        """Defaults and generation expressions; those of views that are made again are made with them."""
+        """Defaults and generation expressions; those of views are restored with their views."""
         defaults = []
         for row in self.rows(queries.DEFAULTS, self.oids("pg_attrdef")):
-            relation, relation_name, name, quoted, expression, generated, not_null, constraint, number, *rest = row
-            inherited, differs, is_key = rest
-            if relation in views:
+            if row.relation in views:
                 continue
             drop = set_ = None
-            if generated and not_null:
-                alter = f"ALTER TABLE ONLY {relation_name} ALTER COLUMN {quoted}"
-                drop, set_ = f"{alter} DROP NOT NULL", constraint or f"{alter} SET NOT NULL"
+            if row.generated and row.not_null:
+                alter = f"ALTER TABLE ONLY {row.relation_name} ALTER COLUMN {row.quoted_name}"
+                drop, set_ = f"{alter} DROP NOT NULL", row.not_null_constraint or f"{alter} SET NOT NULL"
             for blocks, reason in (
-                (generated and self.version < (17,), "cannot be changed before PostgreSQL 17"),
-                (differs, "is NOT NULL, or another expression, in a table that inherits it"),
-                (is_key, "is part of a key, or of an index of a partitioned table"),
+                (row.generated and self.version < (17,), "cannot be changed before PostgreSQL 17"),
+                (row.differs_in_children, "is NOT NULL, or another expression, in a table that inherits it"),
+                (row.is_key, "is part of a key, or of an index of a partitioned table"),
             ):
                 if blocks:
-                    self.block(f"generated column {name} of table {relation_name}", reason)
-            defaults.append(Default(relation, relation_name, number, name, quoted, expression, generated, drop, set_, inherited))
+                    name = f"generated column {row.column_name} of table {row.relation_name}"
+                    self.block(name, reason, Address("pg_class", row.relation, row.number))
+            facts = (row.column_name, row.quoted_name, row.expression, row.generated, drop, set_, row.inherited)
+            defaults.append(Default(row.oid, row.relation, row.relation_name, row.number, *facts))
         return defaults
 
-    def read_objects(self, kind: str, query: Any, catalog: str) -> list[Dependent]:
-        return [
-            Dependent(kind, oid, name, definition, tuple(drop), tuple(create), tuple(finish[0]) if finish else ())
-            for oid, name, definition, drop, create, *finish in self.rows(query, self.oids(catalog))
-        ]
+    def read_objects(self, kind: str, query: TextClause) -> list[Dependent]:
+        return [_read_dependent(kind, row) for row in self.rows(query, self.oids(_CATALOGS[kind]))]
 
     def read_constraints(self) -> list[Dependent]:
         constraints = []
         oids = {"oids": self.oids("pg_constraint"), "indexes": self.oids("pg_class")}
         for row in self.connection.execute(queries.CONSTRAINTS, oids):
-            oid, name, kind, definition, drop, create, finish, disabled, includes, _, parent = row
-            if disabled:
-                self.block(f"constraint {name}", "has triggers that are disabled, or enabled in another way than usual")
-            if includes:
-                self.block(f"constraint {name}", "includes the column, and a foreign key or view stands on it")
-            if kind == "x" and parent:
-                self.block(f"constraint {name}", "is an exclusion constraint of a partitioned table")
-            constraints.append(Dependent("constraint", oid, name, definition, tuple(drop), tuple(create), tuple(finish)))
+            name = f"constraint {row.name}"
+            if row.enable_triggers:
+                reason = "has triggers that are disabled, or enabled in another way than usual"
+                self.block(name, reason, remedy=row.enable_triggers)
+            if row.drop_users_of_key:
+                reason = "includes the column, and a foreign key or view depends on it"
+                self.block(name, reason, remedy=row.drop_users_of_key)
+            if row.kind == "x" and row.parent:
+                self.block(name, "is an exclusion constraint of a partitioned table", Address("pg_constraint", row.parent))
+            constraints.append(_read_dependent("constraint", row))
         return constraints
 
     def read_views(self) -> tuple[list[Dependent], list[str]]:
-        """Views in the order in which they can be made, each after those it is built on, and which of them to fill."""
-        views, sources, populated = {}, {}, {}
-        for row in self.rows(queries.VIEWS, self.oids("pg_rewrite")):
-            oid, name, definition, drop, create, built_on, populated[oid], special = row
-            views[oid] = Dependent("view", oid, name, definition, tuple(drop), tuple(create))
-            sources[oid] = built_on
-            if special:
-                self.block(f"view {name}", "has a replica identity, or column privileges that another role than its owner gave")
-        order = list(TopologicalSorter({oid: [s for s in sources[oid] if s in views] for oid in views}).static_order())
-        empty: set[int] = set()
+        """Views in the order in which they can be created, each after its sources, and the materialized ones to fill."""
+        rows = {row.oid: row for row in self.rows(queries.VIEWS, self.oids("pg_rewrite"))}
+        views = {oid: _read_dependent("view", row) for oid, row in rows.items()}
+        order = list(TopologicalSorter({oid: [one for one in rows[oid].sources if one in rows] for oid in rows}).static_order())
+        empty: list[int] = []
         for oid in order:
-            if populated[oid] is False or empty & set(sources[oid]):
-                empty.add(oid)
-                if populated[oid]:
-                    self.block(f"view {views[oid].name}", "has rows of a materialized view that is not populated any more")
-        return [views[oid] for oid in order], [views[oid].name for oid in order if populated[oid]]
+            view, row = views[oid], rows[oid]
+            if row.is_special:
+                reason = "has a replica identity, or column privileges that another role than its owner gave"
+                self.block(f"view {view.name}", reason, view.address)
+            empty_sources = [source for source in empty if source in row.sources]
+            if row.populated is False or empty_sources:
+                empty.append(oid)
+                if row.populated:
+                    refresh = [f"REFRESH MATERIALIZED VIEW {views[one].name}" for one in empty if rows[one].populated is False]
+                    reason = "has rows of a materialized view that is not populated any more"
+                    self.block(f"view {view.name}", reason, remedy=refresh)
+        return [views[oid] for oid in order], [views[oid].name for oid in order if rows[oid].populated]
 
-    def block(self, name: str, reason: str) -> None:
-        self.blockers.append(Blocker(name, reason))
+    def block(self, name: str, reason: str, address: Address | None = None, *, remedy: Iterable[str] = ()) -> None:
+        self.blockers.append(Blocker(name, reason, address, tuple(remedy)))
 
-    def refuse_unknown(self, columns: Sequence[Column], defaults: Sequence[Default], dependents: Sequence[Dependent]) -> None:
-        """Every dependency that nothing above has accounted for blocks the change, whatever it is."""
+    def refuse_unknown(self, columns: Sequence[EnumColumn], defaults: Sequence[Default], dependents: Sequence[Dependent]) -> None:
+        """Let every dependency that was not read before block the change, whatever it is."""
         known_columns = {(column.relation, column.number) for column in columns}
         known_columns |= {(default.relation, default.number) for default in defaults if default.generated}
         relations = {column.relation for column in columns}
         views = {dependent.oid for dependent in dependents if dependent.kind == "view"}
-        made_again = {dependent.oid for dependent in dependents}
+        restored = {dependent.oid for dependent in dependents}
         view_types = {row["objid"] for row in self.walked if row["typrelid"] in views}
         for row in self.walked:
             oid, name = row["objid"], row["description"]
@@ -254,17 +307,23 @@ class _Reader:
             elif row["catalog"] == "pg_attrdef" or row["catalog"] == "pg_rewrite":
                 known = True
             else:
-                known = oid in made_again
+                known = oid in restored
+            address = Address(row["catalog"], oid, row["objsubid"])
             if not known:
-                self.block(name, _describe_kind(row))
+                self.block(name, _describe_kind(row), address)
             if row["not_owned"]:
-                self.block(name, FOREIGN)
+                self.blockers.append(Blocker(name, "belongs to another role", is_foreign=True))
             if row["extension"]:
                 self.block(name, f"belongs to extension {row['extension']}, or depends on it")
             if row["labelled"]:
-                self.block(name, "has a security label")
+                self.block(name, "has a security label", address)
             if row["foreign_temporary"]:
                 self.block(name, "belongs to another connection")
+
+
+def _read_dependent(kind: str, row: Row[Any]) -> Dependent:
+    facts = (row.name, row.definition, tuple(row.drop), tuple(row.create), tuple(row.finish))
+    return Dependent(kind, row.oid, *facts)
 
 
 def _describe_kind(row: Any) -> str:

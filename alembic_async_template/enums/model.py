@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -26,6 +26,33 @@ class EnumType:
     @property
     def qualified_name(self) -> str:
         return f"{self.schema}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Other labels for an enum type, and the labels that rows get in place of removed ones."""
+
+    enum: EnumType
+    target: tuple[str, ...]
+    replace_with: Mapping[str, str]
+
+    @property
+    def removed(self) -> tuple[str, ...]:
+        return tuple(label for label in self.enum.labels if label not in self.target)
+
+    @property
+    def unmapped(self) -> tuple[str, ...]:
+        """Removed labels that rows must not hold."""
+        return tuple(label for label in self.removed if label not in self.replace_with)
+
+    @property
+    def renames(self) -> dict[str, str]:
+        """The new label of each removed one, if the change does nothing but rename; otherwise empty."""
+        if len(self.target) != len(self.enum.labels):
+            return {}
+        pairs = {old: new for old, new in zip(self.enum.labels, self.target, strict=True) if old != new}
+        only_renames = all(new not in self.enum.labels and self.replace_with.get(old) == new for old, new in pairs.items())
+        return pairs if only_renames else {}
 
 
 def qualify(name: str, schema: str | None) -> str:

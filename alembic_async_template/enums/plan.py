@@ -1,19 +1,20 @@
-"""Turns the current and the target labels of an enum type into the statements that lead from one to the other.
+"""Plans the statements that give an enum type other labels.
 
-Computed from what `dependents` has read, without a database. The order is the one that PostgreSQL needs: what stands in the
-way is dropped, the old type gets another name, each table is rewritten once, and all is made again with the new type. The old
-type is dropped without CASCADE: had anything been overlooked, the whole would fail and be rolled back.
+The plan is computed from what `dependents` has read, without a database. Its order is the one that PostgreSQL needs: dependents
+are dropped, the old type gets another name, each table is rewritten once, and the dependents are restored with the new type. The
+old type is dropped without CASCADE: had a dependent been overlooked, all of it would fail and be rolled back.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ..postgresql import identifier, literal, qualified
-from .dependents import Blocker, Column, Default, Usage
-from .model import EnumType
+from ..postgresql import literal, qualified
+from .dependents import Address, Blocker, Default, EnumColumn, Usage
+from .expressions import find_labels, replace_labels
+from .model import Change
+from .sql import add_value, create_type, drop_type, rename_type
 
 # Lock levels, https://www.postgresql.org/docs/current/explicit-locking.html#LOCKING-TABLES
 EXCLUSIVE = "ACCESS EXCLUSIVE"
@@ -21,46 +22,31 @@ EXCLUSIVE = "ACCESS EXCLUSIVE"
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One statement of a plan, with the lock it takes on a table, and what to tell somebody who waits for it."""
+    """One statement of a plan, with the lock that it takes on tables, and what the log says before it runs."""
 
     text: str
     lock: str | None = None
     progress: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """From which labels to which, and what becomes of those that go."""
-
-    enum: EnumType
-    target: tuple[str, ...]
-    replace_with: Mapping[str, str]
-
-    @property
-    def removed(self) -> tuple[str, ...]:
-        return tuple(label for label in self.enum.labels if label not in self.target)
-
-    @property
-    def unmapped(self) -> tuple[str, ...]:
-        """Removed labels that rows must not hold."""
-        return tuple(label for label in self.removed if label not in self.replace_with)
-
-
 def find_blockers(usage: Usage, change: Change) -> list[Blocker]:
     """All objects that keep the change from being carried out."""
-    expressions = [(f"{dependent.kind} {dependent.name}", dependent.definition) for dependent in usage.dependents]
+    expressions = [
+        (f"{dependent.kind} {dependent.name}", dependent.definition, dependent.address) for dependent in usage.dependents
+    ]
     for default in usage.defaults:
         name = f"{default.column} of table {default.relation_name}"
         if default.generated:
-            expressions.append((f"generated column {name}", default.expression))
+            column = Address("pg_class", default.relation, default.number)
+            expressions.append((f"generated column {name}", default.expression, column))
         elif change.replace_with:
-            # What is left is not of the type, and may still become it.
+            # The labels that are left in it are of other types, and might become values of the type.
             expression = replace_labels(default.expression, change)
             if find_labels(expression) & (set(change.removed) - set(change.unmapped)):
-                expressions.append((f"default of column {name}", expression))
+                expressions.append((f"default of column {name}", expression, Address("pg_attrdef", default.oid)))
     named = [
-        Blocker(name, f'names the value "{label}"')
-        for name, definition in expressions
+        Blocker(name, f'names the value "{label}"', address)
+        for name, definition, address in expressions
         for label in change.removed
         if label in find_labels(definition)
     ]
@@ -77,19 +63,18 @@ def find_defaults(usage: Usage, labels: Sequence[str]) -> list[str]:
 
 
 def lock_type(change: Change) -> list[Statement]:
-    """Add a value that is there: https://www.postgresql.org/docs/current/sql-altertype.html."""
-    labels = change.enum.labels[:1]
-    return [Statement(f"ALTER TYPE {_type_name(change)} ADD VALUE IF NOT EXISTS {literal(label)}") for label in labels]
+    """Add a value that is there, which locks the type and changes nothing."""
+    return [Statement(add_value(_type_name(change), label)) for label in change.enum.labels[:1]]
 
 
 def lock_tables(usage: Usage) -> list[Statement]:
-    """Keep everybody else out of the tables, so that what has been read stays so."""
+    """Keep other transactions out of the tables, so that what has been read stays true."""
     names = ", ".join(f"ONLY {relation.name}" for relation in usage.relations)
     return [Statement(f"LOCK TABLE {names} IN {EXCLUSIVE} MODE", EXCLUSIVE)] if names else []
 
 
 def reveal_rows(usage: Usage) -> list[Statement]:
-    """Let the owner see every row: forced row-level security holds for owners too, and would hide rows from a count."""
+    """Let the owner see every row: forced row-level security applies to owners too, and would hide rows from a count."""
     return [
         Statement(f"ALTER TABLE {relation.name} NO FORCE ROW LEVEL SECURITY", EXCLUSIVE)
         for relation in usage.relations
@@ -97,7 +82,7 @@ def reveal_rows(usage: Usage) -> list[Statement]:
     ]
 
 
-def count_rows(usage: Usage, labels: Sequence[str]) -> Iterator[tuple[str, list[Column], str]]:
+def count_rows(usage: Usage, labels: Sequence[str]) -> Iterator[tuple[str, list[EnumColumn], str]]:
     """For each table: its name, its columns of the type, and a query that counts the rows which hold one of the labels."""
     wanted = f"ARRAY[{', '.join(map(literal, labels))}]::pg_catalog.text[]"
     for relation in usage.relations:
@@ -124,8 +109,8 @@ def plan_change(usage: Usage, change: Change, unused_name: str) -> list[Statemen
     drop_cast = [Statement(f"DROP CAST ({old_type} AS {new_type})")] if generated else []
     return [
         *(Statement(text, EXCLUSIVE) for dependent in reversed(usage.dependents) for text in dependent.drop),
-        Statement(f"ALTER TYPE {new_type} RENAME TO {identifier(unused_name)}"),
-        Statement(f"CREATE TYPE {new_type} AS ENUM ({', '.join(map(literal, change.target))})"),
+        Statement(rename_type(new_type, unused_name)),
+        Statement(create_type(new_type, change.target)),
         *make_cast,
         *_empty_generated(generated),
         *(Statement(f"{_alter_only(default)} DROP DEFAULT", EXCLUSIVE) for default in plain),
@@ -137,9 +122,9 @@ def plan_change(usage: Usage, change: Change, unused_name: str) -> list[Statemen
         ),
         *(Statement(text, EXCLUSIVE) for column in usage.columns for text in column.restore),
         *drop_cast,
-        Statement(f"DROP TYPE {old_type}"),
+        Statement(drop_type(old_type)),
         *(Statement(text) for text in usage.restore_type),
-        *_make_again(usage),
+        *_restore(usage),
     ]
 
 
@@ -148,7 +133,7 @@ def _alter_only(default: Default) -> str:
 
 
 def _empty_generated(generated: Sequence[Default]) -> Iterator[Statement]:
-    """Take the expressions from generated columns, which would keep other columns from changing their type."""
+    """Remove the expressions of generated columns, which would keep other columns from changing their type."""
     for default in generated:
         if default.drop_not_null:
             yield Statement(default.drop_not_null, EXCLUSIVE)
@@ -157,7 +142,7 @@ def _empty_generated(generated: Sequence[Default]) -> Iterator[Statement]:
 
 
 def _rewrite_tables(usage: Usage, change: Change, generated: Sequence[Default]) -> Iterator[Statement]:
-    """One statement for each table, and so one rewrite; also for those where only a generated column uses the type."""
+    """One statement, and so one rewrite, for each table; a table where only a generated column uses the type is among them."""
     relations = {relation.oid: relation for relation in usage.relations}
     actions: dict[str, list[str]] = {}
     for column in usage.columns:
@@ -173,9 +158,9 @@ def _rewrite_tables(usage: Usage, change: Change, generated: Sequence[Default]) 
         yield Statement(f"ALTER TABLE {name} {', '.join(subcommands)}", EXCLUSIVE, progress)
 
 
-def _make_again(usage: Usage) -> Iterator[Statement]:
+def _restore(usage: Usage) -> Iterator[Statement]:
     for dependent in usage.dependents:
-        progress: str | None = f"{dependent.kind} {dependent.name} is made again"
+        progress: str | None = f"{dependent.kind} {dependent.name} is restored"
         for text in dependent.create:
             yield Statement(text, EXCLUSIVE, progress)
             progress = None
@@ -187,7 +172,7 @@ def _make_again(usage: Usage) -> Iterator[Statement]:
 
 
 def refresh_views(usage: Usage) -> list[Statement]:
-    """Fill the materialized views, as their owners and with every policy in its place."""
+    """Fill the materialized views; every policy is in force again, and PostgreSQL fills each view as its owner."""
     return [
         Statement(f"REFRESH MATERIALIZED VIEW {name}", EXCLUSIVE, f"materialized view {name} is filled")
         for name in usage.refreshed
@@ -198,7 +183,7 @@ def _type_name(change: Change) -> str:
     return qualified(change.enum.name, change.enum.schema)
 
 
-def _change_type(column: Column, new_type: str, change: Change, generated: Sequence[Default]) -> str:
+def _change_type(column: EnumColumn, new_type: str, change: Change, generated: Sequence[Default]) -> str:
     """The action that changes a column's type and maps its values; it fires no trigger."""
     name = column.quoted_name
     type_name = f"{new_type}[]" if column.is_array else new_type
@@ -216,66 +201,3 @@ def _change_type(column: Column, new_type: str, change: Change, generated: Seque
             cases = " ".join(f"WHEN {literal(old)} THEN {literal(new)}" for old, new in mapped.items())
             value = f"CASE {value} {cases} ELSE {value} END"
     return f"{action} USING ({value})::{type_name}"
-
-
-# A string constant as PostgreSQL writes it in definitions, with the type that it is cast to; or a quoted name, which may hold an
-# apostrophe. A constant in braces may be an array.
-_NAME = r'(?:"(?:[^"]|"")*"|[\w$]+)'
-_CONSTANT = re.compile(
-    rf"""(?P<name>"(?:[^"]|"")*")|(?P<escape>\bE)?'(?P<body>(?:[^']|'')*)'(?:::(?P<type>{_NAME}(?:\.{_NAME})*(?:\[\])?))?"""
-)
-_ELEMENT = re.compile(r"""(?:^|(?<=[{,]))(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?!NULL[,}])(?P<bare>[^{}",]+))(?=[},])""")
-
-
-def find_labels(definition: str) -> set[str]:
-    """Every string constant of an expression, and every element of those that may be arrays."""
-    found = set()
-    for constant in _CONSTANT.finditer(definition):
-        if constant["name"]:
-            continue
-        body = _unescape(constant)
-        found.add(body)
-        if body.startswith("{"):
-            found |= {_element(element) for element in _ELEMENT.finditer(body)}
-    return found
-
-
-def replace_labels(expression: str, change: Change) -> str:
-    """The same expression with other labels in the constants of the type, and in those of its arrays."""
-    mapping, types = change.replace_with, _written_names(change.enum)
-
-    def replaced(constant: re.Match[str]) -> str:
-        kind = constant["type"]
-        if kind is None or kind.removesuffix("[]") not in types:
-            return constant[0]
-        body = _unescape(constant)
-        if kind.endswith("[]"):
-            body = _ELEMENT.sub(
-                lambda element: _write_element(mapping[_element(element)]) if _element(element) in mapping else element[0], body
-            )
-        else:
-            body = mapping.get(body, body)
-        return f"{literal(body)}::{kind}"
-
-    return _CONSTANT.sub(replaced, expression)
-
-
-def _written_names(enum: EnumType) -> set[str]:
-    """How PostgreSQL may write the name of the type: each part with quotes, or without where it needs none."""
-    schemas, names = ({part, identifier(part)} for part in (enum.schema, enum.name))
-    return {f"{schema}.{name}" for schema in schemas for name in names}
-
-
-def _unescape(constant: re.Match[str]) -> str:
-    body = constant["body"].replace("''", "'")
-    return body.replace("\\\\", "\\") if constant["escape"] else body
-
-
-def _element(element: re.Match[str]) -> str:
-    if element["bare"] is not None:
-        return element["bare"]
-    return re.sub(r"\\(.)", r"\1", element["quoted"])
-
-
-def _write_element(label: str) -> str:
-    return '"' + label.replace("\\", "\\\\").replace('"', '\\"') + '"'

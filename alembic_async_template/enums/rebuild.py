@@ -1,9 +1,10 @@
-"""Gives an enum type other labels on a live database: reads what uses it, then refuses or carries out the plan."""
+"""Gives an enum type other labels on a live database: reads what uses the type, then refuses the change or runs its plan."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
@@ -12,10 +13,11 @@ from sqlalchemy.exc import DBAPIError
 from ..diagnosis.driver_errors import describe, find_sqlstate
 from ..errors import EnumChangeBlockedError, EnumChangeFailedError, EnumValueInUseError
 from ..masking import mask_statement
+from ..postgresql import PROCESS_COLUMNS, SQLState, describe_process, escape_colons
 from .catalog import DUMP_SETTINGS, change_settings, reflect_enums
-from .dependents import Usage, read_usage
+from .dependents import Usage, list_removals, read_usage
+from .model import Change
 from .plan import (
-    Change,
     Statement,
     count_rows,
     find_blockers,
@@ -29,23 +31,38 @@ from .plan import (
 
 log = logging.getLogger("alembic_async_template.enums")
 
-# The level of this transaction, and whether it is one that the server gives to the role.
+# The isolation level of this transaction, and whether the server or the role sets it.
 _ISOLATION = text("""
-    SELECT current_setting('transaction_isolation'),
-           current_setting('transaction_isolation') = setting AND source NOT IN ('client', 'session'), quote_ident(session_user)
+    SELECT current_setting('transaction_isolation') AS isolation,
+           current_setting('transaction_isolation') = setting AND source NOT IN ('client', 'session') AS is_default,
+           quote_ident(session_user) AS role
     FROM pg_catalog.pg_settings WHERE name = 'default_transaction_isolation'
 """)
-_HOLDERS = text("""
-    SELECT DISTINCT format('process %s (%s, since %s): ', pid, COALESCE(NULLIF(application_name, ''), usename), xact_start), query
+_HOLDERS = text(f"""
+    SELECT DISTINCT pid, {PROCESS_COLUMNS}
     FROM pg_catalog.pg_locks JOIN pg_catalog.pg_stat_activity USING (pid)
     WHERE relation = ANY (CAST(:oids AS oid[])) AND granted AND pid <> pg_catalog.pg_backend_pid()
 """)
 
 
-def rebuild_enum(connection: Connection, change: Change, example: str) -> None:
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """The lines of a revision that messages about a change show."""
+
+    made: str
+    """The call that asked for the change."""
+    with_replacement: str = ""
+    """A call that works although rows hold a removed value."""
+    renames: Sequence[str] = ()
+    """Calls that do the change without a rebuild, if it only renames values."""
+
+
+def rebuild_enum(connection: Connection, change: Change, calls: Calls) -> None:
     """Carry out a change whole, or leave catalog and rows as they are.
 
-    :param example: the call that would work where rows hold a value that goes.
+    :raises EnumChangeBlockedError: an object that uses the type cannot be restored; all of them are named.
+    :raises EnumValueInUseError: rows or defaults hold a removed value that has no replacement.
+    :raises EnumChangeFailedError: PostgreSQL refused a statement.
     """
     enum = change.enum.qualified_name
     if change.target == change.enum.labels:
@@ -54,29 +71,29 @@ def rebuild_enum(connection: Connection, change: Change, example: str) -> None:
     try:
         with connection.begin_nested():
             settings = change_settings(connection, DUMP_SETTINGS)
-            usage = _read_and_lock(connection, change)
+            usage = _read_and_lock(connection, change, calls)
             _execute(connection, change, reveal_rows(usage))
-            _refuse_held_values(connection, change, usage, example)
+            _refuse_held_values(connection, change, usage, calls.with_replacement)
             log.info("Enum %s: %s", enum, _describe(change, usage))
             _execute(connection, change, plan_change(usage, change, f"old_enum_{change.enum.oid}"))
             change_settings(connection, settings)
             _execute(connection, change, refresh_views(usage))
     except _LockNotAvailableError as error:
         rows = connection.execute(_HOLDERS, {"oids": error.relations})
-        holders = [f"{process}{mask_statement(query)}" for process, query in rows]
+        holders = [describe_process(row) for row in rows]
         raise EnumChangeFailedError(enum, error.statement, error.problem, holders) from error.__cause__
     except DBAPIError as error:
-        if find_sqlstate(error.orig) == "25P01":  # no_active_sql_transaction
+        if find_sqlstate(error.orig) == SQLState.NO_ACTIVE_SQL_TRANSACTION:
             problem = "the connection commits every statement, and a change is one transaction"
             raise EnumChangeFailedError(enum, "SAVEPOINT", problem) from error
         raise
 
 
 def _lock_type(connection: Connection, change: Change) -> None:
-    """Keep others from adding and renaming values, and wait for those who have begun to.
+    """Wait for transactions that add or rename values, and keep later ones from it.
 
-    An addition of a value that is there changes nothing and locks the type. Had somebody renamed that value meanwhile, it would
-    be added, and taken back with the savepoint.
+    The addition of a value that is there changes nothing and locks the type. If another transaction has renamed that value
+    meanwhile, the addition does add it, and the savepoint takes that back.
     """
     _execute(connection, change, lock_type(change))
     known = (change.enum.qualified_name, change.enum.labels)
@@ -86,38 +103,55 @@ def _lock_type(connection: Connection, change: Change) -> None:
         )
 
 
-def _read_and_lock(connection: Connection, change: Change) -> Usage:
-    """Read until what is read and what is locked are the same tables."""
+def _read_and_lock(connection: Connection, change: Change, calls: Calls) -> Usage:
+    """Read what uses the type and lock its tables, until every table that was read is locked."""
     _refuse_isolation(connection, change)
     usage = read_usage(connection, change.enum)
-    _refuse_blockers(usage, change)
+    _refuse_blockers(connection, usage, change, calls)
     _lock_type(connection, change)
     while True:
         _execute(connection, change, lock_tables(usage), [relation.oid for relation in usage.relations])
         locked, usage = usage, read_usage(connection, change.enum)
         if {relation.oid for relation in usage.relations} <= {relation.oid for relation in locked.relations}:
-            _refuse_blockers(usage, change)
+            _refuse_blockers(connection, usage, change, calls)
             return usage
 
 
 def _refuse_isolation(connection: Connection, change: Change) -> None:
     """Refuse a transaction that would restore definitions that others have changed since it began."""
-    isolation, is_default, role = connection.execute(_ISOLATION).one()
-    if isolation == "read committed":
+    row = connection.execute(_ISOLATION).one()
+    if row.isolation == "read committed":
         return
-    reason = f"is {isolation} and does not see what others have committed since it began"
-    if is_default:
-        example = f"ALTER ROLE {role} SET default_transaction_isolation = 'read committed'"
+    reason = f"is {row.isolation} and does not see what others have committed since it began"
+    if row.is_default:
+        example = f"ALTER ROLE {row.role} SET default_transaction_isolation = 'read committed'"
     else:
         example = 'create_async_engine(url, isolation_level="READ COMMITTED")'
-    fix = f"Let the {'role' if is_default else 'engine'} that migrates have others, for example: {example}"
-    raise EnumChangeBlockedError(change.enum.qualified_name, [("this transaction", reason)], fix)
+    fix = f"Let the {'role' if row.is_default else 'engine'} that migrates use READ COMMITTED"
+    raise EnumChangeBlockedError(change.enum.qualified_name, [("this transaction", reason)], fix, example)
 
 
-def _refuse_blockers(usage: Usage, change: Change) -> None:
-    if blockers := find_blockers(usage, change):
-        named = list(dict.fromkeys((blocker.name, blocker.reason) for blocker in blockers))
-        raise EnumChangeBlockedError(change.enum.qualified_name, named)
+def _refuse_blockers(connection: Connection, usage: Usage, change: Change, calls: Calls) -> None:
+    """Refuse the change if an object blocks it, and say how each object is taken out of the way."""
+    blockers = list(dict.fromkeys(find_blockers(usage, change)))
+    if not blockers:
+        return
+    one = len(blockers) == 1
+    own = [blocker for blocker in blockers if not blocker.is_foreign]
+    owner = "" if len(own) == len(blockers) else f"Migrate with the role that owns {'it' if one else 'them'}"
+    example: str | None
+    if calls.renames:
+        fix, example = "A value is renamed without a rebuild", "; ".join(calls.renames)
+    elif not own:
+        fix, example = owner, "postgresql://owner@localhost/app"
+    else:
+        way = f"Drop or change {'it' if one else 'each of these'} first, and restore it afterwards in the same revision"
+        fix = f"{owner}. {way}" if owner else way
+        removals = list_removals(connection, own)
+        steps = [f"op.execute({escape_colons(statement)!r})" for statement in removals or ()]
+        example = None if removals is None else "; ".join([*steps, calls.made])
+    named = list(dict.fromkeys((blocker.name, blocker.reason) for blocker in blockers))
+    raise EnumChangeBlockedError(change.enum.qualified_name, named, fix, example)
 
 
 def _refuse_held_values(connection: Connection, change: Change, usage: Usage, example: str) -> None:
@@ -140,17 +174,17 @@ def _execute(connection: Connection, change: Change, statements: Iterable[Statem
             log.info("Enum %s: %s", change.enum.qualified_name, statement.progress)
         log.debug("%s (lock: %s)", mask_statement(statement.text), statement.lock)
         try:
-            # No parameters: a percent sign in a name or label is nobody's placeholder.
+            # No parameters: the driver does not read a percent sign in a name or label as a placeholder.
             connection.exec_driver_sql(statement.text, execution_options={"no_parameters": True})
         except DBAPIError as error:
             shown, problem = mask_statement(statement.text), describe(error)
-            if find_sqlstate(error.orig) == "55P03":  # lock_not_available
+            if find_sqlstate(error.orig) == SQLState.LOCK_NOT_AVAILABLE:
                 raise _LockNotAvailableError(shown, problem, relations) from error
             raise EnumChangeFailedError(change.enum.qualified_name, shown, problem) from error
 
 
 class _LockNotAvailableError(Exception):
-    """A table was locked for longer than lock_timeout; who holds it can be asked once the savepoint is rolled back."""
+    """A table was locked for longer than lock_timeout; the holders are asked for once the savepoint is rolled back."""
 
     def __init__(self, statement: str, problem: str, relations: Sequence[int]) -> None:
         self.statement = statement
@@ -162,4 +196,4 @@ class _LockNotAvailableError(Exception):
 def _describe(change: Change, usage: Usage) -> str:
     target = ", ".join(f'"{label}"' for label in change.target)
     others = sum(1 for dependent in usage.dependents if dependent.drop)
-    return f"the values become {target}; tables to rewrite: {len(usage.relations)}, other objects to make again: {others}"
+    return f"the values become {target}; tables to rewrite: {len(usage.relations)}, other objects to restore: {others}"

@@ -1,82 +1,42 @@
-"""Statements for enum types, as SQLAlchemy DDL: names and labels are quoted by the dialect, never by formatting."""
+"""The statements that create, change, rename and drop an enum type.
+
+`type_name` is always the quoted name, from `postgresql.qualified`. Quotes are written even where a name needs none, since that
+differs between server versions.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy.engine import Dialect
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.schema import ExecutableDDLElement
-from sqlalchemy.sql.compiler import DDLCompiler
-from sqlalchemy.sql.sqltypes import String
+from sqlalchemy import DDL
 
-
-@dataclass(frozen=True, slots=True)
-class Name:
-    """The name of a type or table, with its schema; quoted always, since what needs quotes differs between server versions."""
-
-    name: str
-    schema: str | None = None
-
-    def render(self, dialect: Dialect) -> str:
-        quote = dialect.identifier_preparer.quote_identifier
-        return f"{quote(self.schema)}.{quote(self.name)}" if self.schema else quote(self.name)
-
-
-@dataclass(frozen=True, slots=True)
-class Labels:
-    """Labels as string literals; the dialect doubles a percent sign where its driver reads it."""
-
-    labels: Sequence[str]
-
-    def render(self, dialect: Dialect) -> str:
-        process = String().literal_processor(dialect)  # type: ignore[no-untyped-call]
-        assert process is not None
-        # A backslash means the same in an escape string whatever standard_conforming_strings is.
-        literals = [f"E{process(label)}".replace("\\", "\\\\") if "\\" in label else process(label) for label in self.labels]
-        return ", ".join(literals)
-
-
-class Statement(ExecutableDDLElement):
-    """One statement: a text of this package with `{}` for each part."""
-
-    inherit_cache = False
-
-    def __init__(self, text: str, *parts: Name | Labels) -> None:
-        self.text = text
-        self.parts = parts
-
-
-@compiles(Statement)
-def _compile_statement(statement: Statement, compiler: DDLCompiler, **_: Any) -> str:
-    return statement.text.format(*(part.render(compiler.dialect) for part in statement.parts))
-
+from ..postgresql import identifier, literal
 
 # https://www.postgresql.org/docs/current/sql-altertype.html, sql-createtype.html and sql-droptype.html
 
 
-def add_value(enum: Name, value: str, *, before: str | None, after: str | None) -> Statement:
-    text, parts = "ALTER TYPE {} ADD VALUE IF NOT EXISTS {}", [Labels([value])]
-    for word, neighbour in (("BEFORE", before), ("AFTER", after)):
-        if neighbour is not None:
-            text += f" {word} {{}}"
-            parts.append(Labels([neighbour]))
-    return Statement(text, enum, *parts)
+def create_type(type_name: str, labels: Sequence[str]) -> str:
+    return f"CREATE TYPE {type_name} AS ENUM ({', '.join(map(literal, labels))})"
 
 
-def rename_value(enum: Name, old_value: str, new_value: str) -> Statement:
-    return Statement("ALTER TYPE {} RENAME VALUE {} TO {}", enum, Labels([old_value]), Labels([new_value]))
+def drop_type(type_name: str) -> str:
+    return f"DROP TYPE {type_name}"
 
 
-def create(enum: Name, values: Sequence[str]) -> Statement:
-    return Statement("CREATE TYPE {} AS ENUM ({})", enum, Labels(values))
+def rename_type(type_name: str, new_name: str) -> str:
+    return f"ALTER TYPE {type_name} RENAME TO {identifier(new_name)}"
 
 
-def drop(enum: Name) -> Statement:
-    return Statement("DROP TYPE {}", enum)
+def add_value(type_name: str, value: str, *, before: str | None = None, after: str | None = None) -> str:
+    position = "".join(f" {word} {literal(at)}" for word, at in (("BEFORE", before), ("AFTER", after)) if at is not None)
+    return f"ALTER TYPE {type_name} ADD VALUE IF NOT EXISTS {literal(value)}{position}"
 
 
-def rename(enum: Name, new_name: str) -> Statement:
-    return Statement("ALTER TYPE {} RENAME TO {}", enum, Name(new_name))
+def rename_value(type_name: str, old_value: str, new_value: str) -> str:
+    return f"ALTER TYPE {type_name} RENAME VALUE {literal(old_value)} TO {literal(new_value)}"
+
+
+def make_executable(statement: str) -> DDL:
+    """A statement for `op.execute`: the dialect doubles a percent sign where its driver reads it."""
+    # DDL fills in names with %, https://docs.sqlalchemy.org/en/20/core/ddl.html#sqlalchemy.schema.DDL
+    return DDL(statement.replace("%", "%%"))  # type: ignore[no-untyped-call]

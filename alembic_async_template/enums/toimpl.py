@@ -26,9 +26,10 @@ from ..errors import (
     UncommittedEnumValueError,
     UncommittedWorkError,
 )
+from ..postgresql import SQLState, qualified
 from . import sql
 from .catalog import current_schema, describe_dependents, find_enum, has_done_work, reflect_enums, require_labels
-from .model import EnumType, check_labels, check_name, qualify
+from .model import Change, EnumType, check_labels, check_name, qualify
 from .ops import (
     AddEnumValueOp,
     CreateEnumOp,
@@ -40,9 +41,7 @@ from .ops import (
     ReorderEnumValuesOp,
     ReplaceEnumValuesOp,
 )
-from .plan import Change
-from .rebuild import rebuild_enum
-from .sql import Name
+from .rebuild import Calls, rebuild_enum
 
 if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext
@@ -70,7 +69,8 @@ def _add_enum_value(operation: AddEnumValueOp, operations: Operations) -> None:
     if _lacks_enum_types(context, operation, f'Value "{value}" is not added to enum'):
         _require_listed(context, operation, value)
         return
-    statement = sql.add_value(_type_name(operation), value, before=operation.before, after=operation.after)
+    addition = sql.add_value(_type_name(operation), value, before=operation.before, after=operation.after)
+    statement = sql.make_executable(addition)
     if connection := _online(context):
         # Asked before anything is read, since reading begins a transaction where there is none.
         callers, none = _compat.in_callers_transaction(context), not connection.in_transaction()
@@ -105,7 +105,7 @@ def _rename_enum_value(operation: RenameEnumValueOp, operations: Operations) -> 
         require_labels(enum, old)
         if new in enum.labels:
             raise EnumValueExistsError(enum.qualified_name, old, new)
-    operations.execute(sql.rename_value(_type_name(operation), old, new))
+    operations.execute(sql.make_executable(sql.rename_value(_type_name(operation), old, new)))
 
 
 @carry_out.register
@@ -122,8 +122,11 @@ def _remove_enum_value(operation: RemoveEnumValueOp, operations: Operations) -> 
     target = tuple(label for label in enum.labels if label != value)
     if not target:
         raise InvalidEnumError(name, f'Value "{value}" is the only one', _write_call(operation, "drop_enum", [value]))
-    example = _write_call(operation, "remove_enum_value", value, replace_with=target[0])
-    rebuild_enum(connection, Change(enum, target, {} if new is None else {value: new}), example)
+    calls = Calls(
+        _write_call(operation, "remove_enum_value", value, **({} if new is None else {"replace_with": new})),
+        _write_call(operation, "remove_enum_value", value, replace_with=target[0]),
+    )
+    rebuild_enum(connection, Change(enum, target, {} if new is None else {value: new}), calls)
 
 
 @carry_out.register
@@ -138,7 +141,7 @@ def _reorder_enum_values(operation: ReorderEnumValuesOp, operations: Operations)
     if missing := [label for label in enum.labels if label not in values]:
         example = _write_call(operation, "reorder_enum_values", [*values, *missing])
         raise InvalidEnumError(name, f"The new order leaves out {', '.join(map(repr, missing))}", example)
-    rebuild_enum(connection, Change(enum, values, {}), "")
+    rebuild_enum(connection, Change(enum, values, {}), Calls(_write_call(operation, "reorder_enum_values", list(values))))
 
 
 @carry_out.register
@@ -164,8 +167,13 @@ def _replace_enum_values(operation: ReplaceEnumValuesOp, operations: Operations)
     require_labels(enum, *replace_with)
     change = Change(enum, values, replace_with)
     mapping = replace_with | dict.fromkeys(change.unmapped, values[0])
-    example = _write_call(operation, "replace_enum_values", list(values), replace_with=mapping)
-    rebuild_enum(connection, change, example)
+    given = {"replace_with": dict(replace_with)} if replace_with else {}
+    calls = Calls(
+        _write_call(operation, "replace_enum_values", list(values), **given),
+        _write_call(operation, "replace_enum_values", list(values), replace_with=mapping),
+        [_write_call(operation, "rename_enum_value", old, new) for old, new in change.renames.items()],
+    )
+    rebuild_enum(connection, change, calls)
 
 
 @carry_out.register
@@ -176,7 +184,7 @@ def _create_enum(operation: CreateEnumOp, operations: Operations) -> None:
     if connection := _online(operations.get_context()):
         schema = operation.schema or current_schema(connection)
         _require_free_name(reflect_enums(connection), schema, operation.enum_name)
-    operations.execute(sql.create(_type_name(operation), operation.values))
+    operations.execute(sql.make_executable(sql.create_type(_type_name(operation), operation.values)))
 
 
 @carry_out.register
@@ -188,7 +196,7 @@ def _drop_enum(operation: DropEnumOp, operations: Operations) -> None:
         enum = find_enum(reflect_enums(connection), operation.enum_name, operation.schema)
         if dependents := describe_dependents(connection, enum):
             raise EnumInUseError(enum.qualified_name, dependents)
-    operations.execute(sql.drop(_type_name(operation)))
+    operations.execute(sql.make_executable(sql.drop_type(_type_name(operation))))
 
 
 @carry_out.register
@@ -201,7 +209,7 @@ def _rename_enum(operation: RenameEnumOp, operations: Operations) -> None:
         enums = reflect_enums(connection)
         enum = find_enum(enums, operation.enum_name, operation.schema)
         _require_free_name(enums, enum.schema, operation.new_name, renames=True)
-    operations.execute(sql.rename(_type_name(operation), operation.new_name))
+    operations.execute(sql.make_executable(sql.rename_type(_type_name(operation), operation.new_name)))
 
 
 def _write_call(operation: EnumOperation, name: str, *arguments: object, **options: object) -> str:
@@ -216,8 +224,8 @@ def _check_name(operation: EnumOperation) -> str:
     return qualify(operation.enum_name, operation.schema)
 
 
-def _type_name(operation: EnumOperation) -> Name:
-    return Name(operation.enum_name, operation.schema)
+def _type_name(operation: EnumOperation) -> str:
+    return qualified(operation.enum_name, operation.schema)
 
 
 def _online(context: MigrationContext) -> Connection | None:
@@ -296,7 +304,7 @@ def _protect_work(context: MigrationContext, connection: Connection, enum: EnumT
     With one transaction for all revisions, what it holds are finished revisions too. And where Alembic makes the version
     table in the transaction of the first revision, there is no telling whether that is all it did.
     """
-    worked, made_version_table = has_done_work(connection, Name(context.version_table, context.version_table_schema))
+    worked, made_version_table = has_done_work(connection, qualified(context.version_table, context.version_table_schema))
     if not worked:
         return
     if _compat.has_transaction_per_migration(context) and not made_version_table:
@@ -316,5 +324,5 @@ def _explain_unsafe_use(connection: Connection) -> None:
 
 def _raise_explained(context: ExceptionContext) -> None:
     error = context.original_exception
-    if find_sqlstate(error) == "55P04":  # unsafe_new_enum_value_usage
+    if find_sqlstate(error) == SQLState.UNSAFE_NEW_ENUM_VALUE_USAGE:
         raise UncommittedEnumValueError(describe(error)) from error

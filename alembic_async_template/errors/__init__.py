@@ -105,7 +105,6 @@ from .database_errors import (
     NoDatabaseURLError,
     ServerSilentError,
 )
-from .enum_errors import FOREIGN as FOREIGN
 from .enum_errors import (
     EnumChangeBlockedError,
     EnumChangeFailedError,

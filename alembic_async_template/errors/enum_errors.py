@@ -96,26 +96,16 @@ class EnumInUseError(EnumOperationError):
         )
 
 
-FOREIGN = "belongs to another role"
-"""Why the role that migrates cannot change something."""
-
-
 class EnumChangeBlockedError(EnumOperationError):
-    """Something that uses a type cannot be made again with a changed one."""
+    """An object that uses a type cannot be restored with a changed one."""
 
-    def __init__(self, enum: str, blockers: Sequence[tuple[str, str]], fix: str | None = None) -> None:
+    def __init__(self, enum: str, blockers: Sequence[tuple[str, str]], fix: str, example: str | None = None) -> None:
         self.blockers = tuple(blockers)
         listed = "; ".join(f"{name} {reason}" for name, reason in blockers)
-        foreign = "Migrate with the role that owns them, for example: postgresql://owner@localhost/app"
-        others = (
-            f"Drop or change {'this' if len(blockers) == 1 else 'each of these'} before, and make it again afterwards in "
-            'the same revision, for example: op.execute("DROP FUNCTION ..."); op.remove_enum_value(...); '
-            'op.execute("CREATE FUNCTION ...")'
-        )
-        fix = fix or (foreign if all(reason == FOREIGN for _, reason in blockers) else others)
+        shown = f", for example: {example}" if example else ""
         super().__init__(
             enum,
-            f"The values of enum {enum} cannot be changed, and nothing was touched: {listed}. {fix}",
+            f"The values of enum {enum} cannot be changed, and nothing was touched: {listed}. {fix}{shown}",
         )
 
 

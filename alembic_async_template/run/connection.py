@@ -27,7 +27,8 @@ from ..diagnosis.match import find_fix
 from ..diagnosis.rules.connection import CONNECTION_RULES
 from ..errors import ConnectionFailedError, DatabaseNotReachableError, MemoryDatabaseError
 from ..masking import mask_url
-from .loop import raise_if_cancelled, run_coroutine
+from .cancellation import raise_if_cancelled
+from .loop import run_coroutine
 from .session import Limits, prepare
 from .silence import ANSWER, KEEPALIVE_WORDS, SILENCE, cut_after, keep_alive
 

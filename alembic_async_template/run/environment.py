@@ -5,49 +5,45 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from alembic.util.exc import CommandError
-from sqlalchemy import MetaData
-from sqlalchemy.engine import Connection, Dialect, Engine
+from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from .. import _compat
 from ..application.database import resolve_database
-from ..application.declared_conventions import find_holders, load_conventions
-from ..application.metadata_choice import choose_metadata
-from ..application.models import ModelMetadata, load_metadata, refuse_duplicates
-from ..application.settings import Settings, is_command_line, lend_url, project_directory, read_settings
+from ..application.settings import is_command_line, lend_url, project_directory, read_settings
 from ..application.url import Database, is_memory
-from ..autogenerate.directives import filter_names, model_schemas, process_directives, refuse_existing_tables
-from ..autogenerate.naming_conventions import use_convention, warn_of_lost_convention
-from ..autogenerate.render_types import render_items
 from ..diagnosis.driver_errors import describe_outage, is_lock_failure
 from ..diagnosis.failures import describe_interruption, explain_failure, explain_silence
 from ..errors import (
     AlembicAsyncTemplateError,
     ApplicationImportError,
     ConnectionBindError,
-    NoTablesError,
-    SeveralHeadsError,
 )
 from ..errors.failure import Progress
 from ..masking import mask_url
+from .cancellation import cancellation
+from .command import Command, read_command
+from .comparison import prepare_comparison
 from .connection import connect, connect_sync
 from .logs import configure_logging, silence
-from .loop import cancellation, have_turn, run_coroutine
+from .loop import run_coroutine
 from .migration_lock import hold_migration_lock
 from .retries import refuse_coroutines, run_attempts, run_migrations
-from .session import Limits, create_schema
+from .session import create_schema
 from .silence import SILENCE
+from .target import GivenMetadata, Target
+from .turn import have_turn
 from .watch import Watch, watch_statements
 
 if TYPE_CHECKING:
-    from alembic.runtime.environment import EnvironmentContext
+    pass
 
 log = logging.getLogger("alembic_async_template")
 
@@ -56,15 +52,13 @@ _BIND = 'config.attributes["connection"]'
 # What shells have as the status of a command that Ctrl-C has ended: 128 and the number of the signal.
 _INTERRUPTED = 130
 
-Target = MetaData | Sequence[MetaData] | None
-
 
 class _ConventionNeeded(Exception):
     """There is something to do, and its constraints are named by the convention of models that are not imported yet."""
 
 
 def run_environment(
-    target_metadata: Target = None,
+    target_metadata: GivenMetadata = None,
     *,
     naming_convention: dict[str, Any] | None = None,
     **context_configure_arguments: Any,
@@ -86,7 +80,8 @@ def run_environment(
     config = environment.config
     configure_logging(config)
     settings = read_settings(config)
-    run = _Run(environment, settings, target_metadata, naming_convention, context_configure_arguments)
+    command = read_command(environment, settings, naming_convention, context_configure_arguments)
+    run = _Run(command, Target(command, target_metadata))
     with have_turn(), project_directory(settings, config), run.cleanup:
         try:
             if environment.is_offline_mode():
@@ -108,44 +103,22 @@ def run_environment(
 
 
 class _Run:
-    """One command: its settings, and the steps that online and offline mode share."""
+    """The run of one command, online or offline: the command, and how far it has come."""
 
-    def __init__(
-        self,
-        environment: EnvironmentContext,
-        settings: Settings,
-        target_metadata: Target,
-        naming_convention: dict[str, Any] | None,
-        options: dict[str, Any],
-    ) -> None:
-        self.environment = environment
-        self.config = environment.config
-        self.settings = settings
-        self.given_metadata = target_metadata
-        self.naming_convention = naming_convention
-        self.options = options
-        self.database_wait = settings.read_seconds("database_wait")
-        self.lock_wait = settings.read_seconds("lock_wait")
+    def __init__(self, command: Command, target: Target) -> None:
+        self.command = command
+        self.environment = command.environment
+        self.config = command.config
+        self.target = target
+        self.progress = Progress()
+        self.watch: Watch | None = None
+        self.user: str | None = None
+        self.current: tuple[str, ...] | None = None
         self.lock_wait_end: float | None = None
-        self.limits = Limits(settings.read_seconds("lock_timeout"), settings.read_seconds("statement_timeout"))
-        self.lock_retries = settings.read_number("lock_retries")
-        self.command = _compat.running_command()
-        self.changes = self.command in {"upgrade", "downgrade", "stamp"}
         self.has_begun = False
         self.was_configured = False
-        self.progress = Progress()
-        self.user: str | None = None
-        self.watch: Watch | None = None
-        self.current: tuple[str, ...] | None = None
-        self.arguments = environment.get_x_argument(as_dictionary=True)
-        self.compares = bool(_compat.revision_arguments().get("autogenerate"))
-        self.reads_models = bool(_compat.environment_options().get("reads_models"))
-        self.models: list[ModelMetadata] = []
-        self.metadatas: list[MetaData] = []
-        self.other_metadatas: list[MetaData] = []
-        self.holders: Mapping[str, bytes] | None = None
-        self.lacks_convention = self._runs_revisions() and target_metadata is None and naming_convention is None
-        self.cleanup = ExitStack()  # what this run has changed of the program's, for its time
+        self.cleanup = ExitStack()
+        """What restores, after the run, what it has changed of the program's."""
 
     def explain(self, error: Exception | SystemExit) -> BaseException:
         """What to raise in place of an exception."""
@@ -160,12 +133,12 @@ class _Run:
     # Online
 
     def online(self) -> None:
-        self._load_metadata()  # before any loop runs: applications may run one when imported
-        if self.command is None:
-            self._load_conventions()  # a program's own work may run revisions at once
+        self.target.load_models()  # before any loop runs: applications may run one when imported
+        if self.command.name is None:
+            self.target.load_convention()  # a program's own work may run revisions at once
         bind = self.config.attributes.get("connection")
         if bind is None:
-            self._run_in_loop(resolve_database(self.settings, self.arguments.get("url"), offline=False))
+            self._run_in_loop(self._resolve_database(offline=False))
         elif isinstance(bind, AsyncConnection):
             if bind.sync_connection is None:
                 raise ConnectionBindError("is an AsyncConnection that is not open")
@@ -199,7 +172,7 @@ class _Run:
             return
 
         def migrate() -> None:
-            with connect_sync(database, sync_engine, self.database_wait, self._find_limits()) as connection:
+            with connect_sync(database, sync_engine, self.command.settings.database_wait, self.command.limits) as connection:
                 self._migrate(connection, own=True)
 
         self._reconnect(migrate)
@@ -208,7 +181,7 @@ class _Run:
         self._use(database)
 
         async def migrate() -> None:
-            async with connect(database, self.database_wait, self._find_limits()) as connection:
+            async with connect(database, self.command.settings.database_wait, self.command.limits) as connection:
                 await connection.run_sync(self._migrate, own=True)
 
         def run() -> None:
@@ -217,9 +190,6 @@ class _Run:
 
         self._reconnect(run)
 
-    def _find_limits(self) -> Limits | None:
-        return self.limits if self.changes else None
-
     def _reconnect(self, run: Callable[[], None]) -> None:
         """Run with a new connection when the database went away while the migration had not begun: it waited for the lock."""
         while True:
@@ -227,7 +197,7 @@ class _Run:
                 run()
                 return
             except _ConventionNeeded:
-                self._load_conventions()  # while no loop runs
+                self.target.load_convention()  # while no loop runs
             except CommandError:
                 raise
             except Exception as error:
@@ -235,7 +205,7 @@ class _Run:
                 problem = describe_outage(error) if waited else None
                 if problem is None:
                     raise
-                log.warning("The connection ended while it waited for the migration lock, and is made again: %s", problem)
+                log.warning("The connection ended while it waited for the migration lock; connecting again: %s", problem)
                 self.watch = None
 
     def _migrate(self, connection: Connection, *, own: bool = False) -> None:
@@ -243,32 +213,32 @@ class _Run:
 
         :param own: whether the connection was made for this run, and set up for it.
         """
-        with watch_statements(connection, self.limits.lock_timeout) as self.watch:
+        with watch_statements(connection, self.command.settings.lock_timeout) as self.watch:
             self._migrate_watched(connection, own=own)
 
     def _migrate_watched(self, connection: Connection, *, own: bool) -> None:
         in_transaction = connection.in_transaction()
         self.progress = Progress(in_callers_transaction=in_transaction)
         self.user = connection.engine.url.username
-        self._choose_metadata(connection.dialect)
+        self.target.choose(connection.dialect)
         options: dict[str, Any] = {
             "connection": connection,
-            "target_metadata": self._target(),
+            "target_metadata": self.target.for_alembic(),
             "compare_type": True,
             "compare_server_default": True,
             "autogenerate_plugins": ["alembic.autogenerate.*", "alembic_async_template.enums"],
             "transaction_per_migration": True,
             "render_as_batch": connection.dialect.name == "sqlite",
-            **self.options,
+            **self.command.options,
         }
         if own and connection.dialect.name == "sqlite":
             options.setdefault("transactional_ddl", True)
         create_schema(connection, options.get("version_table_schema"))
-        if self.compares:
-            self._prepare_comparison(connection, options)
+        if self.command.compares:
+            prepare_comparison(self.command, self.target, connection, options, self.cleanup)
         if not in_transaction and connection.in_transaction():
             connection.rollback()  # what was read above; Alembic takes an open transaction for the caller's
-        if self.command == "stamp":
+        if self.command.name == "stamp":
             options["transaction_per_migration"] = False  # it is one change of one table, and --purge a part of it
         with silence("alembic.runtime.migration") if self.was_configured else nullcontext():
             self.environment.configure(**options)
@@ -283,7 +253,7 @@ class _Run:
 
     def _run_command(self, connection: Connection, *, in_transaction: bool, own: bool) -> None:
         try:
-            if self.changes:
+            if self.command.changes:
                 self._change(connection, in_transaction=in_transaction, own=own)
             else:
                 run_migrations(self.environment)
@@ -296,7 +266,7 @@ class _Run:
 
     def _change(self, connection: Connection, *, in_transaction: bool, own: bool) -> None:
         """Let a command work that changes the database: under the migration lock, unless there is nothing to do."""
-        environment = self.environment
+        environment, settings = self.environment, self.command.settings
         context = environment.get_context()
         refuse_coroutines(context, self.progress)
         if not environment.script.get_heads():
@@ -306,54 +276,25 @@ class _Run:
         except Exception as error:
             if in_transaction or not is_lock_failure(error):
                 raise
-            idle = False  # the version table is locked: whoever needs it will say so, and begin anew
+            idle = False  # the version table is locked: whoever needs it will say so, and retry
         if not in_transaction:
             connection.rollback()
         if idle:
             run_migrations(environment)
             return
-        if self.lacks_convention and self._find_holders():
+        if self.target.lacks_convention():
             if own:
                 raise _ConventionNeeded
-            self._load_conventions()
-            context.opts["target_metadata"] = self._target()
+            self.target.load_convention()
+            context.opts["target_metadata"] = self.target.for_alembic()
         schema = context.version_table_schema
         in_default = schema is None or schema == connection.dialect.default_schema_name
         table = context.version_table if in_default else f"{schema}.{context.version_table}"
-        self.lock_wait_end = self.lock_wait_end or time.monotonic() + self.lock_wait
-        with hold_migration_lock(connection, table, self.lock_wait, self.lock_wait_end) as check_lock:
+        self.lock_wait_end = self.lock_wait_end or time.monotonic() + settings.lock_wait
+        with hold_migration_lock(connection, table, settings.lock_wait, self.lock_wait_end) as check_lock:
             self.has_begun = True
             assert self.watch is not None
-            run_attempts(environment, connection, check_lock, self.lock_retries, self.progress, self.watch)
-
-    def _prepare_comparison(self, connection: Connection, options: dict[str, Any]) -> None:
-        metadatas = self.metadatas
-        if not any(metadata.tables for metadata in metadatas):
-            raise NoTablesError()
-        writes = self.command != "check"
-        use_convention(metadatas, self.naming_convention, None if writes else self.cleanup)
-        baseline = writes and "baseline" in self.arguments
-        if writes:
-            # Alembic asks for the head only after the comparison.
-            heads = self.environment.script.get_heads()
-            if len(heads) > 1 and _compat.revision_arguments().get("head") in {None, "head"}:
-                raise SeveralHeadsError(heads)
-            refuse_existing_tables(connection, self.environment.script, metadatas, options, baseline=baseline)
-        if self.naming_convention is None and not baseline:
-            warn_of_lost_convention(connection, metadatas)
-        options["include_name"] = filter_names(
-            connection,
-            metadatas,
-            self.other_metadatas,
-            options.get("include_name"),
-            baseline=baseline,
-            every_schema=bool(self.options.get("include_schemas")),
-        )
-        options.setdefault("include_schemas", bool(model_schemas(metadatas)))
-        options["process_revision_directives"] = process_directives(
-            self.config, metadatas, options.get("process_revision_directives"), baseline=baseline, writes=writes
-        )
-        options["render_item"] = render_items(options.get("render_item"))
+            run_attempts(environment, connection, check_lock, settings.lock_retries, self.progress, self.watch)
 
     # Offline
 
@@ -363,31 +304,34 @@ class _Run:
             dialect = bind.dialect.name
             self.cleanup.enter_context(lend_url(self.config, bind.engine.url))
         else:
-            database = resolve_database(self.settings, self.arguments.get("url"), offline=True)
+            database = self._resolve_database(offline=True)
             self._use(database)
             dialect = database.url.get_backend_name()
         try:
-            self._load_metadata()
-            self._load_conventions()
+            self.target.load_models()
+            self.target.load_convention()
         except ApplicationImportError as error:
             log.warning("The models' naming convention is not known to this script. %s", error)
         self.progress.offline = True
         self.environment.configure(
             **{
                 "dialect_name": dialect,
-                "target_metadata": self._target(),
+                "target_metadata": self.target.for_alembic(),
                 "literal_binds": True,
                 "dialect_opts": {"paramstyle": "named"},
                 "transaction_per_migration": True,
                 **({"transactional_ddl": True} if dialect == "sqlite" else {}),
-                **self.options,
+                **self.command.options,
             }
         )
-        if self.changes:
+        if self.command.changes:
             refuse_coroutines(self.environment.get_context(), self.progress)
         run_migrations(self.environment)
 
     # Both
+
+    def _resolve_database(self, *, offline: bool) -> Database:
+        return resolve_database(self.command.settings, self.command.x_arguments.get("url"), offline=offline)
 
     def _use(self, database: Database) -> None:
         """Say which database this run is for, and let its revisions know."""
@@ -395,43 +339,6 @@ class _Run:
             log.warning(warning)
         log.info("Database %s, from %s", mask_url(database.url), database.source)
         self.cleanup.enter_context(lend_url(self.config, database.original))
-
-    def _load_metadata(self) -> None:
-        """Take the models' MetaData, which are imported for what reads them only."""
-        given = self.given_metadata
-        if given is not None:
-            self.metadatas = [given] if isinstance(given, MetaData) else list(given)
-        elif self.compares or self.reads_models:
-            self.models = load_metadata(self.settings, complete=self.compares)
-
-    def _choose_metadata(self, dialect: Dialect) -> None:
-        if self.models:
-            choice = choose_metadata(self.models, self.settings, dialect, complete=self.compares)
-            if self.compares:
-                refuse_duplicates(choice.own)
-            self.metadatas, self.other_metadatas = choice.own, choice.others
-
-    def _load_conventions(self) -> None:
-        """Import what holds the naming convention of the models, if it is needed and they have one."""
-        if self.lacks_convention and self._find_holders():
-            self.metadatas = load_conventions(self.settings, self._find_holders())
-            self.lacks_convention = False
-
-    def _find_holders(self) -> Mapping[str, bytes]:
-        if self.holders is None:
-            self.holders = find_holders(self.settings)
-        return self.holders
-
-    def _runs_revisions(self) -> bool:
-        """Whether revisions may run: what a program of its own does with the environment is not known."""
-        if self.command is None:
-            return not (self.reads_models or _compat.environment_options().get("dont_mutate"))
-        return self.command in {"upgrade", "downgrade"}
-
-    def _target(self) -> Any:
-        if self.naming_convention is not None and not (self.compares or self.reads_models):
-            return MetaData(naming_convention=self.naming_convention)
-        return self.metadatas[0] if len(self.metadatas) == 1 else self.metadatas
 
 
 def _end_reading(connection: Connection, *, in_transaction: bool) -> None:

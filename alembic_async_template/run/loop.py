@@ -1,129 +1,18 @@
-"""Where a migration runs: its event loop, its turn in the process, and how it is cancelled from another loop."""
+"""Where a migration runs: an event loop of its own, and a thread of its own where a loop runs already."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
-import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext, suppress
-from contextvars import ContextVar, copy_context
+from contextlib import nullcontext, suppress
+from contextvars import copy_context
 from typing import Any, TypeVar
 
-from ..errors import ConcurrentRunError
+from .cancellation import Cancellation, cancellation
 
 Result = TypeVar("Result")
-
-# How long what is cancelled may take to end, as to close its connections, before it is cancelled again; in seconds.
-_PATIENCE = 5.0
-
-# `alembic.op` and `alembic.context` are global: one run at a time in a process. Who has the turn is known by an object, so that a
-# task which copied the context of a run that is over does not count as it.
-_turn = threading.Lock()
-_holder: object | None = None
-_run: ContextVar[object | None] = ContextVar("_run", default=None)
-
-
-def try_turn() -> bool:
-    """Take the turn for the running context if nobody has it; `end_turn` gives it back.
-
-    :raises ConcurrentRunError: the running context has it, and would wait for itself.
-    """
-    global _holder
-    if _has_turn():
-        raise ConcurrentRunError
-    if not _turn.acquire(blocking=False):
-        return False
-    _holder = object()
-    _run.set(_holder)
-    return True
-
-
-def end_turn() -> None:
-    """Give the turn back."""
-    global _holder
-    _holder = None
-    _run.set(None)
-    _turn.release()
-
-
-def _has_turn() -> bool:
-    return _holder is not None and _run.get() is _holder
-
-
-def _forget_turn() -> None:
-    """In a forked child: whoever had the turn is not there, and could not give it back."""
-    global _turn, _holder
-    _turn, _holder = threading.Lock(), None
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_turn)
-
-
-@contextmanager
-def have_turn() -> Iterator[None]:
-    """Run the body while no other run is under way in this process, unless it is a part of that run.
-
-    :raises ConcurrentRunError: there is another one.
-    """
-    if _has_turn():
-        yield
-        return
-    if not try_turn():
-        raise ConcurrentRunError
-    try:
-        yield
-    finally:
-        end_turn()
-
-
-class Cancellation:
-    """Cancels a coroutine that runs in another thread's loop, now or as soon as it begins."""
-
-    def __init__(self) -> None:
-        self.requested = False
-        self._lock = threading.Lock()
-        self._cancel: Callable[[], object] | None = None
-
-    def request(self) -> None:
-        """Cancel it, from any thread."""
-        with self._lock:
-            self.requested = True
-            if self._cancel is not None:
-                self._cancel()
-
-    async def watch(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        """Run a coroutine that can be cancelled."""
-        task = asyncio.ensure_future(coroutine)
-        loop = asyncio.get_running_loop()
-
-        def insist() -> None:
-            if not task.done():
-                task.cancel()
-                loop.call_later(_PATIENCE, insist)
-
-        with self._lock:
-            self._cancel = lambda: loop.call_soon_threadsafe(insist)
-            if self.requested:
-                insist()
-        try:
-            await task
-        finally:
-            with self._lock:
-                self._cancel = None
-
-
-cancellation: ContextVar[Cancellation | None] = ContextVar("cancellation", default=None)
-
-
-def raise_if_cancelled() -> None:
-    """Raise what a cancelled task raises, for synchronous code that no loop can interrupt."""
-    request = cancellation.get()
-    if request is not None and request.requested:
-        raise asyncio.CancelledError
 
 
 async def call_in_thread(function: Callable[[], Result]) -> Result:
@@ -143,7 +32,7 @@ async def call_in_thread(function: Callable[[], Result]) -> Result:
             while not future.done():
                 with suppress(asyncio.CancelledError):
                     await asyncio.wait([future])
-        future.exception()  # is known, and not to be reported as forgotten
+        future.exception()  # mark it as retrieved, so that asyncio does not warn
         raise
 
 

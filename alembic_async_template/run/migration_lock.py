@@ -27,6 +27,7 @@ from ..diagnosis.driver_errors import describe, describe_outage, is_lock_failure
 from ..diagnosis.match import find_fix
 from ..diagnosis.rules.connection import CONNECTION_RULES
 from ..errors import MigrationLockedError, MigrationLockLostError, MigrationLockUnavailableError
+from ..postgresql import PROCESS_COLUMNS, describe_process
 from .connection import connect_again
 from .session import BACKEND, pause
 from .silence import ANSWER, cut_after
@@ -247,15 +248,15 @@ def _make_key(version_table: str) -> int:
 
 
 def _find_holder(connection: Connection, version_table: str) -> str | None:
-    query = text("""
-        SELECT pid, application_name, to_char(xact_start, 'HH24:MI:SS')
+    query = text(f"""
+        SELECT pid, {PROCESS_COLUMNS}
         FROM pg_catalog.pg_locks JOIN pg_catalog.pg_stat_activity USING (pid)
         WHERE locktype = 'advisory' AND granted AND objsubid = 1
           AND pg_locks.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
           AND (CAST(classid AS bigint) << 32) | CAST(pg_locks.objid AS bigint) = :key
     """)
     row = connection.execute(query, {"key": _make_key(version_table)}).first()
-    return None if row is None else f"process {row[0]} ({row[1]}, since {row[2]})"
+    return None if row is None else describe_process(row)
 
 
 @dataclass(slots=True)

@@ -21,9 +21,10 @@ from ..diagnosis.driver_errors import describe, describe_outage, is_lock_failure
 from ..diagnosis.failures import explain_coroutine, locate_failure
 from ..errors import LockTimeoutError
 from ..errors.failure import Progress
-from .loop import raise_if_cancelled
+from ..masking import shorten_statement
+from .cancellation import raise_if_cancelled
 from .session import expect_writes, is_autocommit, pause
-from .watch import Watch, shorten
+from .watch import Watch
 
 log = logging.getLogger("alembic_async_template")
 
@@ -259,4 +260,4 @@ def _names_index(statement: str, name: str) -> bool:
 
 
 def _find_statement(error: BaseException, watch: Watch) -> str:
-    return shorten(str(getattr(error, "statement", None) or watch.statement or "a statement"))
+    return shorten_statement(str(getattr(error, "statement", None) or watch.statement or "a statement"))

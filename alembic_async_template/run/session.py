@@ -17,7 +17,8 @@ from sqlalchemy.schema import CreateSchema
 
 from .. import _compat
 from ..diagnosis.driver_errors import find_sqlstate
-from .loop import raise_if_cancelled
+from ..postgresql import SQLState
+from .cancellation import raise_if_cancelled
 
 log = logging.getLogger("alembic_async_template")
 
@@ -45,9 +46,8 @@ _WRITES = "alembic_async_template.writes"
 
 # Whether a pooler gives a connection to the server that is free.
 _POOLED = "alembic_async_template.pooled"
-# How often a statement is sent to servers that do not know it: invalid_sql_statement_name.
+# How often a statement is sent to servers that do not know it.
 _OFTEN = 100
-_UNKNOWN_STATEMENT = "26000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ def _execute_on_any_server(cursor: Any, statement: str, parameters: Any, context
             try:
                 cursor.execute(statement, parameters)
             except Exception as error:
-                if find_sqlstate(error) != _UNKNOWN_STATEMENT:
+                if find_sqlstate(error) != SQLState.INVALID_SQL_STATEMENT_NAME:
                     raise
             else:
                 return True

@@ -1,4 +1,4 @@
-"""Watches what a migration waits for: says who stands in the way of a statement, and ends the wait for a silent server.
+"""Watches the statements of a migration from outside: who blocks one, and whether the server still works for it.
 
 PostgreSQL knows it only during the wait (`pg_blocking_pids`), so another connection has to ask, from a thread of its own.
 """
@@ -18,32 +18,23 @@ from sqlalchemy.engine import Connection, Engine
 
 from .. import _compat
 from ..diagnosis.driver_errors import describe
-from ..masking import holds_secret, mask_statement
+from ..masking import shorten_statement
+from .blockers import find_blockers
 from .connection import call_apart
 from .session import BACKEND, find_backend
 from .silence import ANSWER, SILENCE, cut_after, find_address, find_cut, is_silent
 
 log = logging.getLogger("alembic_async_template")
 
-# How long a statement runs before somebody asks whether it waits, and between two questions, in seconds at most.
+# How long a statement runs before it is asked whether it waits, and between two questions; in seconds, at most.
 _INTERVAL = 2.0
 # How long until the next connection, when one could not be made or ended, in seconds.
 _PAUSE = 10.0
 # How long its end is waited for: it may be about to connect to a server that does not answer.
 _PATIENCE = 1.0
 
-# How much of a statement is read to show its beginning; it may have megabytes.
-_MOST = 10_000
-
-_BLOCKERS = text("""
-    SELECT blocker, CAST(usename AS text), application_name, state, to_char(coalesce(xact_start, query_start), 'HH24:MI:SS'),
-           query
-    FROM (SELECT DISTINCT unnest(pg_catalog.pg_blocking_pids(:pid)) AS blocker) AS blockers
-    LEFT JOIN pg_catalog.pg_stat_activity ON pid = blocker
-    ORDER BY blocker
-""")
 # Whether a process waits for its client, and what else changes when it goes on. asyncpg prepares a statement first, and a process
-# that waits for the rest is active. Behind a pooler the process may be somebody else's, and another one works for the statement.
+# that waits for the rest is active. Behind a pooler another process may work for the statement.
 _STATE = text("""
     SELECT coalesce(state LIKE 'idle%' OR wait_event = 'ClientRead', false) AND NOT EXISTS (
                SELECT FROM pg_catalog.pg_stat_activity AS other
@@ -97,13 +88,13 @@ class Watch:
     # Who is in the way
 
     def ask(self) -> None:
-        """Ask as often as a statement takes long, until the migration ends; a fault here is nobody's but the log's."""
+        """Ask, while a statement takes long, until the migration ends. Failures here are only logged."""
         while not self.stopped.wait(self.interval):
             if self._is_slow():
                 try:
                     call_apart(self.engine, self._ask)
                 except Exception as error:
-                    log.debug("Nobody can say what the statement waits for: %s", describe(error))
+                    log.debug("What the statement waits for is not known: %s", describe(error))
                     self.stopped.wait(_PAUSE)
 
     def _ask(self, connection: Connection) -> None:
@@ -111,12 +102,12 @@ class Watch:
             if self._is_slow():
                 since = self.since
                 with cut_after(connection, ANSWER):
-                    blockers = [_describe(*row) for row in connection.execute(_BLOCKERS, {"pid": self.pid})]
+                    blockers = find_blockers(connection, self.pid)
                     self._note_state(connection)
                     connection.rollback()
                 if blockers and since == self.since and blockers != self.blockers:
                     self.blockers = blockers
-                    log.warning("Waiting for %s, at: %s", ", ".join(blockers), shorten(self.doing))
+                    log.warning("Waiting for %s, at: %s", ", ".join(blockers), shorten_statement(self.doing))
             self.stopped.wait(self.interval)
 
     # Whether the server is silent
@@ -139,7 +130,7 @@ class Watch:
             if not self._is_slow() or not _is_idle(loop) or self._is_alive(address):
                 heard = time.monotonic()
             elif time.monotonic() - heard >= SILENCE:
-                self.silent_at = shorten(self.doing)
+                self.silent_at = shorten_statement(self.doing)
                 cut()
                 return
 
@@ -158,24 +149,6 @@ def _is_idle(loop: asyncio.AbstractEventLoop) -> bool:
     except RuntimeError:  # it has ended
         return False
     return answered.wait(1)
-
-
-def shorten(statement: str, length: int = 200) -> str:
-    """A statement as a message shows it."""
-    statement = " ".join(mask_statement(statement[:_MOST], always=holds_secret(statement)).split())
-    return statement if len(statement) <= length else f"{statement[:length]}..."
-
-
-def _describe(pid: int, user: str, application: str, state: str, since: str, query: str) -> str:
-    if not pid:
-        return "a prepared transaction (see pg_prepared_xacts)"
-    known = [
-        application,
-        f"user {user}" if user else "",
-        f"{state} since {since}" if state else "",
-        query and f"query: {shorten(query, 100)}",
-    ]
-    return f"process {pid} ({', '.join(filter(None, known))})"
 
 
 @contextmanager

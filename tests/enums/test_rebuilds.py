@@ -426,6 +426,19 @@ BLOCKERS = {
         "CREATE TABLE t (m {T}); CREATE MATERIALIZED VIEW v AS SELECT m FROM t; CREATE INDEX ON v (m) WHERE m <> {draft}",
         ['view public.v names the value "dr\'aft %"'],
     ),
+    "labels in views on which others are built": (
+        "CREATE TABLE t (m {T}); CREATE VIEW v AS SELECT m FROM t WHERE m = {draft}; CREATE VIEW w AS SELECT * FROM v; "
+        "CREATE FUNCTION f(w) RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        ['view public.v names the value "dr\'aft %"', "function public.f(public.w) has the type in its signature or body"],
+    ),
+    "invalid indexes": (
+        "CREATE TABLE t (m {T}); CREATE INDEX i ON t (m); UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'i'::regclass",
+        ["index public.i is not valid"],
+    ),
+    "replica identities of materialized views": (
+        "CREATE TABLE t (m {T}); CREATE MATERIALIZED VIEW v AS SELECT m FROM t; ALTER TABLE v REPLICA IDENTITY FULL",
+        ["view public.v has a replica identity"],
+    ),
     "labels in text arrays": (
         "CREATE TABLE t (m {T}); CREATE VIEW v AS SELECT m FROM t WHERE m::text = ANY ('{\"dr''aft %\"}'::varchar[])",
         ['view public.v names the value "dr\'aft %"'],
@@ -436,7 +449,7 @@ BLOCKERS = {
     ),
     "keys that include the column": (
         "CREATE TABLE t (id int, m {T}, PRIMARY KEY (id) INCLUDE (m)); CREATE TABLE c (id int REFERENCES t)",
-        ["constraint t_pkey of table public.t includes the column, and a foreign key or view stands on it"],
+        ["constraint t_pkey of table public.t includes the column, and a foreign key or view depends on it"],
     ),
     "stale materialized views": (
         "CREATE TABLE t (m {T}); CREATE MATERIALIZED VIEW a AS SELECT m FROM t; CREATE MATERIALIZED VIEW b AS SELECT m FROM a; REFRESH MATERIALIZED VIEW a WITH NO DATA",
@@ -450,7 +463,7 @@ BLOCKERS = {
 
 
 @pytest.mark.parametrize("case", BLOCKERS)
-def test_what_cannot_be_made_again_is_refused_by_name(databases: Databases, case: str) -> None:
+def test_what_cannot_be_restored_is_refused_by_name(databases: Databases, case: str) -> None:
     """Every blocker is in the message, and nothing is touched."""
     ddl, names = BLOCKERS[case]
     databases.build(ddl, databases.url, OLD)
@@ -460,6 +473,58 @@ def test_what_cannot_be_made_again_is_refused_by_name(databases: Databases, case
     assert [name for name in names if name not in str(error.value)] == [], str(error.value)
     assert "nothing was touched" in str(error.value)
     assert read_fingerprint(databases.url) == before
+
+
+def type_example(error: Exception) -> Callable[[Any], None]:
+    """What the message shows to type, for a revision."""
+    example = str(error).partition(", for example: ")[2]
+    return lambda op: exec(example, {"op": op})
+
+
+def read_labels(url: str) -> Any:
+    with psycopg.connect(url) as connection:
+        return connection.execute(fill_in("SELECT enum_range(NULL::{T})::text[]").encode()).fetchone()[0]  # type: ignore[index]
+
+
+@pytest.mark.parametrize("case", [case for case in BLOCKERS if not case.startswith("partition key")])
+def test_the_example_takes_every_blocker_out_of_the_way(databases: Databases, case: str) -> None:
+    """Typed as printed, it removes each blocker, and then does what was asked for."""
+    databases.build(BLOCKERS[case][0], databases.url, OLD)
+    with pytest.raises(EnumChangeBlockedError) as error:
+        databases.change(lambda op: op.remove_enum_value(NAME, DRAFT, schema=SCHEMA))
+    assert str(error.value).endswith(f"op.remove_enum_value({NAME!r}, {DRAFT!r}, schema={SCHEMA!r})")
+    databases.change(type_example(error.value))
+    assert read_labels(databases.url) == [LIVE, ARCHIVED]
+
+
+@pytest.mark.parametrize("case", ["partition keys", "partition key expressions"])
+def test_a_blocker_that_no_statement_removes_has_no_example(databases: Databases, case: str) -> None:
+    """A partition key cannot be changed at all; the message says no more than that."""
+    databases.build(BLOCKERS[case][0], databases.url, OLD)
+    with pytest.raises(EnumChangeBlockedError) as error:
+        databases.change(lambda op: op.remove_enum_value(NAME, DRAFT, schema=SCHEMA))
+    assert str(error.value).endswith("Drop or change it first, and restore it afterwards in the same revision")
+
+
+def test_a_change_that_only_renames_is_told_of_the_operation_that_does(databases: Databases) -> None:
+    """A value is renamed although a rebuild is blocked; in another place, or without a replacement, it is no rename."""
+    databases.build("CREATE TABLE t (m {T}) PARTITION BY LIST (m)", databases.url, OLD)
+    for values, replace_with in (([LIVE, "new", ARCHIVED], {DRAFT: "new"}), (["new", LIVE, ARCHIVED], {})):
+        with pytest.raises(EnumChangeBlockedError) as error:
+            databases.change(lambda op: op.replace_enum_values(NAME, values, replace_with=replace_with, schema=SCHEMA))  # noqa: B023
+        assert "rename_enum_value" not in str(error.value)
+    new = ["a 'new' %", LIVE, "other"]
+    with pytest.raises(EnumChangeBlockedError) as error:
+        databases.change(
+            lambda op: op.replace_enum_values(NAME, new, replace_with={DRAFT: new[0], ARCHIVED: new[2]}, schema=SCHEMA)
+        )
+    assert str(error.value).endswith(
+        "is a partition key, which PostgreSQL cannot change. A value is renamed without a rebuild, for example: "
+        f"op.rename_enum_value({NAME!r}, {DRAFT!r}, {new[0]!r}, schema={SCHEMA!r}); "
+        f"op.rename_enum_value({NAME!r}, {ARCHIVED!r}, {new[2]!r}, schema={SCHEMA!r})"
+    )
+    databases.change(type_example(error.value))
+    assert read_labels(databases.url) == new
 
 
 def test_values_in_use_are_refused_with_counts(databases: Databases) -> None:
@@ -611,8 +676,8 @@ def test_a_locked_table_is_refused_and_its_holder_named(databases: Databases) ->
         pid = holder.info.backend_pid
     assert "canceling statement due to lock timeout" in str(error.value)
     (named,) = error.value.holders
-    assert named.startswith(f"process {pid} (a worker, since ")
-    assert named.endswith(": SELECT * FROM t")
+    assert named.startswith(f"process {pid} (a worker, user ")
+    assert named.endswith("query: SELECT * FROM t)")
 
 
 def test_a_role_that_owns_everything_and_is_no_superuser(databases: Databases) -> None:
@@ -843,8 +908,12 @@ def test_a_default_of_another_type_keeps_its_words(databases: Databases) -> None
     """Only constants of the type are replaced; a label that is left, and could become one of the type, is refused."""
     ddl = """CREATE TABLE t (m {T} DEFAULT {draft}, x text DEFAULT CASE WHEN {live}::{T} = {archived}::{T} THEN {draft} ELSE 'b' END)"""
     databases.build(ddl, databases.url, OLD)
-    with pytest.raises(EnumChangeBlockedError, match=r'default of column x of table public\.t names the value "dr\'aft %"'):
+    names_it = r'default of column x of table public\.t names the value "dr\'aft %"'
+    with pytest.raises(EnumChangeBlockedError, match=names_it) as error:
         databases.change(lambda op: op.remove_enum_value(NAME, DRAFT, replace_with=LIVE, schema=SCHEMA))
+    assert "op.execute('ALTER TABLE public.t ALTER COLUMN x DROP DEFAULT'); op.remove_enum_value(" in str(error.value)
+    databases.change(type_example(error.value))
+    assert read_labels(databases.url) == [LIVE, ARCHIVED]
 
 
 GENERATED_BLOCKERS = {
@@ -880,6 +949,8 @@ def test_generated_columns_that_cannot_be_emptied_for_a_while_are_refused(databa
     assert "generated column g of table public.t" in str(error.value)
     assert reason in str(error.value)
     assert read_fingerprint(databases.url) == before
+    databases.change(type_example(error.value))
+    assert read_labels(databases.url) == NEW
 
 
 def test_a_value_that_is_added_at_the_same_time_is_not_lost(databases: Databases) -> None:

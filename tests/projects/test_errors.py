@@ -784,7 +784,7 @@ def prepare_database(case: Case, url: URL) -> Iterator[URL]:
         name, _, options = case.role.partition(" ")
         role = f"{url.database}_{name}"
         connection.execute(
-            sql.SQL("CREATE ROLE {} PASSWORD {} ").format(sql.Identifier(role), str(url.password)) + sql.SQL(options)
+            sql.SQL("CREATE ROLE {} PASSWORD {} ").format(sql.Identifier(role), str(url.password)) + sql.SQL(options)  # pyright: ignore[reportArgumentType]
         )
         yield url.set(username=role)
         connection.execute(sql.SQL("DROP OWNED BY {0}; DROP ROLE {0}").format(sql.Identifier(role)))

@@ -238,8 +238,8 @@ def test_a_role_that_may_not_have_a_second_connection(project: Project, write: W
         finally:
             connection.execute(f"DROP ROLE {role}".encode())
     assert " ".join(result.stdout.split()) == (
-        f'FAILED: The migration lock of database "{url.database}" could not be acquired within 0.5 s: it needs a second connection, '
-        f'and there was none (too many connections for role "{role}"). Change that, for example: '
+        f'FAILED: The migration lock of database "{url.database}" could not be acquired within 0.5 s: it needs a second '
+        f'connection, and there was none (too many connections for role "{role}"). Change that, for example: '
         f"ALTER ROLE {role} CONNECTION LIMIT 20"
     )
 
@@ -306,8 +306,8 @@ def test_a_lock_file_that_may_not_be_written(project: Project, write: Write, sql
     Path(path).write_bytes(b"this is no database, and long enough to be looked at" * 20)
     result = project.alembic("upgrade", "head", env={"DATABASE_URL": sqlite_url}, check=False)
     assert " ".join(result.stdout.split()) == (
-        f'FAILED: The migration lock of database "{make_url(sqlite_url).database}" could not be acquired within 0 s: {path}: file is '
-        f"not a database. Change that, for example: rm {path}"
+        f'FAILED: The migration lock of database "{make_url(sqlite_url).database}" could not be acquired within 0 s: '
+        f"{path}: file is not a database. Change that, for example: rm {path}"
     )
 
 

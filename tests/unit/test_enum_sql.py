@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from alembic_async_template.enums import ops, plan
-from alembic_async_template.enums.model import EnumType
+from alembic_async_template.enums import ops
+from alembic_async_template.enums.expressions import find_labels, replace_labels
+from alembic_async_template.enums.model import Change, EnumType
 from alembic_async_template.errors import EnumOfflineError, InvalidEnumError
 from support.enums import NASTY, EnumOperations, offline
 
@@ -35,7 +36,7 @@ CALLS: dict[str, tuple[Callable[[Any], None], str]] = {
 
 @pytest.mark.parametrize("call", CALLS)
 def test_the_sql_of_offline_mode(call: str) -> None:
-    """Exactly one statement; an addition stands outside of the transaction that surrounds it."""
+    """Each operation is exactly one statement; an addition stands outside of the transaction that surrounds it."""
     work, expected = CALLS[call]
     op, output = offline()
     work(op)
@@ -93,7 +94,7 @@ LONG = "ž" * 32  # 64 bytes
 )
 @pytest.mark.parametrize("dialect", ["postgresql", "sqlite"])
 def test_what_has_no_meaning_is_refused_before_sql(dialect: str, work: Callable[[EnumOperations], None], message: str) -> None:
-    """On every database, so that a test on SQLite finds it; with an example to type."""
+    """The arguments are refused on every database, so that a test on SQLite finds them; with an example to type."""
     op, output = offline(dialect)
     with pytest.raises(InvalidEnumError) as error:
         work(op)
@@ -123,14 +124,14 @@ OPERATIONS = [
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: type(operation).__name__)
 def test_the_reverse_of_the_reverse_is_the_operation(operation: ops.EnumOperation) -> None:
-    """And never the operation itself."""
+    """The reverse is never the operation itself."""
     assert operation.reverse() != operation
     assert operation.reverse().reverse() == operation
     assert operation.to_diff_tuple()[1] == operation.schema
 
 
 def test_diff_tuples_name_operation_schema_and_enum() -> None:
-    """As Alembic's own do."""
+    """Diff tuples look like those of Alembic's own operations."""
     assert [operation.to_diff_tuple() for operation in OPERATIONS] == [
         ("add_enum_value", "s", "mood", "b", None, "a"),
         ("remove_enum_value", "s", "mood", "b"),
@@ -164,7 +165,7 @@ def test_names_are_quoted_in_scripts(nasty: str) -> None:
     ],
 )
 def test_what_needs_the_catalog_is_refused_offline(call: Callable[[EnumOperations], None], name: str) -> None:
-    """By name, with what to do instead; on other databases there is nothing to do."""
+    """The message names the operation and what to do instead; on other databases there is nothing to do."""
     op, output = offline()
     with pytest.raises(EnumOfflineError) as error:
         call(op)
@@ -179,7 +180,7 @@ def test_what_needs_the_catalog_is_refused_offline(call: Callable[[EnumOperation
 
 
 def test_removals_say_what_rows_need_on_other_databases(caplog: pytest.LogCaptureFixture) -> None:
-    """They hold text."""
+    """Rows of other databases hold text."""
     op, _ = offline("sqlite")
     op.remove_enum_value("mood", "a", replace_with="b")
     op.replace_enum_values("mood", ["d"], replace_with={"c": "d"})
@@ -212,14 +213,14 @@ def test_removals_say_what_rows_need_on_other_databases(caplog: pytest.LogCaptur
     ],
 )
 def test_labels_are_found_in_expressions(expression: str, labels: set[str], replaced: str) -> None:
-    """As constants of any type and in arrays of any depth, never in names; those of the type are replaced."""
-    assert plan.find_labels(expression) == labels
+    """Labels are constants of any type, and elements of arrays of any depth, never names; those of the type are replaced."""
+    assert find_labels(expression) == labels
     enum = EnumType(oid=1, schema="s", name="mood", labels=("a", "x"), visible=False)
-    assert plan.replace_labels(expression, plan.Change(enum, ("x",), {"a": "x"})) == replaced
+    assert replace_labels(expression, Change(enum, ("x",), {"a": "x"})) == replaced
 
 
 def test_an_unknown_order_cannot_be_reversed() -> None:
-    """Nobody can say what it was."""
+    """Without the existing values, the order before is unknown."""
     for operation in (ops.ReorderEnumValuesOp("mood", ["a"]), ops.ReplaceEnumValuesOp("mood", ["a"])):
         with pytest.raises(ValueError, match="existing_values are needed to reverse the operation"):
             operation.reverse()

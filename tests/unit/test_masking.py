@@ -8,8 +8,7 @@ from sqlalchemy.engine import make_url
 
 from alembic_async_template.application.settings import read_settings
 from alembic_async_template.application.url import adapt_url
-from alembic_async_template.masking import mask_message, mask_statement
-from alembic_async_template.run.watch import shorten
+from alembic_async_template.masking import mask_message, mask_statement, shorten_statement
 
 
 @pytest.mark.parametrize(
@@ -39,7 +38,7 @@ def test_a_password_is_masked(text: str) -> None:
     """In whole and where a statement is shortened."""
     assert "zq7" not in mask_message(text)
     assert "***" in mask_message(text)
-    assert "zq7" not in shorten(f"{'x' * 170} {text}")
+    assert "zq7" not in shorten_statement(f"{'x' * 170} {text}")
 
 
 @pytest.mark.parametrize(
@@ -99,8 +98,8 @@ def test_a_message_about_a_secret_has_no_values(text: str, shown: str) -> None:
 def test_a_large_statement_is_masked_by_all_of_it() -> None:
     """Also where its word for a secret comes late, and without reading it many times."""
     statement = f"INSERT INTO t (a, b) VALUES ('zq7', '{'//x:y' * 1_000_000}') /* password */"
-    assert shorten(statement) == "INSERT INTO t (a, b) VALUES (***)"
-    assert "zq7" in shorten(statement.replace("password", ""))
+    assert shorten_statement(statement) == "INSERT INTO t (a, b) VALUES (***)"
+    assert "zq7" in shorten_statement(statement.replace("password", ""))
 
 
 def test_no_repr_shows_a_url(tmp_path: Path) -> None:

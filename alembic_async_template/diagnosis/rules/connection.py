@@ -5,7 +5,8 @@ The first rule that matches wins: special ones stand before general ones.
 
 from __future__ import annotations
 
-from ..match import Rule, Sign
+from ...postgresql import SQLState
+from ..match import NO_CODE, Rule, Sign
 
 CONNECTION_RULES = (
     Rule(
@@ -16,7 +17,7 @@ CONNECTION_RULES = (
     ),
     Rule(
         "no pg_hba.conf entry for host ..., no encryption",
-        (Sign(codes="3159"), Sign(text="pg_hba.conf.*(no encryption|ssl off)|sslmode=require|insecure transport")),
+        (Sign(codes=("3159",)), Sign(text="pg_hba.conf.*(no encryption|ssl off)|sslmode=require|insecure transport")),
         "The server takes connections with TLS only: ask for it in the URL",
         "?sslmode=require",
     ),
@@ -40,19 +41,25 @@ CONNECTION_RULES = (
     ),
     Rule(
         "sorry, too many clients already; remaining connection slots are reserved",
-        (Sign(codes="53300 1040 1203"), Sign(text="too many (connections|clients)|connection slots are reserved")),
+        (
+            Sign(codes=(SQLState.TOO_MANY_CONNECTIONS, "1040", "1203")),
+            Sign(text="too many (connections|clients)|connection slots are reserved"),
+        ),
         "The server is full: close some connections, put a pooler in front of it, or let it have more and restart it",
         "ALTER SYSTEM SET max_connections = 200",
     ),
     Rule(
         'database "app" does not exist',
-        (Sign(codes="3D000 1049"), Sign(text='database "[^"]*" does not exist|no such database')),
+        (Sign(codes=(SQLState.INVALID_CATALOG_NAME, "1049")), Sign(text='database "[^"]*" does not exist|no such database')),
         "Create it",
         "{create}",
     ),
     Rule(
         'permission denied for database "app"',
-        (Sign(codes="42501 ~", text='permission denied for database "?(?P<name>.+?)"?$'), Sign(codes="1044")),
+        (
+            Sign(codes=(SQLState.INSUFFICIENT_PRIVILEGE, NO_CODE), text='permission denied for database "?(?P<name>.+?)"?$'),
+            Sign(codes=("1044",)),
+        ),
         "Let the role connect",
         "GRANT CONNECT ON DATABASE {name} TO {user}",
     ),
@@ -65,7 +72,7 @@ CONNECTION_RULES = (
     Rule(
         "password authentication failed; no pg_hba.conf entry for host",
         (
-            Sign(codes="28P01 28000 1045 1698"),
+            Sign(codes=(SQLState.INVALID_PASSWORD, SQLState.INVALID_AUTHORIZATION_SPECIFICATION, "1045", "1698")),
             Sign(text='authentication failed|no password supplied|no pg_hba.conf entry|role "[^"]*" does not exist'),
         ),
         "Correct the user or the password; in a URL, @ is written %40 and / is %2F",

@@ -5,7 +5,8 @@ The first rule that matches wins: special ones stand before general ones.
 
 from __future__ import annotations
 
-from ..match import Origin, Rule, Sign
+from ...postgresql import SQLState
+from ..match import NO_CODE, NO_DATABASE, Origin, Rule, Sign
 
 REVISION_RULES = (
     Rule(
@@ -28,14 +29,21 @@ REVISION_RULES = (
     ),
     Rule(
         "ModuleNotFoundError: No module named 'sqlmodel'",
-        (Sign(codes="-", raised="ModuleNotFoundError", text="No module named 'sqlmodel'", origin=Origin.REVISION),),
+        (Sign(codes=(NO_DATABASE,), raised="ModuleNotFoundError", text="No module named 'sqlmodel'", origin=Origin.REVISION),),
         "Install it",
         "pip install sqlmodel",
         ("If the revision does not use it, remove this line from the revision and from script.py.mako", "import sqlmodel"),
     ),
     Rule(
         "ModuleNotFoundError: No module named 'app'",
-        (Sign(codes="-", raised="ModuleNotFoundError", text="No module named '(?P<module>[^']*)'", origin=Origin.REVISION),),
+        (
+            Sign(
+                codes=(NO_DATABASE,),
+                raised="ModuleNotFoundError",
+                text="No module named '(?P<module>[^']*)'",
+                origin=Origin.REVISION,
+            ),
+        ),
         "If a part of the project has it, name the folder",
         "prepend_sys_path = %(here)s/src",
         ("If it is another package, install it", "pip install {module}"),
@@ -51,7 +59,7 @@ REVISION_RULES = (
         "asyncio.run() cannot be called from a running event loop",
         (
             Sign(
-                codes="-",
+                codes=(NO_DATABASE,),
                 raised="RuntimeError",
                 text=r"^asyncio\.run\(\) cannot be called from|^this event loop is already running"
                 "|^cannot run the event loop while",
@@ -68,7 +76,7 @@ REVISION_RULES = (
     ),
     Rule(
         "AssertionError in autocommit_block",
-        (Sign(codes="-", raised="AssertionError", text="^$", function="autocommit_block"),),
+        (Sign(codes=(NO_DATABASE,), raised="AssertionError", text="^$", function="autocommit_block"),),
         "An autocommit block works only in a transaction that Alembic has begun itself, and not in another block: "
         "hand over an engine, not a connection",
         "await Migrations(bind=engine).upgrade()",
@@ -77,7 +85,7 @@ REVISION_RULES = (
         "VACUUM cannot run inside a transaction block; CREATE DATABASE, ALTER SYSTEM and the like",
         (
             Sign(
-                codes="25001",
+                codes=(SQLState.ACTIVE_SQL_TRANSACTION,),
                 text="^(?!.*(CONCURRENTLY|INDEX)).*(inside a transaction block|cannot run)",
                 statement="^(?!.*(CONCURRENTLY|INDEX))",
             ),
@@ -88,30 +96,35 @@ REVISION_RULES = (
     ),
     Rule(
         "CREATE INDEX CONCURRENTLY cannot run inside a transaction block",
-        (Sign(codes="25001", text="inside a transaction block|cannot run"),),
+        (Sign(codes=(SQLState.ACTIVE_SQL_TRANSACTION,), text="inside a transaction block|cannot run"),),
         "Leave the transaction for it, at the beginning of the revision or in one of its own, since what was done "
         "before is committed",
         "with op.get_context().autocommit_block(): op.create_index(..., postgresql_concurrently=True)",
     ),
     Rule(
         "cannot insert multiple commands into a prepared statement",
-        (Sign(codes="42601 ~", text="cannot insert multiple commands|only execute one statement at a time"),),
+        (
+            Sign(
+                codes=(SQLState.SYNTAX_ERROR, NO_CODE),
+                text="cannot insert multiple commands|only execute one statement at a time",
+            ),
+        ),
         "The driver takes one statement at a time: call op.execute for each",
         'op.execute("..."); op.execute("...")',
     ),
     Rule(
         "current transaction is aborted, commands ignored until end of transaction block",
-        (Sign(codes="25P02"),),
+        (Sign(codes=(SQLState.IN_FAILED_SQL_TRANSACTION,)),),
         "The revision has caught the error of an earlier statement and gone on. Put that statement into a savepoint",
         "with op.get_bind().begin_nested(): op.execute(...)",
     ),
     Rule(
         'relation "post" does not exist; no such table: post',
         (
-            Sign(codes="42P01", text="^(?!.*FROM-clause)"),
-            Sign(codes="1146 1051"),
-            Sign(codes="~", text="no such table"),
-            Sign(codes="-", raised="NoSuchTableError"),
+            Sign(codes=(SQLState.UNDEFINED_TABLE,), text="^(?!.*FROM-clause)"),
+            Sign(codes=("1146", "1051")),
+            Sign(codes=(NO_CODE,), text="no such table"),
+            Sign(codes=(NO_DATABASE,), raised="NoSuchTableError"),
         ),
         "Correct its name; or the revision that creates it comes later or has not run here, as on a stamped or "
         "restored database: compare",
@@ -120,24 +133,24 @@ REVISION_RULES = (
     Rule(
         'relation "post" already exists, in a downgrade',
         (
-            Sign(codes="42P07 42701 1050 1060", origin=Origin.DOWNGRADE),
-            Sign(codes="~", text="already exists|duplicate column name", origin=Origin.DOWNGRADE),
+            Sign(codes=(SQLState.DUPLICATE_TABLE, SQLState.DUPLICATE_COLUMN, "1050", "1060"), origin=Origin.DOWNGRADE),
+            Sign(codes=(NO_CODE,), text="already exists|duplicate column name", origin=Origin.DOWNGRADE),
         ),
         "What the downgrade creates is there already. Remove that line, or see what ran",
         "alembic history",
     ),
     Rule(
         'relation "ix" already exists, of CREATE INDEX CONCURRENTLY',
-        (Sign(codes="42P07", text='"(?P<name>[^"]+)"', statement="^CREATE (UNIQUE )?INDEX CONCURRENTLY"),),
+        (Sign(codes=(SQLState.DUPLICATE_TABLE,), text='"(?P<name>[^"]+)"', statement="^CREATE (UNIQUE )?INDEX CONCURRENTLY"),),
         "A run that failed has left it, and it may be invalid. Drop it and run the same command again",
         "DROP INDEX CONCURRENTLY {name}",
     ),
     Rule(
         'relation "post" already exists; table post already exists',
         (
-            Sign(codes="42P07 1050"),
-            Sign(codes="23505", text="pg_(type_typname|class_relname)_nsp_index"),
-            Sign(codes="~", text="(table|index) .+ already exists"),
+            Sign(codes=(SQLState.DUPLICATE_TABLE, "1050")),
+            Sign(codes=(SQLState.UNIQUE_VIOLATION,), text="pg_(type_typname|class_relname)_nsp_index"),
+            Sign(codes=(NO_CODE,), text="(table|index) .+ already exists"),
         ),
         "Something else has created it: create_all when the application starts, another revision, a downgrade that "
         "left it, or a run that failed half way. Leave it to the revisions alone; if all that this one creates is "
@@ -146,34 +159,37 @@ REVISION_RULES = (
     ),
     Rule(
         'column "title" does not exist; no such column: title',
-        (Sign(codes="42703 1054"), Sign(codes="~", text="no such column")),
+        (Sign(codes=(SQLState.UNDEFINED_COLUMN, "1054")), Sign(codes=(NO_CODE,), text="no such column")),
         "Correct its name, and quote texts with ', not \"; or the revision that adds it comes later or has not run here: compare",
         "alembic current; alembic history",
     ),
     Rule(
         'column "title" of relation "post" already exists; duplicate column name: title',
-        (Sign(codes="42701 1060"), Sign(codes="~", text="duplicate column name")),
+        (Sign(codes=(SQLState.DUPLICATE_COLUMN, "1060")), Sign(codes=(NO_CODE,), text="duplicate column name")),
         "Something else has added it: another revision, or a run that failed half way. If all that this revision "
         "creates is there, and those before it have run, count it as done",
         "alembic stamp {revision}",
     ),
     Rule(
         'type "status" already exists',
-        (Sign(codes="42710", text='type "(?P<type>.+?)" already exists'),),
+        (Sign(codes=(SQLState.DUPLICATE_OBJECT,), text='type "(?P<type>.+?)" already exists'),),
         "Something else has created it: create_all, another column of the type, or a downgrade that left it. Let "
         "the column refer to the type that is there",
         'from sqlalchemy.dialects import postgresql; postgresql.ENUM(name="{type}"{in_schema}, create_type=False)',
     ),
     Rule(
         'type "status" does not exist',
-        (Sign(codes="42704", text=r'type "(?P<type>.+?)(\[\])*" does not exist'),),
+        (Sign(codes=(SQLState.UNDEFINED_OBJECT,), text=r'type "(?P<type>.+?)(\[\])*" does not exist'),),
         "Create it first, with its own values",
         'op.create_enum("{type}", ["draft", "live"]{in_schema})',
         ("If it belongs to an extension, create that", 'op.execute("CREATE EXTENSION ...")'),
     ),
     Rule(
         'unsafe use of new value "archived" of enum type status',
-        (Sign(codes="55P04", text='value "(?P<value>[^"]*)" of enum type (?P<type>[^ ]+)'), Sign(codes="55P04")),
+        (
+            Sign(codes=(SQLState.UNSAFE_NEW_ENUM_VALUE_USAGE,), text='value "(?P<value>[^"]*)" of enum type (?P<type>[^ ]+)'),
+            Sign(codes=(SQLState.UNSAFE_NEW_ENUM_VALUE_USAGE,)),
+        ),
         "PostgreSQL does not let a transaction use a value that it added itself. Leave the addition in revision "
         "{revision}, and use the value in the next one",
         'alembic revision -m "use {value}"',
@@ -181,13 +197,13 @@ REVISION_RULES = (
     ),
     Rule(
         'invalid input value for enum status: "ab", where an array becomes one value',
-        (Sign(codes="22P02", statement=r"^ALTER TABLE .* array_to_string\("),),
+        (Sign(codes=(SQLState.INVALID_TEXT_REPRESENTATION,), statement=r"^ALTER TABLE .* array_to_string\("),),
         "The array of some row does not have exactly one element. Correct these rows before",
         "op.execute('UPDATE ... SET ... = ARRAY[...]')",
     ),
     Rule(
         'invalid input value for enum status: "archived"',
-        (Sign(codes="22P02", text=r'enum "?(?P<type>[^" ]+)"?: "(?P<value>[^"\x00-\x1f]+)"'),),
+        (Sign(codes=(SQLState.INVALID_TEXT_REPRESENTATION,), text=r'enum "?(?P<type>[^" ]+)"?: "(?P<value>[^"\x00-\x1f]+)"'),),
         "The type has no such value. Add it before it is used",
         'op.add_enum_value("{type}", "{value}"{in_schema})',
         (
@@ -197,46 +213,69 @@ REVISION_RULES = (
     ),
     Rule(
         "dropping an enum value is not implemented",
-        (Sign(codes="0A000", text="dropping an enum value"),),
+        (Sign(codes=(SQLState.FEATURE_NOT_SUPPORTED,), text="dropping an enum value"),),
         "Let this package rebuild the type",
         'op.remove_enum_value("{type}", "{value}", replace_with="published"{in_schema})',
     ),
     Rule(
         'column "title" of relation "post" contains null values, of ALTER COLUMN',
-        (Sign(codes="23502", text='column "(?P<column>[^"]*)"', statement="ALTER COLUMN .* SET NOT NULL"),),
+        (
+            Sign(
+                codes=(SQLState.NOT_NULL_VIOLATION,), text='column "(?P<column>[^"]*)"', statement="ALTER COLUMN .* SET NOT NULL"
+            ),
+        ),
         "Give the rows that have none a value before",
         "op.execute('UPDATE ... SET {column} = ... WHERE {column} IS NULL')",
     ),
     Rule(
         'column "title" of relation "post" contains null values; Cannot add a NOT NULL column with default value NULL',
         (
-            Sign(codes="23502", text='column "(?P<column>[^"]*)"', statement="^ALTER TABLE"),
-            Sign(codes="~", text="Cannot add a NOT NULL column"),
+            Sign(codes=(SQLState.NOT_NULL_VIOLATION,), text='column "(?P<column>[^"]*)"', statement="^ALTER TABLE"),
+            Sign(codes=(NO_CODE,), text="Cannot add a NOT NULL column"),
         ),
         "Give the existing rows a value, and the model the same default",
         'sa.Column("{column}", ..., nullable=False, server_default=...)',
     ),
     Rule(
         "could not create unique index; violates foreign key constraint; violates not-null constraint; CHECK constraint failed",
-        (Sign(codes="23502 23505 23503 23514 1048 1062 1452 3819"), Sign(codes="~", text="constraint failed")),
+        (
+            Sign(
+                codes=(
+                    SQLState.NOT_NULL_VIOLATION,
+                    SQLState.UNIQUE_VIOLATION,
+                    SQLState.FOREIGN_KEY_VIOLATION,
+                    SQLState.CHECK_VIOLATION,
+                    "1048",
+                    "1062",
+                    "1452",
+                    "3819",
+                )
+            ),
+            Sign(codes=(NO_CODE,), text="constraint failed"),
+        ),
         "Rows break the constraint. Correct them in the revision first",
         'op.execute("UPDATE ...")',
     ),
     Rule(
         'default for column "status" cannot be cast automatically to type status',
-        (Sign(codes="42804", text='default for column "(?P<column>.+?)" cannot be cast automatically'),),
+        (Sign(codes=(SQLState.DATATYPE_MISMATCH,), text='default for column "(?P<column>.+?)" cannot be cast automatically'),),
         "Drop the default before, and give it back afterwards",
         'op.alter_column(..., "{column}", server_default=None)',
     ),
     Rule(
         'column "title" cannot be cast automatically to type integer',
-        (Sign(codes="42804", text='column "(?P<column>.+?)" cannot be cast automatically to type (?P<type>.+)'),),
+        (
+            Sign(
+                codes=(SQLState.DATATYPE_MISMATCH,),
+                text='column "(?P<column>.+?)" cannot be cast automatically to type (?P<type>.+)',
+            ),
+        ),
         "Say how its values become those of the new type",
         'op.alter_column(..., postgresql_using="{column}::text::{type}")',
     ),
     Rule(
         "permission denied for schema public",
-        (Sign(codes="42501", text='permission denied for schema "?(?P<schema>.+?)"?$'),),
+        (Sign(codes=(SQLState.INSUFFICIENT_PRIVILEGE,), text='permission denied for schema "?(?P<schema>.+?)"?$'),),
         "Let the role that migrates create there",
         "GRANT USAGE, CREATE ON SCHEMA {schema} TO {user}",
     ),
@@ -244,7 +283,7 @@ REVISION_RULES = (
         "must be owner of table post",
         (
             Sign(
-                codes="42501",
+                codes=(SQLState.INSUFFICIENT_PRIVILEGE,),
                 text="must be owner of (?P<kind>materialized view|foreign table|table|view|sequence|type|schema) "
                 '"?(?P<name>.+?)"?$',
             ),
@@ -254,49 +293,57 @@ REVISION_RULES = (
     ),
     Rule(
         "permission denied for table post",
-        (Sign(codes="42501", text='permission denied for (table|view|relation|sequence) "?(?P<name>.+?)"?$'),),
+        (
+            Sign(
+                codes=(SQLState.INSUFFICIENT_PRIVILEGE,),
+                text='permission denied for (table|view|relation|sequence) "?(?P<name>.+?)"?$',
+            ),
+        ),
         "Let the role that migrates own it, or use it",
         "GRANT ALL ON {name} TO {user}",
     ),
     Rule(
         "permission denied for database app",
-        (Sign(codes="42501", text='permission denied for database "?(?P<name>.+?)"?$'),),
+        (Sign(codes=(SQLState.INSUFFICIENT_PRIVILEGE,), text='permission denied for database "?(?P<name>.+?)"?$'),),
         "Let the role that migrates create schemas",
         "GRANT CREATE ON DATABASE {name} TO {user}",
     ),
     Rule(
         "permission denied to create extension",
-        (Sign(codes="42501", text="permission denied to create extension"),),
+        (Sign(codes=(SQLState.INSUFFICIENT_PRIVILEGE,), text="permission denied to create extension"),),
         "A superuser has to create it, once for each database",
         "psql -c 'CREATE EXTENSION IF NOT EXISTS ...'",
     ),
     Rule(
         "permission denied, of anything else",
-        (Sign(codes="42501 1044 1142"),),
+        (Sign(codes=(SQLState.INSUFFICIENT_PRIVILEGE, "1044", "1142")),),
         "Let the owner of the database do it, or let the role that migrates have the privilege",
         "GRANT ... TO {user}",
     ),
     Rule(
         "attempt to write a readonly database",
-        (Sign(codes="~", text="attempt to write a readonly database"),),
+        (Sign(codes=(NO_CODE,), text="attempt to write a readonly database"),),
         "Let the file and its folder belong to the user who migrates",
         "chown -R app .",
     ),
     Rule(
         'syntax error at or near "UPDAT"',
-        (Sign(codes="42601 1064"), Sign(codes="~", text=': near "(?!ALTER|CONSTRAINT).*": syntax error')),
+        (
+            Sign(codes=(SQLState.SYNTAX_ERROR, "1064")),
+            Sign(codes=(NO_CODE,), text=': near "(?!ALTER|CONSTRAINT).*": syntax error'),
+        ),
         "Correct the statement of the revision, and look at it beforehand",
         "alembic upgrade head --sql",
     ),
     Rule(
         "no schema has been selected to create in",
-        (Sign(codes="3F000", text="no schema has been selected"),),
+        (Sign(codes=(SQLState.INVALID_SCHEMA_NAME,), text="no schema has been selected"),),
         "The search_path of the role names no schema that is there and that it may use. Set another one",
         "ALTER ROLE {user} SET search_path = public",
     ),
     Rule(
         'column "id" is in a primary key',
-        (Sign(codes="42P16", text='column "(?P<column>[^"]*)" is in a primary key'),),
+        (Sign(codes=(SQLState.INVALID_TABLE_DEFINITION,), text='column "(?P<column>[^"]*)" is in a primary key'),),
         "A column of a primary key takes no nulls: leave it NOT NULL; if it is to leave the key, drop that first",
         'op.drop_constraint("post_pkey", "post")',
     ),
@@ -308,97 +355,114 @@ REVISION_RULES = (
     ),
     Rule(
         'schema "billing" does not exist',
-        (Sign(codes="3F000", text='schema "(?P<schema>[^"]+)"'),),
+        (Sign(codes=(SQLState.INVALID_SCHEMA_NAME,), text='schema "(?P<schema>[^"]+)"'),),
         "Create it before",
         "op.execute('CREATE SCHEMA IF NOT EXISTS {schema}')",
     ),
     Rule(
         'constraint "uq" of relation "post" does not exist; index "ix" does not exist; no such index',
         (
-            Sign(codes="42704", text='(constraint|index|trigger) .*?(of relation "(?P<name>[^"]+)"|does not exist)'),
-            Sign(codes="1091"),
-            Sign(codes="~", text="no such (index|constraint)"),
-            Sign(codes="-", raised="ValueError", text="No such constraint"),
+            Sign(
+                codes=(SQLState.UNDEFINED_OBJECT,),
+                text='(constraint|index|trigger) .*?(of relation "(?P<name>[^"]+)"|does not exist)',
+            ),
+            Sign(codes=("1091",)),
+            Sign(codes=(NO_CODE,), text="no such (index|constraint)"),
+            Sign(codes=(NO_DATABASE,), raised="ValueError", text="No such constraint"),
         ),
         "It has another name in this database, or was dropped before. See what there is",
         r"psql -c '\d {name}'",
     ),
     Rule(
         "cannot drop type status because other objects depend on it",
-        (Sign(codes="2BP01"),),
+        (Sign(codes=(SQLState.DEPENDENT_OBJECTS_STILL_EXIST,)),),
         "Drop or change first what depends on it",
         "op.alter_column(...)",
     ),
     Rule(
         "value too long for type character varying(32), of alembic_version",
-        (Sign(codes="22001", statement="alembic_version"),),
+        (Sign(codes=(SQLState.STRING_DATA_RIGHT_TRUNCATION,), statement="alembic_version"),),
         "The identifier of the revision is too long, and its name in the file may be as long as it likes: give it "
         "one of 32 characters at most",
         'revision = "4f2a"',
     ),
     Rule(
         "value too long for type character varying(1)",
-        (Sign(codes="22001"),),
+        (Sign(codes=(SQLState.STRING_DATA_RIGHT_TRUNCATION,)),),
         "Make the column longer, or the rows shorter before",
         "op.execute('UPDATE ...')",
     ),
     Rule(
         'invalid input syntax for type integer: "a"',
-        (Sign(codes="22P02 22003 22007 22008"),),
+        (
+            Sign(
+                codes=(
+                    SQLState.INVALID_TEXT_REPRESENTATION,
+                    SQLState.NUMERIC_VALUE_OUT_OF_RANGE,
+                    SQLState.INVALID_DATETIME_FORMAT,
+                    SQLState.DATETIME_FIELD_OVERFLOW,
+                )
+            ),
+        ),
         "The rows, or the statement, have what the type cannot hold. Correct them before",
         "op.execute('UPDATE ...')",
     ),
     Rule(
         'extension "vector" is not available',
-        (Sign(codes="0A000 58P01 22023", text='extension "(?P<name>[^"]+)"'),),
+        (
+            Sign(
+                codes=(SQLState.FEATURE_NOT_SUPPORTED, SQLState.UNDEFINED_FILE, SQLState.INVALID_PARAMETER_VALUE),
+                text='extension "(?P<name>[^"]+)"',
+            ),
+        ),
         "Install its package where the server runs",
         "apt-get install postgresql-18-pgvector",
     ),
     Rule(
         'column "status" is of type status but expression is of type text',
-        (Sign(codes="42804", text=r'column "(?P<column>[^"]+)" is of type (?P<type>\S+) but expression'),),
+        (Sign(codes=(SQLState.DATATYPE_MISMATCH,), text=r'column "(?P<column>[^"]+)" is of type (?P<type>\S+) but expression'),),
         "Give the expression the type of the column",
         "op.execute('UPDATE ... SET {column} = CAST(... AS {type})')",
     ),
     Rule(
         "function gen_salt(text) does not exist",
-        (Sign(codes="42883", text="function .* does not exist"),),
+        (Sign(codes=(SQLState.UNDEFINED_FUNCTION,), text="function .* does not exist"),),
         "Its name is misspelt, its arguments have other types, or it belongs to an extension that is not there",
         "op.execute('CREATE EXTENSION IF NOT EXISTS pgcrypto')",
     ),
     Rule(
         'operator class "gin_trgm_ops" does not exist for access method "gin"',
-        (Sign(codes="42704", text='operator class "[^"]+" does not exist'),),
+        (Sign(codes=(SQLState.UNDEFINED_OBJECT,), text='operator class "[^"]+" does not exist'),),
         "Its name is misspelt, or it belongs to an extension that is not there",
         "op.execute('CREATE EXTENSION IF NOT EXISTS pg_trgm')",
     ),
     Rule(
         "cannot alter type of a column used by a view or rule",
-        (Sign(codes="0A000", text="cannot alter type of a column used by"),),
+        (Sign(codes=(SQLState.FEATURE_NOT_SUPPORTED,), text="cannot alter type of a column used by"),),
         "Drop what uses it before, and create it again afterwards",
         'op.execute("DROP VIEW ..."); op.alter_column(...); op.execute("CREATE VIEW ...")',
     ),
     Rule(
         'there is no unique constraint matching given keys for referenced table "post"',
-        (Sign(codes="42830", text='referenced table "(?P<name>[^"]+)"'),),
+        (Sign(codes=(SQLState.INVALID_FOREIGN_KEY,), text='referenced table "(?P<name>[^"]+)"'),),
         "A foreign key refers to columns that are unique together: name those, or make them so before",
         'op.create_unique_constraint("uq_post_title", "post", ["title"])',
     ),
     Rule(
         'enum label "archived" already exists',
-        (Sign(codes="42710", text='enum label "(?P<value>[^"]+)" already exists'),),
+        (Sign(codes=(SQLState.DUPLICATE_OBJECT,), text='enum label "(?P<value>[^"]+)" already exists'),),
         "Another revision, or a run that failed half way, has added it. Let it be added only where it is not there",
         'op.add_enum_value("{type}", "{value}"{in_schema})',
     ),
     Rule(
         "cannot execute CREATE TABLE in a read-only transaction",
-        (Sign(codes="25006 1290 1792"),),
+        (Sign(codes=(SQLState.READ_ONLY_SQL_TRANSACTION, "1290", "1792")),),
         "The server is a replica, or the role or the database may only read: name the primary in the URL, or allow it",
         "ALTER ROLE {user} SET default_transaction_read_only = off",
     ),
     Rule(
         "A value is required for bind parameter 'x'",
-        (Sign(codes="~", raised="InvalidRequestError", text="A value is required for bind parameter"),),
+        (Sign(codes=(NO_CODE,), raised="InvalidRequestError", text="A value is required for bind parameter"),),
         "In a text, a colon before a word stands for a parameter: write a backslash before it",
         "op.execute(r\"UPDATE ... SET data = '{{\\:x}}'\")",
     ),
@@ -416,27 +480,30 @@ REVISION_RULES = (
     ),
     Rule(
         "canceling statement due to statement timeout",
-        (Sign(codes="57014", text="statement timeout"),),
+        (Sign(codes=(SQLState.QUERY_CANCELED,), text="statement timeout"),),
         "Let statements take longer in alembic.ini",
         "statement_timeout = 10min",
     ),
     Rule(
         'prepared statement "__asyncpg_stmt_1__" already exists',
-        (Sign(codes="42P05 26000", text='"(__asyncpg|_pg3)'),),
+        (Sign(codes=(SQLState.DUPLICATE_PREPARED_STATEMENT, SQLState.INVALID_SQL_STATEMENT_NAME), text='"(__asyncpg|_pg3)'),),
         "A pooler in transaction mode gives one client's statements to another. Let the migration have a connection of its own",
         "await Migrations(bind=engine).upgrade()",
     ),
     Rule(
         "database is locked",
-        (Sign(codes="55P03 40P01 1205 1213"), Sign(codes="~", text="database is locked")),
+        (
+            Sign(codes=(SQLState.LOCK_NOT_AVAILABLE, SQLState.DEADLOCK_DETECTED, "1205", "1213")),
+            Sign(codes=(NO_CODE,), text="database is locked"),
+        ),
         "Let the program that holds it end, and run the same command again. Look which one it is",
         "fuser app.db",
     ),
     Rule(
         "No support for ALTER of constraints in SQLite dialect",
         (
-            Sign(codes="-", raised="NotImplementedError", text="No support for ALTER of constraints in SQLite"),
-            Sign(codes="~", text='near "(ALTER|CONSTRAINT)": syntax error'),
+            Sign(codes=(NO_DATABASE,), raised="NotImplementedError", text="No support for ALTER of constraints in SQLite"),
+            Sign(codes=(NO_CODE,), text='near "(ALTER|CONSTRAINT)": syntax error'),
         ),
         "SQLite changes a table by copying it into a new one",
         'with op.batch_alter_table("post") as batch: batch.alter_column(...)',
@@ -444,8 +511,11 @@ REVISION_RULES = (
     Rule(
         "terminating connection due to administrator command; connection was closed in the middle of operation",
         (
-            Sign(codes="57P01 57P02 57P03 2006 2013"),
-            Sign(codes="08003 08006 ~", text="connection was closed|connection is closed|server closed the connection"),
+            Sign(codes=(SQLState.ADMIN_SHUTDOWN, SQLState.CRASH_SHUTDOWN, SQLState.CANNOT_CONNECT_NOW, "2006", "2013")),
+            Sign(
+                codes=(SQLState.CONNECTION_DOES_NOT_EXIST, SQLState.CONNECTION_FAILURE, NO_CODE),
+                text="connection was closed|connection is closed|server closed the connection",
+            ),
         ),
         "The server ended the connection, or restarted. If that was at the end of a revision, it may be committed: "
         "look, then run the same command again",

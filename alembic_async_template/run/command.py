@@ -1,0 +1,70 @@
+"""What a command was asked for, and with which settings; nothing of it changes while the command runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .. import _compat
+from ..application.settings import Settings
+from .session import Limits
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+    from alembic.runtime.environment import EnvironmentContext
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command of Alembic, or a program's own work with its environment."""
+
+    environment: EnvironmentContext
+    settings: Settings
+    naming_convention: dict[str, Any] | None
+    """The convention that `env.py` gives."""
+    options: dict[str, Any]
+    """What `env.py` gives to `context.configure`."""
+    name: str | None
+    """None for a program's own work."""
+    compares: bool
+    """Whether models and database are compared."""
+    reads_models: bool
+    """Whether the caller wants the models, although nothing is compared."""
+    x_arguments: dict[str, str]
+
+    @property
+    def config(self) -> Config:
+        return self.environment.config
+
+    @property
+    def changes(self) -> bool:
+        """Whether the command changes the database."""
+        return self.name in {"upgrade", "downgrade", "stamp"}
+
+    @property
+    def runs_revisions(self) -> bool:
+        """Whether revisions may run; what a program of its own does with the environment is not known."""
+        if self.name is None:
+            return not (self.reads_models or _compat.environment_options().get("dont_mutate"))
+        return self.name in {"upgrade", "downgrade"}
+
+    @property
+    def limits(self) -> Limits | None:
+        """Those of its connection, None for a command that changes nothing."""
+        return Limits(self.settings.lock_timeout, self.settings.statement_timeout) if self.changes else None
+
+
+def read_command(
+    environment: EnvironmentContext, settings: Settings, naming_convention: dict[str, Any] | None, options: dict[str, Any]
+) -> Command:
+    """Read what the running command is."""
+    return Command(
+        environment=environment,
+        settings=settings,
+        naming_convention=naming_convention,
+        options=options,
+        name=_compat.running_command(),
+        compares=bool(_compat.revision_arguments().get("autogenerate")),
+        reads_models=bool(_compat.environment_options().get("reads_models")),
+        x_arguments=environment.get_x_argument(as_dictionary=True),
+    )

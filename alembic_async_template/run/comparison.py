@@ -1,0 +1,54 @@
+"""Prepares the comparison of models and database for `revision --autogenerate` and `check`."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import Any
+
+from sqlalchemy.engine import Connection
+
+from .. import _compat
+from ..autogenerate.directives import filter_names, model_schemas, process_directives, refuse_existing_tables
+from ..autogenerate.naming_conventions import use_convention, warn_of_lost_convention
+from ..autogenerate.render_types import render_items
+from ..errors import NoTablesError, SeveralHeadsError
+from .command import Command
+from .target import Target
+
+
+def prepare_comparison(
+    command: Command, target: Target, connection: Connection, options: dict[str, Any], cleanup: ExitStack
+) -> None:
+    """Refuse a comparison that would mislead, and add to the options of `context.configure` what it needs.
+
+    :param cleanup: restores afterwards what was changed of the models for the time of the command.
+    :raises NoTablesError: the models have no tables.
+    :raises SeveralHeadsError: a revision is to be written, and it is not clear after which one.
+    """
+    metadatas, script = target.own, command.environment.script
+    if not any(metadata.tables for metadata in metadatas):
+        raise NoTablesError()
+    writes = command.name != "check"
+    use_convention(metadatas, command.naming_convention, None if writes else cleanup)
+    baseline = writes and "baseline" in command.x_arguments
+    if writes:
+        # Alembic asks for the head only after the comparison.
+        heads = script.get_heads()
+        if len(heads) > 1 and _compat.revision_arguments().get("head") in {None, "head"}:
+            raise SeveralHeadsError(heads)
+        refuse_existing_tables(connection, script, metadatas, options, baseline=baseline)
+    if command.naming_convention is None and not baseline:
+        warn_of_lost_convention(connection, metadatas)
+    options["include_name"] = filter_names(
+        connection,
+        metadatas,
+        target.others,
+        options.get("include_name"),
+        baseline=baseline,
+        every_schema=bool(command.options.get("include_schemas")),
+    )
+    options.setdefault("include_schemas", bool(model_schemas(metadatas)))
+    options["process_revision_directives"] = process_directives(
+        command.config, metadatas, options.get("process_revision_directives"), baseline=baseline, writes=writes
+    )
+    options["render_item"] = render_items(options.get("render_item"))
