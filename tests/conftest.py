@@ -48,6 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
         ("pgbouncer", "PgBouncer, named by TEST_PGBOUNCER_URL, TEST_PGBOUNCER_SINGLE_URL and TEST_PGBOUNCER_SESSION_URL"),
     ]:
         config.addinivalue_line("markers", f"{name}: runs on {server}")
+    config.addinivalue_line("markers", "slow: takes seconds, and is left out by `nox -s check`")
     if (workerinput := getattr(config, "workerinput", None)) is not None:
         config.stash[_EMBEDDED_DIRECTORY] = Path(workerinput["embedded_directory"])
         return

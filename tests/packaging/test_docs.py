@@ -137,6 +137,7 @@ class Reader:
         ini.write_text(lines)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=TITLES)
 def test_the_examples_of_a_page_work(page: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """Played in order, every command prints what the page shows."""

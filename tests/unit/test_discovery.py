@@ -334,6 +334,7 @@ def read_everything(root: Path) -> dict[str, list[FoundTable]]:
     return {name: found for name, found in tables.items() if found}
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))  # pyright: ignore[reportArgumentType]
 @given(st.one_of(projects(), ways()))
 def test_the_answer_is_that_of_parsing_everything(files: dict[str, str]) -> None:
@@ -347,6 +348,7 @@ def test_the_answer_is_that_of_parsing_everything(files: dict[str, str]) -> None
         event(f"modules with tables: {len(expected)}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ROOTS)
 def test_each_way_to_rename_meets_each_way_to_use(tmp_path: Path, kind: str) -> None:
     """Every pair of them, with the same answer as parsing everything, and most of them define a table."""
@@ -377,6 +379,7 @@ def test_a_table_may_be_called_by_another_name(tmp_path: Path, rename: str) -> N
     assert len(expected) > len(CALLS) * 0.6 or "return" in rename
 
 
+@pytest.mark.slow
 def test_few_sources_of_a_large_project_are_parsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of the bases, mixins and helpers, and those with a table, some of which have no word of SQLAlchemy in them."""
     written = write_large_project(tmp_path)

@@ -88,6 +88,7 @@ DEEP = {
 BROKEN = {"5,000 brackets", "150 blocks", "null bytes", "only null bytes", "endless string"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", DEEP)
 def test_one_source_hides_no_other(tmp_path: Path, kind: str) -> None:
     """Whether Python can parse it or not, `init` and the scan find what is beside it, and what is in it if that can be parsed."""
@@ -103,6 +104,7 @@ def test_one_source_hides_no_other(tmp_path: Path, kind: str) -> None:
         assert list(found.unreadable) == ["app.deep"]
 
 
+@pytest.mark.slow
 def test_a_long_chain_of_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each of 2,000 classes is a table, and what it inherits is put together once, not for each class below it."""
     root = write_files(tmp_path, {"models.py": chain_classes(2_000)})
@@ -127,6 +129,7 @@ def test_stars_in_all_directions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     check_tables(root, monkeypatch, ["models"], parsed=13)
 
 
+@pytest.mark.slow
 def test_a_base_that_is_handed_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Through 1,200 modules, under a new name in each."""
     root = write_files(tmp_path, hand_on(1_200))
@@ -162,6 +165,7 @@ def _count(function: Callable[..., object], calls: list[str]) -> Callable[..., o
 DATA = "DATA = [\n" + "    {'a': 1, 'b': 'some text here', 'c': [1, 2, 3]},\n" * 1_000_000 + "]\n"
 
 
+@pytest.mark.slow
 def test_a_file_of_50_megabytes_is_not_parsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its tree would fill the memory; `init` says that it was left out, the scan does so only if it could define a table."""
     root = write_files(tmp_path, {"data.py": DATA, "models.py": f"{BASE}{TABLE}", "more.py": f"{BASE}{TABLE}{DATA[:2_000_000]}]"})
@@ -212,6 +216,7 @@ def damaged(draw: st.DrawFn) -> bytes:
             return (b"\n" if kind == "lines" else b" ").join(pieces)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))  # pyright: ignore[reportArgumentType]
 @given(st.lists(st.one_of(damaged(), damaged(), st.binary(max_size=200)), min_size=1, max_size=3))
 def test_no_text_stops_the_scan(texts: list[bytes]) -> None:

@@ -94,6 +94,7 @@ def test_a_message_about_a_secret_has_no_values(text: str, shown: str) -> None:
     assert mask_message(text, always=True) == shown
 
 
+@pytest.mark.slow
 def test_a_large_statement_is_masked_by_all_of_it() -> None:
     """Also where its word for a secret comes late, and without reading it many times."""
     statement = f"INSERT INTO t (a, b) VALUES ('zq7', '{'//x:y' * 1_000_000}') /* password */"
