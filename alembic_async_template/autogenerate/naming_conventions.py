@@ -90,7 +90,7 @@ def warn_of_lost_convention(connection: Connection, metadatas: Sequence[MetaData
         return
     log.warning(
         "The constraints in the database are named by a convention that the models do not have; an old env.py may have set it. "
-        "New constraints would get other names. Set it in env.py, as far as the names show it: "
+        "New constraints would get other names. Give it in env.py, as far as the names show it: "
         "run_environment(naming_convention={%s})",
         ", ".join(f'"{kind}": "{pattern}"' for kind, pattern in found.items()),
     )
