@@ -265,7 +265,7 @@ def make_hidden():
 
 
 def test_types_of_other_packages_render_so_that_the_revision_runs(postgresql_app: Project) -> None:
-    """Imported where the import builds the same type, otherwise as what is underneath, with a warning."""
+    """A type is imported where that builds the same type, otherwise rendered as the type underneath, with a warning."""
     app = postgresql_app
     execute(app, "CREATE EXTENSION IF NOT EXISTS vector") if has_vector(app) else None
     models = TYPES if has_vector(app) else without_vector(TYPES)
