@@ -9,6 +9,8 @@ from contextlib import suppress
 from sqlalchemy.engine.url import URL
 from sqlalchemy.exc import StatementError
 
+from .postgresql import SQLState
+
 HIDDEN = "***"
 
 # How much of a statement is read to show its beginning; it may have megabytes.
@@ -33,8 +35,6 @@ _KNOWN_WORDS = frozenset(
     "ssl_cert ssl_cipher ssl_check_hostname ssl_verify_cert sql_mode use_unicode local_infile autocommit read_timeout "
     "write_timeout mode cache uri immutable nolock vfs check_same_thread isolation_level".split()
 )
-# What a function or DO block raises, in its own words: https://www.postgresql.org/docs/current/errcodes-appendix.html
-_RAISE_EXCEPTION = "P0001"
 # Where a literal begins, or a comment, which may hold anything: a quote, a dollar quote, a number, a URL; what follows a word
 # of the list and an equals sign; a password that someone forgot to quote.
 _LITERAL = re.compile(
@@ -141,7 +141,7 @@ def hide_secrets(error: BaseException, *, always: bool = False) -> None:
 
     :param always: whether the statement, or the line of the revision, may hold one: then no value is left.
     """
-    raised = any(getattr(cause, "sqlstate", None) == _RAISE_EXCEPTION for cause in _list_chain(error))
+    raised = any(getattr(cause, "sqlstate", None) == SQLState.RAISE_EXCEPTION for cause in _list_chain(error))
     for cause in _list_chain(error):
         if isinstance(cause, StatementError) and always:
             cause.statement, cause.params = mask_statement(cause.statement or "", always=True), None

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
-from typing import Any
-
-from .masking import shorten_statement
 
 STRING = re.compile(r"'(?:[^']|'')*'")
 
 
 def identifier(name: str) -> str:
-    """A name in quotes, which is the same name on every server version."""
+    """A name in quotes; which names need none differs between server versions."""
     return '"' + name.replace('"', '""') + '"'
 
 
@@ -21,19 +18,38 @@ def qualified(name: str, schema: str | None) -> str:
     return f"{identifier(schema)}.{identifier(name)}" if schema else identifier(name)
 
 
+def quote_if_needed(name: str) -> str:
+    """A name as people write it, for messages and examples: in quotes only where PostgreSQL needs them."""
+    from sqlalchemy.dialects.postgresql.base import PGDialect
+
+    dialect = PGDialect(paramstyle="named")  # type: ignore[no-untyped-call]
+    return dialect.identifier_preparer.quote(name)
+
+
+def quote_without_percent(name: str) -> str:
+    """A name for a clause that is sent as it is to drivers that read a percent sign.
+
+    See https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS-UESCAPE.
+    """
+    if "%" not in name:
+        return quote_if_needed(name)
+    escaped = name.replace("\\", "\\\\").replace('"', '""').replace("%", "\\0025")
+    return f'U&"{escaped}"'
+
+
 def literal(text: str) -> str:
-    """A string constant that means the same whatever `standard_conforming_strings` is."""
+    """A string constant; a backslash is in an escape string, whose meaning does not depend on `standard_conforming_strings`."""
     quoted = "'" + text.replace("'", "''") + "'"
     return "E" + quoted.replace("\\", "\\\\") if "\\" in text else quoted
 
 
 def escape_colons(sql: str) -> str:
-    """SQL as `op.execute` and `text` take it, which read `:name` as a parameter."""
+    """SQL for `op.execute` and `text`, which read `:name` as a parameter."""
     return sql.replace(":", r"\:")
 
 
 def normalise(expression: str) -> str:
-    """An expression as it can be compared without the server: small letters but in strings, no casts, no needless parentheses."""
+    """An expression to compare without the server: lower case except in strings, without casts and redundant parentheses."""
     strings = STRING.findall(expression)
     bare = re.sub(r"\s+", " ", STRING.sub("''", expression).strip().lower())
     bare = re.sub(r"::[\w ]+(?:\(\d+(?:,\d+)?\))?(?:\[\])*", "", bare)
@@ -102,22 +118,3 @@ class SQLState(StrEnum):
     DUPLICATE_TABLE = "42P07"  # a table, view, sequence or index that exists
     INVALID_TABLE_DEFINITION = "42P16"
     UNDEFINED_FILE = "58P01"  # the files of an extension are not installed
-
-
-PROCESS_COLUMNS = """CAST(usename AS text) AS usename, application_name, state,
-    to_char(coalesce(xact_start, query_start), 'HH24:MI:SS') AS since, query"""
-"""What `describe_process` needs of `pg_catalog.pg_stat_activity`, apart from the number of the process."""
-
-
-def describe_process(row: Any) -> str:
-    """A process of PostgreSQL, as a message shows it.
-
-    :param row: has `pid` and the `PROCESS_COLUMNS`; what the role may not see is null.
-    """
-    known = [
-        row.application_name,
-        f"user {row.usename}" if row.usename else "",
-        f"{row.state} since {row.since}" if row.state else "",
-        f"query: {shorten_statement(row.query, 100)}" if row.query else "",
-    ]
-    return f"process {row.pid} ({', '.join(filter(None, known))})"

@@ -1,4 +1,4 @@
-"""How a column changes to an enum type, or from one, and back: its default is dropped, its values cast, its default set again."""
+"""Changes a column to an enum type, or from one, and back: drops its default, casts its values, and sets the default."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from sqlalchemy.schema import DefaultClause
 from sqlalchemy.types import ARRAY, CHAR, String, TypeEngine
 
 from ..application.column_types import find_implementation
+from ..postgresql import quote_without_percent
 from .enum_columns import EnumUse, find_enum_use, make_passive_type
 from .server_defaults import read_expression, simplify_default
 
@@ -53,53 +54,37 @@ def plan_conversion(operation: ops.AlterColumnOp, declared: Any, dialect: Dialec
     existing_type = make_passive_type(operation.existing_type, dialect)
     new_type = make_passive_type(operation.modify_type, dialect)
     using = write_using(operation, existing_type, new_type, dialect)
-    reverse_using = write_using(operation, new_type, existing_type, dialect)
-    nullable = operation.existing_nullable if operation.modify_nullable is None else operation.modify_nullable
     column = (operation.table_name, operation.column_name)
+    facts: dict[str, Any] = {"schema": operation.schema, "existing_type": existing_type}
+    facts["existing_nullable"] = operation.existing_nullable
     steps: list[ops.AlterColumnOp] = [
         ConvertColumnOp(
             *column,
-            schema=operation.schema,
-            existing_type=existing_type,
-            existing_nullable=operation.existing_nullable,
+            **facts,
             existing_comment=operation.existing_comment,
             modify_type=new_type,
             modify_nullable=operation.modify_nullable,
             modify_comment=operation.modify_comment,
             using=using,
-            reverse_using=reverse_using,
+            reverse_using=write_using(operation, new_type, existing_type, dialect),
         )
     ]
-    existing = operation.existing_server_default
-    changed = operation.modify_server_default
+    existing, changed = operation.existing_server_default, operation.modify_server_default
     if isinstance(existing, DefaultClause):
         simplify_default(existing)
-        dropped = ops.AlterColumnOp(
-            *column,
-            schema=operation.schema,
-            existing_type=existing_type,
-            existing_nullable=operation.existing_nullable,
-            existing_server_default=existing,
-            modify_server_default=None,
-        )
-        steps.insert(0, dropped)
+        steps.insert(0, ops.AlterColumnOp(*column, **facts, existing_server_default=existing, modify_server_default=None))
         if changed is False:
             changed = declared or _cast_default(existing, using)
     if isinstance(changed, DefaultClause):
-        added = ops.AlterColumnOp(
-            *column,
-            schema=operation.schema,
-            existing_type=new_type,
-            existing_nullable=nullable,
-            existing_server_default=None,
-            modify_server_default=changed,
-        )
-        steps.append(added)
+        facts["existing_type"] = new_type
+        if operation.modify_nullable is not None:
+            facts["existing_nullable"] = operation.modify_nullable
+        steps.append(ops.AlterColumnOp(*column, **facts, existing_server_default=None, modify_server_default=changed))
     return steps
 
 
 def _cast_default(default: DefaultClause, using: str | None) -> DefaultClause:
-    """The default that a column had which the models say nothing of, for its new type."""
+    """The existing default, of which the models say nothing, for the new type of a column."""
     if isinstance(default.arg, str):
         return DefaultClause(default.arg)
     cast = "text" if using is None else f"text::{using.rpartition('::')[2]}"
@@ -107,14 +92,14 @@ def _cast_default(default: DefaultClause, using: str | None) -> DefaultClause:
 
 
 def write_using(operation: ops.AlterColumnOp, existing: TypeEngine[Any], target: TypeEngine[Any], dialect: Dialect) -> str | None:
-    """The USING clause that makes of a column's values those of another type; None where PostgreSQL needs none."""
-    column = _quote(operation.column_name, dialect)
+    """The USING clause that converts a column's values to another type; None where PostgreSQL needs none."""
+    column = quote_without_percent(operation.column_name)
     current, wanted = find_enum_use(existing, dialect), find_enum_use(target, dialect)
     existing, target = find_implementation(existing, dialect), find_implementation(target, dialect)
     from_array, to_array = isinstance(existing, ARRAY), isinstance(target, ARRAY)
     if wanted is None and _is_text(target) and (from_array or not to_array):
         return None  # an assignment, which refuses what is too long; an array becomes its text
-    cast = target.compile(dialect=dialect) if wanted is None else _quote_type(wanted, dialect)
+    cast = target.compile(dialect=dialect) if wanted is None else _quote_type(wanted)
     if from_array and not to_array:
         return f"array_to_string({column}::text[], chr(31))::{cast}"  # no value is made of several
     if to_array and not from_array and current is not None:
@@ -130,18 +115,6 @@ def _is_text(type_: TypeEngine[Any]) -> bool:
     return isinstance(getattr(type_, "item_type", type_), String)
 
 
-def _quote_type(use: EnumUse, dialect: Dialect) -> str:
-    name = _quote(use.name, dialect)
-    qualified = f"{_quote(use.schema, dialect)}.{name}" if use.schema else name
-    return qualified + "[]" if use.is_array else qualified
-
-
-def _quote(name: str, dialect: Dialect) -> str:
-    """A name in a clause that reaches the driver as it is: some drivers would read a percent sign.
-
-    See https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS-UESCAPE.
-    """
-    if "%" in name:
-        escaped = name.replace("\\", "\\\\").replace('"', '""').replace("%", "\\0025")
-        return f'U&"{escaped}"'
-    return dialect.identifier_preparer.quote(name)
+def _quote_type(use: EnumUse) -> str:
+    name = ".".join(quote_without_percent(part) for part in (use.schema, use.name) if part)
+    return name + "[]" if use.is_array else name

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,18 +11,18 @@ from alembic.operations import ops
 from alembic.util import PriorityDispatchResult
 from sqlalchemy import Column, MetaData, Table
 from sqlalchemy.dialects.postgresql import ENUM
-from sqlalchemy.engine import Connection, Dialect
+from sqlalchemy.engine import Connection
 from sqlalchemy.schema import DefaultClause
 from sqlalchemy.types import NullType
 
-from .. import _compat
 from ..enums.catalog import Part, find_taken_names, reflect_enums, reflect_uses
 from ..enums.model import EnumType, check_labels, check_name, qualify
 from ..enums.ops import CreateEnumOp, DropEnumOp
-from ..errors import EnumDeclarationsDifferError, ExistingEnumsError, InvalidEnumError
+from ..errors import ExistingEnumsError, InvalidEnumError
 from .column_conversions import ConvertColumnOp, plan_conversion
+from .declared_enums import Comparison, begin_comparison, describe_column, find_comparison
 from .enum_changes import EnumAdditionOps, EnumRebuildOps
-from .enum_columns import EnumUse, find_enum_use, make_passive_type
+from .enum_columns import EnumUse, find_enum_use, make_passive
 from .render_enums import render_item
 from .server_defaults import simplify_default
 
@@ -32,86 +31,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("alembic_async_template.enums")
 
-# Schema and name of a type, schema and name of a table: as the database has them, or will have.
-Key = tuple[str, str]
-
-
-@dataclass(slots=True)
-class _Comparison:
-    """What the comparators of one run have come by."""
-
-    dialect: Dialect
-    default_schema: str
-    reflected: dict[Key, EnumType]
-    visible: dict[str, Key]
-    # The types of the columns that are compared or new, and not left out by `include_object`, each with the first such column.
-    declared: dict[Key, tuple[EnumUse, Column[Any]]] = field(default_factory=dict)
-    # Those of them that the revision needs, and those that a table which is compared has.
-    needed: set[Key] = field(default_factory=set)
-    used: set[Key] = field(default_factory=set)
-    columns: dict[tuple[str | None, str, str], Column[Any]] = field(default_factory=dict)
-
-    def identify(self, use: EnumUse) -> Key:
-        """The schema and name that the type has in the database, or will have."""
-        if use.schema is not None:
-            return use.schema, use.name
-        return self.visible.get(use.name, (self.default_schema, use.name))
-
-    def is_same(self, one: EnumUse | None, other: EnumUse | None) -> bool:
-        if one is None or other is None:
-            return False
-        return one.is_array == other.is_array and self.identify(one) == self.identify(other)
-
-    def declare(self, column: Column[Any], *, needed: bool = False) -> EnumUse | None:
-        """Take note of the type of a column, if it is an enum type.
-
-        :raises EnumDeclarationsDifferError: another column declares it with other values.
-        """
-        use = find_enum_use(column.type, self.dialect, in_domain=True)
-        if use is None:
-            return None
-        key = self.identify(use)
-        if needed:
-            self.needed.add(key)
-        known, first = self.declared.get(key, (None, column))
-        if known is None or not known.labels:
-            self.declared[key] = use, column
-        elif use.labels and use.labels != known.labels:
-            raise EnumDeclarationsDifferError(
-                ".".join(key),
-                (_describe(first), known.labels),
-                (_describe(column), use.labels),
-                f"{column.table.name}_{column.name}",
-            )
-        return use
-
-
-def _describe(column: Column[Any]) -> str:
-    return f"{column.table.fullname}.{column.name}"
-
-
-def _find_comparison(context: AutogenContext) -> _Comparison:
-    """What is known of the running comparison; kept with what SQLAlchemy's inspector has read for it."""
-    cache, key = context.inspector.info_cache, "alembic_async_template.enums"
-    if key not in cache:
-        assert context.connection is not None
-        default = context.dialect.default_schema_name or ""  # without one, a type needs a schema to be created at all
-        compared = []
-        for enum in reflect_enums(context.connection):
-            schema = None if enum.schema == default else enum.schema
-            arguments: tuple[Any, ...] = (enum.name, "enum", {"schema_name": schema})
-            if context.run_name_filters(*arguments):
-                compared.append(enum)
-        cache[key] = _begin_comparison(context.dialect, compared)
-    comparison: _Comparison = cache[key]
-    return comparison
-
-
-def _begin_comparison(dialect: Dialect, enums: Sequence[EnumType]) -> _Comparison:
-    reflected = {(enum.schema, enum.name): enum for enum in enums}
-    visible = {enum.name: (enum.schema, enum.name) for enum in enums if enum.visible}
-    return _Comparison(dialect, dialect.default_schema_name or "", reflected, visible)
-
 
 def list_differing_enums(
     connection: Connection, metadatas: Sequence[MetaData]
@@ -119,7 +38,7 @@ def list_differing_enums(
     """The enum types that the models declare with other values than the database has: name, declared and reflected values."""
     if connection.dialect.name != "postgresql":
         return []
-    comparison = _begin_comparison(connection.dialect, reflect_enums(connection))
+    comparison = begin_comparison(connection.dialect, reflect_enums(connection))
     for column in (column for metadata in metadatas for table in metadata.tables.values() for column in table.columns):
         comparison.declare(column)
     return [
@@ -143,7 +62,7 @@ def compare_column(
 
     :raises EnumDeclarationsDifferError: another column declares it with other values.
     """
-    comparison = _find_comparison(context)
+    comparison = find_comparison(context)
     if comparison.declare(declared) is not None or find_enum_use(reflected.type, context.dialect) is not None:
         comparison.columns[schema, str(table_name), str(column_name)] = declared
     return PriorityDispatchResult.CONTINUE
@@ -162,7 +81,7 @@ def compare_type(
     current, target = find_enum_use(reflected.type, context.dialect), find_enum_use(declared.type, context.dialect)
     if current is target is None or NullType in (type(reflected.type), type(declared.type)):
         return PriorityDispatchResult.CONTINUE
-    if not _find_comparison(context).is_same(current, target):
+    if not find_comparison(context).is_same(current, target):
         operation.existing_type, operation.modify_type = reflected.type, declared.type
         log.info("Detected type change from %r to %r on '%s.%s'", reflected.type, declared.type, table_name, column_name)
     return PriorityDispatchResult.STOP
@@ -178,9 +97,9 @@ def compare_table(
 ) -> PriorityDispatchResult:
     """Take note of the enum types that a table of the database has.
 
-    All that Alembic puts into the revision of it, for the downgrade mostly, does not create them, and has readable defaults.
+    What Alembic writes of its columns, mostly for the downgrade, does not create the types and has readable defaults.
     """
-    comparison = _find_comparison(context)
+    comparison = find_comparison(context)
     for column in () if reflected is None else reflected.columns:
         use = find_enum_use(column.type, context.dialect)
         if use is not None:
@@ -192,51 +111,57 @@ def compare_table(
 
 
 def compare_enums(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> PriorityDispatchResult:
-    """Add to what Alembic has found what differs between declared and reflected types.
+    """Add the differences between declared and reflected types to the operations that Alembic has found.
 
-    Additions come first, then the new types, then what Alembic has found, types that go, and last removals and other orders;
-    in the reverse of it, the same holds.
+    Additions come first, then new types, Alembic's operations, dropped types, and last removals and new orders. The reverse of
+    the revision has the same order.
 
     :raises EnumDeclarationsDifferError: two columns declare a type with different values.
     :raises InvalidEnumError: a declared name or value that PostgreSQL does not take.
     :raises ExistingEnumsError: there is no revision yet, and a type of the models is in the database.
     """
-    comparison = _find_comparison(context)
+    comparison = find_comparison(context)
     for column in _added_columns(upgrade_ops):
         comparison.declare(column, needed=True)
     _expand_conversions(context, upgrade_ops, comparison)
-    additions: list[EnumAdditionOps] = []
-    rebuilds: list[EnumRebuildOps] = []
-    new: list[tuple[EnumUse, Column[Any]]] = []
-    adopted: list[EnumType] = []
-    for key, (use, column) in sorted(comparison.declared.items(), key=lambda item: item[0]):
-        reflected = comparison.reflected.get(key)
-        if reflected is None and key not in comparison.needed:
-            continue  # the column is left as it is, since types are not compared
-        if not use.labels or not _is_included(context, use, reflected):
-            continue
-        if reflected is None:
-            new.append((use, column))
-            continue
-        if key not in comparison.used:
-            adopted.append(reflected)
+    new, known = _pair_with_reflected(context, comparison)
+    additions, rebuilds = [], []
+    for use, column, reflected in known:
         if reflected.labels != use.labels:
-            _check(use, column)
+            _check_declared(use, column)
             log.info("Detected change of enum '%s' from %r to %r", qualify(use.name, use.schema), reflected.labels, use.labels)
             additions.append(EnumAdditionOps(use.name, reflected.labels, use.labels, schema=use.schema))
             rebuilds.append(EnumRebuildOps(use.name, reflected.labels, use.labels, schema=use.schema))
-    _mention_adopted(context, adopted)
+    used = {comparison.reflected[key].oid for key in comparison.used & comparison.reflected.keys()}
+    _mention_adopted(context, [reflected for _, _, reflected in known if reflected.oid not in used])
     created = _create(context, upgrade_ops, new, comparison.default_schema)
     dropped = _drop(context, upgrade_ops, comparison)
     _pair_types(created, dropped)
-    # In a downgrade, additions come before what is made anew, as they do here.
+    # In a downgrade too, additions come before rebuilds.
     rebuilds.sort(key=lambda container: not container.reverse().ops)
     upgrade_ops.ops = [*additions, *created, *upgrade_ops.ops, *dropped, *rebuilds]
-    _make_passive(context, upgrade_ops)
+    make_passive(upgrade_ops, context.dialect)
     given = context.opts.get("render_item")
     if getattr(given, "func", None) is not render_item:
         context.opts["render_item"] = partial(render_item, given)
     return PriorityDispatchResult.CONTINUE
+
+
+def _pair_with_reflected(
+    context: AutogenContext, comparison: Comparison
+) -> tuple[list[tuple[EnumUse, Column[Any]]], list[tuple[EnumUse, Column[Any], EnumType]]]:
+    """The declared types that the database does not have, and those that it has."""
+    new, known = [], []
+    for key, (use, column) in sorted(comparison.declared.items(), key=lambda item: item[0]):
+        reflected = comparison.reflected.get(key)
+        if reflected is None and key not in comparison.needed:
+            continue  # the column is left as it is, since types are not compared
+        if use.labels and _is_included(context, use, reflected):
+            if reflected is None:
+                new.append((use, column))
+            else:
+                known.append((use, column, reflected))
+    return new, known
 
 
 def _added_columns(upgrade_ops: ops.UpgradeOps) -> Iterator[Column[Any]]:
@@ -247,7 +172,7 @@ def _added_columns(upgrade_ops: ops.UpgradeOps) -> Iterator[Column[Any]]:
             yield from (inner.column for inner in operation.ops if isinstance(inner, ops.AddColumnOp))
 
 
-def _expand_conversions(context: AutogenContext, upgrade_ops: ops.UpgradeOps, comparison: _Comparison) -> None:
+def _expand_conversions(context: AutogenContext, upgrade_ops: ops.UpgradeOps, comparison: Comparison) -> None:
     for table_ops in upgrade_ops.ops:
         if not isinstance(table_ops, ops.ModifyTableOps):
             continue
@@ -264,14 +189,14 @@ def _expand_conversions(context: AutogenContext, upgrade_ops: ops.UpgradeOps, co
         table_ops.ops = expanded
 
 
-def _check(use: EnumUse, column: Column[Any]) -> None:
-    """Refuse what PostgreSQL would refuse when the revision runs, and say which column of the models it is about."""
+def _check_declared(use: EnumUse, column: Column[Any]) -> None:
+    """Refuse names and labels that PostgreSQL would refuse when the revision runs, and name the column of the models."""
     name = qualify(use.name, use.schema)
     try:
         check_name(use.name, use.schema)
         check_labels(name, use.labels)
     except InvalidEnumError as error:
-        raise InvalidEnumError(f"{name} of {_describe(column)}", error.problem, _EXAMPLE) from error
+        raise InvalidEnumError(f"{name} of {describe_column(column)}", error.problem, _EXAMPLE) from error
 
 
 _EXAMPLE = 'sqlalchemy.Enum("draft", "live", name="post_status")'
@@ -280,7 +205,7 @@ _EXAMPLE = 'sqlalchemy.Enum("draft", "live", name="post_status")'
 def _create(
     context: AutogenContext, upgrade_ops: ops.UpgradeOps, new: list[tuple[EnumUse, Column[Any]]], default_schema: str
 ) -> list[CreateEnumOp]:
-    """The types that are not there.
+    """The operations that create the declared types which the database does not have.
 
     :raises InvalidEnumError: a column would get another type that has the name.
     """
@@ -290,7 +215,7 @@ def _create(
     taken = find_taken_names(context.connection, [use.name for use, _ in new])
     tables = {(op.schema or default_schema, op.table_name) for op in upgrade_ops.ops if isinstance(op, ops.CreateTableOp)}
     for use, column in new:
-        _check(use, column)
+        _check_declared(use, column)
         key = (use.schema or default_schema, use.name)
         problem = None
         if use.schema is None and (use.name, "pg_catalog") in taken:
@@ -300,16 +225,16 @@ def _create(
         if problem:
             name = f"{column.table.name}_{use.name}"
             raise InvalidEnumError(
-                f"{qualify(use.name, use.schema)} of {_describe(column)}", problem, f"sqlalchemy.Enum(..., name={name!r})"
+                f"{qualify(use.name, use.schema)} of {describe_column(column)}", problem, f"sqlalchemy.Enum(..., name={name!r})"
             )
         log.info("Detected added enum '%s'", qualify(use.name, use.schema))
     return [CreateEnumOp(use.name, use.labels, schema=use.schema) for use, _ in new]
 
 
 def _mention_adopted(context: AutogenContext, adopted: list[EnumType]) -> None:
-    """Say of a type that is in the database, and that no table had, that no revision creates it.
+    """Warn of types in the database that no compared table had: this revision does not create them.
 
-    :raises ExistingEnumsError: there is no revision that could have created it, and nothing uses it.
+    :raises ExistingEnumsError: there is no revision that could have created a type, and nothing uses it.
     """
     if not adopted:
         return
@@ -327,10 +252,10 @@ def _mention_adopted(context: AutogenContext, adopted: list[EnumType]) -> None:
         )
 
 
-def _drop(context: AutogenContext, upgrade_ops: ops.UpgradeOps, comparison: _Comparison) -> list[DropEnumOp]:
-    """The types that nothing uses any more once this revision has run; one that nothing ever used, only if that is asked for.
+def _drop(context: AutogenContext, upgrade_ops: ops.UpgradeOps, comparison: Comparison) -> list[DropEnumOp]:
+    """The types that nothing uses once this revision has run.
 
-    It is asked for with `drop_unused_enums=True` among the arguments of `context.configure`.
+    A type that nothing uses before is dropped only with `drop_unused_enums=True` among the arguments of `context.configure`.
     """
     asked = context.opts.get("drop_unused_enums", False)
     gone = _find_gone(upgrade_ops)
@@ -343,7 +268,7 @@ def _drop(context: AutogenContext, upgrade_ops: ops.UpgradeOps, comparison: _Com
     for (schema, name), enum in sorted(undeclared.items()):
         named = None if schema == comparison.default_schema else schema
         used = uses.get(enum.oid, [])
-        if not used and not (asked and _is_compared(context, named)):
+        if not used and not (asked and _is_schema_compared(context, named)):
             continue
         if all(_goes(parts, gone) for parts in used) and _is_included(context, None, enum):
             log.info("Detected removed enum '%s'", enum.qualified_name)
@@ -387,38 +312,16 @@ def _is_included(context: AutogenContext, declared: EnumUse | None, reflected: E
     return False
 
 
-def _is_compared(context: AutogenContext, schema: str | None) -> bool:
+def _is_schema_compared(context: AutogenContext, schema: str | None) -> bool:
     """Whether the schema is one of those whose tables are compared."""
     return bool(schema is None or context.opts.get("include_schemas")) and context.run_name_filters(schema, "schema", {})
 
 
 def _pair_types(created: list[CreateEnumOp], dropped: list[DropEnumOp]) -> None:
-    """Note of each new type with the values of one that goes that it may be that one, renamed or moved."""
+    """Note on a new type that it may be a dropped one with the same values, renamed or moved."""
     for new in created:
         alike = [old for old in dropped if old.values == new.values and old.renamed_to is None]
         old = min(alike, key=lambda old: old.enum_name != new.enum_name, default=None)
         if old is not None:
             new.renamed_from = old.schema, old.enum_name
             old.renamed_to = new.schema, new.enum_name
-
-
-def _make_passive(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> None:
-    """Have no operation create an enum type along with a table or column: neither when it is rendered nor when it is invoked."""
-
-    def replace(column: Any) -> Any:
-        passive = make_passive_type(column.type, context.dialect) if isinstance(column, Column) else None
-        if passive is None or passive is column.type:
-            return column
-        copy = _compat.copy_column(column)
-        copy.type = passive
-        return copy
-
-    for operation in upgrade_ops.ops:
-        if isinstance(operation, ops.CreateTableOp):
-            operation.columns = [replace(column) for column in operation.columns]
-        elif isinstance(operation, ops.ModifyTableOps):
-            for inner in operation.ops:
-                if isinstance(inner, ops.AddColumnOp):
-                    inner.column = replace(inner.column)
-                elif isinstance(inner, ops.AlterColumnOp) and inner.existing_type is not None:
-                    inner.existing_type = make_passive_type(inner.existing_type, context.dialect)

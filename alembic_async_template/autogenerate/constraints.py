@@ -1,43 +1,30 @@
-"""Arranges the constraints of a revision so that it runs both ways: foreign keys apart from their tables, names, checks."""
+"""Arranges the constraints of a revision so that it runs both ways: foreign keys apart from their tables, checks, names."""
 
 from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from alembic import util
 from alembic.operations import ops
 from alembic.util import PriorityDispatchResult
-from sqlalchemy import CheckConstraint, Column, Constraint, ForeignKeyConstraint, Table, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint, Table
 from sqlalchemy.exc import SAWarning
 
 from .. import _compat
+from .constraint_names import choose_name, name_constraints, read_name
+from .operation_tree import TableKey, drop_empty_containers, find_table, list_operations, list_table_operations
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
 
 log = logging.getLogger("alembic_async_template.autogenerate")
 
-# Schema and name of a table, as the operations have them.
-Key = tuple[str | None, str]
-
-# PostgreSQL cuts off what is longer, https://www.postgresql.org/docs/current/sql-syntax-lexical.html.
-_MAX_BYTES = 63
-
-# The names that PostgreSQL does not give to a unique constraint, which is an index as well: those of all relations and all
-# constraints of its schema, https://www.postgresql.org/docs/current/catalog-pg-class.html.
-_TAKEN_NAMES = text("""
-    SELECT CAST(nspname AS text), CAST(relname AS text)
-    FROM pg_catalog.pg_class JOIN pg_catalog.pg_namespace ON pg_namespace.oid = relnamespace
-    UNION SELECT CAST(nspname AS text), CAST(conname AS text)
-    FROM pg_catalog.pg_constraint JOIN pg_catalog.pg_namespace ON pg_namespace.oid = connamespace
-""")
-
 
 def sort_tables(context: AutogenContext, _upgrade_ops: ops.UpgradeOps) -> PriorityDispatchResult:
-    """Sort the tables of the models once, without SQLAlchemy's warning of cycles: `arrange_constraints` takes care of them."""
+    """Sort the tables of the models without SQLAlchemy's warning of cycles, which `arrange_constraints` takes care of."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Cannot correctly sort tables", SAWarning)
         _ = context.sorted_tables  # kept by the context
@@ -45,8 +32,8 @@ def sort_tables(context: AutogenContext, _upgrade_ops: ops.UpgradeOps) -> Priori
 
 
 def arrange_constraints(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> PriorityDispatchResult:
-    """Rewrite what Alembic has found so that the revision runs, and so that its reverse does."""
-    for operation in _list_operations(upgrade_ops):
+    """Rewrite the operations that Alembic has found so that the revision and its reverse run."""
+    for operation in list_operations(upgrade_ops):
         if isinstance(operation, ops.CreateForeignKeyOp):
             # Alembic writes it and `op.create_foreign_key` has no use for it.
             operation.kw.pop("use_alter", None)
@@ -55,33 +42,18 @@ def arrange_constraints(context: AutogenContext, upgrade_ops: ops.UpgradeOps) ->
         _create_keys_after_tables(upgrade_ops)
         _drop_keys_before_tables(upgrade_ops)
         _put_keys_around_the_rest(upgrade_ops)
-    for table_ops in _list_table_operations(upgrade_ops):
+    for table_ops in list_table_operations(upgrade_ops):
         table_ops.ops = [operation for operation in table_ops.ops if not _is_needless(context, operation)]
-    upgrade_ops.ops = [
-        operation for operation in upgrade_ops.ops if not (isinstance(operation, ops.ModifyTableOps) and operation.is_empty())
-    ]
-    _name_constraints(context, upgrade_ops)
+    drop_empty_containers(upgrade_ops)
+    name_constraints(context, upgrade_ops)
     return PriorityDispatchResult.CONTINUE
 
 
-def _list_table_operations(upgrade_ops: ops.UpgradeOps) -> list[ops.ModifyTableOps]:
-    return [operation for operation in upgrade_ops.ops if isinstance(operation, ops.ModifyTableOps)]
-
-
-def _list_operations(upgrade_ops: ops.UpgradeOps) -> Iterator[ops.MigrateOperation]:
-    for operation in upgrade_ops.ops:
-        yield from operation.ops if isinstance(operation, ops.ModifyTableOps) else [operation]
-
-
-def _find_key(operation: Any) -> Key:
-    return operation.schema, str(operation.table_name)
-
-
-def _sort_key(table: Key) -> tuple[str, str]:
+def _sort_key(table: TableKey) -> tuple[str, str]:
     return table[0] or "", table[1]
 
 
-def _find_target(key: ops.CreateForeignKeyOp) -> Key:
+def _find_target(key: ops.CreateForeignKeyOp) -> TableKey:
     return key.kw.get("referent_schema"), str(key.referent_table)
 
 
@@ -89,7 +61,7 @@ def _find_target(key: ops.CreateForeignKeyOp) -> Key:
 
 
 def _move_column_checks(upgrade_ops: ops.UpgradeOps) -> None:
-    """Make the checks that stand in a column checks of its table: Alembic renders those only."""
+    """Turn the checks of a column into checks of its table: Alembic renders only those."""
     for operation in upgrade_ops.ops:
         if isinstance(operation, ops.CreateTableOp):
             checks = [check for column in operation.columns for check in _list_checks(column)]
@@ -107,7 +79,7 @@ def _add_checks_after_columns(table_ops: ops.ModifyTableOps) -> Iterator[ops.Mig
             checks = _list_checks(operation.column)
             operation.column = _without_checks(operation.column)
             for check in checks:
-                name = _read_name(check) or choose_name(operation.table_name, [operation.column.name], "check", taken)
+                name = read_name(check) or choose_name(operation.table_name, [operation.column.name], "check", taken)
                 taken.add(name)
                 yield ops.CreateCheckConstraintOp(name, operation.table_name, check.sqltext, schema=operation.schema)
 
@@ -127,19 +99,14 @@ def _without_checks(column: Any) -> Any:
 
 
 def _copy_check(check: CheckConstraint) -> CheckConstraint:
-    return CheckConstraint(check.sqltext, name=_read_name(check), **check.dialect_kwargs)
-
-
-def _read_name(constraint: Constraint) -> str | None:
-    """The name of a constraint; SQLAlchemy has an object of its own for one that a naming convention leaves without."""
-    return constraint.name if isinstance(constraint.name, str) else None
+    return CheckConstraint(check.sqltext, name=read_name(check), **check.dialect_kwargs)
 
 
 # Foreign keys
 
 
 def _create_keys_after_tables(upgrade_ops: ops.UpgradeOps) -> None:
-    """Take a key out of its new table where it needs what comes later, or has `use_alter`, which `op.create_table` leaves out."""
+    """Take a key out of its new table where it refers to a later one, or has `use_alter`, which `op.create_table` leaves out."""
     to_come = [operation for operation in upgrade_ops.ops if isinstance(operation, ops.CreateTableOp | ops.ModifyTableOps)]
     for creation in list(to_come):
         to_come.remove(creation)
@@ -160,16 +127,16 @@ def _create_keys_after_tables(upgrade_ops: ops.UpgradeOps) -> None:
 
 
 def _provides(operation: ops.MigrateOperation, key: ops.CreateForeignKeyOp) -> bool:
-    """Whether an operation makes what a key refers to: the table, columns, their type, or that they are unique.
+    """Whether a key refers to what an operation creates: the table, columns, their type, or their uniqueness.
 
-    Alembic names the default schema or does not, so that the operations on a table that exists are told by its name alone.
+    Alembic sometimes names the default schema and sometimes does not, so only the name of an existing table is compared.
     """
     if isinstance(operation, ops.ModifyTableOps):
         return operation.table_name == key.referent_table and any(_provides(inner, key) for inner in operation.ops)
     columns: Iterable[Any]
     match operation:
         case ops.CreateTableOp():
-            return _find_key(operation) == _find_target(key)
+            return find_table(operation) == _find_target(key)
         case ops.AddColumnOp():
             columns = [operation.column]
         case ops.AlterColumnOp(modify_type=type_) if type_ is not None:
@@ -182,10 +149,10 @@ def _provides(operation: ops.MigrateOperation, key: ops.CreateForeignKeyOp) -> b
 
 
 def _put_keys_around_the_rest(upgrade_ops: ops.UpgradeOps) -> None:
-    """Drop keys before what they refer to is changed, and create them after: columns, unique constraints, unique indexes."""
+    """Drop keys before the columns, unique constraints and indexes that they refer to change, and create keys after that."""
     dropped: list[ops.ModifyTableOps] = []
     created: list[ops.ModifyTableOps] = []
-    for table_ops in _list_table_operations(upgrade_ops):
+    for table_ops in list_table_operations(upgrade_ops):
         for is_one, taken in ((_drops_key, dropped), (_creates_key, created)):
             keys = [operation for operation in table_ops.ops if is_one(operation)]
             if keys:
@@ -206,14 +173,14 @@ def _creates_key(operation: ops.MigrateOperation) -> bool:
     return isinstance(operation, ops.CreateForeignKeyOp)
 
 
-def _concerns(operation: ops.MigrateOperation, tables: set[Key]) -> bool:
+def _concerns(operation: ops.MigrateOperation, tables: set[TableKey]) -> bool:
     kinds = (ops.CreateTableOp, ops.DropTableOp, ops.ModifyTableOps)
-    return isinstance(operation, kinds) and _find_key(operation) in tables
+    return isinstance(operation, kinds) and find_table(operation) in tables
 
 
 def _drop_keys_before_tables(upgrade_ops: ops.UpgradeOps) -> None:
-    """Drop tables in an order in which nothing refers to them, and the keys of cycles before."""
-    drops = {_find_key(operation): operation for operation in upgrade_ops.ops if isinstance(operation, ops.DropTableOp)}
+    """Drop each table when no key refers to it any more; the keys of cycles are dropped first."""
+    drops = {find_table(operation): operation for operation in upgrade_ops.ops if isinstance(operation, ops.DropTableOp)}
     if not drops:
         return
     keys = {table: _list_keys(drops[table]) for table in sorted(drops, key=_sort_key)}
@@ -240,12 +207,12 @@ def _list_keys(drop: ops.DropTableOp) -> list[ops.CreateForeignKeyOp]:
 
 
 def _order_drops(
-    keys: dict[Key, list[ops.CreateForeignKeyOp]],
-) -> tuple[list[Key], dict[Key, list[ops.CreateForeignKeyOp]]]:
-    """The order in which tables can be dropped, and the keys that have to go before, which are those of cycles."""
-    order: list[Key] = []
-    cyclic: dict[Key, list[ops.CreateForeignKeyOp]] = {}
-    referring: dict[Key, set[Key]] = {table: set() for table in keys}
+    keys: dict[TableKey, list[ops.CreateForeignKeyOp]],
+) -> tuple[list[TableKey], dict[TableKey, list[ops.CreateForeignKeyOp]]]:
+    """The order in which tables can be dropped, and the keys of cycles, which are dropped before."""
+    order: list[TableKey] = []
+    cyclic: dict[TableKey, list[ops.CreateForeignKeyOp]] = {}
+    referring: dict[TableKey, set[TableKey]] = {table: set() for table in keys}
     for table, own in keys.items():
         for target in {_find_target(key) for key in own} & keys.keys() - {table}:
             referring[target].add(table)
@@ -261,20 +228,20 @@ def _order_drops(
 
 
 def _without_keys(drop: ops.DropTableOp, names: set[Any]) -> ops.DropTableOp:
-    """The same, whose reverse creates the table without these keys."""
+    """An operation that drops the table, and whose reverse creates it without these keys."""
     table: Table = drop.to_table()
     table.constraints -= {constraint for constraint in table.foreign_key_constraints if constraint.name in names}
     return ops.DropTableOp.from_table(table)
 
 
-# Unique constraints and names
+# Unique constraints
 
 
 def _is_needless(context: AutogenContext, operation: ops.MigrateOperation) -> bool:
-    """Whether PostgreSQL does without: a unique constraint on the columns of the primary key, of which it makes one constraint.
+    """Whether an operation changes nothing on PostgreSQL.
 
-    Or the removal of a column that belongs to the parent table. See https://www.postgresql.org/docs/current/sql-createtable.html,
-    UNIQUE and INHERITS.
+    That is a unique constraint on the columns of the primary key, which are one constraint there, and the removal of a column
+    that belongs to a parent table: https://www.postgresql.org/docs/current/sql-createtable.html, UNIQUE and INHERITS.
     """
     if isinstance(operation, ops.CreateUniqueConstraintOp):
         primary_key = context.inspector.get_pk_constraint(operation.table_name, operation.schema)["constrained_columns"]
@@ -292,86 +259,3 @@ def _is_needless(context: AutogenContext, operation: ops.MigrateOperation) -> bo
 
 def _find_declared(context: AutogenContext, name: str, schema: str | None) -> Table | None:
     return context.table_key_to_table.get(f"{schema}.{name}" if schema else name)
-
-
-def _name_constraints(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> None:
-    """Name the constraints that are added to a table which exists: without a name, no downgrade can drop them.
-
-    SQLite's batch operations need a name as well. The names are those that PostgreSQL would choose; a naming convention has given
-    its own before.
-    """
-    taken: dict[Key, set[str]] = {}
-    in_schemas = _list_names_of_schemas(context, upgrade_ops)
-    for table_ops in _list_table_operations(upgrade_ops):
-        for operation in table_ops.ops:
-            key = _find_key(table_ops)
-            others: set[str] = set()
-            if isinstance(operation, ops.CreateUniqueConstraintOp):
-                columns, label = operation.columns, "key"
-                others = in_schemas.setdefault(key[0] or context.dialect.default_schema_name, set())
-            elif isinstance(operation, ops.CreateForeignKeyOp):
-                columns, label = operation.local_cols, "fkey"
-            else:
-                continue
-            if key not in taken:
-                taken[key] = _list_names(context, key, upgrade_ops)
-            if operation.constraint_name is None:
-                operation.constraint_name = choose_name(
-                    str(table_ops.table_name), list(map(str, columns)), label, taken[key] | others
-                )
-            taken[key].add(str(operation.constraint_name))
-            others.add(str(operation.constraint_name))
-
-
-def _list_names_of_schemas(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> dict[str | None, set[str]]:
-    """The names that a unique constraint cannot have, by schema: those in the database, and those that the revision gives."""
-    unnamed = (
-        isinstance(one, ops.CreateUniqueConstraintOp) and one.constraint_name is None for one in _list_operations(upgrade_ops)
-    )
-    if context.dialect.name != "postgresql" or not any(unnamed):
-        return {}
-    assert context.connection is not None
-    names: dict[str | None, set[str]] = {}
-    for schema, name in context.connection.execute(_TAKEN_NAMES):
-        names.setdefault(schema, set()).add(name)
-    creations = [operation for operation in upgrade_ops.ops if isinstance(operation, ops.CreateTableOp)]
-    for operation in _list_operations(upgrade_ops):
-        given = {getattr(operation, attribute, None) for attribute in ("index_name", "constraint_name")}
-        if isinstance(operation, ops.CreateTableOp):
-            given = {operation.table_name, *(_read_name(part) for part in operation.columns if isinstance(part, Constraint))}
-        schema = getattr(operation, "schema", None) or context.dialect.default_schema_name
-        names.setdefault(schema, set()).update(name for name in given if isinstance(name, str))
-    for creation in creations:
-        here = names[creation.schema or context.dialect.default_schema_name]
-        for part in creation.columns:
-            if isinstance(part, UniqueConstraint) and _read_name(part) is None:
-                here.add(choose_name(creation.table_name, [column.name for column in part.columns], "key", here))
-    return names
-
-
-def _list_names(context: AutogenContext, key: Key, upgrade_ops: ops.UpgradeOps) -> set[str]:
-    """The names of the constraints that a table has."""
-    schema, name = key
-    if any(isinstance(operation, ops.CreateTableOp) and _find_key(operation) == key for operation in upgrade_ops.ops):
-        return set()
-    inspector = context.inspector
-    reflected: Iterable[Any] = (*inspector.get_foreign_keys(name, schema), *inspector.get_unique_constraints(name, schema))
-    return {str(constraint["name"]) for constraint in reflected if constraint["name"]}
-
-
-def choose_name(table: str, columns: Sequence[str], label: str, taken: Iterable[str] = ()) -> str:
-    """The name that PostgreSQL gives to a constraint without one, cut off where it is too long."""
-    number = 0
-    while True:
-        suffix = f"_{label}{number or ''}"
-        first, second = table.encode(), "_".join(columns).encode()
-        room = _MAX_BYTES - len(suffix) - 1
-        while len(first) + len(second) > room:
-            if len(first) > len(second):
-                first = first[:-1]
-            else:
-                second = second[:-1]
-        name = f"{first.decode(errors='ignore')}_{second.decode(errors='ignore')}{suffix}"
-        if name not in taken:
-            return name
-        number += 1

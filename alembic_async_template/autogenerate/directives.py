@@ -1,9 +1,9 @@
-"""What this package adds to autogenerate: what is compared, what is refused, and what the revision says and does first."""
+"""What autogenerate leaves out of a comparison, when it refuses one, and how the operations of a revision are completed."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from alembic.operations import ops
@@ -11,6 +11,7 @@ from sqlalchemy import ForeignKeyConstraint, MetaData, Table, inspect, select, t
 from sqlalchemy.engine import Connection
 
 from ..errors import BaselineError, ExistingTablesError
+from .operation_tree import drop_empty_containers, find_table, list_operations, list_table_operations
 from .schema_objects import add_schema_objects
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("alembic_async_template.autogenerate")
 
 _EXTENSION_TABLES = text(
-    "SELECT n.nspname, c.relname FROM pg_catalog.pg_depend d "
+    "SELECT n.nspname AS schema, c.relname AS name FROM pg_catalog.pg_depend d "
     "JOIN pg_catalog.pg_class c ON c.oid = d.objid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
     "WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.deptype = 'e' AND c.relkind IN ('r', 'p', 'f')"
 )
@@ -62,13 +63,13 @@ def refuse_existing_tables(
         for name in inspector.get_table_names(schema)
     }
     declared = {
-        key for metadata in metadatas for key, one in metadata.tables.items() if _is_compared(one, options, key in existing)
+        key for metadata in metadatas for key, one in metadata.tables.items() if _is_table_compared(one, options, key in existing)
     }
     if existing & declared:
         raise ExistingTablesError(sorted(existing & declared), sorted(declared - existing))
 
 
-def _is_compared(declared: Table, options: dict[str, Any], exists: bool) -> bool:
+def _is_table_compared(declared: Table, options: dict[str, Any], exists: bool) -> bool:
     """Whether the project's own filters leave a table in the comparison, as Alembic asks them."""
     include_name, include_object = options.get("include_name"), options.get("include_object")
     parents = {"schema_name": declared.schema, "schema_qualified_table_name": declared.key}
@@ -97,7 +98,7 @@ def filter_names(
     if connection.dialect.name == "postgresql":
         default = connection.dialect.default_schema_name
         rows = connection.execute(_EXTENSION_TABLES)
-        strangers |= {(None if schema == default else schema, name) for schema, name in rows}
+        strangers |= {(None if row.schema == default else row.schema, row.name) for row in rows}
     strangers -= declared
 
     def include_name(name: str | None, type_: str, parents: dict[str, str | None]) -> bool:
@@ -117,8 +118,8 @@ def process_directives(
 ) -> ProcessDirectives:
     """The `process_revision_directives` of a comparison.
 
-    Schemas and sequences are created before their tables, then `given` has its say, then dropped tables are named and a
-    revision with nothing to do is not written.
+    Schemas and sequences are created before their tables, then `given` may change the revision, then dropped tables are named
+    and a revision with nothing to do is not written.
 
     :param writes: whether the command writes a revision; `alembic check` looks at the operations only.
     """
@@ -136,7 +137,7 @@ def process_directives(
             dropped = [
                 f"{operation.schema}.{operation.table_name}" if operation.schema else operation.table_name
                 for upgrade_ops in directive.upgrade_ops_list
-                for operation in _flatten(upgrade_ops)
+                for operation in list_operations(upgrade_ops)
                 if isinstance(operation, ops.DropTableOp)
             ]
             if dropped:
@@ -152,16 +153,8 @@ def _is_empty(directive: ops.MigrationScript) -> bool:
     return all(upgrade_ops.is_empty() for upgrade_ops in directive.upgrade_ops_list)
 
 
-def _flatten(container: ops.OpContainer) -> Iterator[ops.MigrateOperation]:
-    for operation in container.ops:
-        if isinstance(operation, ops.OpContainer):
-            yield from _flatten(operation)
-        else:
-            yield operation
-
-
 def _keep_equal_foreign_keys(context: MigrationContext, directive: ops.MigrationScript) -> None:
-    """Take back what is dropped and added again only because the models name the default schema and reflection does not."""
+    """Leave out the foreign keys that differ only in the default schema, which models may name and reflection does not."""
     default = context.dialect.default_schema_name
 
     def describe(operation: ops.MigrateOperation) -> str | None:
@@ -175,7 +168,7 @@ def _keep_equal_foreign_keys(context: MigrationContext, directive: ops.Migration
         return repr((constraint.column_keys, targets, rules))
 
     for upgrade_ops, downgrade_ops in zip(directive.upgrade_ops_list, directive.downgrade_ops_list, strict=True):
-        tables = [inner for inner in upgrade_ops.ops if isinstance(inner, ops.ModifyTableOps)]
+        tables = list_table_operations(upgrade_ops)
         described = [
             ((table_ops.schema, table_ops.table_name, text), inner)
             for table_ops in tables
@@ -188,24 +181,22 @@ def _keep_equal_foreign_keys(context: MigrationContext, directive: ops.Migration
         for table_ops in tables:
             table_ops.ops = [inner for inner in table_ops.ops if inner not in equal]
         if equal:
-            upgrade_ops.ops = [
-                inner for inner in upgrade_ops.ops if not (isinstance(inner, ops.ModifyTableOps) and inner.is_empty())
-            ]
+            drop_empty_containers(upgrade_ops)
             upgrade_ops.reverse_into(downgrade_ops)
 
 
 def _leave_indexes_to_their_table(container: ops.OpContainer) -> None:
-    """Drop no index of a table that is dropped right after: MySQL refuses that for one which a foreign key needs.
+    """Drop no index of a table that is dropped right after: MySQL refuses to drop an index that a foreign key needs.
 
     See https://dev.mysql.com/doc/refman/8.4/en/create-table-foreign-keys.html.
     """
-    dropped = {(operation.table_name, operation.schema) for operation in container.ops if isinstance(operation, ops.DropTableOp)}
+    dropped = {find_table(operation) for operation in container.ops if isinstance(operation, ops.DropTableOp)}
     container.ops = [
         operation
         for operation in container.ops
         if not (
             isinstance(operation, ops.ModifyTableOps)
-            and (operation.table_name, operation.schema) in dropped
+            and find_table(operation) in dropped
             and all(isinstance(inner, ops.DropIndexOp) for inner in operation.ops)
         )
     ]

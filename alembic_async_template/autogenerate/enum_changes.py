@@ -1,6 +1,6 @@
-"""What autogenerate does about the values of one enum type: which operations, in which order, and their exact reverse.
+"""Plans the operations that change the values of one enum type, in order, and their exact reverse.
 
-All of it is computed from the labels that the database has and those that the models declare.
+The plan is computed from the labels of the database and those that the models declare.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ class EnumChangeOps(ops.OpContainer):
 
 
 class EnumAdditionOps(EnumChangeOps):
-    """The additions, which come first in a revision, so that all that follows can use the new values.
+    """The additions, which come first in a revision, so that everything after them can use the new values.
 
-    Where there is nothing to add, it is there for its reverse: what was put in another order is put back last.
+    Without additions it still serves its reverse, which restores the order of the values at the end of a downgrade.
     """
 
     def plan(self) -> list[EnumOperation]:
@@ -46,11 +46,11 @@ class EnumAdditionOps(EnumChangeOps):
 
 
 class EnumRebuildOps(EnumChangeOps):
-    """What cannot be had by adding, in one operation; it comes last in a revision, when nothing uses the old values."""
+    """Removals and a new order, as one operation; it comes last in a revision, when nothing uses the old values."""
 
     def plan(self) -> list[EnumOperation]:
         if not self.values:
-            return []  # a type without values is none that an operation can make
+            return []  # no operation makes a type without values
         merged, _ = _merge(self.existing_values, self.values)
         removed = [value for value in merged if value not in self.values]
         if not removed:
@@ -67,7 +67,7 @@ class EnumRebuildOps(EnumChangeOps):
 
 
 def _merge(existing_values: Sequence[str], values: Sequence[str]) -> tuple[list[str], list[tuple[str, dict[str, str]]]]:
-    """The existing values, with each new one behind the value that it follows among `values`; and where each is added."""
+    """The existing values with each new one after the value that it follows in `values`, and where each is added."""
     merged, added = list(existing_values), []
     for position, value in enumerate(values):
         if value not in merged:
@@ -77,7 +77,7 @@ def _merge(existing_values: Sequence[str], values: Sequence[str]) -> tuple[list[
 
 
 def _position(values: Sequence[str], value: str) -> dict[str, str]:
-    """How `op.add_enum_value` says where a value is; at the end, where it adds by itself, not at all."""
+    """The position of a value as `op.add_enum_value` takes it; empty for the end, which is its default."""
     index = values.index(value)
     if index == len(values) - 1:
         return {}
@@ -85,7 +85,7 @@ def _position(values: Sequence[str], value: str) -> dict[str, str]:
 
 
 def pair_renames(existing_values: Sequence[str], values: Sequence[str]) -> dict[str, str]:
-    """The values that may have been renamed: as many went as came, between the same neighbours."""
+    """The values that may have been renamed: as many were removed as added between the same neighbours."""
     pairs: dict[str, str] = {}
     for tag, first, last, new_first, new_last in SequenceMatcher(None, existing_values, values, False).get_opcodes():
         old, new = existing_values[first:last], values[new_first:new_last]

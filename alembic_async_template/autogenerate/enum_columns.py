@@ -1,11 +1,12 @@
-"""Which enum type a column of the models has, whatever stands around it: an array, a TypeDecorator, a variant."""
+"""Finds the enum type of a column under arrays, type decorators and variants, and keeps columns from creating it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ARRAY, Enum
+from alembic.operations import ops
+from sqlalchemy import ARRAY, Column, Enum
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import DOMAIN, ENUM
 from sqlalchemy.engine import Dialect
@@ -32,7 +33,7 @@ class EnumUse:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """None of them where a model only refers to a type that somebody else creates."""
+        """Empty where a model only refers to a type that is created elsewhere."""
         return tuple(map(str, self.enum.enums))
 
 
@@ -53,9 +54,9 @@ def find_enum_use(type_: TypeEngine[Any], dialect: Dialect, *, in_domain: bool =
 
 
 def make_passive_type(type_: TypeEngine[Any], dialect: Dialect) -> TypeEngine[Any]:
-    """The type for an operation: an enum type as PostgreSQL's own, so that the column does not create it; all others as they are.
+    """The type for an operation: an enum type as PostgreSQL's own, which the column does not create; other types unchanged.
 
-    On a database without enum types it is text like any other enum.
+    On a database without enum types, the result is text like any other enum.
     """
     variant = _compat.type_variants(type_).get(dialect.name)
     if variant is not None:
@@ -78,3 +79,25 @@ def make_passive_type(type_: TypeEngine[Any], dialect: Dialect) -> TypeEngine[An
     if not use.is_array:
         return enum
     return postgresql.ARRAY(enum, dimensions=getattr(find_implementation(type_, dialect), "dimensions", None))
+
+
+def make_passive(upgrade_ops: ops.UpgradeOps, dialect: Dialect) -> None:
+    """Let no operation create an enum type along with a table or column, when it is rendered or when it is run."""
+
+    def replace(column: Any) -> Any:
+        passive = make_passive_type(column.type, dialect) if isinstance(column, Column) else None
+        if passive is None or passive is column.type:
+            return column
+        copy = _compat.copy_column(column)
+        copy.type = passive
+        return copy
+
+    for operation in upgrade_ops.ops:
+        if isinstance(operation, ops.CreateTableOp):
+            operation.columns = [replace(column) for column in operation.columns]
+        elif isinstance(operation, ops.ModifyTableOps):
+            for inner in operation.ops:
+                if isinstance(inner, ops.AddColumnOp):
+                    inner.column = replace(inner.column)
+                elif isinstance(inner, ops.AlterColumnOp) and inner.existing_type is not None:
+                    inner.existing_type = make_passive_type(inner.existing_type, dialect)

@@ -1,4 +1,4 @@
-"""Changes of identity columns, as statements that PostgreSQL takes; where the database numbers the rows either way, none."""
+"""Writes changes of identity columns as statements that PostgreSQL takes; none where the database numbers rows anyway."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from sqlalchemy.schema import Column, Identity, Sequence
 
 from .. import _compat
 from ..postgresql import escape_colons, identifier, literal, qualified
+from .operation_tree import list_table_operations
 from .serial_columns import SEQUENCE_TYPES, sequence_type
 from .server_defaults import is_next_value
 
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
 
 
 class AlterIdentityOp(ops.AlterColumnOp):
-    """Makes a column an identity column, changes its options, or makes it a plain one again.
+    """Turns a column into an identity column, changes its options, or turns it into a plain one.
 
-    Alembic knows which of them it is only if it is told what the column had.
+    Alembic knows which of these it is only if it is told the existing default.
     """
 
     def reverse(self) -> AlterIdentityOp:
@@ -51,9 +52,9 @@ def compare_identity(
     reflected: Column[Any],
     declared: Column[Any],
 ) -> PriorityDispatchResult:
-    """Decide about columns of which either side is an identity column, and the other one something else.
+    """Decide about columns that are identity columns either in the models or in the database, and not in both.
 
-    Alembic refuses a default there, and takes any column that the database numbers in another way for a difference.
+    Alembic refuses a default there, and sees a difference in any column that the database numbers in another way.
     """
     current, target = reflected.server_default, declared.server_default
     if context.opts.get("compare_server_default") is not True or isinstance(current, Identity) == isinstance(target, Identity):
@@ -74,14 +75,13 @@ def compare_identity(
 
 def write_identities(_context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> PriorityDispatchResult:
     """Replace each change of an identity column by the steps that it takes."""
-    for table_ops in upgrade_ops.ops:
-        if isinstance(table_ops, ops.ModifyTableOps):
-            table_ops.ops = [step for operation in table_ops.ops for step in _list_steps(operation)]
+    for table_ops in list_table_operations(upgrade_ops):
+        table_ops.ops = [step for operation in table_ops.ops for step in _list_steps(operation)]
     return PriorityDispatchResult.CONTINUE
 
 
 def _list_steps(operation: ops.MigrateOperation) -> Iterator[ops.MigrateOperation]:
-    """What it no longer is comes first, then the changes of everything else, and last what it becomes."""
+    """The steps of a change: drop the identity, change everything else, add the identity."""
     if not isinstance(operation, ops.AlterColumnOp) or operation.modify_server_default is False:
         yield operation
         return
@@ -114,7 +114,7 @@ def _narrows(operation: ops.AlterColumnOp) -> bool:
 
 
 def render_identity(context: AutogenContext, operation: AlterIdentityOp) -> list[str]:
-    """`op.alter_column` with what the column had; where it had no numbers, they begin behind those of its rows."""
+    """`op.alter_column` with the existing default; a new identity counts on from the numbers of the rows."""
     existing, modified = operation.existing_server_default, operation.modify_server_default
     plain = ops.AlterColumnOp(
         operation.table_name,
@@ -133,7 +133,7 @@ def render_identity(context: AutogenContext, operation: AlterIdentityOp) -> list
 
 
 def _write_first_number(operation: AlterIdentityOp) -> str:
-    """See https://www.postgresql.org/docs/current/functions-sequence.html."""
+    """SQL that lets a new identity count on: https://www.postgresql.org/docs/current/functions-sequence.html."""
     identity = operation.modify_server_default
     assert isinstance(identity, Identity)
     column = identifier(operation.column_name)

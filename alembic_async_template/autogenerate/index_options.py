@@ -20,22 +20,22 @@ _UNSETTLED = "alembic_async_template.indexes"
 
 
 def list_unsettled_indexes(context: AutogenContext) -> list[tuple[Index, Index]]:
-    """The indexes that differ in their text only, reflected and declared; kept with what the inspector has read."""
+    """The indexes that differ only in their text, reflected and declared; kept in the inspector's cache."""
     unsettled: list[tuple[Index, Index]] = context.inspector.info_cache.setdefault(_UNSETTLED, [])
     return unsettled
 
 
 def compare_index_texts(context: AutogenContext, _upgrade_ops: ops.UpgradeOps) -> PriorityDispatchResult:
-    """Note each index that Alembic finds equal and that is written otherwise than the database shows it.
+    """Note each index that Alembic finds equal and that differs in its text from what the database shows.
 
-    Whether the server sees a difference is for `settle_differences` to find out.
+    `settle_differences` asks the server whether that is a difference.
     """
     impl, unsettled = context.migration_context.impl, list_unsettled_indexes(context)
     stock = impl.compare_indexes
 
     def compare_indexes(declared: Index, reflected: Index) -> Any:
         result = stock(declared, reflected)
-        if result.is_equal and _write(declared, context.dialect) != _write(reflected, context.dialect):
+        if result.is_equal and _write_normalised(declared, context.dialect) != _write_normalised(reflected, context.dialect):
             unsettled.append((reflected, declared))
         return result
 
@@ -44,7 +44,7 @@ def compare_index_texts(context: AutogenContext, _upgrade_ops: ops.UpgradeOps) -
     return PriorityDispatchResult.CONTINUE
 
 
-def _write(index: Index, dialect: Dialect | None) -> str | None:
+def _write_normalised(index: Index, dialect: Dialect | None) -> str | None:
     try:
         return normalise(str(CreateIndex(index).compile(dialect=dialect)))
     except CompileError:

@@ -1,4 +1,4 @@
-"""Naming conventions: one that `env.py` gives, and one that only the database shows, since an old `env.py` had set it."""
+"""Applies the naming convention that `env.py` gives, and warns of one that only the names in the database show."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .. import _compat
 
 log = logging.getLogger("alembic_async_template.autogenerate")
 
-# What is in the middle of a name, in the words of SQLAlchemy's conventions, the usual forms first. See
+# The middle of a name, in the tokens of SQLAlchemy's conventions, the usual forms first. See
 # https://docs.sqlalchemy.org/en/20/core/metadata.html#sqlalchemy.schema.MetaData.params.naming_convention.
 _FORMS = {
     "fk": (
@@ -38,9 +38,9 @@ _CLASSES: dict[str, type[ColumnCollectionConstraint]] = {
 }
 # Names that a database chooses, and this package in its place: PostgreSQL's, and those of foreign keys on MySQL and MariaDB.
 _DATABASES_OWN = re.compile(r".*_(pkey|key|fkey|check)\d*|.*_ibfk_\d+|\d+|PRIMARY|", re.DOTALL)
-# From here on SQLAlchemy may have shortened a name.
-_LONGEST = 55
-# So many names tell a convention from a name that somebody chose.
+# SQLAlchemy may have shortened names of this length and more.
+_SHORTENED_FROM = 55
+# As many names show a convention; a single one may have been chosen.
 _ENOUGH = 2
 
 
@@ -60,9 +60,9 @@ class _Named:
 
 
 def use_convention(metadatas: Iterable[MetaData], convention: Mapping[str, Any] | None, restoring: ExitStack | None) -> None:
-    """Name what the models leave unnamed, as if their MetaData had been made with this convention.
+    """Name the constraints that the models leave unnamed, as if their MetaData had this convention.
 
-    :param restoring: takes it back when it ends. None for a revision, which Alembic writes after `env.py` has ended.
+    :param restoring: takes the names back when it ends. None for a revision, which Alembic writes after `env.py` has ended.
     """
     for metadata in metadatas if convention else ():
         before = metadata.naming_convention
@@ -80,7 +80,7 @@ def use_convention(metadatas: Iterable[MetaData], convention: Mapping[str, Any] 
 def warn_of_lost_convention(connection: Connection, metadatas: Sequence[MetaData]) -> None:
     """Warn where the names in the database follow a convention that neither the models nor `env.py` have.
 
-    Alembic does not compare such names, so new constraints would get others, and nobody would notice.
+    Alembic does not compare such names, so new constraints would get other names without any notice.
     """
     default = MetaData().naming_convention
     tables = [table for metadata in metadatas if metadata.naming_convention == default for table in metadata.tables.values()]
@@ -136,7 +136,7 @@ def _match(kind: str, table: Table, reflected: Mapping[str, Any]) -> Iterator[_N
     columns: list[str] = reflected.get("constrained_columns") or reflected.get("column_names") or []
     tokens = {"table_name": table.name, "column_0_N_name": "_".join(columns), "column_0_name": (columns or [""])[0]}
     tokens["referred_table_name"] = reflected.get("referred_table", "")
-    if len(name) >= _LONGEST:
+    if len(name) >= _SHORTENED_FROM:
         return
     for declared in table.constraints:
         given = declared.name if isinstance(declared.name, str) else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from inspect import signature
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,10 +15,11 @@ from .. import _compat
 from ..application.column_types import find_implementation
 from ..enums.model import qualify
 from ..enums.ops import DIRECTIVES, CreateEnumOp, EnumOperation, RemoveEnumValueOp, RenameEnumOp, RenameEnumValueOp
-from ..postgresql import escape_colons
+from ..postgresql import escape_colons, quote_if_needed
 from .column_conversions import ConvertColumnOp
 from .enum_changes import EnumAdditionOps, EnumChangeOps, EnumRebuildOps, pair_renames
 from .enum_columns import EnumUse, find_enum_use
+from .render_types import RenderItem, render_variants
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
@@ -42,7 +43,7 @@ def render(context: AutogenContext, operation: ops.MigrateOperation) -> list[str
 
 
 def _render_directive(context: AutogenContext, operation: EnumOperation) -> str:
-    """A call of a directive, with the keyword arguments that say something."""
+    """A call of a directive, without keyword arguments that are None or empty."""
     (directive,) = [name for name, class_ in DIRECTIVES.items() if class_ is type(operation)]
     arguments = []
     for parameter in signature(type(operation)).parameters.values():
@@ -57,31 +58,31 @@ def _render_directive(context: AutogenContext, operation: EnumOperation) -> str:
 
 
 def _write(value: Any) -> str:
-    """A value as a person writes it: a list and not a tuple, and no subclass of str."""
+    """A value as people write it: tuples as lists, and subclasses of str as plain strings."""
     if isinstance(value, dict):
         return f"{{{', '.join(f'{_write(key)}: {_write(item)}' for key, item in value.items())}}}"
     return repr(str(value)) if isinstance(value, str) else f"[{', '.join(map(_write, value))}]"
 
 
 def _comment_renames(context: AutogenContext, additions: EnumChangeOps) -> list[str]:
-    """Say what to write if a value was renamed; after all additions, which have to come first."""
+    """Say what to write if a value was renamed; the comment follows all additions, which have to come first."""
     pairs = pair_renames(additions.existing_values, additions.values)
     if not pairs:
         return []
     renames = [RenameEnumValueOp(additions.enum_name, old, new, schema=additions.schema) for old, new in pairs.items()]
     was_renamed = [f"{_write(old)} was renamed to {_write(new)}" for old, new in pairs.items()]
-    instead = f"the addition of {_join(list(map(_write, pairs.values())), 'and')}"
-    # op.replace_enum_values is right after a rename too.
+    instead = f"the addition of {_join_words(list(map(_write, pairs.values())), 'and')}"
+    # op.replace_enum_values is correct after a rename too, so it stays.
     (rebuild,) = EnumRebuildOps(additions.enum_name, additions.existing_values, additions.values).ops
     rest = f" and the removal of {_write(rebuild.value)}" if isinstance(rebuild, RemoveEnumValueOp) else ""
     return _comment(
-        f"If {_join(was_renamed, 'and')}, write this instead of {instead}{rest}:",
+        f"If {_join_words(was_renamed, 'and')}, write this instead of {instead}{rest}:",
         [_render_directive(context, rename) for rename in renames],
     )
 
 
 def _comment_removal(rebuild: EnumChangeOps) -> list[str]:
-    """Say what happens to the rows that hold a value that goes."""
+    """Say what happens to the rows that hold a removed value."""
     removed = [value for value in rebuild.existing_values if value not in rebuild.values]
     if not removed or not rebuild.values:
         return []
@@ -89,13 +90,13 @@ def _comment_removal(rebuild: EnumChangeOps) -> list[str]:
     replacements = {value: pairs.get(value, rebuild.values[0]) for value in removed}
     written = _write(replacements if len(removed) > 1 else replacements[removed[0]])
     return _comment(
-        f"Refused while rows hold {_join(list(map(_write, removed)), 'or')}, unless it is told what they get, for example:",
+        f"Refused while rows hold {_join_words(list(map(_write, removed)), 'or')}, unless it is told what they get, for example:",
         [f"replace_with={written}"],
     )
 
 
 def _comment_creation(context: AutogenContext, operation: CreateEnumOp) -> list[str]:
-    """Say what to write if the type is another one under a new name, or in another schema."""
+    """Say what to write if the type is an existing one under a new name, or in another schema."""
     if operation.renamed_from is None:
         return []
     schema, name = operation.renamed_from
@@ -103,10 +104,8 @@ def _comment_creation(context: AutogenContext, operation: CreateEnumOp) -> list[
     if operation.enum_name != name:
         steps.append(_render_directive(context, RenameEnumOp(name, operation.enum_name, schema=schema)))
     if operation.schema != schema:
-        # The dialect's own preparer may double percent signs for its driver; the statement goes through text().
-        quote = context.dialect.__class__(paramstyle="named").identifier_preparer.quote  # type: ignore[call-arg]
-        moved = ".".join(quote(part) for part in (schema, operation.enum_name) if part)
-        new_schema = quote(operation.schema or context.dialect.default_schema_name or "public")
+        moved = ".".join(quote_if_needed(part) for part in (schema, operation.enum_name) if part)
+        new_schema = quote_if_needed(operation.schema or context.dialect.default_schema_name or "public")
         statement = escape_colons(f"ALTER TYPE {moved} SET SCHEMA {new_schema}")
         steps.append(f"{_prefix(context)}execute({_write(statement)})")
     old, new = _write(qualify(name, schema)), _write(qualify(operation.enum_name, operation.schema))
@@ -118,12 +117,12 @@ def _comment(text: str, code: Sequence[str] = ()) -> list[str]:
     return [f"# {line}" for line in (*lines, *code)]
 
 
-def _join(parts: Sequence[str], word: str) -> str:
+def _join_words(parts: Sequence[str], word: str) -> str:
     return f" {word} ".join([*([", ".join(parts[:-1])] if len(parts) > 1 else []), parts[-1]])
 
 
 def _render_conversion(context: AutogenContext, operation: ConvertColumnOp) -> list[str]:
-    """Alembic's own `alter_column`, which has no words for the USING clause."""
+    """Alembic's `alter_column`, which does not render the USING clause, and the clause."""
     plain = ops.AlterColumnOp(
         operation.table_name,
         operation.column_name,
@@ -146,9 +145,6 @@ def _prefix(context: AutogenContext) -> str:
     return context.opts.get("alembic_module_prefix") or ""
 
 
-RenderItem = Callable[[str, Any, "AutogenContext"], str | Literal[False]]
-
-
 def render_item(given: RenderItem | None, kind: str, item: Any, context: AutogenContext) -> str | Literal[False]:
     """Render an enum type of a column so that the column does not create it: `op.create_enum` does.
 
@@ -159,22 +155,19 @@ def render_item(given: RenderItem | None, kind: str, item: Any, context: Autogen
     rendered = given(kind, item, context) if given is not None else False
     if rendered is not False or kind != "type":
         return rendered
-    return _render_type(item, context)
+    return _render_column_type(item, context)
 
 
-def _render_type(type_: TypeEngine[Any], context: AutogenContext) -> str | Literal[False]:
-    variants = _compat.type_variants(type_)
+def _render_column_type(type_: TypeEngine[Any], context: AutogenContext) -> str | Literal[False]:
     use = find_enum_use(type_, context.dialect)
-    if use is None or "postgresql" in variants:  # a variant is rendered by itself
+    if use is None or "postgresql" in _compat.type_variants(type_):  # a variant is rendered by itself
         return False
     context.imports.add("from sqlalchemy.dialects import postgresql")
     rendered = _render_enum(use)
     if use.is_array:
         dimensions = getattr(find_implementation(type_, context.dialect), "dimensions", None)
         rendered = f"postgresql.ARRAY({rendered}{f', dimensions={dimensions}' if dimensions else ''})"
-    for dialect, variant in variants.items():
-        rendered += f".with_variant({_compat.render_type(variant, context)}, {dialect!r})"
-    return rendered
+    return rendered + render_variants(type_, context)
 
 
 def _render_enum(use: EnumUse) -> str:

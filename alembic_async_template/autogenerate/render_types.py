@@ -1,4 +1,4 @@
-"""Renders types of other packages so that a revision runs: imported, or as what they are underneath."""
+"""Renders what Alembic writes in a way that does not run: types of other packages, some defaults and primary keys."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from alembic.ddl.impl import DefaultImpl
-from sqlalchemy import PrimaryKeyConstraint
+from sqlalchemy import PrimaryKeyConstraint, literal
 from sqlalchemy.dialects import registry
+from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.naming import conv
-from sqlalchemy.types import Enum, TypeDecorator, TypeEngine
+from sqlalchemy.types import Enum, String, TypeDecorator, TypeEngine
 
-from .. import _compat
+from .. import _compat, postgresql
 from ..errors import SQLModelNotInstalledError
-from ..postgresql import escape_colons, literal
+from ..postgresql import escape_colons
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
@@ -65,11 +66,21 @@ def render_items(given: RenderItem | None) -> RenderItem:
 
 
 def _render_server_default(default: Any, context: AutogenContext) -> str | Literal[False]:
-    """A string that begins or ends with a quote, which Alembic would take away."""
+    """A string that begins or ends with a quote, which Alembic would remove."""
     value = getattr(default, "arg", default)
     if not isinstance(value, str) or not (value.startswith("'") or value.endswith("'")):
         return False
-    return f"{context.opts['sqlalchemy_module_prefix'] or ''}text({escape_colons(literal(value))!r})"
+    assert context.dialect is not None
+    return f"{context.opts['sqlalchemy_module_prefix'] or ''}text({escape_colons(_write_string(value, context.dialect))!r})"
+
+
+def _write_string(value: str, dialect: Dialect) -> str:
+    """A string constant in the SQL of a database."""
+    if dialect.name == "postgresql":
+        return postgresql.literal(value)
+    written = str(literal(value, String()).compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
+    # For these drivers, text() doubles percent signs when the revision runs.
+    return written.replace("%%", "%") if dialect.paramstyle in {"format", "pyformat"} else written
 
 
 def _render_primary_key(constraint: PrimaryKeyConstraint, context: AutogenContext) -> str | Literal[False]:
@@ -89,7 +100,7 @@ def _render_primary_key(constraint: PrimaryKeyConstraint, context: AutogenContex
 def require_sqlmodel(script: ScriptDirectory) -> None:
     """Refuse to write a revision that would not run without SQLModel, which this package's template imports.
 
-    Alembic reads each revision that it has written, so the file would be there, and every command fail.
+    Alembic imports each revision that it has written, so the file would be there, and every later command would fail.
 
     :raises SQLModelNotInstalledError: the template of revisions imports it.
     """
@@ -105,20 +116,23 @@ def read_script_template(script: ScriptDirectory | None) -> str:
 
 
 def _render_type(type_: TypeEngine[Any], context: AutogenContext, warn: Warn) -> str | Literal[False]:
-    if _package(type_) in {"sqlalchemy", "alembic"}:
+    if _find_package(type_) in {"sqlalchemy", "alembic"}:
         rendered = _render_dialect_type(type_, context)
     elif (underneath := _find_enum(type_, context)) is not None:
         return _compat.render_type(underneath, context)
     else:
         rendered = _render_foreign_type(type_, context, warn)
-    if rendered is not False:
-        for dialect, variant in _compat.type_variants(type_).items():
-            rendered += f".with_variant({_compat.render_type(variant, context)}, {dialect!r})"
-    return rendered
+    return rendered if rendered is False else rendered + render_variants(type_, context)
+
+
+def render_variants(type_: TypeEngine[Any], context: AutogenContext) -> str:
+    """The calls that add to a rendered type its variants for other databases."""
+    variants = _compat.type_variants(type_).items()
+    return "".join(f".with_variant({_compat.render_type(variant, context)}, {dialect!r})" for dialect, variant in variants)
 
 
 def _render_dialect_type(type_: TypeEngine[Any], context: AutogenContext) -> str | Literal[False]:
-    """A type of another dialect than the database's, as Alembic writes it there: `JSONB(astext_type=Text())` does not run."""
+    """A type of another dialect, as Alembic writes it on that database: `JSONB(astext_type=Text())` does not run."""
     package, _, name = type(type_).__module__.rpartition(".")[0].rpartition(".")
     assert context.dialect is not None
     if package != "sqlalchemy.dialects" or name == context.dialect.name:
@@ -132,7 +146,7 @@ def _render_dialect_type(type_: TypeEngine[Any], context: AutogenContext) -> str
 
 
 def _find_enum(type_: TypeEngine[Any], context: AutogenContext) -> TypeEngine[Any] | None:
-    """The enum type, or the array of one, that a type stands for: a revision keeps the labels of today."""
+    """The enum type, or the array of one, under a type: a revision keeps the labels of today."""
     if isinstance(type_, Enum):
         generic: TypeEngine[Any] = type_.as_generic()  # type: ignore[no-untyped-call]
         return generic
@@ -141,17 +155,17 @@ def _find_enum(type_: TypeEngine[Any], context: AutogenContext) -> TypeEngine[An
     return type_ if isinstance(getattr(type_, "item_type", type_), Enum) else None
 
 
-def _package(type_: TypeEngine[Any]) -> str:
+def _find_package(type_: TypeEngine[Any]) -> str:
     return type(type_).__module__.partition(".")[0]
 
 
 def _render_foreign_type(type_: TypeEngine[Any], context: AutogenContext, warn: Warn) -> str | Literal[False]:
     name = type(type_).__name__
-    if _package(type_) == "sqlmodel" and name == "AutoString":
+    if _find_package(type_) == "sqlmodel" and name == "AutoString":
         if not SQLMODEL_IMPORT.search(read_script_template(context.migration_context.script)):
             context.imports.add("import sqlmodel")
         return f"sqlmodel.{type_!r}"
-    problem = _find_problem(type_)
+    problem = _explain_repr(type_)
     if problem is None:
         context.imports.add(f"import {type(type_).__module__}")
         return f"{type(type_).__module__}.{type_!r}"
@@ -164,13 +178,13 @@ def _render_foreign_type(type_: TypeEngine[Any], context: AutogenContext, warn: 
     if module.startswith("sqlalchemy.dialects.") and not hasattr(
         sys.modules[module.rpartition(".")[0]], type(underneath).__name__
     ):
-        underneath = underneath.as_generic(allow_nulltype=True)  # a class that its dialect keeps to itself
+        underneath = underneath.as_generic(allow_nulltype=True)  # a class that its dialect does not export
     rendered = _compat.render_type(underneath, context)
     warn(f"Type {name} is rendered as {rendered}, which is underneath: {problem}")
     return rendered
 
 
-def _find_problem(type_: TypeEngine[Any]) -> str | None:
+def _explain_repr(type_: TypeEngine[Any]) -> str | None:
     """Why `module.repr(type_)` would not build this type in a revision, None when it would; a repr may hold a secret."""
     class_ = type(type_)
     module, name = class_.__module__, class_.__qualname__

@@ -1,6 +1,6 @@
 """Adds to a revision what its tables need and Alembic does not write: schemas, sequences, domains and comments of constraints.
 
-`MetaData.create_all` makes them along with the tables.
+`MetaData.create_all` creates them along with the tables.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def add_schema_objects(
     context: MigrationContext, directive: ops.MigrationScript, metadatas: Sequence[MetaData], *, baseline: bool
 ) -> None:
-    """Create what is not there before the first operation that needs it, and drop it last in the downgrade.
+    """Create each missing object before the first operation that needs it, and drop it last in the downgrade.
 
     :param baseline: whether the revision is compared with an empty database, in which nothing is there.
     """
@@ -40,14 +40,14 @@ def add_schema_objects(
         sequences = _list_sequences(dialect, metadatas)
         domains = _list_domains(dialect, upgrade_ops) if dialect.name == "postgresql" else {}
         named = {
-            *map(_find_schema, upgrade_ops.ops),
+            *map(_read_schema, upgrade_ops.ops),
             *(sequence.schema for sequence in sequences),
             *(schema for schema, _ in domains),
         }
         schemas = _find_missing_schemas(named - {None, context.dialect.default_schema_name}, inspector)
         # Values are added to enum types before everything else.
         needs = [
-            isinstance(one, ops.CreateTableOp | ops.ModifyTableOps) or _find_schema(one) in schemas for one in upgrade_ops.ops
+            isinstance(one, ops.CreateTableOp | ops.ModifyTableOps) or _read_schema(one) in schemas for one in upgrade_ops.ops
         ]
         first = needs.index(True) if True in needs else 0
         quote = dialect.identifier_preparer.quote_identifier
@@ -59,12 +59,12 @@ def add_schema_objects(
             _leave_numbers_to_sequences(downgrade_ops)
         if dialect.name == "postgresql":
             comments = list(_write_constraint_comments(dialect, upgrade_ops))
-            upgrade_ops.ops += [_execute(comment) for comment in comments]
-        upgrade_ops.ops[first:first] = [_execute(create) for create, _ in needed if create]
-        downgrade_ops.ops += [_execute(drop) for _, drop in reversed(needed)]
+            upgrade_ops.ops += [_write_operation(comment) for comment in comments]
+        upgrade_ops.ops[first:first] = [_write_operation(create) for create, _ in needed if create]
+        downgrade_ops.ops += [_write_operation(drop) for _, drop in reversed(needed)]
 
 
-def _execute(statement: str) -> ops.ExecuteSQLOp:
+def _write_operation(statement: str) -> ops.ExecuteSQLOp:
     return ops.ExecuteSQLOp(escape_colons(statement))
 
 
@@ -72,7 +72,7 @@ def _compile(element: ExecutableDDLElement, dialect: Dialect) -> str:
     return str(element.compile(dialect=dialect))
 
 
-def _find_schema(operation: ops.MigrateOperation) -> str | None:
+def _read_schema(operation: ops.MigrateOperation) -> str | None:
     return getattr(operation, "schema", None)
 
 
@@ -91,7 +91,7 @@ def _list_sequences(dialect: Dialect, metadatas: Iterable[MetaData]) -> list[Dat
 def _find_missing_sequences(
     dialect: Dialect, sequences: Iterable[DatabaseSequence], inspector: Inspector | None, new_schemas: Sequence[str]
 ) -> Iterator[tuple[str, str]]:
-    """The statements for the sequences that are not there."""
+    """The statements that create and drop the missing sequences."""
     known: dict[str | None, list[str]] = {}
     for sequence in sequences:
         schema = sequence.schema
@@ -103,9 +103,9 @@ def _find_missing_sequences(
 
 
 def _leave_numbers_to_sequences(container: ops.OpContainer) -> None:
-    """Make no SERIAL of a primary key that takes its values from a sequence of others: it would count by itself.
+    """Keep a primary key that takes its values from a declared sequence from becoming SERIAL, which has a sequence of its own.
 
-    Those that are its own have been taken from what the database has.
+    A key of the database with its own sequence has no default here any more, and is not concerned.
     """
     for operation in container.ops:
         if isinstance(operation, ops.CreateTableOp):
@@ -152,7 +152,7 @@ def _list_new_types(operation: ops.MigrateOperation) -> Iterator[tuple[TypeEngin
 
 
 def _find_missing_domains(dialect: Dialect, domains: _Domains, inspector: Any) -> Iterator[tuple[str, str]]:
-    """The statements for the domains that are not there."""
+    """The statements that create and drop the missing domains."""
     known: dict[str | None, set[str]] = {}
     for (schema, name), (domain, created) in domains.items():
         if inspector is not None and schema not in known:

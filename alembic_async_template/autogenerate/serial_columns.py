@@ -1,6 +1,6 @@
 """Leaves out the defaults of serial columns as Alembic does, and gives their sequences the types of their columns.
 
-One look at the catalog serves all columns, where Alembic takes one for each.
+One query of the catalog serves all columns, where Alembic runs one for each.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from sqlalchemy import Table, text
 from sqlalchemy.types import BigInteger, Integer, SmallInteger
 
 from ..postgresql import escape_colons
+from .operation_tree import list_table_operations
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
@@ -20,10 +21,10 @@ if TYPE_CHECKING:
 # The columns whose default is the next value of the sequence that belongs to them, with their default and their sequence,
 # https://www.postgresql.org/docs/current/datatype-numeric.html#DATATYPE-SERIAL.
 _SERIAL_COLUMNS = text("""
-    SELECT CAST(table_schema.nspname AS text), CAST(pg_class.relname AS text), CAST(attname AS text),
-           pg_catalog.pg_table_is_visible(pg_class.oid),
-           pg_catalog.pg_get_expr(adbin, adrelid),
-           pg_catalog.quote_ident(sequence_schema.nspname) || '.' || pg_catalog.quote_ident(sequence.relname)
+    SELECT CAST(table_schema.nspname AS text) AS schema, CAST(pg_class.relname AS text) AS table_name,
+           CAST(attname AS text) AS column_name, pg_catalog.pg_table_is_visible(pg_class.oid) AS is_visible,
+           pg_catalog.pg_get_expr(adbin, adrelid) AS default_expression,
+           pg_catalog.quote_ident(sequence_schema.nspname) || '.' || pg_catalog.quote_ident(sequence.relname) AS sequence_name
     FROM pg_catalog.pg_depend AS owned
     JOIN pg_catalog.pg_attrdef ON adrelid = owned.refobjid AND adnum = owned.refobjsubid
     JOIN pg_catalog.pg_depend AS used
@@ -59,9 +60,10 @@ def find_serial_columns(context: AutogenContext, _upgrade_ops: ops.UpgradeOps) -
     """Read which columns are serial before any table is reflected, and let Alembic ask for the answer."""
     assert context.connection is not None
     serial: dict[tuple[str | None, str, str], tuple[str, str]] = {}
-    for schema, table_name, column, is_visible, default, sequence in context.connection.execute(_SERIAL_COLUMNS):
-        for name in (schema, None) if is_visible else (schema,):  # without a schema, it is found through the search path
-            serial[name, table_name, column] = (default, sequence)
+    for row in context.connection.execute(_SERIAL_COLUMNS):
+        # Without a schema, a table is found through the search path.
+        for schema in (row.schema, None) if row.is_visible else (row.schema,):
+            serial[schema, row.table_name, row.column_name] = (row.default_expression, row.sequence_name)
     sequences = context.inspector.info_cache.setdefault(_SEQUENCES, {})
 
     def autogen_column_reflect(_inspector: Any, table: Table, column_info: Any) -> None:
@@ -83,9 +85,9 @@ def read_serial_default(info: dict[Any, Any]) -> str | None:
 
 
 def alter_sequences(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> PriorityDispatchResult:
-    """Add to each change of a serial column's type that of its sequence, which would end at the numbers of the old one."""
+    """Add to each change of a serial column's type that of its sequence, which would end at the largest old number."""
     sequences = context.inspector.info_cache.get(_SEQUENCES, {})
-    for table_ops in [inner for inner in upgrade_ops.ops if isinstance(inner, ops.ModifyTableOps)]:
+    for table_ops in list_table_operations(upgrade_ops):
         for operation in [inner for inner in table_ops.ops if isinstance(inner, ops.AlterColumnOp)]:
             sequence = sequences.get((operation.schema, operation.table_name, operation.column_name))
             types = [sequence_type(type_) for type_ in (operation.existing_type, operation.modify_type)]
@@ -98,6 +100,6 @@ def alter_sequences(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> Pri
 
 
 def sequence_type(type_: Any) -> str | None:
-    """The type of a sequence that counts for a column of this type; None if it is no type of integers."""
+    """The type of a sequence for a column of this type; None unless it is an integer type."""
     classes = (SmallInteger, BigInteger, Integer)  # the last is a base of the others
     return next((SEQUENCE_TYPES[class_] for class_ in classes if isinstance(type_, class_)), None)

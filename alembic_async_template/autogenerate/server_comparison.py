@@ -1,7 +1,7 @@
-"""Asks PostgreSQL whether what differs in its text differs at all: types, server defaults and indexes.
+"""Asks PostgreSQL whether types, server defaults and indexes that differ in their text differ at all.
 
-The server makes both of them on temporary tables, in a savepoint that is rolled back, and says how it has understood them. That
-takes the same number of queries however many differences there are.
+The server creates both versions on temporary tables, in a savepoint that is rolled back, and shows how it has understood them.
+The number of queries does not grow with the number of differences.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from sqlalchemy.types import NullType
 from ..postgresql import STRING, literal, normalise, qualified
 from .enum_columns import find_enum_use
 from .index_options import list_unsettled_indexes
+from .operation_tree import drop_empty_containers, find_table, list_table_operations
 from .server_defaults import list_unsettled
 
 if TYPE_CHECKING:
@@ -35,31 +36,35 @@ log = logging.getLogger("alembic_async_template.autogenerate")
 
 _TABLE = "alembic_async_template_comparison"
 
-# What the columns are that may differ, https://www.postgresql.org/docs/current/catalog-pg-attrdef.html.
+# The columns that may differ, https://www.postgresql.org/docs/current/catalog-pg-attrdef.html.
 _COLUMNS = text("""
-    SELECT position, pg_catalog.format_type(atttypid, atttypmod), attnotnull, pg_catalog.pg_get_expr(adbin, adrelid)
+    SELECT position, pg_catalog.format_type(atttypid, atttypmod) AS type, attnotnull AS not_null,
+           pg_catalog.pg_get_expr(adbin, adrelid) AS default_expression
     FROM unnest(CAST(:tables AS text[]), CAST(:columns AS text[])) WITH ORDINALITY AS asked (relation, name, position)
     JOIN pg_catalog.pg_attribute ON attrelid = pg_catalog.to_regclass(relation) AND CAST(attname AS text) = name
     LEFT JOIN pg_catalog.pg_attrdef ON adrelid = attrelid AND adnum = attnum
 """)
 _MADE_COLUMNS = text("""
-    SELECT CAST(attname AS text), pg_catalog.format_type(atttypid, atttypmod), pg_catalog.pg_get_expr(adbin, adrelid)
+    SELECT CAST(attname AS text) AS name, pg_catalog.format_type(atttypid, atttypmod) AS type,
+           pg_catalog.pg_get_expr(adbin, adrelid) AS default_expression
     FROM pg_catalog.pg_attribute LEFT JOIN pg_catalog.pg_attrdef ON adrelid = attrelid AND adnum = attnum
     WHERE attrelid = pg_catalog.to_regclass(:table) AND attnum > 0
 """)
-# All that makes one index another, but for its name and table, https://www.postgresql.org/docs/current/catalog-pg-index.html.
+# All in which two indexes can differ, except name and table, https://www.postgresql.org/docs/current/catalog-pg-index.html.
 _INDEXES = text("""
-    SELECT position, indisunique, pg_catalog.to_jsonb(pg_index) ->> 'indnullsnotdistinct', indnkeyatts, indclass::text,
-           indcollation::text, indoption::text, relam, reloptions::text, pg_catalog.pg_get_expr(indpred, indrelid),
-           ARRAY(SELECT pg_catalog.pg_get_indexdef(indexrelid, number, false) FROM generate_series(1, indnatts) AS number)::text
+    SELECT position, ROW(
+               indisunique, pg_catalog.to_jsonb(pg_index) ->> 'indnullsnotdistinct', indnkeyatts, indclass::text,
+               indcollation::text, indoption::text, relam, reloptions::text, pg_catalog.pg_get_expr(indpred, indrelid),
+               ARRAY(SELECT pg_catalog.pg_get_indexdef(indexrelid, number, false) FROM generate_series(1, indnatts) AS number)
+           )::text AS facts
     FROM unnest(CAST(:indexes AS text[])) WITH ORDINALITY AS asked (name, position)
     JOIN pg_catalog.pg_class ON pg_class.oid = pg_catalog.to_regclass(name)
     JOIN pg_catalog.pg_index ON indexrelid = pg_class.oid
 """)
-# The functions of these names that may have another value tomorrow, or at the next call,
+# The functions of these names whose value may change, those that are volatile at every call,
 # https://www.postgresql.org/docs/current/xfunc-volatility.html.
 _CHANGING = text("""
-    SELECT CAST(proname AS text), bool_or(provolatile = 'v') FROM pg_catalog.pg_proc
+    SELECT CAST(proname AS text) AS name, bool_or(provolatile = 'v') AS is_volatile FROM pg_catalog.pg_proc
     WHERE provolatile <> 'i' AND CAST(proname AS text) = ANY (CAST(:names AS text[])) GROUP BY proname
 """)
 
@@ -69,7 +74,7 @@ _CHANGING_WORDS = re.compile(r"\b(?:current_\w+|localtime(?:stamp)?|session_user
 
 @dataclass(slots=True, eq=False)
 class _Column:
-    """A column whose type or default may differ, and what the server makes of both."""
+    """A column whose type or default may differ, and how the server shows both versions."""
 
     operation: ops.AlterColumnOp
     changes_type: bool
@@ -97,20 +102,17 @@ class _Index:
 
 
 def settle_differences(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> PriorityDispatchResult:
-    """Take back the differences that the server does not see. What it cannot make is left as a difference."""
+    """Take back the differences that the server does not see. What it cannot create stays a difference."""
     columns, indexes = list(_list_columns(context, upgrade_ops)), list(_list_indexes(context, upgrade_ops))
     if columns or indexes:
         assert context.connection is not None
         # What it writes reaches the driver as it is: the dialect itself doubles percent signs for some drivers.
         dialect = context.dialect.__class__(paramstyle="named")  # type: ignore[call-arg]
         equal = [*_settle_columns(context.connection, columns, dialect), *_settle_indexes(context.connection, indexes, dialect)]
-        for table_ops in upgrade_ops.ops:
-            if isinstance(table_ops, ops.ModifyTableOps):
-                is_left = [not isinstance(operation, ops.AlterColumnOp) or operation.has_changes() for operation in table_ops.ops]
-                table_ops.ops = list(compress(table_ops.ops, is_left))
-        upgrade_ops.ops = [
-            operation for operation in upgrade_ops.ops if not (isinstance(operation, ops.ModifyTableOps) and operation.is_empty())
-        ]
+        for table_ops in list_table_operations(upgrade_ops):
+            is_left = [not isinstance(operation, ops.AlterColumnOp) or operation.has_changes() for operation in table_ops.ops]
+            table_ops.ops = list(compress(table_ops.ops, is_left))
+        drop_empty_containers(upgrade_ops)
         if equal:
             log.info("No difference on the server: %s", ", ".join(equal))
     return PriorityDispatchResult.CONTINUE
@@ -126,8 +128,8 @@ def _list_columns(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> Itera
     """
     asks_types = not callable(context.opts.get("compare_type"))
     unsettled = list_unsettled(context)
-    for table_ops in upgrade_ops.ops:
-        for operation in table_ops.ops if isinstance(table_ops, ops.ModifyTableOps) else ():
+    for table_ops in list_table_operations(upgrade_ops):
+        for operation in table_ops.ops:
             if isinstance(operation, ops.AlterColumnOp):
                 types = [type_ for type_ in (operation.existing_type, operation.modify_type) if type_ is not None]
                 has_enum = any(find_enum_use(type_, context.dialect) for type_ in types)
@@ -140,14 +142,11 @@ def _list_columns(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> Itera
 
 
 def _list_indexes(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> Iterator[_Index]:
-    for table_ops in upgrade_ops.ops:
-        if isinstance(table_ops, ops.ModifyTableOps):
-            dropped = {
-                str(operation.index_name): operation for operation in table_ops.ops if isinstance(operation, ops.DropIndexOp)
-            }
-            for operation in table_ops.ops:
-                if isinstance(operation, ops.CreateIndexOp) and str(operation.index_name) in dropped:
-                    yield _Index(table_ops, dropped[str(operation.index_name)], operation, True)
+    for table_ops in list_table_operations(upgrade_ops):
+        dropped = {str(operation.index_name): operation for operation in table_ops.ops if isinstance(operation, ops.DropIndexOp)}
+        for operation in table_ops.ops:
+            if isinstance(operation, ops.CreateIndexOp) and str(operation.index_name) in dropped:
+                yield _Index(table_ops, dropped[str(operation.index_name)], operation, True)
     for reflected, declared in list_unsettled_indexes(context):
         if context.run_object_filters(declared, declared.name, "index", False, reflected):
             created = ops.CreateIndexOp.from_index(declared)
@@ -155,11 +154,8 @@ def _list_indexes(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> Itera
 
 
 def _find_table_ops(upgrade_ops: ops.UpgradeOps, index: ops.CreateIndexOp) -> ops.ModifyTableOps:
-    for table_ops in upgrade_ops.ops:
-        if isinstance(table_ops, ops.ModifyTableOps) and (table_ops.table_name, table_ops.schema) == (
-            index.table_name,
-            index.schema,
-        ):
+    for table_ops in list_table_operations(upgrade_ops):
+        if find_table(table_ops) == find_table(index):
             return table_ops
     table_ops = ops.ModifyTableOps(index.table_name, [], schema=index.schema)
     upgrade_ops.ops.append(table_ops)
@@ -188,7 +184,7 @@ def _write_index(operation: ops.CreateIndexOp, name: str, table: str, dialect: D
 
 @contextmanager
 def _make(connection: Connection, statements: Sequence[str]) -> Iterator[bool]:
-    """Run those of the statements that can be run, and take all of them back in the end; whether that was allowed.
+    """Run the statements that succeed, and roll all of them back at the end; yields whether the server allowed the attempt.
 
     Each is run in a block that catches its errors, https://www.postgresql.org/docs/current/plpgsql-control-structures.html.
     """
@@ -210,18 +206,17 @@ def _make(connection: Connection, statements: Sequence[str]) -> Iterator[bool]:
 
 
 def _settle_columns(connection: Connection, columns: Sequence[_Column], dialect: Dialect) -> list[str]:
-    """Take back the changes of types and defaults that are none; returns what they are about."""
+    """Take back the changes of types and defaults that the server does not see; returns what they are about."""
     operations = [column.operation for column in columns]
     asked = {
         "tables": [qualified(operation.table_name, operation.schema) for operation in operations],
         "columns": [operation.column_name for operation in operations],
     }
-    known = connection.execute(_COLUMNS, asked).all() if columns else ()
-    for position, type_, not_null, default in known:
-        column = columns[position - 1]
-        column.existing_type, column.existing_default = type_, default
+    for row in connection.execute(_COLUMNS, asked).all() if columns else ():
+        column = columns[row.position - 1]
+        column.existing_type, column.existing_default = row.type, row.default_expression
         if column.in_domain:
-            _leave_to_domain(column.operation, not_null=not_null, has_default=default is not None)
+            _leave_to_domain(column.operation, not_null=row.not_null, has_default=row.default_expression is not None)
     found = [column for column in columns if column.existing_type]
     _ask_for_columns(connection, found, dialect)
     same = _find_same_defaults(connection, [column for column in found if column.changes_default])
@@ -239,7 +234,7 @@ def _settle_columns(connection: Connection, columns: Sequence[_Column], dialect:
 
 
 def _leave_to_domain(operation: ops.AlterColumnOp, *, not_null: bool, has_default: bool) -> None:
-    """Take back what SQLAlchemy reflects of a column and is its domain's."""
+    """Take back changes of a column that come from reflecting a property of its domain."""
     if operation.modify_nullable and not not_null:
         operation.modify_nullable = None
     if operation.modify_server_default is None and not has_default:
@@ -260,23 +255,24 @@ def _ask_for_columns(connection: Connection, columns: Sequence[_Column], dialect
         return
     with _make(connection, statements) as allowed:
         made = connection.execute(_MADE_COLUMNS, {"table": f"pg_temp.{_TABLE}"}).all() if allowed else ()
-        known = {name: (type_, default) for name, type_, default in made}
+        known = {row.name: row for row in made}
     for number, column in enumerate(columns):
         if allowed:
-            column.new_type, column.new_default = known.get(f"t{number}", (None,))[0], known.get(f"d{number}", (None, None))[1]
+            column.new_type = getattr(known.get(f"t{number}"), "type", None)
+            column.new_default = getattr(known.get(f"d{number}"), "default_expression", None)
         else:
             column.existing_default = normalise(column.existing_default or "")
 
 
 def _find_same_defaults(connection: Connection, columns: Sequence[_Column]) -> list[_Column]:
-    """The columns whose two defaults are one: the server reads them alike, or they always have the same value."""
+    """The columns whose two defaults are the same: the server shows them alike, or they always have the same value."""
     made = [column for column in columns if None not in (column.existing_default, column.new_default)]
     same = [column for column in made if column.existing_default == column.new_default]
     others = [column for column in made if column.existing_default != column.new_default]
     if not others:
         return same
     names = {name for column in others for default in column.defaults for name in _list_functions(default)}
-    changing = {name: bool(volatile) for name, volatile in connection.execute(_CHANGING, {"names": sorted(names)})}
+    changing = {row.name: bool(row.is_volatile) for row in connection.execute(_CHANGING, {"names": sorted(names)})}
     return same + _find_same_values(connection, [column for column in others if _has_comparable_values(column, changing)])
 
 
@@ -285,7 +281,7 @@ def _list_functions(expression: str) -> set[str]:
 
 
 def _has_comparable_values(column: _Column, changing: Mapping[str, bool]) -> bool:
-    """Whether values that are equal now always are: nothing is volatile, and both may change or none."""
+    """Whether values that are equal now are always equal: none is volatile, and both may change or none may."""
     called = [_list_functions(default) & changing.keys() for default in column.defaults]
     changes = [
         bool(names or _CHANGING_WORDS.search(STRING.sub("''", default)))
@@ -295,7 +291,7 @@ def _has_comparable_values(column: _Column, changing: Mapping[str, bool]) -> boo
 
 
 def _find_same_values(connection: Connection, columns: Sequence[_Column]) -> list[_Column]:
-    """The columns whose two defaults have one value; all in one query, or in halves if one of them cannot be compared."""
+    """The columns whose two defaults have one value, compared in one query, or in halves if a pair cannot be compared."""
     if not columns:
         return []
     comparisons = [
@@ -313,7 +309,7 @@ def _find_same_values(connection: Connection, columns: Sequence[_Column]) -> lis
 
 
 def _settle_indexes(connection: Connection, indexes: Sequence[_Index], dialect: Dialect) -> list[str]:
-    """Take back the changes of indexes that are none; returns what they are about."""
+    """Take back the changes of indexes that the server does not see; returns what they are about."""
     statements = []
     for number, index in enumerate(indexes):
         table = f"{_TABLE}_{number}"
@@ -327,7 +323,7 @@ def _settle_indexes(connection: Connection, indexes: Sequence[_Index], dialect: 
     names += [f"pg_temp.{_TABLE}_{number}_index" for number in range(len(indexes))]
     with _make(connection, statements) as allowed:
         rows = connection.execute(_INDEXES, {"indexes": names}).all() if allowed else ()
-    known = {position - 1: tuple(facts) for position, *facts in rows}
+    known = {row.position - 1: row.facts for row in rows}
     equal = []
     for number, index in enumerate(indexes):
         made = known.get(len(indexes) + number)

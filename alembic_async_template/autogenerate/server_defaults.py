@@ -1,4 +1,4 @@
-"""Compares server defaults where Alembic's own comparison sees a difference that is none, or fails."""
+"""Compares server defaults where Alembic's own comparison fails, or reports a difference although there is none."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
     from alembic.operations.ops import AlterColumnOp
 
-# 'it''s', 'it''s'::character varying, ('it''s'), 'it''s'::"a type": what databases show for a string that is a default.
-_LITERAL = re.compile(r"""\(*'((?:[^']|'')*)'(?:::(?:[\w .\[\]]|"(?:[^"]|"")*")+)?\)*""")
+# 'it''s', 'it''s'::character varying, ('it''s'), 'it''s'::"a type": how databases show a default that is a string.
+_STRING_CONSTANT = re.compile(r"""\(*'((?:[^']|'')*)'(?:::(?:[\w .\[\]]|"(?:[^"]|"")*")+)?\)*""")
 
 # MySQL and MariaDB keep one name of several: https://mariadb.com/kb/en/now/.
 _MYSQL_NAMES = {
@@ -42,12 +42,12 @@ def compare_server_default(
     reflected: Column[Any],
     declared: Column[Any],
 ) -> PriorityDispatchResult:
-    """Decide about the defaults that Alembic does not get right, and leave all others to it.
+    """Decide about the defaults that Alembic compares wrongly, and leave all others to it.
 
-    Alembic takes the quotes of an empty string or of one with an apostrophe for a difference on SQLite. On MySQL it compares
-    names of functions as they are written. It asks PostgreSQL to compare two values, which always differ for `random()`, and
-    fails for JSON (there is no `=`), for an apostrophe, and for an enum label that is not there yet: here a default that differs
-    in its text is another one, unless `settle_differences` takes that back.
+    On SQLite, Alembic reports the quotes of an empty string or of one with an apostrophe as a difference. On MySQL it compares
+    the names of functions as text. It asks PostgreSQL to compare two values, which always differ for `random()`; the comparison
+    fails for JSON (there is no `=`), for an apostrophe, and for an enum label that does not exist yet. Here, a default that
+    differs in its text is a difference, unless `settle_differences` takes that back.
     """
     serial = read_serial_default(reflected.info)
     if serial is not None and isinstance(declared.server_default, DefaultClause):
@@ -91,7 +91,7 @@ def _differ(context: AutogenContext, reflected: Column[Any], declared: Column[An
 
 
 def list_unsettled(context: AutogenContext) -> set[tuple[str | None, str, str]]:
-    """The columns whose default was compared by its text; kept with what SQLAlchemy's inspector has read for the comparison."""
+    """The columns whose default was compared by its text; kept in the inspector's cache."""
     unsettled: set[tuple[str | None, str, str]] = context.inspector.info_cache.setdefault(
         "alembic_async_template.autogenerate.server_defaults", set()
     )
@@ -99,24 +99,24 @@ def list_unsettled(context: AutogenContext) -> set[tuple[str | None, str, str]]:
 
 
 def _is_serial(column: Column[Any]) -> bool:
-    """Whether SQLAlchemy makes the column `SERIAL`, whose default belongs to it; Alembic leaves those alone."""
+    """Whether SQLAlchemy creates the column as `SERIAL`, whose default is a part of it; Alembic does not compare those."""
     return column.primary_key and column is column.table.autoincrement_column
 
 
 def read_literal(expression: str) -> str | None:
     """The string that an SQL literal stands for, None for any other expression."""
-    match = _LITERAL.fullmatch(expression.strip())
+    match = _STRING_CONSTANT.fullmatch(expression.strip())
     return None if match is None else match[1].replace("''", "'")
 
 
 def simplify_default(default: DefaultClause) -> None:
-    """Make a plain string of a reflected default that is one.
+    """Replace a reflected default that is a string constant by the plain string.
 
-    A revision is easier to read with it, and Alembic writes it as it is: in an expression, it takes a colon for a parameter, and
+    That reads better in a revision, and Alembic writes it unchanged: in an expression, it reads a colon as a parameter, and
     doubles percent signs for some drivers.
     """
     value = None if isinstance(default.arg, str) else read_literal(read_expression(default))
-    if value is not None and not (value.startswith("'") or value.endswith("'")):  # Alembic takes these for quotes
+    if value is not None and not (value.startswith("'") or value.endswith("'")):  # Alembic would remove these
         default.arg = value
 
 

@@ -1,7 +1,7 @@
 """Reads the database's catalog: which enum types there are, what uses them, and what the transaction has done.
 
-Everything is cast to text, since drivers differ in what they make of PostgreSQL's `name` and `xid`, and the search path
-may hold functions of the same names.
+Names and transaction numbers are cast to text, since drivers read PostgreSQL's `name` and `xid` differently. Functions are
+qualified, since the search path may have others of the same names.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from ..errors import UnknownEnumError, UnknownEnumValueError
 from .model import EnumType, qualify
 
 _ENUMS = text("""
-    SELECT pg_type.oid, CAST(nspname AS text), CAST(typname AS text), pg_catalog.pg_type_is_visible(pg_type.oid),
-           CAST(enumlabel AS text)
+    SELECT pg_type.oid, CAST(nspname AS text) AS schema, CAST(typname AS text) AS name,
+           pg_catalog.pg_type_is_visible(pg_type.oid) AS visible, CAST(enumlabel AS text) AS label
     FROM pg_catalog.pg_type
     JOIN pg_catalog.pg_namespace ON pg_namespace.oid = typnamespace
     LEFT JOIN pg_catalog.pg_enum ON enumtypid = pg_type.oid
@@ -35,12 +35,13 @@ _DEPENDENTS = text("""
     ORDER BY 1
 """)
 
-# What uses each enum type, and the tables and columns with which that goes: a column itself, and what PostgreSQL drops
-# automatically together with a table or column, see https://www.postgresql.org/docs/current/catalog-pg-depend.html. A column that
-# is inherited only, as in a partition, goes with that of its parent.
+# The objects that use each enum type, and the tables and columns with which each is dropped: a column with itself, others as
+# https://www.postgresql.org/docs/current/catalog-pg-depend.html says. A column that is only inherited, as in a partition, is
+# dropped with that of its parent.
 _USES = text("""
-    SELECT DISTINCT enum.oid, used.classid, used.objid, used.objsubid, CAST(nspname AS text),
-           pg_catalog.pg_table_is_visible(pg_class.oid), CAST(relname AS text), CAST(attname AS text)
+    SELECT DISTINCT enum.oid AS enum, used.classid, used.objid, used.objsubid, CAST(nspname AS text) AS schema,
+           pg_catalog.pg_table_is_visible(pg_class.oid) AS visible, CAST(relname AS text) AS table_name,
+           CAST(attname AS text) AS column_name
     FROM pg_catalog.pg_type AS enum
     JOIN pg_catalog.pg_depend AS used
       ON used.refclassid = CAST('pg_catalog.pg_type' AS pg_catalog.regclass)
@@ -75,10 +76,10 @@ _USES = text("""
     WHERE classid = CAST('pg_catalog.pg_type' AS pg_catalog.regclass) AND deptype = 'e'
 """)
 
-# Names under which a column would get another type: that of pg_catalog comes first in every search path, and the grammar knows
-# some words by itself, https://www.postgresql.org/docs/current/sql-keywords-appendix.html. A table has a type of its name too.
-_TAKEN_NAMES = text("""
-    SELECT CAST(typname AS text), CAST(nspname AS text) FROM pg_catalog.pg_type
+# Names with which a column would get another type: pg_catalog comes first in every search path, and some words are keywords of
+# the grammar, https://www.postgresql.org/docs/current/sql-keywords-appendix.html. A table has a type of its name too.
+_OTHER_TYPES = text("""
+    SELECT CAST(typname AS text) AS name, CAST(nspname AS text) AS schema FROM pg_catalog.pg_type
     JOIN pg_catalog.pg_namespace ON pg_namespace.oid = typnamespace
     WHERE typtype <> 'e' AND typname = ANY (CAST(:names AS text[]))
     UNION
@@ -89,22 +90,23 @@ _TAKEN_NAMES = text("""
 # https://www.postgresql.org/docs/current/functions-info.html: txid_current_if_assigned has the epoch in its upper half,
 # xmin has not.
 _TRANSACTION_WORK = text("""
-    SELECT pg_catalog.txid_current_if_assigned() IS NOT NULL,
+    SELECT pg_catalog.txid_current_if_assigned() IS NOT NULL AS has_worked,
            EXISTS (
                SELECT FROM pg_catalog.pg_class
                WHERE oid = pg_catalog.to_regclass(:version_table)
                  AND CAST(CAST(xmin AS text) AS bigint) = pg_catalog.txid_current_if_assigned() % 4294967296
-           )
+           ) AS made_version_table
 """)
 
 
 def reflect_enums(connection: Connection) -> list[EnumType]:
     """Every enum type of the database, in one query."""
-    rows = connection.execute(_ENUMS).all()
-    return [
-        EnumType(oid, schema, name, tuple(row[4] for row in group if row[4] is not None), visible)
-        for (oid, schema, name, visible), group in groupby(rows, lambda row: tuple(row[:4]))
-    ]
+    enums = []
+    for _, group in groupby(connection.execute(_ENUMS), lambda row: row.oid):
+        rows = list(group)
+        labels = tuple(row.label for row in rows if row.label is not None)
+        enums.append(EnumType(rows[0].oid, rows[0].schema, rows[0].name, labels, rows[0].visible))
+    return enums
 
 
 # Schema, table and column; without a schema, a table that the search path finds, and without a column, the whole table.
@@ -112,23 +114,23 @@ Part = tuple[str | None, str, str | None]
 
 
 def reflect_uses(connection: Connection) -> dict[int, list[set[Part]]]:
-    """For the OID of each type: what uses it, each with the columns and tables with which it goes.
+    """For the OID of each type: the objects that use it, each with the columns and tables with which it is dropped.
 
-    A use without any stays, whatever is dropped: a function, a view, an extension that owns the type.
+    An object without any is not dropped with a table: a function, a view, an extension that owns the type.
     """
     uses: dict[int, dict[tuple[int, ...], set[Part]]] = {}
-    for oid, *used, schema, visible, table, column in connection.execute(_USES):
-        parts = uses.setdefault(oid, {}).setdefault(tuple(used), set())
-        if schema is not None:
-            parts.add((schema, table, column))
-            if visible:
-                parts.add((None, table, column))
+    for row in connection.execute(_USES):
+        parts = uses.setdefault(row.enum, {}).setdefault((row.classid, row.objid, row.objsubid), set())
+        if row.schema is not None:
+            parts.add((row.schema, row.table_name, row.column_name))
+            if row.visible:
+                parts.add((None, row.table_name, row.column_name))
     return {oid: list(used.values()) for oid, used in uses.items()}
 
 
 def find_taken_names(connection: Connection, names: Sequence[str]) -> set[tuple[str, str]]:
-    """Which of the names belong to types that are no enums, each with the schema."""
-    return {(name, schema) for name, schema in connection.execute(_TAKEN_NAMES, {"names": list(names)})}
+    """The names that other types than enums have, each with its schema."""
+    return {(row.name, row.schema) for row in connection.execute(_OTHER_TYPES, {"names": list(names)})}
 
 
 def current_schema(connection: Connection) -> str | None:
@@ -137,7 +139,7 @@ def current_schema(connection: Connection) -> str | None:
     return schema
 
 
-# With these, a definition that the server writes means the same when it is read again; pg_dump sets them too.
+# With these settings, a definition that the server writes has the same meaning when it is run; pg_dump sets them too.
 DUMP_SETTINGS = {
     "search_path": "",
     "standard_conforming_strings": "on",
@@ -151,7 +153,7 @@ DUMP_SETTINGS = {
 
 
 def change_settings(connection: Connection, settings: Mapping[str, str]) -> dict[str, str]:
-    """Change settings for this transaction, or until a savepoint is rolled back; returns the values before."""
+    """Change settings for this transaction, or until a savepoint is rolled back; returns the earlier values."""
     names = list(settings)
     known = ", ".join(f"pg_catalog.current_setting('{name}')" for name in names)
     before = connection.execute(text(f"SELECT {known}")).one()
@@ -161,9 +163,9 @@ def change_settings(connection: Connection, settings: Mapping[str, str]) -> dict
 
 
 def find_enum(enums: Sequence[EnumType], name: str, schema: str | None) -> EnumType:
-    """The type that PostgreSQL would take for this name.
+    """The type that PostgreSQL finds under this name.
 
-    :raises UnknownEnumError: there is none; names those that are near.
+    :raises UnknownEnumError: there is none; the error names similar types.
     """
     for enum in enums:
         if enum.name == name and (enum.visible if schema is None else enum.schema == schema):
@@ -179,7 +181,7 @@ def find_enum(enums: Sequence[EnumType], name: str, schema: str | None) -> EnumT
 def require_labels(enum: EnumType, *labels: str | None) -> None:
     """Make sure that a type has these labels.
 
-    :raises UnknownEnumValueError: it has not; names those that are near.
+    :raises UnknownEnumValueError: a label is missing; the error names similar ones.
     """
     for label in labels:
         if label is not None and label not in enum.labels:
@@ -189,11 +191,14 @@ def require_labels(enum: EnumType, *labels: str | None) -> None:
 
 
 def describe_dependents(connection: Connection, enum: EnumType) -> list[str]:
-    """What would keep the type from being dropped, as PostgreSQL describes it."""
+    """The objects that keep the type from being dropped, as PostgreSQL describes them."""
     return list(connection.scalars(_DEPENDENTS, {"oid": enum.oid}))
 
 
 def has_done_work(connection: Connection, version_table: str) -> tuple[bool, bool]:
-    """Whether the transaction has changed anything, and whether it made the version table, which is a change too."""
-    worked, made_version_table = connection.execute(_TRANSACTION_WORK, {"version_table": version_table}).one()
-    return bool(worked), bool(made_version_table)
+    """Whether the transaction has changed anything, and whether it created the version table, which is a change too.
+
+    :param version_table: its qualified name, in quotes.
+    """
+    row = connection.execute(_TRANSACTION_WORK, {"version_table": version_table}).one()
+    return bool(row.has_worked), bool(row.made_version_table)

@@ -1,8 +1,8 @@
-"""Other packages for enum types: each call of `op.add_enum_value` goes to its own package, and one package alone compares.
+"""Lets other packages for enum types work next to this one: `op.add_enum_value` calls the right package, and only one compares.
 
-Alembic keeps one operation a name, the one that was registered last. The other packages may come after this one: when
-`env.py` imports them, or an old revision. So their operations are taken in when their modules are imported. The same import
-adds their comparison to each that this process makes.
+Alembic keeps one operation for a name, the last one registered. `env.py` or an old revision may import another package after
+this one, so its operation is found when its module is imported. That import also adds its comparison to every later one of
+this process.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def add_enum_value(operations: Operations, *arguments: Any, **options: Any) -> A
     :raises OperationClashError: several packages take them, or none does.
     """
     others = [getattr(sys.modules[name], class_) for name, class_ in OTHERS.items() if name in sys.modules]
-    directives = [_add_enum_value, *(class_.add_enum_value for class_ in others)]
+    directives = [_invoke_own_operation, *(class_.add_enum_value for class_ in others)]
     fitting = [directive for directive in directives if _takes(directive, operations, *arguments, **options)]
     if len(fitting) == 1:
         return fitting[0](operations, *arguments, **options)
@@ -49,13 +49,13 @@ def add_enum_value(operations: Operations, *arguments: Any, **options: Any) -> A
     raise OperationClashError("add_enum_value", packages, "fit each of them" if fitting else "fit none of them")
 
 
-def _add_enum_value(operations: Operations, *arguments: Any, **options: Any) -> None:
+def _invoke_own_operation(operations: Operations, *arguments: Any, **options: Any) -> None:
     operations.invoke(AddEnumValueOp(*arguments, **options))
 
 
 def _takes(directive: Any, *arguments: Any, **options: Any) -> bool:
     try:
-        if directive is _add_enum_value:
+        if directive is _invoke_own_operation:
             inspect.signature(AddEnumValueOp).bind(*arguments[1:], **options)
         else:
             inspect.signature(directive).bind(*arguments, **options)
@@ -67,15 +67,15 @@ def _takes(directive: Any, *arguments: Any, **options: Any) -> bool:
 def refuse_other_comparators(context: AutogenContext, _upgrade_ops: Any) -> None:
     """Refuse a comparison in which another package compares the enum types too, before anything is compared.
 
-    An import inside a function of a revision runs with that function, in a program that migrates and compares for example.
-    It is there for the revision alone, so the other package is left out of the comparison.
+    An import inside a function of a revision runs with that function, for example in a program that migrates and then compares.
+    It serves only the revision, so the other package is left out of the comparison.
 
     :raises EnumComparisonClashError: a module of the project imports the other package.
     """
     packages = {name.partition(".")[0] for name in OTHERS}
     for package in sorted(packages & _compat.list_comparing_packages(context)):
         script = context.migration_context.script
-        imports = list(_find_imports(package, script)) if script is not None else []
+        imports = list(_find_package_imports(package, script)) if script is not None else []
         lasting = [(file, line) for file, line, in_function in imports if not in_function]
         if lasting or not imports:
             raise EnumComparisonClashError(package, lasting)
@@ -83,7 +83,7 @@ def refuse_other_comparators(context: AutogenContext, _upgrade_ops: Any) -> None
         _compat.leave_out_package(context, package)
 
 
-def _find_imports(package: str, script: ScriptDirectory) -> Iterator[tuple[Path, int, bool]]:
+def _find_package_imports(package: str, script: ScriptDirectory) -> Iterator[tuple[Path, int, bool]]:
     """Where a package is imported, each with whether that is inside a function: `env.py`, revisions, and what is loaded."""
     loaded = [
         path for name, module in list(sys.modules.items()) if name.partition(".")[0] != package and (path := _source_of(module))
@@ -96,7 +96,7 @@ def _find_imports(package: str, script: ScriptDirectory) -> Iterator[tuple[Path,
         except (OSError, SyntaxError, ValueError):  # a module that is loaded from elsewhere
             continue
         if tree is not None:
-            yield from ((file, line, in_function) for line, in_function in _list_imports(tree, package))
+            yield from ((file, line, in_function) for line, in_function in _list_package_imports(tree, package))
 
 
 def _source_of(module: ModuleType) -> Path | None:
@@ -104,7 +104,7 @@ def _source_of(module: ModuleType) -> Path | None:
     return Path(file) if isinstance(file, str) and file.endswith(".py") else None
 
 
-def _list_imports(node: ast.AST, package: str, *, in_function: bool = False) -> Iterator[tuple[int, bool]]:
+def _list_package_imports(node: ast.AST, package: str, *, in_function: bool = False) -> Iterator[tuple[int, bool]]:
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.Import):
             names = [alias.name for alias in child.names]
@@ -114,7 +114,7 @@ def _list_imports(node: ast.AST, package: str, *, in_function: bool = False) -> 
             continue
         else:
             function = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-            yield from _list_imports(child, package, in_function=in_function or function)
+            yield from _list_package_imports(child, package, in_function=in_function or function)
             continue
         if any(name.partition(".")[0] == package for name in names):
             yield child.lineno, in_function

@@ -159,13 +159,13 @@ ORDER BY relation_name, adnum
 """)
 
 
-def _comment(kind: str, name: str, oid: str, catalog: str) -> str:
+def _restore_comment(kind: str, name: str, oid: str, catalog: str) -> str:
     """SQL for the statement that restores the comment of an object; NULL where it has none. `name` is a SQL expression."""
     return f"'COMMENT ON {kind} ' || {name} || ' IS ' || quote_literal(obj_description({oid}, '{catalog}'))"
 
 
 _INDEX_EXTRAS = f"""
-    {_comment("INDEX", "CAST(CAST(indexrelid AS regclass) AS text)", "indexrelid", "pg_class")},
+    {_restore_comment("INDEX", "CAST(CAST(indexrelid AS regclass) AS text)", "indexrelid", "pg_class")},
     CASE WHEN indisclustered THEN format('ALTER TABLE %s CLUSTER ON %I', CAST(indrelid AS regclass), index.relname) END,
     CASE WHEN indisreplident
         THEN format('ALTER TABLE ONLY %s REPLICA IDENTITY USING INDEX %I', CAST(indrelid AS regclass), index.relname) END,
@@ -277,7 +277,7 @@ SELECT ext.oid, name, pg_get_statisticsobjdef(ext.oid) AS definition,
            pg_get_statisticsobjdef(ext.oid),
            'ALTER STATISTICS ' || name || ' OWNER TO ' || quote_ident(pg_get_userbyid(stxowner)),
            CASE WHEN stxstattarget >= 0 THEN 'ALTER STATISTICS ' || name || ' SET STATISTICS ' || stxstattarget END,
-           {_comment("STATISTICS", "name", "ext.oid", "pg_statistic_ext")}
+           {_restore_comment("STATISTICS", "name", "ext.oid", "pg_statistic_ext")}
        ], NULL) AS create, CAST('{{}}' AS text[]) AS finish
 FROM pg_statistic_ext ext, LATERAL (SELECT format('%s.%I', CAST(stxnamespace AS regnamespace), stxname) AS name) AS named
 WHERE ext.oid = ANY (CAST(:oids AS oid[]))
@@ -287,7 +287,7 @@ ORDER BY name
 
 # Privileges that ALTER DEFAULT PRIVILEGES gave to a new object are revoked, then each earlier privilege is granted by the role
 # that had granted it, since a grant belongs to its grantor.
-def _privileges(kind: str, code: str, acl: str, owner: str, name: str) -> str:
+def _restore_privileges(kind: str, code: str, acl: str, owner: str, name: str) -> str:
     """SQL for an array of statements; `acl`, `owner` and `name` are SQL expressions."""
     role = "CASE WHEN {0} = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid({0})) END".format
     set_role = "'SET LOCAL ROLE ' || quote_ident(pg_get_userbyid({}))".format
@@ -336,13 +336,13 @@ SELECT viewed.oid, name,
                query, CASE WHEN relkind = 'm' THEN ' WITH NO DATA' ELSE '' END),
            'ALTER ' || kind || ' ' || name || ' OWNER TO ' || quote_ident(pg_get_userbyid(relowner))
        ], NULL)
-       || {_privileges("TABLE", "r", "relacl", "relowner", "name")}
+       || {_restore_privileges("TABLE", "r", "relacl", "relowner", "name")}
        || ARRAY(
            SELECT format('GRANT %s (%I) ON %s TO %s%s', privilege_type, attname, name,
                          CASE WHEN grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END,
                          CASE WHEN is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
            FROM pg_attribute, aclexplode(attacl) WHERE attrelid = viewed.oid
-       ) || array_remove(ARRAY[{_comment("' || kind || '", "name", "viewed.oid", "pg_class")}], NULL)
+       ) || array_remove(ARRAY[{_restore_comment("' || kind || '", "name", "viewed.oid", "pg_class")}], NULL)
        || ARRAY(
            SELECT format('COMMENT ON COLUMN %s.%I IS %L', name, attname, col_description(attrelid, attnum))
            FROM pg_attribute WHERE attrelid = viewed.oid AND col_description(attrelid, attnum) IS NOT NULL
@@ -398,7 +398,7 @@ SELECT rule.oid, name, pg_get_ruledef(rule.oid) AS definition, ARRAY['DROP RULE 
            pg_get_ruledef(rule.oid),
            CASE WHEN ev_enabled <> 'O' THEN format('ALTER TABLE %s %s RULE %I', CAST(ev_class AS regclass),
                CASE ev_enabled WHEN 'D' THEN 'DISABLE' WHEN 'R' THEN 'ENABLE REPLICA' ELSE 'ENABLE ALWAYS' END, rulename) END,
-           {_comment("RULE", "name", "rule.oid", "pg_rewrite")}
+           {_restore_comment("RULE", "name", "rule.oid", "pg_rewrite")}
        ], NULL) AS create, CAST('{{}}' AS text[]) AS finish
 FROM pg_rewrite rule, LATERAL (SELECT format('%I ON %s', rulename, CAST(ev_class AS regclass)) AS name) AS named
 WHERE rule.oid = ANY (CAST(:oids AS oid[])) AND rulename <> '_RETURN'
@@ -419,7 +419,7 @@ SELECT trigger.oid, name, pg_get_triggerdef(trigger.oid) AS definition,
                'ALTER TABLE ONLY %s %s TRIGGER %I', CAST(tgrelid AS regclass),
                CASE tgenabled WHEN 'D' THEN 'DISABLE' WHEN 'R' THEN 'ENABLE REPLICA' WHEN 'A' THEN 'ENABLE ALWAYS'
                ELSE 'ENABLE' END, tgname) END,
-           {_comment("TRIGGER", "name", "trigger.oid", "pg_trigger")}
+           {_restore_comment("TRIGGER", "name", "trigger.oid", "pg_trigger")}
        ], NULL) AS finish
 FROM pg_trigger trigger, LATERAL (SELECT format('%I ON %s', tgname, CAST(tgrelid AS regclass)) AS name) AS named
 WHERE trigger.oid IN (SELECT oid FROM meant)
@@ -438,7 +438,7 @@ SELECT policy.oid, name, concat_ws(' ', using_expression, check_expression) AS d
                    FROM unnest(polroles) AS role
                ) || COALESCE(' USING (' || using_expression || ')', '')
                || COALESCE(' WITH CHECK (' || check_expression || ')', ''),
-           {_comment("POLICY", "name", "policy.oid", "pg_policy")}
+           {_restore_comment("POLICY", "name", "policy.oid", "pg_policy")}
        ], NULL) AS create, CAST('{{}}' AS text[]) AS finish
 FROM pg_policy policy, LATERAL (
     SELECT format('%I ON %s', polname, CAST(polrelid AS regclass)) AS name,
@@ -465,8 +465,8 @@ ORDER BY name
 
 TYPE = text(f"""
 SELECT ARRAY['ALTER TYPE ' || name || ' OWNER TO ' || quote_ident(pg_get_userbyid(typowner))]
-       || {_privileges("TYPE", "T", "typacl", "typowner", "name")}
-       || array_remove(ARRAY[{_comment("TYPE", "name", "pg_type.oid", "pg_type")}], NULL) AS restore
+       || {_restore_privileges("TYPE", "T", "typacl", "typowner", "name")}
+       || array_remove(ARRAY[{_restore_comment("TYPE", "name", "pg_type.oid", "pg_type")}], NULL) AS restore
 FROM pg_type, LATERAL (SELECT format('%s.%I', CAST(typnamespace AS regnamespace), typname) AS name) AS named
 WHERE pg_type.oid = :enum
 """)
@@ -508,7 +508,6 @@ LEFT JOIN pg_attribute own ON own.attrelid = pg_class.oid AND own.attnum = objsu
 LEFT JOIN pg_attrdef ON classid = CAST('pg_attrdef' AS regclass) AND pg_attrdef.oid = objid
 LEFT JOIN pg_attribute defaulted ON defaulted.attrelid = adrelid AND defaulted.attnum = adnum
 LEFT JOIN pg_constraint ON classid = CAST('pg_constraint' AS regclass) AND pg_constraint.oid = objid
-LEFT JOIN pg_trigger ON classid = CAST('pg_trigger' AS regclass) AND pg_trigger.oid = objid
 LEFT JOIN pg_publication_rel ON classid = CAST('pg_publication_rel' AS regclass) AND pg_publication_rel.oid = objid
 CROSS JOIN LATERAL (
     SELECT CASE
@@ -530,7 +529,7 @@ CROSS JOIN LATERAL (
         WHEN prrelid IS NOT NULL THEN format('ALTER PUBLICATION %I DROP TABLE ONLY %s', (
             SELECT pubname FROM pg_publication WHERE pg_publication.oid = prpubid), CAST(prrelid AS regclass))
         WHEN typtype = 'd' THEN 'DROP DOMAIN ' || identity
-        WHEN typtype IN ('r', 'm') THEN 'DROP TYPE ' || identity
+        WHEN typtype = 'r' THEN 'DROP TYPE ' || identity
         WHEN object.type = 'statistics object' THEN 'DROP STATISTICS ' || identity
         WHEN object.type IN ('aggregate', 'cast', 'function', 'operator', 'operator class', 'operator family', 'policy',
                              'procedure', 'rule', 'transform', 'trigger') THEN format('DROP %s %s', upper(object.type), identity)

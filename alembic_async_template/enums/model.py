@@ -1,4 +1,4 @@
-"""What an enum type is: its name, its labels, and which labels and names PostgreSQL takes."""
+"""An enum type, a change of its labels, and the names and labels that PostgreSQL takes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from ..errors import InvalidEnumError
+from ..postgresql import qualified
 
 # Longer names are cut off by the server, longer labels refused: https://www.postgresql.org/docs/current/datatype-enum.html
 MAX_BYTES = 63
@@ -25,7 +26,13 @@ class EnumType:
 
     @property
     def qualified_name(self) -> str:
-        return f"{self.schema}.{self.name}"
+        """Its name in messages."""
+        return qualify(self.name, self.schema)
+
+    @property
+    def quoted_name(self) -> str:
+        """Its name in SQL."""
+        return qualified(self.name, self.schema)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,35 +68,35 @@ def qualify(name: str, schema: str | None) -> str:
 
 
 def check_name(name: str, schema: str | None = None) -> None:
-    """Refuse what cannot name a type; without a server, so that `--sql` refuses it too.
+    """Refuse a name that no type can have; without a server, so that `--sql` refuses it too.
 
-    :raises InvalidEnumError: no text, empty, too long, or with a NUL character.
+    :raises InvalidEnumError: the name is not a string, empty, too long, or has a NUL character.
     """
     for what, text in (("The name of the enum", name), ("The schema", schema)):
         if text is None:
             continue
-        problem = "is empty" if text == "" else _find_problem(text)
+        problem = "is empty" if text == "" else _explain_label(text)
         if problem:
             raise InvalidEnumError(qualify(str(name), None), f"{what} {text!r} {problem}")
 
 
 def check_labels(enum: str, labels: Sequence[str]) -> None:
-    """Refuse what cannot be the labels of one type.
+    """Refuse labels that one type cannot have.
 
-    :raises InvalidEnumError: none at all, one twice, or one that is no plain text, too long, or has a NUL character.
+    :raises InvalidEnumError: no label, a label twice, or one that is not a plain string, too long, or has a NUL character.
     """
     if isinstance(labels, str):
         raise InvalidEnumError(enum, f'The values are one text, "{labels}", and not a list')
     if not labels:
         raise InvalidEnumError(enum, "The list of values is empty")
     for position, label in enumerate(labels):
-        if problem := _find_problem(label):
+        if problem := _explain_label(label):
             raise InvalidEnumError(enum, f"Value {label!r} {problem}")
         if label in labels[:position]:
             raise InvalidEnumError(enum, f'Value "{label}" is given twice')
 
 
-def _find_problem(text: object) -> str | None:
+def _explain_label(text: object) -> str | None:
     if isinstance(text, Enum):
         return (
             f"is a member of a Python enum, and which label that is depends on the column: SQLAlchemy stores the member's name "

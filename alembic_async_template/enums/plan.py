@@ -29,7 +29,7 @@ class Statement:
     progress: str | None = None
 
 
-def find_blockers(usage: Usage, change: Change) -> list[Blocker]:
+def find_change_blockers(usage: Usage, change: Change) -> list[Blocker]:
     """All objects that keep the change from being carried out."""
     expressions = [
         (f"{dependent.kind} {dependent.name}", dependent.definition, dependent.address) for dependent in usage.dependents
@@ -64,7 +64,7 @@ def find_defaults(usage: Usage, labels: Sequence[str]) -> list[str]:
 
 def lock_type(change: Change) -> list[Statement]:
     """Add a value that is there, which locks the type and changes nothing."""
-    return [Statement(add_value(_type_name(change), label)) for label in change.enum.labels[:1]]
+    return [Statement(add_value(change.enum.quoted_name, label)) for label in change.enum.labels[:1]]
 
 
 def lock_tables(usage: Usage) -> list[Statement]:
@@ -101,7 +101,7 @@ def plan_change(usage: Usage, change: Change, unused_name: str) -> list[Statemen
 
     :param unused_name: a name that no type of the schema has, for the old type.
     """
-    new_type, old_type = _type_name(change), qualified(unused_name, change.enum.schema)
+    new_type, old_type = change.enum.quoted_name, qualified(unused_name, change.enum.schema)
     generated = [default for default in usage.defaults if default.generated and not default.inherited]
     plain = [default for default in usage.defaults if not default.generated]
     # Without a cast, the empty value of a generated column would not follow its type.
@@ -147,7 +147,7 @@ def _rewrite_tables(usage: Usage, change: Change, generated: Sequence[Default]) 
     actions: dict[str, list[str]] = {}
     for column in usage.columns:
         if not column.inherited:
-            action = _change_type(column, _type_name(change), change, generated)
+            action = _change_type(column, change.enum.quoted_name, change, generated)
             actions.setdefault(relations[column.relation].name, []).append(action)
     for default in generated:
         action = f"ALTER COLUMN {default.quoted_column} SET EXPRESSION AS ({default.expression})"
@@ -177,10 +177,6 @@ def refresh_views(usage: Usage) -> list[Statement]:
         Statement(f"REFRESH MATERIALIZED VIEW {name}", EXCLUSIVE, f"materialized view {name} is filled")
         for name in usage.refreshed
     ]
-
-
-def _type_name(change: Change) -> str:
-    return qualified(change.enum.name, change.enum.schema)
 
 
 def _change_type(column: EnumColumn, new_type: str, change: Change, generated: Sequence[Default]) -> str:

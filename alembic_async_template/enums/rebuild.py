@@ -11,16 +11,17 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
 from ..diagnosis.driver_errors import describe, find_sqlstate
+from ..diagnosis.processes import PROCESS_COLUMNS, describe_process
 from ..errors import EnumChangeBlockedError, EnumChangeFailedError, EnumValueInUseError
 from ..masking import mask_statement
-from ..postgresql import PROCESS_COLUMNS, SQLState, describe_process, escape_colons
+from ..postgresql import SQLState, escape_colons
 from .catalog import DUMP_SETTINGS, change_settings, reflect_enums
 from .dependents import Usage, list_removals, read_usage
 from .model import Change
 from .plan import (
     Statement,
     count_rows,
-    find_blockers,
+    find_change_blockers,
     find_defaults,
     lock_tables,
     lock_type,
@@ -72,12 +73,12 @@ def rebuild_enum(connection: Connection, change: Change, calls: Calls) -> None:
         with connection.begin_nested():
             settings = change_settings(connection, DUMP_SETTINGS)
             usage = _read_and_lock(connection, change, calls)
-            _execute(connection, change, reveal_rows(usage))
+            _run_each(connection, change, reveal_rows(usage))
             _refuse_held_values(connection, change, usage, calls.with_replacement)
-            log.info("Enum %s: %s", enum, _describe(change, usage))
-            _execute(connection, change, plan_change(usage, change, f"old_enum_{change.enum.oid}"))
+            log.info("Enum %s: %s", enum, _describe_change(change, usage))
+            _run_each(connection, change, plan_change(usage, change, f"old_enum_{change.enum.oid}"))
             change_settings(connection, settings)
-            _execute(connection, change, refresh_views(usage))
+            _run_each(connection, change, refresh_views(usage))
     except _LockNotAvailableError as error:
         rows = connection.execute(_HOLDERS, {"oids": error.relations})
         holders = [describe_process(row) for row in rows]
@@ -95,7 +96,7 @@ def _lock_type(connection: Connection, change: Change) -> None:
     The addition of a value that is there changes nothing and locks the type. If another transaction has renamed that value
     meanwhile, the addition does add it, and the savepoint takes that back.
     """
-    _execute(connection, change, lock_type(change))
+    _run_each(connection, change, lock_type(change))
     known = (change.enum.qualified_name, change.enum.labels)
     if known not in ((enum.qualified_name, enum.labels) for enum in reflect_enums(connection)):
         raise EnumChangeFailedError(
@@ -110,7 +111,7 @@ def _read_and_lock(connection: Connection, change: Change, calls: Calls) -> Usag
     _refuse_blockers(connection, usage, change, calls)
     _lock_type(connection, change)
     while True:
-        _execute(connection, change, lock_tables(usage), [relation.oid for relation in usage.relations])
+        _run_each(connection, change, lock_tables(usage), [relation.oid for relation in usage.relations])
         locked, usage = usage, read_usage(connection, change.enum)
         if {relation.oid for relation in usage.relations} <= {relation.oid for relation in locked.relations}:
             _refuse_blockers(connection, usage, change, calls)
@@ -133,7 +134,7 @@ def _refuse_isolation(connection: Connection, change: Change) -> None:
 
 def _refuse_blockers(connection: Connection, usage: Usage, change: Change, calls: Calls) -> None:
     """Refuse the change if an object blocks it, and say how each object is taken out of the way."""
-    blockers = list(dict.fromkeys(find_blockers(usage, change)))
+    blockers = list(dict.fromkeys(find_change_blockers(usage, change)))
     if not blockers:
         return
     one = len(blockers) == 1
@@ -168,7 +169,7 @@ def _refuse_held_values(connection: Connection, change: Change, usage: Usage, ex
         raise EnumValueInUseError(change.enum.qualified_name, change.unmapped, held, defaults, example)
 
 
-def _execute(connection: Connection, change: Change, statements: Iterable[Statement], relations: Sequence[int] = ()) -> None:
+def _run_each(connection: Connection, change: Change, statements: Iterable[Statement], relations: Sequence[int] = ()) -> None:
     for statement in statements:
         if statement.progress:
             log.info("Enum %s: %s", change.enum.qualified_name, statement.progress)
@@ -193,7 +194,7 @@ class _LockNotAvailableError(Exception):
         super().__init__(problem)
 
 
-def _describe(change: Change, usage: Usage) -> str:
+def _describe_change(change: Change, usage: Usage) -> str:
     target = ", ".join(f'"{label}"' for label in change.target)
     others = sum(1 for dependent in usage.dependents if dependent.drop)
     return f"the values become {target}; tables to rewrite: {len(usage.relations)}, other objects to restore: {others}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
-from ..postgresql import PROCESS_COLUMNS, describe_process
+from ..diagnosis.processes import PROCESS_COLUMNS, describe_process
 
 _BLOCKERS = text(f"""
     SELECT blocker AS pid, {PROCESS_COLUMNS}

@@ -25,9 +25,9 @@ from sqlalchemy.engine import Connection
 
 from ..diagnosis.driver_errors import describe, describe_outage, is_lock_failure
 from ..diagnosis.match import find_fix
+from ..diagnosis.processes import PROCESS_COLUMNS, describe_process
 from ..diagnosis.rules.connection import CONNECTION_RULES
 from ..errors import MigrationLockedError, MigrationLockLostError, MigrationLockUnavailableError
-from ..postgresql import PROCESS_COLUMNS, describe_process
 from .connection import connect_again
 from .session import BACKEND, pause
 from .silence import ANSWER, cut_after

@@ -5,10 +5,13 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from alembic.autogenerate import compare_metadata
+from alembic.autogenerate import compare_metadata, produce_migrations, render_python_code
 from alembic.migration import MigrationContext
+from alembic.operations import Operations
 from sqlalchemy.engine import Engine
 from sqlalchemy.types import TypeEngine
+
+from alembic_async_template.autogenerate.render_types import render_items
 
 Type = TypeEngine[Any] | type[TypeEngine[Any]]
 
@@ -99,6 +102,35 @@ def test_all_of_them_on_mysql(mysql_engine: Engine) -> None:
         assert differences(mysql_engine, make(type_, default), make(type_, default)) == [], (type_, default)
     for type_, default, changed in DIFFERENT:
         assert differences(mysql_engine, make(type_, default), make(type_, changed)), (type_, default, changed)
+
+
+def read_written_default(engine: Engine, default: str) -> str:
+    """The value that a row gets on a table that a written revision has created."""
+    with engine.begin() as connection:
+        context = MigrationContext.configure(connection, opts=OPTIONS)
+        upgrade_ops = produce_migrations(context, make(sa.String(40), default)).upgrade_ops
+        assert upgrade_ops is not None
+        code = render_python_code(upgrade_ops, render_item=render_items(None), migration_context=context)
+        exec("if True:\n    " + code, {"op": Operations(context), "sa": sa})
+        connection.exec_driver_sql("INSERT INTO things (id) VALUES (1)")
+        value = str(connection.exec_driver_sql("SELECT value FROM things").scalar_one())
+        connection.exec_driver_sql("DROP TABLE things")
+    return value
+
+
+QUOTED = ["'", "'a'", "it's '", "'C:\\dir\\'", "\\'", "'100 %(x)s:y'"]
+
+
+@pytest.mark.parametrize("default", QUOTED)
+def test_a_default_with_a_quote_at_an_end_is_written_in_the_sql_of_its_database(engine: Engine, default: str) -> None:
+    """Alembic would remove the quote, and only PostgreSQL has escape strings."""
+    assert read_written_default(engine, default) == default
+
+
+def test_a_default_with_a_quote_at_an_end_is_written_in_the_sql_of_mysql(mysql_engine: Engine) -> None:
+    """A backslash is doubled in the strings of MySQL and MariaDB."""
+    for default in QUOTED:
+        assert read_written_default(mysql_engine, default) == default
 
 
 def test_an_identity_is_no_difference_where_there_is_none(engine: Engine) -> None:

@@ -7,7 +7,7 @@ from alembic_async_template.enums.model import Change, EnumType
 from alembic_async_template.enums.plan import (
     EXCLUSIVE,
     count_rows,
-    find_blockers,
+    find_change_blockers,
     find_defaults,
     plan_change,
     refresh_views,
@@ -80,8 +80,8 @@ def test_rows_are_counted_with_one_query_per_table() -> None:
 
 def test_labels_in_definitions_block_and_defaults_are_counted() -> None:
     """A default with a replacement is none of either."""
-    assert find_blockers(USAGE, CHANGE) == []
-    assert find_blockers(USAGE, Change(ENUM, ("a", "c"), {"b": "a"})) == [
+    assert find_change_blockers(USAGE, CHANGE) == []
+    assert find_change_blockers(USAGE, Change(ENUM, ("a", "c"), {"b": "a"})) == [
         Blocker("index public.i", 'names the value "b"', Address("pg_class", 2))
     ]
     assert find_defaults(USAGE, ["a"]) == ["public.t.m"]
