@@ -84,7 +84,7 @@ def test_one_default_in_two_spellings_is_no_difference(engine: Engine, type_: An
 
 @pytest.mark.parametrize(("type_", "default", "declared"), OTHER_DEFAULTS)
 def test_another_default_is_a_difference(engine: Engine, type_: Any, default: str, declared: str) -> None:
-    """Also one that has the same value today, one that the server does not know, and one of a type without equality."""
+    """A default of the same value today, one unknown to the server and one of a type without equality differ too."""
     ((change,),) = find_changes(engine, with_column(type_, default), with_column(type_, declared))
     assert change[0] == "modify_default"
 
@@ -153,7 +153,7 @@ INDEXES: list[tuple[MetaData, MetaData, bool]] = [
 
 @pytest.mark.parametrize(("before", "after", "same"), INDEXES, ids=range(len(INDEXES)))
 def test_an_index_differs_if_the_server_makes_another_one(engine: Engine, before: MetaData, after: MetaData, same: bool) -> None:
-    """Whatever its expressions look like when they are read back."""
+    """Indexes are compared as the server makes them, not by the text of their expressions."""
     changes = find_changes(engine, before, after)
     assert [change[0] for change in changes] == ([] if same else ["remove_index", "add_index"])
 

@@ -176,7 +176,7 @@ def declare(models: Models, schema: str | None = "other") -> MetaData:
 
 @pytest.mark.parametrize("name", CASES)
 def test_tables_and_keys_come_and_go(name: str, postgresql_url: str, tmp_path: Path) -> None:
-    """From one state of the models to another, back, there again, and to nothing."""
+    """The revision leads from one state of the models to another and back, again, and to an empty database."""
     before, after = CASES[name]
     migrations = History(tmp_path / "project", postgresql_url).initialise()
     migrations.downgrade("base")

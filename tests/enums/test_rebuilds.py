@@ -478,7 +478,7 @@ def test_all_that_uses_the_type_is_kept(databases: Databases, case: str) -> None
 
 
 def test_generated_columns_are_kept_from_postgresql_17_on(databases: Databases) -> None:
-    """Before, they are refused by name."""
+    """PostgreSQL 17 keeps them, and older servers refuse them by name."""
     databases.build(GENERATED, databases.url, OLD)
     databases.build(GENERATED, databases.model, NEW)
     with psycopg.connect(databases.url) as connection:
@@ -509,7 +509,7 @@ MAPPED = """
 
 @pytest.mark.parametrize("replacement", [LIVE, ARCHIVED], ids=["live", "archived"])
 def test_rows_array_elements_and_defaults_get_the_replacement(databases: Databases, replacement: str) -> None:
-    """Of any dimension, NULL among them, hidden by row-level security, and without a trigger."""
+    """Arrays of any dimension, NULLs and rows hidden by row-level security are replaced, and no trigger fires."""
     literal = sql.Literal(replacement).as_string()
     databases.build(MAPPED.replace("{first}", "{draft}"), databases.url, OLD)
     databases.build(MAPPED.replace("{first}", literal), databases.model, [LIVE, ARCHIVED])
@@ -544,7 +544,7 @@ def test_many_values_change_in_one_rewrite_per_table(databases: Databases) -> No
 
 
 def test_a_change_to_the_same_values_does_nothing(databases: Databases) -> None:
-    """The type keeps its OID, so that nobody's statements have to be planned anew."""
+    """The type keeps its OID, so that cached statements of clients stay valid."""
     databases.build("CREATE TABLE t (m {T})", databases.url, OLD)
     query = "SELECT oid FROM pg_type WHERE typname = %s"
     with psycopg.connect(databases.url) as connection:
@@ -555,7 +555,7 @@ def test_a_change_to_the_same_values_does_nothing(databases: Databases) -> None:
 
 
 def test_the_new_values_can_be_used_in_the_same_revision(databases: Databases) -> None:
-    """Types that are made anew are not subject to 55P04."""
+    """A rebuilt type is not subject to 55P04."""
     databases.build("CREATE TABLE t (m {T})", databases.url, OLD)
 
     def work(op: Any) -> None:
@@ -927,7 +927,7 @@ def test_the_last_value_is_not_removed(on_connection: OnConnection, postgresql_u
 
 
 def test_each_driver_changes_nasty_names(on_connection: OnConnection, databases: Databases) -> None:
-    """Percent signs and colons in names and labels are nobody's placeholders."""
+    """Percent signs and colons in names and labels are not read as placeholders."""
     databases.build(CASES["views"], databases.url, OLD)
     databases.build(CASES["views"], databases.model, NEW)
     on_connection(run(replace))
@@ -994,7 +994,7 @@ def test_who_catches_the_error_goes_on_in_the_transaction(databases: Databases) 
 
 
 def test_a_locked_table_is_refused_and_its_holder_named(databases: Databases) -> None:
-    """After lock_timeout, with the process and its query."""
+    """The error comes after `lock_timeout`, with the process that holds the lock and its query."""
     databases.build("CREATE TABLE t (m {T})", databases.url, OLD)
 
     def work(op: Any) -> None:
@@ -1085,7 +1085,7 @@ def test_members_of_an_extension_are_refused(databases: Databases) -> None:
 
 
 def test_objects_with_a_security_label_are_refused(databases: Databases) -> None:
-    """The label would be lost with the object that is made again; that of a table stays."""
+    """The label would be lost with the object that is restored; that of a table stays."""
     databases.build(
         """
         CREATE TABLE t (m {T});
@@ -1103,7 +1103,7 @@ def test_objects_with_a_security_label_are_refused(databases: Databases) -> None
 
 
 def test_nothing_in_the_search_path_stands_in_for_postgresql(databases: Databases) -> None:
-    """Definitions mean the same when they are made again, also with a schema before pg_catalog; the path stays as it was."""
+    """Restored definitions mean the same, also with a schema before pg_catalog; the path stays as it was."""
     ddl = """
         CREATE SCHEMA trap;
         CREATE FUNCTION trap.lower(text) RETURNS text IMMUTABLE LANGUAGE sql AS $$SELECT 'trapped'$$;
@@ -1125,7 +1125,7 @@ def test_nothing_in_the_search_path_stands_in_for_postgresql(databases: Database
 
 
 def test_dependencies_of_an_unknown_kind_are_refused(databases: Databases) -> None:
-    """Whatever a later PostgreSQL invents: a row of pg_depend that nothing accounts for."""
+    """A row of pg_depend that nothing accounts for, as a later PostgreSQL may have, stops the change."""
     databases.build(
         """
         CREATE TABLE t (m {T});
@@ -1144,7 +1144,7 @@ def test_dependencies_of_an_unknown_kind_are_refused(databases: Databases) -> No
 
 
 def test_the_catalog_is_read_a_constant_number_of_times(databases: Databases) -> None:
-    """Whatever the number of tables, views and constraints."""
+    """The number of queries does not depend on the number of tables, views and constraints."""
     part = """
         CREATE TABLE t{} (m {T} DEFAULT {live} CHECK (m <> {live}));
         CREATE VIEW v{} AS SELECT * FROM t{};
@@ -1194,7 +1194,7 @@ print(number)
 
 
 def test_a_process_killed_at_any_statement_leaves_what_a_rerun_finishes(databases: Databases) -> None:
-    """Until the commit nothing has changed; the rerun ends as if nothing had happened."""
+    """Nothing has changed before the commit, and the rerun ends as if nothing had happened."""
     ddl = CASES["partial and expression indexes"] + "; CREATE VIEW v AS SELECT m FROM t; ALTER TABLE t FORCE ROW LEVEL SECURITY"
     databases.build(ddl, databases.url, OLD)
     databases.build(ddl, databases.model, NEW)
@@ -1345,7 +1345,7 @@ GENERATED_BLOCKERS = {
 
 @pytest.mark.parametrize("case", GENERATED_BLOCKERS)
 def test_generated_columns_that_cannot_be_emptied_for_a_while_are_refused(databases: Databases, case: str) -> None:
-    """Before PostgreSQL 17 every generated column is."""
+    """A generated column is refused if no other expression can stand in for it; before PostgreSQL 17, each is."""
     ddl, reason = GENERATED_BLOCKERS[case]
     with psycopg.connect(databases.url) as connection:
         if connection.info.server_version < 170000:
@@ -1387,7 +1387,7 @@ def test_a_value_that_is_added_at_the_same_time_is_not_lost(databases: Databases
 
 
 def test_transactions_that_do_not_see_what_others_commit_are_refused(databases: Databases) -> None:
-    """REPEATABLE READ would put back definitions that somebody has changed since, and autocommit is no transaction at all."""
+    """REPEATABLE READ would restore definitions that have changed since, and autocommit is no transaction."""
     databases.build("CREATE TABLE t (m {T})", databases.url, OLD)
     for level, error, message in (
         ("REPEATABLE READ", EnumChangeBlockedError, "this transaction is repeatable read and does not see"),
@@ -1400,7 +1400,7 @@ def test_transactions_that_do_not_see_what_others_commit_are_refused(databases: 
 
 
 def test_settings_of_the_session_change_no_constant(databases: Databases) -> None:
-    """Definitions are read and made again as pg_dump does, and the settings are as before afterwards."""
+    """Definitions are read and restored as pg_dump does, and the settings are as before afterwards."""
     for url, labels in ((databases.url, OLD), (databases.model, NEW)):
         databases.build(CASES["constants of other types"], url, labels)
 
