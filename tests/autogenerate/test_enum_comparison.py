@@ -65,7 +65,7 @@ def test_a_reference_without_labels_declares_nothing(migrations: History) -> Non
 def test_what_postgresql_cannot_store_is_refused_before_a_revision_is_written(
     migrations: History, type_: sa.Enum, problem: str
 ) -> None:
-    """Not by the server, when the revision runs."""
+    """The labels are checked when the revision is written, not by the server when it runs."""
     with pytest.raises(InvalidEnumError) as raised:
         migrations.revise(declare(post(column(type_))), "one")
     assert problem.partition(": ")[2] in str(raised.value)
@@ -294,7 +294,7 @@ def test_a_downgrade_refuses_while_rows_hold_the_value_and_goes_on_when_they_do_
 
 
 def test_a_comparison_asks_the_catalog_once(postgresql_url: str) -> None:
-    """However many types there are, and once more if something goes that may have been a type's last use.
+    """One query reads all types, and one more is sent if something goes that may be the last use of a type.
 
     It also asks once which columns are serial, where Alembic asks for each of them.
     """

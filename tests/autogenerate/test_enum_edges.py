@@ -113,7 +113,7 @@ def test_an_inherited_column_goes_with_its_parents(migrations: History) -> None:
 
 
 def test_a_type_found_through_the_search_path_goes_and_comes_back_where_it_was(migrations: History) -> None:
-    """So does one whose table is in another schema of the path than the first."""
+    """The downgrade creates the type where it was, also if its table is not in the first schema of the path."""
     name = migrations.url.rpartition("/")[2]
     execute(migrations.url, f"ALTER DATABASE {name} SET search_path = tenant, public", "CREATE SCHEMA tenant")
     migrate(migrations, "one", declare(post(name="page")))

@@ -33,7 +33,7 @@ def committed(work: Callable[[EnumOperations], Any]) -> Callable[[Connection], N
 
 
 def test_a_value_is_added_at_its_place_and_can_be_used(on_connection: OnConnection, postgresql_url: str) -> None:
-    """At the end, before and after a neighbour, twice without harm; the next statement uses it."""
+    """A value comes at the end, before or after a neighbour; adding it twice is harmless, and it can be used at once."""
     create_enum(postgresql_url, "mood", ["a", "z"])
 
     def work(op: EnumOperations) -> None:
@@ -298,7 +298,7 @@ def test_an_addition_after_work_is_refused_where_each_revision_is_a_transaction(
 
 
 def test_the_catalog_is_read_a_constant_number_of_times(on_connection: OnConnection, postgresql_url: str) -> None:
-    """However many types, labels and tables there are."""
+    """The number of queries does not depend on the number of types, labels and tables."""
     for number in range(5):
         create_enum(postgresql_url, f"e{number}", [f"v{value}" for value in range(number * 20 + 1)])
 

@@ -338,7 +338,7 @@ def read_everything(root: Path) -> dict[str, list[FoundTable]]:
 @settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))  # pyright: ignore[reportArgumentType]
 @given(st.one_of(projects(), ways()))
 def test_the_answer_is_that_of_parsing_everything(files: dict[str, str]) -> None:
-    """Whatever way a base or a function takes through aliases, re-exports, stars, cycles and files that do not parse."""
+    """Bases and functions are followed through aliases, re-exports, stars, cycles and files that do not parse."""
     with tempfile.TemporaryDirectory() as folder:
         root = write_files(Path(folder), files)
         expected = read_everything(root)
@@ -369,7 +369,7 @@ def test_each_way_to_rename_meets_each_way_to_use(tmp_path: Path, kind: str) -> 
 
 @pytest.mark.parametrize("rename", RENAMES)
 def test_a_table_may_be_called_by_another_name(tmp_path: Path, rename: str) -> None:
-    """Whatever way the module itself renames `Table`, each call of it is found, with the same answer as parsing everything."""
+    """Each call of a renamed `Table` is found, with the same answer as parsing everything."""
     words = {"FROM": "sqlalchemy", "OLD": "Table", "NEW": "B"}
     text = re.sub("FROM|OLD|NEW", lambda match: words[match[0]], rename)
     files = {f"use{number}.py": f"{text}\n{use.replace('NEW', 'B')}\n".replace("|", "\n") for number, use in enumerate(CALLS)}
@@ -381,7 +381,7 @@ def test_a_table_may_be_called_by_another_name(tmp_path: Path, rename: str) -> N
 
 @pytest.mark.slow
 def test_few_sources_of_a_large_project_are_parsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those of the bases, mixins and helpers, and those with a table, some of which have no word of SQLAlchemy in them."""
+    """Only sources of bases, mixins and helpers and those with a table are parsed, even without a word of SQLAlchemy."""
     written = write_large_project(tmp_path)
     parsed: list[Path] = []
 
@@ -479,7 +479,7 @@ def test_sources_that_did_not_change_are_not_read_again(remembered: Path, monkey
     ids=["changed", "of the same size", "added", "removed", "renamed"],
 )
 def test_a_source_that_changes_is_scanned_again(remembered: Path, change: Callable[[Path], object], found: list[str]) -> None:
-    """Whatever it is that changes, even where size and modification time are set to what they were."""
+    """Every change is noticed, even where size and modification time are set to what they were."""
     times = (remembered / "models.py").stat()
     time.sleep(0.05)  # the tick of the file system's clock
     change(remembered)
@@ -491,13 +491,13 @@ def test_a_source_that_changes_is_scanned_again(remembered: Path, change: Callab
 
 @pytest.mark.parametrize("content", [b"", b"\xff", b"{}", b"[1]", b'{"state": 1, "tables": 2}'])
 def test_what_is_remembered_may_be_damaged(remembered: Path, content: bytes) -> None:
-    """Such a file is ignored."""
+    """A damaged file is ignored."""
     next(remembered.glob("__pycache__/*")).write_bytes(content)
     assert list(recall(remembered)) == ["models"]
 
 
 def test_nothing_is_remembered_that_may_be_wrong_soon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither of files just written, nor of one that cannot be parsed, nor where Python writes no byte code."""
+    """Files just written, files that cannot be parsed, and runs without byte code are not remembered."""
     monkeypatch.setattr(sys, "dont_write_bytecode", False)
     monkeypatch.setattr(sys, "pycache_prefix", None)
     write_files(tmp_path, {"models.py": SOURCE.format("A")})

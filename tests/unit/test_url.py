@@ -138,7 +138,7 @@ def test_passwords_with_every_printable_character_survive() -> None:
 
 
 def test_a_masked_url_shows_no_password() -> None:
-    """Neither the password of the authority nor those in the query."""
+    """The password of the authority and those in the query are masked."""
     url = make_url("postgresql://u:s3cret@h/d?password=s3cret&sslpassword=s3cret&x=1")
     assert mask_url(url) == "postgresql://u:***@h/d?***"
 
