@@ -899,7 +899,7 @@ def test_values_in_use_are_refused_with_counts(databases: Databases) -> None:
         (
             lambda op: op.replace_enum_values("mood", ["glad", "new"], replace_with={"sad": "sad2"}),
             InvalidEnumError,
-            'Enum mood: replace_with names "sad2" as a replacement, which is none of the values. For example: '
+            'Enum mood: replace_with names "sad2" as a replacement, which is not one of the values. For example: '
             "op.replace_enum_values('mood', ['glad', 'new'], replace_with={'old': 'glad'})",
         ),
         (

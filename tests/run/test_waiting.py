@@ -108,7 +108,7 @@ def test_a_revision_begins_anew_when_it_does_not_get_a_lock(
             assert re.search(f"Waiting for {who}, {what}", said)
             anew = (
                 r"Revision two was rolled back \(canceling statement due to lock timeout\) "
-                r"and begins anew in .* s, attempt 2 of 10\."
+                r"and is retried in .* s, attempt 2 of 10\."
             )
             assert re.search(f"{anew} It waited for {who}, {what}", said)
         returncode, output = finish(process)

@@ -70,11 +70,11 @@ def test_the_other_driver_serves_when_the_preferred_one_is_missing(monkeypatch: 
 @pytest.mark.parametrize(
     ("given", "problem"),
     [
-        ("no url", "it is no URL of the form backend://user:password@host:port/database"),
-        ("postgresql://u:p@h:port/d", "its port is no number"),
-        ("postgresql://u:pa@secret@h/d", "it is no URL of the form backend://user:password@host:port/database"),
-        ("nosuch://u:secret@h/d", '"nosuch" names no installed SQLAlchemy dialect'),
-        ("oracle://u:secret@h/d", '"oracle" is no async driver and this package knows none for it'),
+        ("no url", "it is not a URL of the form backend://user:password@host:port/database"),
+        ("postgresql://u:p@h:port/d", "its port is not a number"),
+        ("postgresql://u:pa@secret@h/d", "it is not a URL of the form backend://user:password@host:port/database"),
+        ("nosuch://u:secret@h/d", '"nosuch" is not an installed SQLAlchemy dialect'),
+        ("oracle://u:secret@h/d", '"oracle" is not an async driver, and this package knows none for it'),
     ],
 )
 def test_an_unusable_url_is_refused_without_its_password(given: str, problem: str) -> None:
