@@ -169,8 +169,8 @@ def test_what_has_committed_is_not_tried_again(project: Project, write: Write, p
         assert message.startswith("It did not get a lock in one attempt: ")
         assert '\n         CREATE INDEX CONCURRENTLY "ix%post" ON post (id)\n         waited for ' in message
         assert (
-            '\n  state  what it had committed before stays, and the invalid index "ix%post"; applied before it in this run: none; '
-            "not retried, since it has left its transaction\n"
+            '\n  state  what it had committed before stays, and the invalid index "ix%post"; applied before it in this run: none'
+            "; not retried, since it has left its transaction\n"
             '  first  drop the invalid index:\n         DROP INDEX CONCURRENTLY "ix%post"\n  fix    wait for '
         ) in message
     with psycopg.connect(postgresql_url, autocommit=True) as connection:

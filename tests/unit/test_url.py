@@ -81,7 +81,7 @@ def test_an_unusable_url_is_refused_without_its_password(given: str, problem: st
     """The message names the source and never repeats the URL."""
     with pytest.raises(InvalidURLError) as error:
         adapt(given)
-    assert str(error.value).startswith(f"The database URL from a test cannot be used: {problem}. ")
+    assert str(error.value).startswith(f"The database URL cannot be used: {problem}\n  where  the database URL from a test\n")
     assert "secret" not in str(error.value)
 
 
