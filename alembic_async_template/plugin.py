@@ -90,7 +90,7 @@ def _register(plugin: Plugin) -> None:
     hooks: dict[str, Callable[[ModuleType], None]] = {
         **{f"{__package__}{module}": _register_renderers for module in _RENDERERS},
         f"{__package__}.enums.ops": _register_implementations,
-        "alembic.config": _add_template,
+        "alembic.config": _wrap_config,
         "alembic.command": _wrap_command,
         "alembic.script.write_hooks": _add_write_hook,
         **dict.fromkeys(_OTHER_ENUM_PACKAGES, _share_directive),
@@ -125,10 +125,11 @@ def _register_renderers(module: ModuleType) -> None:
     renderers.dispatch_for(getattr(module, class_))(partial(_call, owner, function))
 
 
-def _add_template(config: ModuleType) -> None:
+def _wrap_config(config: ModuleType) -> None:
     from . import _compat
 
     _compat.replace_template_path(config.Config, partial(_call, ".commands.wrappers", "find_templates"))
+    _wrap_method(config.CommandLine, "run_cmd")
 
 
 def _add_write_hook(write_hooks: ModuleType) -> None:

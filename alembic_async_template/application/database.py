@@ -44,7 +44,7 @@ def resolve_database(settings: Settings, x_url: str | None, *, offline: bool) ->
         except (ApplicationImportError, EngineReferenceError) as error:
             if not (offline and configured):
                 raise
-            log.warning("%s is used instead of app_engine. %s", configured[0][0], error)
+            log.warning("%s is used instead of app_engine. %s", configured[0][0], error.one_line)
     if database is None:
         if not configured:
             from ..project.survey import describe_project  # which reads sources as init does, and takes a moment to import
@@ -58,7 +58,7 @@ def resolve_database(settings: Settings, x_url: str | None, *, offline: bool) ->
         try:
             other = adapt(source, text, False).url
         except AlembicAsyncTemplateError as error:
-            log.warning("%s is not used. %s", source, error)
+            log.warning("%s is not used. %s", source, error.one_line)
             continue
         if not same_database(database.url, other):
             log.warning(

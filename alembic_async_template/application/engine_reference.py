@@ -49,7 +49,8 @@ def resolve_reference(reference: str, settings: Settings) -> Any:
         except (Exception, SystemExit) as error:
             problem = f"{walked}{step if step == '()' else f'.{step}'}: {describe_exception(error)}"
             known = find_import_fix(error, settings)
-            raise EngineReferenceError(reference, settings.place, problem, known and known.advice) from hide_input(error)
+            fixes = known.fixes if known else ()
+            raise EngineReferenceError(reference, settings.place, problem, *fixes) from hide_input(error)
         walked += step if step == "()" else f".{step}"
     return value
 

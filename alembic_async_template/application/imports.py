@@ -12,6 +12,7 @@ from ..diagnosis.exceptions import describe_exception, hide_input
 from ..diagnosis.match import Known, Origin, find_fix
 from ..diagnosis.rules.application import APPLICATION_RULES
 from ..errors import ApplicationImportError
+from ..errors.message import Fix
 from ..project.files import list_sources, name_modules, walk_sources
 from .pydantic_settings import describe_rejection
 
@@ -28,13 +29,14 @@ def import_application(name: str, settings: Settings) -> Any:
         return importlib.import_module(name)
     except (Exception, SystemExit) as error:
         known = find_import_fix(error, settings, name)
-        raise refuse_module(name, settings, describe_exception(error), known and known.advice) from hide_input(error)
+        fixes = known.fixes if known else ()
+        raise refuse_module(name, settings, describe_exception(error), *fixes) from hide_input(error)
 
 
-def refuse_module(name: str, settings: Settings, problem: str, fix: str | None) -> ApplicationImportError:
+def refuse_module(name: str, settings: Settings, problem: str, *fixes: Fix) -> ApplicationImportError:
     """The error for a module that cannot be imported or read."""
     place, roots = settings.place, settings.import_roots
-    return ApplicationImportError(name, problem, fix, place=place, directory=settings.directory, import_roots=roots)
+    return ApplicationImportError(name, problem, *fixes, place=place, directory=settings.directory, import_roots=roots)
 
 
 def find_import_fix(error: BaseException, settings: Settings, module: str = "") -> Known | None:

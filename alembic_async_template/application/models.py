@@ -21,6 +21,7 @@ from ..errors import (
     SettingError,
     UnlistedModelsError,
 )
+from ..errors.message import Fix
 from ..project.files import LARGEST, is_too_large, walk_sources
 from ..project.scan_cache import recall_tables
 from ..project.sources import Sources
@@ -63,7 +64,7 @@ def find_model_modules(settings: Settings) -> ModelModules:
     owners: dict[str, Sources] = {}
     for root in settings.import_roots:
         if not os.path.isdir(root):
-            raise SettingError("prepend_sys_path", str(root), settings.place, "is no folder")
+            raise SettingError("prepend_sys_path", str(root), settings.place, "is not a folder")
         sources, found = recall_tables(root, walk_sources(root, settings.excluded_folders))
         known |= {name for name in wanted if name in sources.paths}
         if not found:
@@ -106,23 +107,23 @@ def _accept_unread(names: Iterable[str], sources: Sources, settings: Settings) -
             )
 
 
-def _explain_unread(path: Path, without: str) -> tuple[str, str | None]:
-    """Why a source cannot be read or parsed, and the fix.
+def _explain_unread(path: Path, without: str) -> tuple[str, *tuple[Fix, ...]]:
+    """Why a source cannot be read or parsed, and the fixes.
 
     :param without: the setting that leaves it out.
     """
     try:
         ast.parse(path.read_bytes(), str(path))
     except OSError as error:
-        fix = f"Let the user who runs this read it; or leave it out, if it defines no table of this database: {without}"
-        return f"{path} cannot be read, {error.strerror}", fix
+        leave = Fix("leave it out, if it defines no table of this database", without)
+        return f"{path} cannot be read, {error.strerror}", Fix("let the user who runs this read it"), leave
     except SyntaxError as error:
-        return f"{path} has a syntax error in line {error.lineno}, {error.msg}", None
+        return (f"{path} has a syntax error in line {error.lineno}, {error.msg}",)
     except ValueError as error:
-        return f"{path} cannot be read, {error}", None
+        return (f"{path} cannot be read, {error}",)
     except (RecursionError, MemoryError):
-        return f"{path} has an expression that is too deep for Python's parser", f"Leave it out: {without}"
-    return f"{path} has a syntax error", None
+        return f"{path} has an expression that is too deep for Python's parser", Fix("leave it out", without)
+    return (f"{path} has a syntax error",)
 
 
 def _find_elsewhere(name: str, settings: Settings) -> list[str]:
@@ -133,8 +134,8 @@ def _find_elsewhere(name: str, settings: Settings) -> list[str]:
         spec = None
     if spec is None:
         found = find_package_above(name, settings) or find_root(name, settings)
-        fix = f"Name the folder that has it, for example: prepend_sys_path = {found}" if found else None
-        raise SettingError("app_models", name, settings.place, "names no module under the import root", fix)
+        fixes = [Fix("name the folder that has it", f"prepend_sys_path = {found}")] if found else []
+        raise SettingError("app_models", name, settings.place, "names no module under the import root", *fixes)
     from ..project.discovery import find_tables
 
     modules = [name]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from alembic.util import coerce_resource_to_filename
 
 from ..errors import SettingError
+from ..errors.message import Fix
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -111,7 +112,7 @@ def _read_seconds(config: Config, name: str, default: str, place: str) -> float:
         raise SettingError(name, value, place, "is not a duration")
     seconds = float(match[1]) * {"ms": 0.001, "s": 1, "": 1, "min": 60, "h": 3600}[match[2]]
     if seconds * 1000 > _LONGEST:
-        raise SettingError(name, value, place, "is longer than 24 days", f"Give a shorter time, for example: {name} = 24h")
+        raise SettingError(name, value, place, "is longer than 24 days", Fix("give a shorter one", f"{name} = 24h"))
     return seconds
 
 

@@ -105,9 +105,9 @@ def parse_url(value: str | URL, source: str) -> URL:
     except (ArgumentError, ValueError):
         url = None
     if text[:1] in {"'", '"'}:
-        raise InvalidURLError(source, "it begins with a quotation mark", "Leave the quotation marks out")
+        raise InvalidURLError(source, "it begins with a quotation mark", "leave the quotation marks out")
     if url is None and re.search(r":[^:/?@]*[^\d:/?@][^:/?@]*(/[^@]*)?$", text):
-        raise InvalidURLError(source, "its port is no number", "Correct it, or write the @ of a password as %40")
+        raise InvalidURLError(source, "its port is not a number", "correct it, or write the @ of a password as %40")
     if url is None or (url.password and text.count("@") > 1) or _is_cut(url, text.partition("?")[2]):
         raise InvalidURLError(source, _NO_URL, encoding=True)
     return url

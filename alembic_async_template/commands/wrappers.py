@@ -1,10 +1,13 @@
-"""Puts this package around Alembic's own functions: its template, `init`, new revisions, and an `env.py` that exits.
+"""Puts this package around Alembic's own functions: its template, `init`, new revisions, an `env.py` that exits, and what a
+command prints when it fails.
 
 Every command comes through here, those of other environments too, so the rest is imported when it is needed.
 """
 
 from __future__ import annotations
 
+import sys
+from argparse import Namespace
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from .. import _compat
 
 if TYPE_CHECKING:
-    from alembic.config import Config
+    from alembic.config import CommandLine, Config
     from alembic.script import ScriptDirectory
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
@@ -69,6 +72,27 @@ def run_env(stock: Callable[..., Any], script: ScriptDirectory) -> None:
         from ..errors.failure import Progress
 
         raise explain_exit(error, script, Progress()) from error
+
+
+def run_cmd(stock: Callable[..., Any], command_line: CommandLine, config: Config, options: Namespace) -> None:
+    """`CommandLine.run_cmd`, which prints errors of this package unfolded, on standard error, and with `-q` too."""
+    from alembic.util import CommandError
+
+    try:
+        stock(command_line, config, Namespace(**{**vars(options), "raiseerr": True}))
+    except CommandError as error:
+        if options.raiseerr:
+            raise
+        if hasattr(error, "failure"):
+            print(f"FAILED: {error}", file=sys.stderr)
+            sys.exit(-1)  # as Alembic does
+
+        failed = error
+
+        def fail(_config: Config) -> None:
+            raise failed
+
+        stock(command_line, config, Namespace(raiseerr=False, cmd=(fail, [], [])))  # Alembic prints its own errors
 
 
 def _uses_this_package(script: ScriptDirectory) -> bool:

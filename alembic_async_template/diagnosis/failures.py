@@ -7,7 +7,7 @@ import asyncio
 import linecache
 import re
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -23,7 +23,7 @@ from .. import _compat
 from ..errors import (
     AlembicAsyncTemplateError,
     AmbiguousDowngradeError,
-    ApplicationError,
+    ApplicationExitError,
     DatabaseNotAtHeadError,
     Failure,
     PluginFailedError,
@@ -32,9 +32,9 @@ from ..errors import (
     ServerSilentError,
     SeveralHeadsError,
 )
-from ..errors.base import add_sentences
 from ..errors.failure import Progress
-from ..masking import HIDDEN, drop_tracebacks, hide_secrets, is_about_secret, mask_statement
+from ..errors.message import Fix, render_block, render_parts
+from ..masking import HIDDEN, drop_tracebacks, hide_secrets, is_about_secret, mask_message, mask_statement
 from .driver_errors import describe_outage
 from .exceptions import describe_exception
 from .match import Origin, find_fix
@@ -60,7 +60,7 @@ def locate_failure(error: BaseException, script: ScriptDirectory, progress: Prog
         if any(folder in Path(step.tb_frame.f_code.co_filename).resolve().parents for folder in folders):
             found = step
         step = step.tb_next
-    revision = progress.revision
+    revision, message = progress.revision, ""
     if found is None:
         file = line = operation = None
         if _compat.failed_at_commit(error):
@@ -73,31 +73,37 @@ def locate_failure(error: BaseException, script: ScriptDirectory, progress: Prog
             operation = operation if len(operation) <= _LONGEST else f"{operation[:_LONGEST]}..."
         if found.tb_frame.f_code.co_name != "<module>":  # it runs, and is not being read
             revision = revision or found.tb_frame.f_globals.get("revision")
+            message = _read_message(found.tb_frame.f_globals)
     known = asdict(replace(progress, revision=revision))
-    return Failure(file=file, line=line, operation=operation, **known)
+    return Failure(file=file, line=line, operation=operation, message=message, **known)
+
+
+def _read_message(module: Mapping[str, Any]) -> str:
+    """The first line of a revision's docstring, which is what `-m` gave it."""
+    return mask_message((module.get("__doc__") or "").strip().partition("\n")[0])
 
 
 def explain_coroutine(function: Callable[..., Any], progress: Progress) -> RevisionFailedError:
     """The error for a revision whose `upgrade` or `downgrade` is a coroutine function."""
     code = function.__code__
-    operation = f"async def {code.co_name}()"
+    operation, message = f"async def {code.co_name}()", _read_message(getattr(function, "__globals__", {}))
     return RevisionFailedError(
-        Failure(file=Path(code.co_filename), line=code.co_firstlineno, operation=operation, **asdict(progress)),
-        "Alembic calls it and waits for nothing, so none of it would run, and the revision would count as done",
-        f"Leave async out, and use op and op.get_bind() without await, for example: def {code.co_name}()",
+        Failure(file=Path(code.co_filename), line=code.co_firstlineno, operation=operation, message=message, **asdict(progress)),
+        "Alembic does not wait for a coroutine, so none of it would run, and the revision would count as done",
+        Fix("leave async out, and use op and op.get_bind() without await", f"def {code.co_name}()"),
     )
 
 
-def explain_exit(error: SystemExit, script: ScriptDirectory, progress: Progress) -> RevisionFailedError | ApplicationError:
+def explain_exit(error: SystemExit, script: ScriptDirectory, progress: Progress) -> RevisionFailedError | ApplicationExitError:
     """The error for `sys.exit()` in a revision, or in other code that a command runs: the command would count as done."""
     failure = locate_failure(error, script, progress)
-    fix = 'Raise what says why it cannot go on, for example: raise RuntimeError("the table is empty")'
+    raised = describe_exception(error)
+    fix = Fix("raise what says why it cannot go on", 'raise RuntimeError("the table is empty")')
     if failure.line is not None:
-        function = " (to leave a function early, use return)" if failure.revision else ""
-        return RevisionFailedError(failure, f"it raised {describe_exception(error)}", fix + function)
+        leave = [Fix("to leave a function early", "return")] if failure.revision else []
+        return RevisionFailedError(failure, f"It raised {raised}", fix, *leave)
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<frozen")]
-    place = f"line {frames[-1].lineno} of {frames[-1].filename}"
-    return ApplicationError(f"The command was ended at {place}, which raised {describe_exception(error)}. {fix}")
+    return ApplicationExitError(f"{frames[-1].filename}:{frames[-1].lineno}", raised, fix)
 
 
 def explain_silence(
@@ -115,7 +121,7 @@ def describe_interruption(error: KeyboardInterrupt, script: ScriptDirectory, pro
     # A loop cancels what it runs first, and raises the interrupt afterwards.
     cancelled = error.__context__ if isinstance(error.__context__, asyncio.CancelledError) else error
     failure = locate_failure(cancelled, script, progress)
-    return f"{failure.describe_place('was interrupted')}. {failure.state}"
+    return render_block("by Ctrl-C", failure.list_parts())
 
 
 def _quote_source(step: TracebackType) -> str | None:
@@ -193,16 +199,17 @@ def _explain(
     if isinstance(error, CommandError):
         explained = error if origin is Origin.REVISION else _explain_command_error(error, current, script)
         if explained is error and failure.line is not None:
-            error.args = (add_sentences(str(error), failure.place, failure.state),)
+            error.args = (render_block(str(error), failure.list_parts()),)
+            vars(error)["failure"] = failure
         return explained
     origins = [where for where in (origin, None if progress.upgrades else Origin.DOWNGRADE) if where]
     facts = {"revision": failure.revision, "user": user, "import": _find_import(error, failure.operation or "")}
     raised = origin is Origin.REVISION and (failure.operation or "").startswith("raise ")
     found = None if raised else find_fix(REVISION_RULES, error, facts, origins)
     if found is not None:
-        return RevisionFailedError(failure, found.problem, found.advice)
+        return RevisionFailedError(failure, found.problem, *found.fixes)
     if failure.revision or failure.line:
-        error.add_note(f"{failure.place}. {failure.state}.")
+        error.add_note(render_parts(failure.list_parts()))
     return error
 
 
@@ -216,7 +223,7 @@ def _explain_plugin(error: Exception) -> PluginFailedError | None:
     if top in {"alembic", __name__.partition(".")[0]}:
         return None
     distributions = packages_distributions().get(top, [])
-    place = f"line {code.co_firstlineno} of {code.co_filename}"
+    place = f"{code.co_filename}:{code.co_firstlineno}"
     problem = describe_exception(error)
     function = f"{module}.{code.co_qualname}"
     return PluginFailedError((*distributions, top)[0], function, place, problem, installed=bool(distributions))

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.sql.compiler import IdentifierPreparer
 
+from ..errors.message import Fix
 from .driver_errors import describe, find_detail, find_number, find_own_sqlstate, list_causes
 
 _quote = IdentifierPreparer(PGDialect()).quote  # type: ignore[no-untyped-call]
@@ -87,15 +88,7 @@ class Known(NamedTuple):
 
     problem: str
     """What was said."""
-    fix: str
-    example: str
-    other: tuple[str, str] | None
-    """A second way out, with its example."""
-
-    @property
-    def advice(self) -> str:
-        ways = filter(None, [(self.fix, self.example), self.other])
-        return "; ".join(f"{fix}, for example: {example}" for fix, example in ways)
+    fixes: tuple[Fix, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +113,8 @@ class Rule:
         if within := known.get("within"):
             known["name"] = f"{_quote(within)}.{known['name']}"
         known["in_schema"] = f', schema="{within}"' if within else ""
-        fix, example = self.fix.format_map(known), self.example.format_map(known)
-        other = self.other and (self.other[0].format_map(known), self.other[1].format_map(known))
-        return Known(problem, fix, example, other)
+        ways = filter(None, [(self.fix, self.example), self.other])
+        return Known(problem, tuple(Fix(fix.format_map(known), example.format_map(known)) for fix, example in ways))
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,7 +128,7 @@ def _refuse_isolation(connection: Connection, change: Change) -> None:
         example = f"ALTER ROLE {row.role} SET default_transaction_isolation = 'read committed'"
     else:
         example = 'create_async_engine(url, isolation_level="READ COMMITTED")'
-    fix = f"Let the {'role' if row.is_default else 'engine'} that migrates use READ COMMITTED"
+    fix = f"let the {'role' if row.is_default else 'engine'} that migrates use READ COMMITTED"
     raise EnumChangeBlockedError(change.enum.qualified_name, [("this transaction", reason)], fix, example)
 
 
@@ -139,18 +139,18 @@ def _refuse_blockers(connection: Connection, usage: Usage, change: Change, calls
         return
     one = len(blockers) == 1
     own = [blocker for blocker in blockers if not blocker.is_foreign]
-    owner = "" if len(own) == len(blockers) else f"Migrate with the role that owns {'it' if one else 'them'}"
+    owner = "" if len(own) == len(blockers) else f"migrate with the role that owns {'it' if one else 'them'}"
     example: str | None
     if calls.renames:
-        fix, example = "A value is renamed without a rebuild", "; ".join(calls.renames)
+        fix, example = "rename the value, which needs no rebuild", "\n".join(calls.renames)
     elif not own:
         fix, example = owner, "postgresql://owner@localhost/app"
     else:
-        way = f"Drop or change {'it' if one else 'each of these'} first, and restore it afterwards in the same revision"
-        fix = f"{owner}. {way}" if owner else way
+        way = f"drop or change {'it' if one else 'each of these'} first, and restore it afterwards in the same revision"
+        fix = f"{owner}; {way}" if owner else way
         removals = list_removals(connection, own)
         steps = [f"op.execute({escape_colons(statement)!r})" for statement in removals or ()]
-        example = None if removals is None else "; ".join([*steps, calls.made])
+        example = None if removals is None else "\n".join([*steps, calls.made])
     named = list(dict.fromkeys((blocker.name, blocker.reason) for blocker in blockers))
     raise EnumChangeBlockedError(change.enum.qualified_name, named, fix, example)
 

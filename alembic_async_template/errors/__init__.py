@@ -1,11 +1,12 @@
 """All errors of this package.
 
-    AlembicAsyncTemplateError      also an `alembic.util.CommandError`: the command line prints it as one line
+    AlembicAsyncTemplateError      also an `alembic.util.CommandError`: the command line prints no traceback
     ├── InitError                  `alembic init` cannot write this environment
     ├── ConfigNotFoundError
     ├── SettingError               a setting of alembic.ini means nothing
     ├── ApplicationError           the application's modules and models
     │   ├── ApplicationImportError
+    │   ├── ApplicationExitError
     │   ├── ModelsNotChosenError
     │   ├── NoTablesError
     │   ├── UnlistedModelsError
@@ -57,12 +58,13 @@
         ├── EnumCheckError
         └── OperationClashError
 
-Each message says what happened, to which object, and how to fix it, with an example to type; it survives being wrapped onto
-one line. The facts are attributes too.
+Each message says what happened, where, what is committed, how to fix it, and what to type: one labelled line for each. These
+parts and the facts in them are attributes.
 """
 
 from .application_errors import (
     ApplicationError,
+    ApplicationExitError,
     ApplicationImportError,
     ConfigNotFoundError,
     DuplicateTableError,
@@ -135,6 +137,7 @@ __all__ = [
     "AlembicAsyncTemplateError",
     "AmbiguousDowngradeError",
     "ApplicationError",
+    "ApplicationExitError",
     "ApplicationImportError",
     "AutogenerateError",
     "BaselineError",
@@ -190,3 +193,6 @@ __all__ = [
     "UnknownEnumValueError",
     "UnlistedModelsError",
 ]
+
+for _name in __all__:  # a traceback shows a class as it is imported
+    globals()[_name].__module__ = __name__

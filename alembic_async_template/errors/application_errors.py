@@ -8,7 +8,23 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..masking import mask_message
-from .base import AlembicAsyncTemplateError, add_sentences, count, series
+from .base import AlembicAsyncTemplateError
+from .message import Fix, count, series
+
+SETTING_FIXES = {
+    "database_wait": (Fix("give a duration", "database_wait = 10s"),),
+    "lock_wait": (Fix("give a duration", "lock_wait = 60s"),),
+    "lock_timeout": (Fix("give a duration, or off", "lock_timeout = 5s"),),
+    "lock_retries": (Fix("give a number", "lock_retries = 5"),),
+    "statement_timeout": (Fix("give a duration, or off", "statement_timeout = 5min"),),
+    "prepend_sys_path": (Fix("name the folder from which the application is imported", "prepend_sys_path = %(here)s/src"),),
+    "app_models": (Fix("name the modules or packages that define the models", "app_models = app.models, app.billing"),),
+    "app_engine": (
+        Fix("name the application's engine", "app_engine = app.db:engine"),
+        Fix("name its URL", "app_engine = app.config:get_settings().database_url"),
+    ),
+}
+"""How to solve an error of a setting where nothing more is known."""
 
 
 class InitError(AlembicAsyncTemplateError):
@@ -17,8 +33,8 @@ class InitError(AlembicAsyncTemplateError):
     def __init__(self, directory: str) -> None:
         self.directory = directory
         super().__init__(
-            f'Directory "{directory}" with --package would be a Python package named alembic and hide Alembic itself. '
-            "Choose another name, for example: alembic init -t async-fastapi --package migrations"
+            f'Directory "{directory}" with --package would be a Python package named alembic, and hide Alembic itself',
+            Fix("choose another name", "alembic init -t async-fastapi --package migrations"),
         )
 
 
@@ -27,35 +43,20 @@ class ConfigNotFoundError(AlembicAsyncTemplateError):
 
     def __init__(self, path: Path, *, given: bool) -> None:
         self.path = path
-        looked = "" if given else " Without a path it is looked for in the working directory, as the command line does."
         super().__init__(
-            f"{path} was not found.{looked} Give the path of the project's alembic.ini, for example: "
-            'Migrations(Path(__file__).parent / "alembic.ini")'
+            f"{path} was not found",
+            Fix("give the path of the project's alembic.ini", 'Migrations(Path(__file__).parent / "alembic.ini")'),
+            where="" if given else "the working directory, where the command line looks too",
         )
 
 
 class SettingError(AlembicAsyncTemplateError):
     """A setting cannot be used as it is."""
 
-    def __init__(self, setting: str, value: str, place: str, problem: str, fix: str | None = None) -> None:
+    def __init__(self, setting: str, value: str, place: str, problem: str, *fixes: Fix) -> None:
         self.setting = setting
-        self.value = value = mask_message(value)
-        super().__init__(f'{setting} in {place}: "{value}" {problem}. {fix or SETTING_EXAMPLES[setting]}')
-
-
-SETTING_EXAMPLES = {
-    "database_wait": "Give a time, for example: database_wait = 10s",
-    "lock_wait": "Give a time, for example: lock_wait = 60s",
-    "lock_timeout": "Give a time, or off, for example: lock_timeout = 5s",
-    "lock_retries": "Give a number, for example: lock_retries = 5",
-    "statement_timeout": "Give a time, or off, for example: statement_timeout = 5min",
-    "prepend_sys_path": ("Name the folder from which the application is imported, for example: prepend_sys_path = %(here)s/src"),
-    "app_models": ("Name the modules or packages that define the models, for example: app_models = app.models, app.billing"),
-    "app_engine": (
-        "Name the application's engine or its URL, for example: app_engine = app.db:engine, or "
-        "app_engine = app.config:get_settings().database_url"
-    ),
-}
+        self.value = mask_message(value)
+        super().__init__(f'{setting}: "{self.value}" {problem}', *(fixes or SETTING_FIXES[setting]), where=place)
 
 
 class ApplicationError(AlembicAsyncTemplateError):
@@ -65,30 +66,25 @@ class ApplicationError(AlembicAsyncTemplateError):
 class ApplicationImportError(ApplicationError):
     """A module of the application could not be imported."""
 
-    def __init__(
-        self,
-        module: str,
-        problem: str,
-        fix: str | None,
-        *,
-        place: str,
-        directory: Path,
-        import_roots: Sequence[Path],
-    ) -> None:
+    def __init__(self, module: str, problem: str, *fixes: Fix, place: str, directory: Path, import_roots: Sequence[Path]) -> None:
         self.module = module
         self.problem = problem
-        self.fix = fix
-        roots = ", ".join(map(str, import_roots))
         path = shlex.quote(os.pathsep.join(map(str, import_roots)))
-        folder = shlex.quote(str(directory))
+        command = f'cd {shlex.quote(str(directory))} && PYTHONPATH={path} python -c "import {module}"'
         super().__init__(
-            add_sentences(
-                f"Module {module} could not be imported: {problem}",
-                *([fix] if fix else []),
-                f"The import root is {roots} (prepend_sys_path in {place}). See "
-                f'the error itself with: cd {folder} && PYTHONPATH={path} python -c "import {module}"',
-            )
+            f"Module {module} could not be imported: {problem}",
+            *fixes,
+            Fix("the error itself", command, label="see"),
+            where=f"import root {', '.join(map(str, import_roots))} (prepend_sys_path in {place})",
         )
+
+
+class ApplicationExitError(ApplicationError):
+    """The application, or an `env.py` that had not begun yet, ended the command with `sys.exit()`."""
+
+    def __init__(self, place: str, problem: str, *fixes: Fix) -> None:
+        self.problem = problem
+        super().__init__(f"The command was ended by {problem}", *fixes, where=place)
 
 
 class ModelsNotChosenError(ApplicationError):
@@ -98,29 +94,34 @@ class ModelsNotChosenError(ApplicationError):
         self.modules = tuple(modules)
         packages = list(dict.fromkeys(module.partition(".")[0] for module in modules))
         example = packages[0] if packages else "app.models"
-        found = f"Tables were found in {series(packages)}" if packages else "No module was found that defines tables"
+        found = f"tables were found in {series(packages)}" if packages else "no module was found that defines tables"
         super().__init__(
-            f"app_models is empty in {place}. {found}: name those of this database, for example: app_models = {example}"
+            f"app_models is empty, and {found}", Fix("name those of this database", f"app_models = {example}"), where=place
         )
 
 
 class NoTablesError(ApplicationError):
-    """The application has no tables as far as its imported modules tell."""
+    """The application has no tables as far as its imported modules tell.
+
+    :param modules: those that were imported.
+    :param config_file: the file with `app_models`; None where `env.py` itself names the MetaData.
+    """
 
     def __init__(self, modules: Sequence[str] = (), config_file: str | None = None, import_roots: Sequence[Path] = ()) -> None:
         self.modules = tuple(modules)
+        setting = "app_models = app.users.models, app.posts.models"
         if config_file is None:
             super().__init__(
-                "The target_metadata given to run_environment in env.py has no tables, so autogenerate would see an empty "
-                "application. Import the modules that define the models in env.py, or leave target_metadata out and "
-                "name them in alembic.ini, for example: app_models = app.users.models, app.posts.models"
+                "The target_metadata of env.py has no tables, so the application looks empty",
+                Fix("give it the MetaData of the models in env.py, and import the modules that define them"),
+                Fix("call run_environment() without target_metadata, and name these modules in alembic.ini", setting),
             )
             return
-        roots = ", ".join(map(str, import_roots))
-        looked = f"after importing {series(modules)}" if modules else f"in the sources under {roots}"
+        imported = f"after importing {series(modules)}"
         super().__init__(
-            f"No tables were found {looked}, so autogenerate would see an empty application. Name the modules that define the "
-            f"models in {config_file}, for example: app_models = app.users.models, app.posts.models"
+            "No tables were found, so the application looks empty",
+            Fix(f"name the modules that define the models in {config_file}", setting),
+            where=imported if modules else f"the sources under {', '.join(map(str, import_roots))}",
         )
 
 
@@ -129,13 +130,12 @@ class UnlistedModelsError(ApplicationError):
 
     def __init__(self, place: str, modules: Sequence[str], app_models: Sequence[str]) -> None:
         self.modules = tuple(modules)
-        listed = ", ".join([*app_models, *modules])
-        unlisted = ", ".join([*app_models, *(f"~{module}" for module in modules)])
-        verb = "defines" if len(modules) == 1 else "define"
+        verb, them = ("defines", "it") if len(modules) == 1 else ("define", "them")
         super().__init__(
-            f"{series(modules)} {verb} tables but no name in app_models in {place} covers it, "
-            f"so they would be forgotten. If they belong to this database: "
-            f"app_models = {listed}; if they belong to another one: app_models = {unlisted}"
+            f"{series(modules)} {verb} tables that would be forgotten: app_models does not cover {them}",
+            Fix("if they belong to this database", f"app_models = {', '.join([*app_models, *modules])}"),
+            Fix("if they belong to another one", f"app_models = {_leave_out(app_models, modules)}"),
+            where=place,
         )
 
 
@@ -145,13 +145,12 @@ class SeveralMetadataError(ApplicationError):
     def __init__(self, place: str, groups: Sequence[tuple[Sequence[str], Sequence[str]]], app_models: Sequence[str]) -> None:
         self.groups = tuple((tuple(modules), tuple(tables)) for modules, tables in groups)
         described = [f"{series(modules)} ({count(tables, 'table')}: {series(tables, 5)})" for modules, tables in groups]
-        listed, other = ", ".join(app_models), groups[-1][0]
         all_named = ", ".join([*app_models, *(modules[0] for modules, _ in groups[1:])])
         super().__init__(
-            f"The application has several engines and {len(groups)} MetaData objects that do not refer to each other: "
-            f"{'; '.join(described)}. Say in {place} which are this database's. "
-            f"If the last is another one's: app_models = {listed}, {', '.join(f'~{module}' for module in other)}; "
-            f"if all are this one's: app_models = {all_named}"
+            f"The application has several engines and {len(groups)} MetaData objects that do not refer to each other",
+            Fix(f"if the last is another database's, in {place}", f"app_models = {_leave_out(app_models, groups[-1][0])}"),
+            Fix("if all are this database's", f"app_models = {all_named}"),
+            where="\n".join(described),
         )
 
 
@@ -161,6 +160,11 @@ class DuplicateTableError(ApplicationError):
     def __init__(self, table: str) -> None:
         self.table = table
         super().__init__(
-            f"Table {table} is declared in two MetaData objects, so there is no telling which one is meant. Declare it once, or "
-            "leave the module of the other one out, for example: app_models = app, ~app.legacy"
+            f"Table {table} is declared in two MetaData objects, and it is not known which one is meant",
+            Fix("declare it once"),
+            Fix("leave the module of the other one out", "app_models = app, ~app.legacy"),
         )
+
+
+def _leave_out(app_models: Sequence[str], modules: Sequence[str]) -> str:
+    return ", ".join([*app_models, *(f"~{module}" for module in modules)])

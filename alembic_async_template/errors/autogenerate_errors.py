@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from .base import AlembicAsyncTemplateError, count, quote, series
+from .base import AlembicAsyncTemplateError
+from .message import Fix, count, quote_all, series
 
 
 class AutogenerateError(AlembicAsyncTemplateError):
@@ -18,13 +19,17 @@ class ExistingTablesError(AutogenerateError):
     def __init__(self, tables: Sequence[str], missing: Sequence[str] = ()) -> None:
         self.tables = tuple(tables)
         self.missing = tuple(missing)
-        absent = f" take out of that revision what is not there ({series(missing, 5)});" if missing else ""
-        added = "; then write that in a second one: alembic revision --autogenerate" if missing else ""
+        fixes = [
+            Fix("compare with an empty database", 'alembic -x baseline revision --autogenerate -m "baseline"'),
+            Fix("mark this database as migrated", "alembic stamp head", label="then"),
+        ]
+        if missing:
+            fixes.insert(1, Fix(f"take out of that revision what is not there: {series(missing, 5)}", label="then"))
+            fixes.append(Fix("write that in a second one", "alembic revision --autogenerate", label="then"))
         super().__init__(
-            f"There is no revision yet, but the database already has {count(tables, 'table')} of the models "
-            f"({series(tables, 5)}), made by create_all perhaps: the first revision would leave them out. Compare with an "
-            f'empty database instead: alembic -x baseline revision --autogenerate -m "baseline";{absent} then mark this database '
-            f"as migrated: alembic stamp head{added}"
+            f"There is no revision yet, but the database already has {count(tables, 'table')} of the models",
+            *fixes,
+            where=f"{series(tables, 5)}: probably made by create_all; the first revision would leave them out",
         )
 
 
@@ -34,8 +39,9 @@ class BaselineError(AutogenerateError):
     def __init__(self, heads: Sequence[str]) -> None:
         self.heads = tuple(heads)
         super().__init__(
-            f"-x baseline compares with an empty database, for the first revision, but there are revisions already (head "
-            f"{', '.join(heads)}): every table would be created twice. Leave it out: alembic revision --autogenerate"
+            "-x baseline is for the first revision, and there are revisions already: every table would be created twice",
+            Fix("leave it out", "alembic revision --autogenerate"),
+            where=f"head {', '.join(heads)}",
         )
 
 
@@ -45,9 +51,9 @@ class ExistingEnumsError(AutogenerateError):
     def __init__(self, enums: Sequence[str]) -> None:
         self.enums = tuple(enums)
         super().__init__(
-            f"There is no revision yet, but the database already has {count(enums, 'enum type')} of the models "
-            f"({series(enums, 5)}), left over perhaps: the first revision would leave them out. Drop them, for example: "
-            f"DROP TYPE {enums[0]}"
+            f"There is no revision yet, but the database already has {count(enums, 'enum type')} of the models",
+            Fix("drop them", f"DROP TYPE {enums[0]}"),
+            where=f"{series(enums, 5)}: probably left over; the first revision would leave them out",
         )
 
 
@@ -58,11 +64,14 @@ class EnumDeclarationsDifferError(AutogenerateError):
         self.enum = enum
         self.columns = (first[0], second[0])
         self.values = (tuple(first[1]), tuple(second[1]))
-        described = " and ".join(f"{series([quote(value) for value in values])} by {name}" for name, values in (first, second))
         super().__init__(
-            f"Enum {enum} is declared with different values: {described}. A Python enum gives the type its class's name in "
-            "lower case. Share one declaration, or give one of them another name, for example: "
-            f"sqlalchemy.Enum(..., name={example!r})"
+            f"Enum {enum} is declared with different values",
+            Fix("share one declaration"),
+            Fix(
+                "give one of them another name; that of a Python enum is its class's in lower case",
+                f"sqlalchemy.Enum(..., name={example!r})",
+            ),
+            where="\n".join(f"{quote_all(values)} by {name}" for name, values in (first, second)),
         )
 
 
@@ -73,13 +82,13 @@ class PluginFailedError(AutogenerateError):
         self.package = package
         self.function = function
         self.problem = problem
-        remedy = (
-            f"Update {package}, for example: pip install --upgrade {package}; or compare" if installed else "Mend it, or compare"
-        )
+        update = Fix(f"update {package}", f"pip install --upgrade {package}") if installed else Fix("correct it")
         super().__init__(
-            f"The comparison failed in another plugin, {package}: {function} ({place}) raised {problem}. {remedy} without it, by "
-            "leaving out the import that adds it, or its name in autogenerate_plugins. See all of the error with: alembic "
-            "--raiseerr check"
+            f"The comparison failed in another plugin, {package}: {problem}",
+            update,
+            Fix("compare without it: leave out the import that adds it, or its name in autogenerate_plugins"),
+            Fix("all of the error", "alembic --raiseerr check", label="see"),
+            where=f"{function}, {place}",
         )
 
 
@@ -89,8 +98,10 @@ class SQLModelNotInstalledError(AutogenerateError):
     def __init__(self, file: Path) -> None:
         self.file = file
         super().__init__(
-            f"{file} lets every new revision import sqlmodel, which is not installed. If the models use it, install it: "
-            "pip install sqlmodel; if they do not, remove the line import sqlmodel from that file"
+            "Every new revision would import sqlmodel, which is not installed",
+            Fix("if the models use it, install it", "pip install sqlmodel"),
+            Fix("if they do not, remove this line from that file", "import sqlmodel"),
+            where=str(file),
         )
 
 
@@ -100,11 +111,16 @@ class EnumComparisonClashError(AutogenerateError):
     def __init__(self, package: str, imports: Sequence[tuple[Path, int]]) -> None:
         self.package = package
         self.imports = tuple(imports)
-        places = series([f"line {line} of {file}" for file, line in imports], 5)
+        places = series([f"{file}:{line}" for file, line in imports], 5)
         super().__init__(
-            f"{package} compares enum types too, so each change would be written twice. Its import switches that on: "
-            f"{places or 'in a module that is loaded, of no file here'}. Let each revision that uses {package} import it inside "
-            f"upgrade() and downgrade(), and take the import out everywhere else. Or leave enum types to {package}: "
-            'run_environment(autogenerate_plugins=["alembic.autogenerate.*"]) in env.py, and from alembic import op in '
-            "script.py.mako"
+            f"{package} compares enum types too, so each change would be written twice",
+            Fix(
+                f"import {package} inside upgrade() and downgrade() of each revision that uses it, and take the import out "
+                "everywhere else"
+            ),
+            Fix(
+                f"leave enum types to {package}: from alembic import op in script.py.mako, and in env.py",
+                'run_environment(autogenerate_plugins=["alembic.autogenerate.*"])',
+            ),
+            where=f"its import switches that on: {places or 'in a module that is loaded, of no file here'}",
         )

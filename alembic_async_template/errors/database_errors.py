@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from alembic.util.exc import DatabaseNotAtHead
 
 from ..masking import mask_message
-from .application_errors import SETTING_EXAMPLES
-from .base import AlembicAsyncTemplateError, add_sentences, quote, series
+from .application_errors import SETTING_FIXES
+from .base import AlembicAsyncTemplateError
 from .failure import Failure
+from .message import Fix, quote_all, series
 
 
 class DatabaseAccessError(AlembicAsyncTemplateError):
@@ -17,36 +18,44 @@ class DatabaseAccessError(AlembicAsyncTemplateError):
 
 
 class NoDatabaseURLError(DatabaseAccessError):
-    """No source names a database."""
+    """No source names a database.
+
+    :param variable: the environment variable that may hold the URL.
+    :param candidates: the application's engines and URLs, as `app_engine` names them.
+    :param notes: what is known of some of these.
+    """
 
     def __init__(
-        self, place: str, config_file: str, variable: str, candidates: Sequence[str] = (), notes: Mapping[str, str] | None = None
+        self,
+        place: str,
+        config_file: str,
+        variable: str,
+        candidates: Sequence[str] = (),
+        notes: Mapping[str, str] | None = None,
     ) -> None:
         self.candidates = tuple(candidates)
         variable = mask_message(variable)
-        described = [f"app_engine = {name}" + (f" ({notes[name]})" if notes and notes.get(name) else "") for name in candidates]
-        found = (
-            f" The application has several engines or URLs: name one of them in {config_file}: {', or '.join(described)}. Or"
-            if len(candidates) > 1
-            else f" The application has one: name it in {config_file}: {described[0]}. Or"
-            if candidates
-            else " Set one, for example:"
-        )
+        fixes = [Fix(self._describe(name, config_file, notes or {}), f"app_engine = {name}") for name in candidates]
         super().__init__(
-            f"No database URL was found for {place}: looked at -x url, "
-            f"app_engine, the environment variable {variable} and sqlalchemy.url.{found} "
-            f"export {variable}=postgresql://app@localhost/app"
+            "No database URL was found",
+            *fixes,
+            Fix("set one", f"export {variable}=postgresql://app@localhost/app"),
+            where=f"{place}\nlooked at -x url, app_engine, the environment variable {variable}, sqlalchemy.url",
         )
+
+    def _describe(self, name: str, config_file: str, notes: Mapping[str, str]) -> str:
+        which = "one of the application's engines or URLs" if len(self.candidates) > 1 else "the application's"
+        note = f" ({notes[name]})" if notes.get(name) else ""
+        return f"name {which} in {config_file}{note}" if name == self.candidates[0] else f"another one{note}"
 
 
 class EngineReferenceError(DatabaseAccessError):
     """`app_engine` does not lead to an engine or a URL."""
 
-    def __init__(self, reference: str, place: str, problem: str, fix: str | None = None) -> None:
-        self.reference = reference = mask_message(reference)
+    def __init__(self, reference: str, place: str, problem: str, *fixes: Fix) -> None:
+        self.reference = mask_message(reference)
         self.problem = problem
-        self.fix = fix
-        super().__init__(f"app_engine = {reference} in {place}: {problem}. {fix or SETTING_EXAMPLES['app_engine']}")
+        super().__init__(f"app_engine = {self.reference}: {problem}", *(fixes or SETTING_FIXES["app_engine"]), where=place)
 
 
 class InvalidURLError(DatabaseAccessError):
@@ -54,14 +63,15 @@ class InvalidURLError(DatabaseAccessError):
 
     def __init__(self, source: str, problem: str, fix: str | None = None, *, encoding: bool = False) -> None:
         self.source = source
-        hint = fix or (
-            "Characters of a password that mean something in a URL are percent-encoded (@ is %40, / is %2F)"
+        advice = fix or (
+            "encode characters of a password that mean something in a URL: @ is %40, / is %2F"
             if encoding
-            else "Name a database that this package or an installed dialect has an async driver for"
+            else "name a database that this package or an installed dialect has an async driver for"
         )
         super().__init__(
-            f"The database URL from {source} cannot be used: {problem}. {hint}, "
-            "for example: postgresql://app:s%40cret@localhost/app"
+            f"The database URL cannot be used: {problem}",
+            Fix(advice, "postgresql://app:s%40cret@localhost/app"),
+            where=_name_source(source),
         )
 
 
@@ -72,8 +82,9 @@ class MissingDriverError(DatabaseAccessError):
         self.backend = backend
         self.drivers = tuple(drivers)
         super().__init__(
-            f"The database URL from {source} names {backend}, and its async driver {' or '.join(drivers)} is not installed. "
-            f"Install it: pip install 'alembic-async-template[{drivers[0]}]'"
+            f"The async driver of {backend} is not installed: {' or '.join(drivers)}",
+            Fix("install it", f"pip install 'alembic-async-template[{drivers[0]}]'"),
+            where=_name_source(source),
         )
 
 
@@ -83,8 +94,8 @@ class GreenletNotInstalledError(DatabaseAccessError):
     def __init__(self, problem: str) -> None:
         self.problem = problem
         super().__init__(
-            f"SQLAlchemy's asyncio needs the library greenlet, which cannot be imported: {problem}. Install it: "
-            "pip install 'sqlalchemy[asyncio]'"
+            f"SQLAlchemy's asyncio needs the library greenlet, which cannot be imported: {problem}",
+            Fix("install it", "pip install 'sqlalchemy[asyncio]'"),
         )
 
 
@@ -94,9 +105,10 @@ class MemoryDatabaseError(DatabaseAccessError):
     def __init__(self, source: str) -> None:
         self.source = source
         super().__init__(
-            f"The database URL from {source} is an in-memory SQLite database, which exists in one connection only: what a "
-            "migration makes there is gone when it ends. Use a file, for example: sqlite:///app.db; or hand the connection "
-            'over in code: config.attributes["connection"] = connection'
+            "An in-memory SQLite database exists in one connection only, with which the migration would be gone",
+            Fix("use a file", "sqlite:///app.db"),
+            Fix("hand the connection over in code", 'config.attributes["connection"] = connection'),
+            where=_name_source(source),
         )
 
 
@@ -105,21 +117,20 @@ class ConnectionBindError(DatabaseAccessError):
 
     def __init__(self, problem: str) -> None:
         super().__init__(
-            f'bind (config.attributes["connection"]) {problem}. Hand over an engine or an open connection, for example: await '
-            "Migrations(bind=engine).upgrade(); or to Alembic's own functions: "
-            'await connection.run_sync(lambda _: command.upgrade(config, "head"))'
+            f'bind (config.attributes["connection"]) {problem}',
+            Fix("hand over an engine or an open connection", "await Migrations(bind=engine).upgrade()"),
+            Fix("call Alembic's own functions", 'await connection.run_sync(lambda _: command.upgrade(config, "head"))'),
         )
 
 
 class ConnectionFailedError(DatabaseAccessError):
     """The server is up, or the file's place is known, and no connection was made."""
 
-    def __init__(self, database: str, source: str, problem: str, fix: str) -> None:
+    def __init__(self, database: str, source: str, problem: str, *fixes: Fix) -> None:
         self.database = database
         self.source = source
         self.problem = problem
-        self.fix = fix
-        super().__init__(add_sentences(f"Database {database}, from {source}, cannot be opened: {problem}", fix))
+        super().__init__(f"The database cannot be opened: {problem}", *fixes, where=f"{database}, from {source}")
 
 
 class DatabaseNotReachableError(DatabaseAccessError):
@@ -131,8 +142,10 @@ class DatabaseNotReachableError(DatabaseAccessError):
         self.problem = problem
         self.wait = wait
         super().__init__(
-            f"Database {database}, from {source}, could not be reached within {wait:g} s: {problem}. Start it, correct host and "
-            "port, or raise database_wait in alembic.ini, for example: database_wait = 60s"
+            f"The database could not be reached within {wait:g} s: {problem}",
+            Fix("start it, or correct host and port"),
+            Fix("wait longer, in alembic.ini", "database_wait = 60s"),
+            where=f"{database}, from {source}",
         )
 
 
@@ -150,40 +163,40 @@ class DatabaseNotAtHeadError(DatabaseAccessError, DatabaseNotAtHead):
         self.heads = tuple(heads)
         self.unknown = tuple(unknown)
         self.enums = tuple(enums)
-        at = f"at revision {', '.join(current)}" if current else "at no revision"
-        if not heads and not unknown:
-            message = (
-                "This application has no revisions, so nobody can tell whether the database is migrated. Write the first one, "
-                'for example: alembic revision --autogenerate -m "create tables"; if there are, deploy migrations/versions too'
+        super().__init__(*self._explain(), where="\n".join(_describe_enum(*enum) for enum in enums))
+
+    def _explain(self) -> tuple[str, *tuple[Fix, ...]]:
+        at = f"The database is at revision {', '.join(self.current)}" if self.current else "The database is at no revision"
+        heads = ", ".join(self.heads) or "no revision"
+        if self.unknown:
+            return (
+                f"{at}; this application, whose head is {heads}, has no revision {', '.join(self.unknown)}",
+                Fix(
+                    "deploy the newer code that has migrated it, or downgrade with it to a revision that both know",
+                    "alembic downgrade -1",
+                ),
+                Fix("get the file back, if it was deleted or is on another branch"),
+                Fix(
+                    "if nothing of it is left in the database, name the newest revisions of these files that have run there",
+                    "alembic stamp --purge ...",
+                ),
             )
-        elif unknown:
-            message = (
-                f"The database is {at}, and this application's head is {', '.join(heads) or 'no revision'}: it has no revision "
-                f"{', '.join(unknown)}. A newer release has migrated the database, or the file was deleted or is on another "
-                "branch. Deploy what has it, or go back with that to a revision that both have, for example: alembic downgrade "
-                "-1; if nothing of it is left in the database, name the newest revisions of these files that have run there: "
-                "alembic stamp --purge ..."
+        if not self.heads:
+            return (
+                "This application has no revisions, so whether the database is migrated is not known",
+                Fix("write the first one", 'alembic revision --autogenerate -m "create tables"'),
+                Fix("if there are some, deploy migrations/versions too"),
             )
-        elif enums:
-            described = "; ".join(
-                f"{name} has {series([quote(value) for value in there])} and the application "
-                f"{series([quote(value) for value in declared])}"
-                for name, declared, there in enums
+        if self.enums:
+            write = Fix("write the revision that is missing", 'alembic revision --autogenerate -m "change enums"')
+            return f"{at}, which is the head, but its enum types are not the application's", write
+        if set(self.current) == set(self.heads):
+            return (
+                f"{at}, which is the head, and was not when the command looked: another process has migrated it",
+                Fix("run the same command again", "alembic check"),
             )
-            message = (
-                f"The database is {at}, which is the head, but its enum types are not the application's: {described}. Write the "
-                'revision that is missing: alembic revision --autogenerate -m "change enums"'
-            )
-        elif set(current) == set(heads):
-            message = (
-                f"The database is {at}, which is the head, and was not when the command looked: another process has migrated it. "
-                "Run the same command again, for example: alembic check"
-            )
-        else:
-            target = "head" if len(heads) < 2 else "heads"
-            needed = ", ".join(heads) or "none"
-            message = f"The database is {at}, and this application needs {needed}. Migrate it: alembic upgrade {target}"
-        super().__init__(message)
+        target = "head" if len(self.heads) < 2 else "heads"
+        return f"{at}, and this application needs {heads}", Fix("migrate it", f"alembic upgrade {target}")
 
 
 class ConcurrentRunError(DatabaseAccessError):
@@ -191,9 +204,12 @@ class ConcurrentRunError(DatabaseAccessError):
 
     def __init__(self) -> None:
         super().__init__(
-            "Another Alembic command runs in this process, and alembic.op and alembic.context belong to that one: this one would "
-            "change its database. Let them run one after the other, which Migrations does outside of a revision, for example: "
-            'await Migrations("alembic.ini").upgrade("head")'
+            "Another Alembic command runs in this process, and this one would change its database",
+            Fix(
+                "run one after the other, which Migrations does outside of a revision",
+                'await Migrations("alembic.ini").upgrade("head")',
+            ),
+            where="alembic.op and alembic.context, which belong to one command at a time",
         )
 
 
@@ -205,8 +221,9 @@ class MigrationLockedError(DatabaseAccessError):
         self.holder = holder
         self.wait = wait
         super().__init__(
-            f'The migration lock of database "{database}" was not free after {wait:g} s: {holder or "another process"} holds it. '
-            "Wait for it, or raise lock_wait in alembic.ini, for example: lock_wait = 300s"
+            f'The migration lock of database "{database}" was not free after {wait:g} s',
+            Fix("wait for it, or raise lock_wait in alembic.ini", "lock_wait = 300s"),
+            where=f"{holder or 'another process'} holds it",
         )
 
 
@@ -217,9 +234,10 @@ class MigrationLockUnavailableError(DatabaseAccessError):
         self.database = database
         self.wait = wait
         self.problem = problem
+        within = f" within {wait:g} s" if wait else ""
         super().__init__(
-            f'The migration lock of database "{database}" could not be acquired within {wait:g} s: {problem}. Change that, for '
-            f"example: {example}"
+            f'The migration lock of database "{database}" could not be acquired{within}: {problem}',
+            Fix("change that", example),
         )
 
 
@@ -230,8 +248,9 @@ class MigrationLockLostError(DatabaseAccessError):
         self.database = database
         self.problem = problem
         super().__init__(
-            f'The migration lock of database "{database}" was lost between two revisions ({problem}), and the next one did not '
-            "run, since another process may migrate now. Run the same command again: alembic upgrade head"
+            f'The migration lock of database "{database}" was lost between two revisions: {problem}',
+            Fix("run the same command again", "alembic upgrade head"),
+            state="the next revision did not run, since another process may migrate now",
         )
 
 
@@ -247,19 +266,19 @@ class LockTimeoutError(DatabaseAccessError):
         attempts: int,
         blockers: Sequence[str],
     ) -> None:
-        self.failure = failure
         self.statement = statement
         self.problem = problem
         self.attempts = attempts
         self.blockers = tuple(blockers)
         tried = "one attempt" if attempts == 1 else f"{attempts} attempts"
-        why = "It is not tried again, since it has left its transaction. " if failure.committed else ""
         settings = "lock_timeout" if failure.committed else "lock_timeout and lock_retries"
-        waited = series(blockers) or "another transaction"
         super().__init__(
-            f"{failure.place}: it did not get a lock in {tried} ({problem}), and waited for {waited}, at: {statement}. "
-            f"{why}{failure.state}. Let what it waited for end and run the same command again, or raise {settings} in "
-            "alembic.ini, for example: lock_timeout = 30s"
+            f"It did not get a lock in {tried}: {problem}",
+            Fix("wait for the blocking transaction to end, then run the command again"),
+            Fix(f"raise {settings} in alembic.ini", "lock_timeout = 30s"),
+            where=f"{statement}\nwaited for {series(blockers) or 'another transaction'}",
+            state=f"{failure.state}; not retried, since it has left its transaction" if failure.committed else None,
+            failure=failure,
         )
 
 
@@ -267,13 +286,24 @@ class ServerSilentError(DatabaseAccessError):
     """The server, or the network to it, gave no sign of life for so long that the run was ended."""
 
     def __init__(self, failure: Failure, statement: str, seconds: float) -> None:
-        self.failure = failure
         self.statement = statement
         self.seconds = seconds
-        done = ", ".join(failure.done) or "none"
-        unknown = f"Whether the server has committed it is not known; revisions committed in this run: {done}"
-        state = unknown if statement == "COMMIT" else failure.state
+        unknown = f"whether the server has committed it is not known; {failure.describe_done()}"
         super().__init__(
-            f"{failure.place}: the server gave no sign of life for {seconds:g} s, at: {statement}. {state}. Look "
-            " whether the server and the network to it work, and run the same command again, for example: alembic current"
+            f"The server gave no sign of life for {seconds:g} s",
+            Fix(
+                "check that the server and the network to it work, then run the same command again; see where it stands",
+                "alembic current",
+            ),
+            where="" if statement == failure.operation else statement,
+            state=unknown if statement == "COMMIT" else None,
+            failure=failure,
         )
+
+
+def _name_source(source: str) -> str:
+    return f"the database URL from {source}"
+
+
+def _describe_enum(name: str, declared: Sequence[str], there: Sequence[str]) -> str:
+    return f"{name}: {quote_all(there)} in the database, {quote_all(declared)} in the application"

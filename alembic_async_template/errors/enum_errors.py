@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .base import AlembicAsyncTemplateError, join, quote, series
+from .base import AlembicAsyncTemplateError
+from .message import Fix, join, quote_all, series
 
 
 class EnumOperationError(AlembicAsyncTemplateError):
     """An operation on an enum type that cannot be carried out; nothing was changed by it."""
 
-    def __init__(self, enum: str, message: str) -> None:
+    def __init__(self, enum: str, headline: str, *fixes: Fix, where: str = "", state: str | None = None) -> None:
         self.enum = enum
-        super().__init__(message)
+        super().__init__(headline, *fixes, where=where, state=state)
 
 
 class InvalidEnumError(EnumOperationError):
@@ -20,8 +21,8 @@ class InvalidEnumError(EnumOperationError):
 
     def __init__(self, enum: str, problem: str, example: str | None = None) -> None:
         self.problem = problem
-        example = example or 'op.create_enum("status", ["draft", "live"])'
-        super().__init__(enum, f"Enum {enum}: {problem}. For example: {example}")
+        fix = Fix("correct the arguments", example or 'op.create_enum("status", ["draft", "live"])')
+        super().__init__(enum, f"Enum {enum}: {problem}", fix)
 
 
 class UnknownEnumError(EnumOperationError):
@@ -30,12 +31,12 @@ class UnknownEnumError(EnumOperationError):
     def __init__(self, enum: str, near: Sequence[str], *, elsewhere: bool = False, example: str = "op.create_enum(...)") -> None:
         self.near = tuple(near)
         if elsewhere:
-            hint = f"There is {series(near)}: name the schema, for example: schema={near[0].rpartition('.')[0]!r}"
+            fix = Fix(f"name the schema of {series(near)}", f"schema={near[0].rpartition('.')[0]!r}")
         elif near:
-            hint = f"Is it {series(near)}?"
+            fix = Fix(f"correct the name: is it {series(near)}?")
         else:
-            hint = f"Create it first, for example: {example}"
-        super().__init__(enum, f"Enum {enum} does not exist in the database. {hint}")
+            fix = Fix("create it first", example)
+        super().__init__(enum, f"Enum {enum} does not exist in the database", fix)
 
 
 class UnknownEnumValueError(EnumOperationError):
@@ -45,8 +46,8 @@ class UnknownEnumValueError(EnumOperationError):
         self.value = value
         self.values = tuple(values)
         self.near = tuple(near)
-        hint = f"Is it {series([*map(quote, near)])}? " if near else ""
-        super().__init__(enum, f'Enum {enum} has no value "{value}". {hint}Its values are {series([*map(quote, values)])}')
+        correct = f"correct the value: is it {quote_all(near)}?" if near else "correct the value"
+        super().__init__(enum, f'Enum {enum} has no value "{value}"', Fix(correct), where=f"its values are {quote_all(values)}")
 
 
 class EnumExistsError(EnumOperationError):
@@ -54,19 +55,17 @@ class EnumExistsError(EnumOperationError):
 
     def __init__(self, enum: str, values: Sequence[str], *, renames: bool = False) -> None:
         self.values = tuple(values)
-        labels = ", ".join(map(quote, values))
-        choose = (
-            "Choose"
-            if renames
-            else (
-                "If something else, create_all for example, has made all that the revision makes, count it as done with alembic "
-                "stamp. Otherwise leave op.create_enum out if these are the values that it is meant to have, choose"
-            )
+        created = (
+            Fix("if create_all, or something else, has made all that the revision makes, count it as done with alembic stamp"),
+            Fix("leave op.create_enum out, if these are the values that it is meant to have"),
         )
         super().__init__(
             enum,
-            f"Enum {enum} exists already, with the values {labels}. {choose} another name, or drop it first if nothing uses it: "
-            f"DROP TYPE {enum}",
+            f"Enum {enum} exists already",
+            *(() if renames else created),
+            Fix("choose another name"),
+            Fix("drop it first, if nothing uses it", f"DROP TYPE {enum}"),
+            where=f"its values are {quote_all(values)}",
         )
 
 
@@ -78,8 +77,9 @@ class EnumValueExistsError(EnumOperationError):
         self.new_value = new_value
         super().__init__(
             enum,
-            f'Value "{old_value}" of enum {enum} cannot be renamed to "{new_value}": the enum has that value too. Choose a name '
-            f'that is free, or move the rows from one to the other: op.execute("UPDATE ...")',
+            f'Value "{old_value}" of enum {enum} cannot be renamed to "{new_value}": the enum has that value too',
+            Fix("choose a name that is free"),
+            Fix("move the rows from one to the other", 'op.execute("UPDATE ...")'),
         )
 
 
@@ -91,8 +91,12 @@ class EnumInUseError(EnumOperationError):
         uses, this = ("uses", "this") if len(dependents) == 1 else ("use", "these")
         super().__init__(
             enum,
-            f"Enum {enum} cannot be dropped: {series(dependents)} {uses} it. Drop {this} first, or let a column have another "
-            'type, for example: op.alter_column("post", "status", type_=sa.String(), postgresql_using="status::text")',
+            f"Enum {enum} cannot be dropped: {series(dependents)} {uses} it",
+            Fix(f"drop {this} first"),
+            Fix(
+                "let a column have another type",
+                'op.alter_column("post", "status", type_=sa.String(), postgresql_using="status::text")',
+            ),
         )
 
 
@@ -101,16 +105,17 @@ class EnumChangeBlockedError(EnumOperationError):
 
     def __init__(self, enum: str, blockers: Sequence[tuple[str, str]], fix: str, example: str | None = None) -> None:
         self.blockers = tuple(blockers)
-        listed = "; ".join(f"{name} {reason}" for name, reason in blockers)
-        shown = f", for example: {example}" if example else ""
         super().__init__(
             enum,
-            f"The values of enum {enum} cannot be changed, and nothing was touched: {listed}. {fix}{shown}",
+            f"The values of enum {enum} cannot be changed",
+            Fix(fix, example or ""),
+            where="\n".join(f"{name} {reason}" for name, reason in blockers),
+            state="nothing was touched",
         )
 
 
 class EnumValueInUseError(EnumOperationError):
-    """Rows or defaults hold a value that is to go, and nothing is to take its place."""
+    """Rows or defaults hold a value that is to be removed, and no replacement is given."""
 
     def __init__(self, enum: str, values: Sequence[str], rows: dict[str, int], defaults: Sequence[str], example: str) -> None:
         self.values = tuple(values)
@@ -119,11 +124,11 @@ class EnumValueInUseError(EnumOperationError):
         held = [f"{count} row{'' if count == 1 else 's'} of {column}" for column, count in rows.items()]
         held += [f"the default of {column}" for column in defaults]
         one = len(held) == 1 and set(rows.values()) <= {1}
+        them = f"{join(held)} {'holds' if one else 'hold'} {'it' if len(values) == 1 else 'them'}"
         super().__init__(
             enum,
-            f"{'Value' if len(values) == 1 else 'Values'} {', '.join(map(quote, values))} cannot be removed from enum {enum}: "
-            f"{join(held)} {'holds' if one else 'hold'} {'it' if len(values) == 1 else 'them'}. Give a replacement, for example: "
-            f"{example}",
+            f"{'Value' if len(values) == 1 else 'Values'} {quote_all(values)} cannot be removed from enum {enum}: {them}",
+            Fix("give a replacement", example),
         )
 
 
@@ -134,15 +139,19 @@ class EnumChangeFailedError(EnumOperationError):
         self.statement = statement
         self.problem = problem
         self.holders = tuple(holders)
-        hint = (
-            f"Wait for those who hold the tables: {'; '.join(holders)}"
+        fix = (
+            Fix(f"wait for those who hold the tables: {'; '.join(holders)}")
             if holders
-            else "Mend what the message names, in the same revision before the change, and run it again: alembic upgrade head"
+            else Fix(
+                "solve what the message names, in the same revision before the change, and run it again", "alembic upgrade head"
+            )
         )
         super().__init__(
             enum,
-            f"The values of enum {enum} were not changed, and everything is as it was: {problem}. It happened at: {statement}. "
-            f"{hint}",
+            f"The values of enum {enum} were not changed: {problem}",
+            fix,
+            where=statement,
+            state="everything is as it was",
         )
 
 
@@ -153,9 +162,9 @@ class EnumOfflineError(EnumOperationError):
         self.operation = operation
         super().__init__(
             enum,
-            f"op.{operation} cannot be written as a script for enum {enum}: its statements depend on what uses the type in the "
-            "database. Run this revision with a connection, for example: alembic upgrade +1; print those before and after it "
-            "as ranges: alembic upgrade start:end --sql",
+            f"op.{operation} cannot be written as a script for enum {enum}: its statements depend on what uses the type",
+            Fix("run this revision with a connection", "alembic upgrade +1"),
+            Fix("print those before and after it as ranges", "alembic upgrade start:end --sql", label="then"),
         )
 
 
@@ -166,10 +175,10 @@ class UncommittedWorkError(EnumOperationError):
         self.value = value
         super().__init__(
             enum,
-            f'Value "{value}" is not added to enum {enum}: the revision has changed something before, and the addition would '
-            "commit that while the database still counts as not migrated. If a later statement failed, the revision could not "
-            "run again. Put op.add_enum_value first in the function, or into a revision of its own: "
-            f'alembic revision -m "add {value}"',
+            f'Value "{value}" is not added to enum {enum}: that would commit what the revision has changed before',
+            Fix("put op.add_enum_value first in the function"),
+            Fix("put it into a revision of its own", f'alembic revision -m "add {value}"'),
+            where="the database would still count as not migrated, and the revision could not run again",
         )
 
 
@@ -179,9 +188,10 @@ class UncommittedEnumValueError(EnumOperationError):
     def __init__(self, message: str) -> None:
         super().__init__(
             "",
-            f"PostgreSQL refused to use an enum value in the transaction that added it: {message}. The migration ran in a "
-            "transaction of the caller, so op.add_enum_value could not commit the value. Commit before it is used, or hand "
-            'over an engine instead of a connection, for example: config.attributes["connection"] = engine',
+            f"PostgreSQL refused to use an enum value in the transaction that added it: {message}",
+            Fix("commit before it is used"),
+            Fix("hand over an engine instead of a connection", 'config.attributes["connection"] = engine'),
+            where="the transaction is the caller's, so op.add_enum_value could not commit the value",
         )
 
 
@@ -195,9 +205,14 @@ class EnumCheckError(EnumOperationError):
         self.constraint = constraint
         super().__init__(
             enum,
-            f'Value "{value}" is not allowed in enum {enum} on {dialect}: there it is text, and constraint {constraint} of table '
-            f"{table} is CHECK ({definition}). Change that first, for example: with op.batch_alter_table({table!r}) as batch: "
-            f'batch.drop_constraint({constraint!r}, type_="check"); batch.create_check_constraint({constraint!r}, "...")',
+            f'Value "{value}" is not allowed in enum {enum}, which is text on {dialect}',
+            Fix(
+                "change the constraint first",
+                f"with op.batch_alter_table({table!r}) as batch:\n"
+                f'    batch.drop_constraint({constraint!r}, type_="check")\n'
+                f'    batch.create_check_constraint({constraint!r}, "...")',
+            ),
+            where=f"constraint {constraint} of table {table}: CHECK ({definition})",
         )
 
 
@@ -209,6 +224,6 @@ class OperationClashError(EnumOperationError):
         self.packages = tuple(packages)
         super().__init__(
             "",
-            f"op.{operation} is an operation of {' and of '.join(packages)}, and the arguments {problem}. Import op from the "
-            "package that is meant: from alembic_async_template import op",
+            f"op.{operation} is an operation of {' and of '.join(packages)}, and the arguments {problem}",
+            Fix("import op from the package that is meant", "from alembic_async_template import op"),
         )

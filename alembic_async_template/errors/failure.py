@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from .message import Fix, Part, list_fixes
 
 
 @dataclass(slots=True)
@@ -35,37 +38,51 @@ class Failure(Progress):
     line: int | None = None
     operation: str | None = None
     """The source text that failed, of a file of revisions; or COMMIT."""
+    message: str = ""
+    """What the revision says that it does."""
 
     @property
-    def place(self) -> str:
-        """For a message: revision, operation, line and file."""
-        return self.describe_place("failed")
-
-    def describe_place(self, happened: str) -> str:
-        """The same for what is no failure."""
-        revision = f"Revision {self.revision}" if self.upgrades else f"The downgrade of revision {self.revision}"
-        subject = revision if self.revision else "The command"
-        if self.line is None:
-            return f"{subject} {happened}{f' at {self.operation}' if self.operation else ''}"
-        line = f"line {self.line} of {self.file}"
-        return f"{subject} {happened} at {f'{self.operation} ({line})' if self.operation else line}"
+    def where(self) -> str:
+        """Revision, file and line, and below them the operation."""
+        revision = f"{'' if self.upgrades else 'downgrade of '}revision {self.revision}" if self.revision else ""
+        named = f'{revision} "{self.message}"' if revision and self.message else revision
+        place = f"{_shorten(self.file)}:{self.line}" if self.file else ""
+        return "\n".join(filter(None, [", ".join(filter(None, [named, place])), self.operation]))
 
     @property
     def state(self) -> str:
-        """For a message: what is committed, and what is not."""
+        """What is committed, and what is not."""
         if self.offline:
-            return "The script is not complete, and nothing was run"
+            return "the script is not complete, and nothing was run"
         if self.in_callers_transaction:
             rest = "; what the database commits by itself stays" if self.committed else ""
-            return f"The transaction is yours: roll it back{rest}"
-        done = f"{'revisions' if self.upgrades else 'downgrades'} committed in this run: {', '.join(self.done) or 'none'}"
+            return f"the transaction is yours: roll it back{rest}"
+        done = self.describe_done()
         if self.revision is None and self.operation != "COMMIT":
-            return f"It is between two of them; {done}" if self.done else "Nothing was changed"
+            return f"between two revisions; {done}" if self.done else "nothing was changed"
         if self.in_one_transaction:
-            return "Whatever the run had committed before stays" if self.committed else "All of the run was rolled back"
-        own = "Whatever it had committed before stays" if self.committed else "It was rolled back"
-        indexes = "".join(
-            f"; it has left the invalid index {index}, which is to be dropped first: DROP INDEX CONCURRENTLY {index}"
-            for index in self.invalid_indexes
+            return "what the run had committed before stays" if self.committed else "all of the run was rolled back"
+        indexes = "".join(f", and the invalid index {index}" for index in self.invalid_indexes)
+        return f"{f'what it had committed before stays{indexes}' if self.committed else 'rolled back'}; {done}"
+
+    def describe_done(self) -> str:
+        """The revisions of this run that are committed."""
+        return f"{'applied' if self.upgrades else 'downgraded'} before it in this run: {', '.join(self.done) or 'none'}"
+
+    @property
+    def repairs(self) -> tuple[Fix, ...]:
+        """What has to be done before anything else."""
+        return tuple(
+            Fix("drop the invalid index", f"DROP INDEX CONCURRENTLY {index}", label="first") for index in self.invalid_indexes
         )
-        return f"{own}{indexes}; {done}"
+
+    def list_parts(self) -> list[Part]:
+        """For the message of an error that is not one of this package's."""
+        return [("where", self.where), ("state", self.state), *list_fixes(self.repairs)]
+
+
+def _shorten(file: Path) -> str:
+    """The path from the working directory, of a file that is inside."""
+    with suppress(ValueError, OSError):
+        return str(file.relative_to(Path.cwd()))
+    return str(file)

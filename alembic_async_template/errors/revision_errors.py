@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .base import AlembicAsyncTemplateError, add_sentences
+from .base import AlembicAsyncTemplateError
 from .failure import Failure
+from .message import Fix
 
 
 class RevisionError(AlembicAsyncTemplateError):
@@ -21,8 +22,9 @@ class RevisionNotFoundError(RevisionError):
         self.heads = tuple(heads)
         at = "" if current is None else f"; the database is at {', '.join(current) or 'none'}"
         super().__init__(
-            f"There is no revision {revision} among the files, whose head is {', '.join(heads) or 'none'}{at}. See which there "
-            "are: alembic history"
+            f"There is no revision {revision} among the files",
+            Fix("see which there are", "alembic history"),
+            where=f"their head is {', '.join(heads) or 'none'}{at}",
         )
 
 
@@ -33,13 +35,14 @@ class SeveralHeadsError(RevisionError):
         self.heads = tuple(heads)
         if copied := next((head for head in heads if list(heads).count(head) > 1), None):
             super().__init__(
-                f"Several files have the revision {copied}, copied perhaps. Give one of them another identifier and the revision "
-                'before it, for example: revision = "5b3c"'
+                f"Several files have the revision {copied}: one is probably a copy",
+                Fix("give one of them another identifier and the revision before it", 'revision = "5b3c"'),
             )
             return
         super().__init__(
-            f"The revisions have {len(heads)} heads, {', '.join(heads)}: written at the same time perhaps, and nobody knows "
-            f'which comes first. Join them: alembic merge -m "merge" heads; or go to all of them: alembic {command} heads'
+            f"The revisions have {len(heads)} heads, {', '.join(heads)}: probably written in parallel; their order is undefined",
+            Fix("join them", 'alembic merge -m "merge" heads'),
+            Fix("go to all of them", f"alembic {command} heads"),
         )
 
 
@@ -50,16 +53,14 @@ class AmbiguousDowngradeError(RevisionError):
         self.current = tuple(current)
         self.targets = tuple(targets)
         super().__init__(
-            f"One step back from {', '.join(current)} leads to each of {', '.join(targets)}. Name the one to go to, for example: "
-            f"alembic downgrade {targets[0]}"
+            f"One step back from {', '.join(current)} leads to each of {', '.join(targets)}",
+            Fix("name the one to go to", f"alembic downgrade {targets[0]}"),
         )
 
 
 class RevisionFailedError(RevisionError):
-    """A revision, or Alembic's own part of a command, failed for a reason that is known."""
+    """A revision, or Alembic's own part of a command, failed for a known reason."""
 
-    def __init__(self, failure: Failure, problem: str, fix: str) -> None:
-        self.failure = failure
+    def __init__(self, failure: Failure, problem: str, *fixes: Fix) -> None:
         self.problem = problem
-        self.fix = fix
-        super().__init__(add_sentences(f"{failure.place}: {problem}", fix, failure.state))
+        super().__init__(problem, *fixes, failure=failure)

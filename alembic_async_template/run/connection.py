@@ -161,7 +161,7 @@ class _Outage:
         problem = describe_outage(error, on_socket=str(url.query.get("host") or url.host or "").startswith("/"))
         over = problem is None or time.monotonic() >= self.end
         if over and (known := find_fix(CONNECTION_RULES, error, _list_facts(url))):
-            raise ConnectionFailedError(mask_url(url), self.database.source, known.problem, known.advice) from error
+            raise ConnectionFailedError(mask_url(url), self.database.source, known.problem, *known.fixes) from error
         if problem is None:
             raise error
         if over:

@@ -311,7 +311,7 @@ class _Run:
             self.target.load_models()
             self.target.load_convention()
         except ApplicationImportError as error:
-            log.warning("The models' naming convention is not known to this script. %s", error)
+            log.warning("The models' naming convention is not known to this script. %s", error.one_line)
         self.progress.offline = True
         self.environment.configure(
             **{

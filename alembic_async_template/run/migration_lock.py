@@ -157,7 +157,7 @@ class _PostgreSQLLock:
                 found = find_fix(CONNECTION_RULES, error, {"user": self.connection.engine.url.username})
                 self.problem = (
                     f"it needs a second connection, and there was none ({describe(error)})",
-                    found.example if found else "lock_wait = 300s",
+                    (found and found.fixes[0].example) or "lock_wait = 300s",
                 )
                 return False
             if not _take(second, self.version_table):

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Dialect
 from ..application.declared_conventions import find_holders, load_conventions
 from ..application.metadata_choice import choose_metadata
 from ..application.models import ModelMetadata, load_metadata, refuse_duplicates
+from ..errors import NoTablesError
 from .command import Command
 
 GivenMetadata = MetaData | Sequence[MetaData] | None
@@ -31,10 +32,15 @@ class Target:
         self._has_convention = not command.runs_revisions or self._is_given or command.naming_convention is not None
 
     def load_models(self) -> None:
-        """Import the models, for commands that read them."""
+        """Import the models, for commands that read them.
+
+        :raises NoTablesError: nothing defines a table.
+        """
         command = self.command
         if not self._is_given and (command.compares or command.reads_models):
             self._models = load_metadata(command.settings, complete=command.compares)
+            if not self._models:
+                raise NoTablesError([], command.settings.config_file, command.settings.import_roots)
 
     def choose(self, dialect: Dialect) -> None:
         """Tell the MetaData of this database from those of others."""

@@ -34,9 +34,9 @@ def test_models_that_declare_a_type_differently_are_refused(migrations: History)
     with pytest.raises(EnumDeclarationsDifferError) as raised:
         migrations.revise(models, "one")
     assert str(raised.value) == (
-        'Enum public.status is declared with different values: "draft", "gone" by other.page.state and "draft", "live" by '
-        "post.status. A Python enum gives the type its class's name in lower case. Share one declaration, or give one of them "
-        "another name, for example: sqlalchemy.Enum(..., name='post_status')"
+        'Enum public.status is declared with different values\n  where  "draft", "gone" by other.page.state\n'
+        '         "draft", "live" by post.status\n  fix    share one declaration\n'
+        "  or     give one of them another name; that of a Python enum is its class's in lower case:\n         sqlalchemy.Enum(..., name='post_status')"
     )
     assert raised.value.columns == ("other.page.state", "post.status")
     assert raised.value.values == (("draft", "gone"), ("draft", "live"))
@@ -44,7 +44,7 @@ def test_models_that_declare_a_type_differently_are_refused(migrations: History)
 
 
 def test_a_reference_without_labels_declares_nothing(migrations: History) -> None:
-    """It names a type that is created elsewhere, and another column may say more of it."""
+    """It names a type that is created elsewhere, and another column may have its values."""
     execute(migrations.url, "CREATE TYPE theirs AS ENUM ('a')")
     models = declare(
         post(column(status(name="theirs")), column(status(), "one"), column(status("draft"), "two"), column(status(), "three"))
@@ -114,7 +114,7 @@ def test_a_column_of_a_partitioned_table_is_one_use(migrations: History, kind: s
 
 
 def test_a_type_that_the_models_never_declared_is_dropped_only_when_asked(migrations: History) -> None:
-    """`drop_unused_enums=True` drops it, unless it is in use or in a schema that is not compared."""
+    """drop_unused_enums=True drops it, unless it is in use or in a schema that is not compared."""
     models = declare(post(column(status("draft"))))
     migrate(migrations, "one", models)
     execute(
@@ -162,7 +162,7 @@ def test_include_object_leaves_a_declared_type_alone(migrations: History) -> Non
 
 
 def test_include_name_hides_a_type_of_the_database(migrations: History) -> None:
-    """A type that `include_name` leaves out counts as absent; the function is given its schema, as for a table."""
+    """A filter leaves out a type as it does a table, and can tell it by its schema."""
     asked = []
 
     def include_name(name: str | None, type_: str, parents: dict[str, Any]) -> bool:
@@ -178,7 +178,7 @@ def test_include_name_hides_a_type_of_the_database(migrations: History) -> None:
 
 
 def test_the_plugin_can_be_left_out(migrations: History) -> None:
-    """Alembic's own syntax for plugins leaves it out: enum types are not compared, and are rendered as Alembic does."""
+    """Alembic's own syntax for plugins turns the comparison off: enum types are not mentioned, and rendered as Alembic does."""
     migrations.options["autogenerate_plugins"] = ["alembic.autogenerate.*", "~alembic_async_template.enums"]
     text = migrations.revise(declare(post(column(status("draft")))), "one") or ""
     assert "sa.Enum('draft', name='status')" in text
@@ -186,7 +186,7 @@ def test_the_plugin_can_be_left_out(migrations: History) -> None:
 
 
 def test_a_hand_written_env_that_names_the_plugin_has_all_of_it(postgresql_url: str, tmp_path: Path) -> None:
-    """Enum types are compared and rendered, and the environment's own `render_item` is asked first."""
+    """Its own render_item comes first."""
     migrations = History(tmp_path / "project", postgresql_url).initialise(HAND_WRITTEN_ENV)
     mine = "postgresql.ENUM(*['a'], name='mine', create_type=False)"
     migrations.options["render_item"] = lambda kind, item, _: (
@@ -239,7 +239,7 @@ def test_a_metadata_schema_is_that_of_its_types(migrations: History) -> None:
 @pytest.mark.parametrize("nasty", [name for name in NASTY if "(" not in name])
 @pytest.mark.parametrize("env", ["asyncpg", "psycopg"])
 def test_nasty_names_survive(postgresql_url: str, tmp_path: Path, nasty: str, env: str) -> None:
-    """Types, values, schemas, tables and columns with such names are created, changed, converted and dropped."""
+    """Types, values, schemas, tables and columns with such names are created, changed, converted and dropped with each driver."""
     migrations = History(tmp_path / "project", postgresql_url)
     migrations.initialise(*([HAND_WRITTEN_ENV] if env == "psycopg" else []))
     # Alembic itself takes a dot in a schema for two names, and loses colons and percent signs in a default that it reflects.

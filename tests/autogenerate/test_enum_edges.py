@@ -34,7 +34,7 @@ def read_column(url: str, query: str) -> list[Any]:
 
 
 def travel(migrations: History, before: MetaData, after: MetaData, rows: str = "") -> str:
-    """From one to the other and back, as in every scenario; returns the revision."""
+    """Migrate from one to the other and back, as in every scenario; returns the revision."""
     migrate(migrations, "one", before)
     if rows:
         execute(migrations.url, rows)
@@ -55,7 +55,7 @@ def test_an_array_of_several_is_not_made_one_value(migrations: History, array: s
     text_ = migrations.revise(declare(post(column(status("a", "b")))), "two") or ""
     assert "# Refused unless each array has one element." in text_
     before = read_fingerprint(migrations.url)
-    with pytest.raises(RevisionFailedError, match="The array of some row does not have exactly one element"):
+    with pytest.raises(RevisionFailedError, match="the array of some row does not have exactly one element"):
         migrations.upgrade()
     assert read_fingerprint(migrations.url) == before
 
@@ -85,8 +85,8 @@ def test_a_name_that_postgresql_takes_for_another_type_is_refused(migrations: Hi
     with pytest.raises(InvalidEnumError) as raised:
         migrations.revise(declare(post(column(status("a", name=name), "kind"))), "one")
     assert str(raised.value) == (
-        f"Enum {name} of post.kind: PostgreSQL has a type of that name, which the column would get. For example: "
-        f"sqlalchemy.Enum(..., name='post_{name}')"
+        f"Enum {name} of post.kind: PostgreSQL has a type of that name, which the column would get\n  fix    correct the "
+        f"arguments:\n         sqlalchemy.Enum(..., name='post_{name}')"
     )
     migrate(migrations, "one", declare(post(column(status("a", name=f"post_{name}")))))
 
@@ -152,7 +152,7 @@ def test_a_default_that_the_models_do_not_have_is_kept(migrations: History) -> N
 @pytest.mark.parametrize("env", ["asyncpg", "psycopg"])
 @pytest.mark.parametrize("value", ["50%", ":draft", "a\\:b", "it's"])
 def test_a_default_survives_the_downgrade(postgresql_url: str, tmp_path: Path, env: str, value: str) -> None:
-    """A converted and a dropped column get their default back, with characters that drivers treat specially."""
+    """The default of a converted column and of a dropped one stays the same, whatever the driver reads in it."""
     migrations = History(tmp_path / "project", postgresql_url)
     migrations.initialise(*([HAND_WRITTEN_ENV] if env == "psycopg" else []))
     before = declare(
@@ -323,7 +323,7 @@ def test_a_baseline_names_the_default_schema_and_does_not_create_it(migrations: 
 
 
 def test_operations_can_be_invoked_and_rendered_without_a_revision(postgresql_url: str) -> None:
-    """Operations run and render as in Alembic's documentation, in both directions, with no type created twice."""
+    """A move as in Alembic's documentation works in both directions, with no type created twice."""
     engine = create_engine(postgresql_url.replace("postgresql:", "postgresql+psycopg:"))
     sets = [
         MetaData(),
@@ -361,7 +361,7 @@ def test_operations_can_be_invoked_and_rendered_without_a_revision(postgresql_ur
 
 
 def test_a_rename_among_other_changes_is_told_apart(migrations: History) -> None:
-    """The comment says which addition it stands for, and what is followed literally comes to rest."""
+    """The comment names the addition that the rename replaces, and following it literally leaves no difference."""
     migrate(migrations, "one", declare(post(column(status("gone", "a", "old", "b", "z")))))
     text_ = migrations.revise(declare(post(column(status("a", "new", "b", "z", "extra")))), "two") or ""
     assert (

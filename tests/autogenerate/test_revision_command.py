@@ -76,10 +76,11 @@ def test_a_database_made_by_create_all_needs_a_baseline(app: Project) -> None:
     app.alembic("current", env={"PYTHONWARNINGS": "default", "PYTHONPATH": str(app.directory)})
     (app.directory / "migrations/env.py").write_text("from alembic_async_template import run_environment\nrun_environment()\n")
     (app.directory / "make.py").unlink()
-    assert " ".join(app.alembic("revision", "--autogenerate", "-m", "x", check=False).stdout.split()) == (
-        "FAILED: There is no revision yet, but the database already has 1 table of the models (one), made by create_all perhaps: "
-        "the first revision would leave them out. Compare with an empty database instead: alembic -x baseline revision "
-        '--autogenerate -m "baseline"; then mark this database as migrated: alembic stamp head'
+    assert app.alembic("revision", "--autogenerate", "-m", "x", check=False).block == (
+        "There is no revision yet, but the database already has 1 table of the models\n"
+        "  where  one: probably made by create_all; the first revision would leave them out\n"
+        '  fix    compare with an empty database:\n         alembic -x baseline revision --autogenerate -m "baseline"\n'
+        "  then   mark this database as migrated:\n         alembic stamp head"
     )
     assert app.revisions() == []
     app.alembic("-x", "baseline", "revision", "--autogenerate", "-m", "baseline")
@@ -170,9 +171,10 @@ def test_an_enum_type_that_is_left_over_is_named_before_the_first_revision(postg
         }
     )
     execute(app, "CREATE TYPE color AS ENUM ('red')")
-    assert " ".join(app.alembic("revision", "--autogenerate", "-m", "x", check=False).stdout.split()) == (
-        "FAILED: There is no revision yet, but the database already has 1 enum type of the models (public.color), left over "
-        "perhaps: the first revision would leave them out. Drop them, for example: DROP TYPE public.color"
+    assert app.alembic("revision", "--autogenerate", "-m", "x", check=False).block == (
+        "There is no revision yet, but the database already has 1 enum type of the models\n"
+        "  where  public.color: probably left over; the first revision would leave them out\n"
+        "  fix    drop them:\n         DROP TYPE public.color"
     )
     execute(app, "DROP TYPE color")
     autogenerate(app)
@@ -263,7 +265,7 @@ def make_hidden():
 
 
 def test_types_of_other_packages_render_so_that_the_revision_runs(postgresql_app: Project) -> None:
-    """Imported where the import builds the same type, otherwise as what is underneath, with a warning."""
+    """A type is imported where that builds the same type, otherwise rendered as the type underneath, with a warning."""
     app = postgresql_app
     execute(app, "CREATE EXTENSION IF NOT EXISTS vector") if has_vector(app) else None
     models = TYPES if has_vector(app) else without_vector(TYPES)

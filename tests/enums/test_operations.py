@@ -70,7 +70,7 @@ def test_a_value_at_another_position_is_said(
 
 @pytest.mark.parametrize("nasty", NASTY)
 def test_every_name_is_quoted(on_connection: OnConnection, postgresql_url: str, nasty: str) -> None:
-    """Schema, type, label and neighbour of every operation, and its reverse brings back what was there."""
+    """Schema, type, label and neighbour of every operation may have nasty names, and its reverse restores the earlier state."""
     schema, other, new = f"{nasty[:60]}_s", f"{nasty[:60]}_t", f"{nasty[:60]}_n"
     create_enum(postgresql_url, "unrelated", ["a"], schema=schema)
 
@@ -95,7 +95,7 @@ def test_every_name_is_quoted(on_connection: OnConnection, postgresql_url: str, 
 
 
 def test_renaming_keeps_rows_and_defaults_and_is_rolled_back_whole(on_connection: OnConnection, postgresql_url: str) -> None:
-    """The rename is part of the revision's transaction, and the new name can be used at once."""
+    """A rename runs in the revision's transaction, where the new name can be used at once."""
     create_enum(postgresql_url, "mood", ["sad", "glad"])
 
     def work(op: EnumOperations) -> None:
@@ -123,54 +123,54 @@ def test_renaming_keeps_rows_and_defaults_and_is_rolled_back_whole(on_connection
         (
             lambda op: op.add_enum_value("moods", "x"),
             UnknownEnumError,
-            "Enum moods does not exist in the database. Is it billing.mood, public.mood?",
+            "Enum moods does not exist in the database\n  fix    correct the name: is it billing.mood, public.mood?",
         ),
         (
             lambda op: op.rename_enum_value("other", "x", "y"),
             UnknownEnumError,
-            "Enum other does not exist in the database. There is billing.other: name the schema, for example: schema='billing'",
+            "Enum other does not exist in the database\n  fix    name the schema of billing.other:\n         schema='billing'",
         ),
         (
             lambda op: op.drop_enum("zzz", ["x"], schema="billing"),
             UnknownEnumError,
-            "Enum billing.zzz does not exist in the database. Create it first, for example: "
+            "Enum billing.zzz does not exist in the database\n  fix    create it first:\n         "
             "op.create_enum('zzz', ['draft', 'live'], schema='billing')",
         ),
         (
             lambda op: op.add_enum_value("mood", "x", after="GLADD"),
             UnknownEnumValueError,
-            'Enum public.mood has no value "GLADD". Is it "glad"? Its values are "sad", "glad"',
+            'Enum public.mood has no value "GLADD"\n  where  its values are "sad", "glad"\n  fix    correct the value: is it "glad"?',
         ),
         (
             lambda op: op.rename_enum_value("mood", "zzz", "y"),
             UnknownEnumValueError,
-            'Enum public.mood has no value "zzz". Its values are "sad", "glad"',
+            'Enum public.mood has no value "zzz"\n  where  its values are "sad", "glad"\n  fix    correct the value',
         ),
         (
             lambda op: op.rename_enum_value("mood", "sad", "glad"),
             EnumValueExistsError,
-            'Value "sad" of enum public.mood cannot be renamed to "glad": the enum has that value too. Choose a name that is '
-            'free, or move the rows from one to the other: op.execute("UPDATE ...")',
+            'Value "sad" of enum public.mood cannot be renamed to "glad": the enum has that value too\n  fix    choose a name '
+            'that is free\n  or     move the rows from one to the other:\n         op.execute("UPDATE ...")',
         ),
         (
             lambda op: op.create_enum("mood", ["x"]),
             EnumExistsError,
-            'Enum public.mood exists already, with the values "sad", "glad". If something else, create_all for example, has '
-            "made all that the revision makes, count it as done with alembic stamp. Otherwise leave op.create_enum out if "
-            "these are the values that it is meant to have, choose another name, or drop it first if nothing uses it: DROP "
-            "TYPE public.mood",
+            'Enum public.mood exists already\n  where  its values are "sad", "glad"\n  fix    if create_all, or something else, has '
+            "made all that the revision makes, count it as done with alembic stamp\n  or     leave op.create_enum out, if these are "
+            "the values that it is meant to have\n  or     choose another name\n  or     drop it first, if nothing uses it:\n"
+            "         DROP TYPE public.mood",
         ),
         (
             lambda op: op.rename_enum("other", "mood", schema="billing"),
             EnumExistsError,
-            'Enum billing.mood exists already, with the values "x". Choose another name, or drop it first if nothing uses it: '
-            "DROP TYPE billing.mood",
+            'Enum billing.mood exists already\n  where  its values are "x"\n  fix    choose another name\n  or     drop it first, if '
+            "nothing uses it:\n         DROP TYPE billing.mood",
         ),
         (
             lambda op: op.drop_enum("mood", ["sad", "glad"]),
             EnumInUseError,
             "Enum public.mood cannot be dropped: column m of table t, column many of table t, default value for column m of "
-            "table t use it. Drop these first, or let a column have another type, for example: "
+            "table t use it\n  fix    drop these first\n  or     let a column have another type:\n         "
             'op.alter_column("post", "status", type_=sa.String(), postgresql_using="status::text")',
         ),
     ],
@@ -178,7 +178,7 @@ def test_renaming_keeps_rows_and_defaults_and_is_rolled_back_whole(on_connection
 def test_refusals_name_what_stands_in_the_way(
     on_connection: OnConnection, postgresql_url: str, work: Any, error: type[Exception], message: str
 ) -> None:
-    """The errors name what is unknown and similar names, what is taken, and what uses a type; nothing changes."""
+    """The message names similar types and values, a taken name, and all that uses a type; nothing is changed."""
     create_enum(postgresql_url, "mood", ["sad", "glad"])
     create_enum(postgresql_url, "other", ["x"], schema="billing")
     create_enum(postgresql_url, "mood", ["x"], schema="billing")
@@ -222,7 +222,7 @@ def test_an_example_does_what_it_says_to_the_type_of_the_message(
 
 
 def test_the_search_path_decides_which_type_is_meant(on_connection: OnConnection, postgresql_url: str) -> None:
-    """PostgreSQL's own choice is kept, even if the first schema of the path gets a type of that name later."""
+    """PostgreSQL's search path applies, also if an earlier schema gets a type of that name later."""
     create_enum(postgresql_url, "mood", ["a"], schema="one")
     create_enum(postgresql_url, "mood", ["a"], schema="two")
 
@@ -322,7 +322,7 @@ def test_the_catalog_is_read_a_constant_number_of_times(on_connection: OnConnect
 
 
 def test_without_any_transaction_of_alembic_it_works_too(on_connection: OnConnection, postgresql_url: str) -> None:
-    """The operation runs on a fresh connection, and on one that has read something."""
+    """The connection may be fresh, or have read something before."""
     create_enum(postgresql_url, "mood", ["a"])
 
     def work(connection: Connection) -> None:

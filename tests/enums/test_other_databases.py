@@ -75,7 +75,7 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
 @pytest.mark.parametrize("convention", [{}, {"ck": "ck_%(table_name)s_%(constraint_name)s"}], ids=["plain", "convention"])
 @pytest.mark.parametrize("operation", ["add", "rename", "replace"])
 def test_a_check_that_lists_other_values_is_named(engine: Engine, operation: str, convention: dict[str, str]) -> None:
-    """The error has the constraint, its table and what to write; constraints that allow the value are no obstacle."""
+    """The message names constraint, table and what to write; others, or with the value, are no obstacle."""
     metadata = sa.MetaData(naming_convention=convention)
     status = sa.Enum("draft", "it's", name="status", create_constraint=True, native_enum=False)
     other = sa.Enum("x", name="other_state", create_constraint=True, native_enum=False)
@@ -97,12 +97,13 @@ def test_a_check_that_lists_other_values_is_named(engine: Engine, operation: str
         work("archived")
     assert (error.value.table, error.value.constraint, error.value.value) == ("post", name, "archived")
     assert str(error.value).startswith(
-        f'Value "archived" is not allowed in enum status on {error.value.dialect}: there it is text, and constraint {name} of '
-        "table post is CHECK ("
+        f'Value "archived" is not allowed in enum status, which is text on {error.value.dialect}\n'
+        f"  where  constraint {name} of table post: CHECK ("
     )
     assert str(error.value).endswith(
-        "). Change that first, for example: with op.batch_alter_table('post') as batch: "
-        f"batch.drop_constraint('{name}', type_=\"check\"); batch.create_check_constraint('{name}', \"...\")"
+        ")\n  fix    change the constraint first:\n         with op.batch_alter_table('post') as batch:"
+        f"\n             batch.drop_constraint('{name}', type_=\"check\")"
+        f"\n             batch.create_check_constraint('{name}', \"...\")"
     )
     work("it's")
     work("anything", "state")

@@ -444,7 +444,7 @@ def create_roles(url: str) -> Iterator[dict[str, str]]:
 
 @pytest.fixture(params=POSTGRESQL_SERVERS_FOR_ENUMS)
 def postgresql_url(request: pytest.FixtureRequest) -> Iterator[str]:
-    """An empty database on every PostgreSQL there is: what stands in the way differs between versions."""
+    """An empty database on every PostgreSQL there is: blockers differ between versions."""
     with create_postgresql_database(find_postgresql_server(request)) as url:
         yield url
 
@@ -478,7 +478,7 @@ def test_all_that_uses_the_type_is_kept(databases: Databases, case: str) -> None
 
 
 def test_generated_columns_are_kept_from_postgresql_17_on(databases: Databases) -> None:
-    """PostgreSQL 17 keeps them, and older servers refuse them by name."""
+    """On older servers, generated columns are refused by name."""
     databases.build(GENERATED, databases.url, OLD)
     databases.build(GENERATED, databases.model, NEW)
     with psycopg.connect(databases.url) as connection:
@@ -509,7 +509,7 @@ MAPPED = """
 
 @pytest.mark.parametrize("replacement", [LIVE, ARCHIVED], ids=["live", "archived"])
 def test_rows_array_elements_and_defaults_get_the_replacement(databases: Databases, replacement: str) -> None:
-    """Arrays of any dimension, NULLs and rows hidden by row-level security are replaced, and no trigger fires."""
+    """Arrays of any dimension, NULLs, and rows hidden by row-level security get it, and no trigger fires."""
     literal = sql.Literal(replacement).as_string()
     databases.build(MAPPED.replace("{first}", "{draft}"), databases.url, OLD)
     databases.build(MAPPED.replace("{first}", literal), databases.model, [LIVE, ARCHIVED])
@@ -544,7 +544,7 @@ def test_many_values_change_in_one_rewrite_per_table(databases: Databases) -> No
 
 
 def test_a_change_to_the_same_values_does_nothing(databases: Databases) -> None:
-    """The type keeps its OID, so that cached statements of clients stay valid."""
+    """The type keeps its OID, so that clients need not plan their statements again."""
     databases.build("CREATE TABLE t (m {T})", databases.url, OLD)
     query = "SELECT oid FROM pg_type WHERE typname = %s"
     with psycopg.connect(databases.url) as connection:
@@ -555,7 +555,7 @@ def test_a_change_to_the_same_values_does_nothing(databases: Databases) -> None:
 
 
 def test_the_new_values_can_be_used_in_the_same_revision(databases: Databases) -> None:
-    """A rebuilt type is not subject to 55P04."""
+    """55P04 does not concern the values of a new type."""
     databases.build("CREATE TABLE t (m {T})", databases.url, OLD)
 
     def work(op: Any) -> None:
@@ -789,9 +789,10 @@ def test_what_cannot_be_restored_is_refused_by_name(databases: Databases, case: 
     assert read_fingerprint(databases.url) == before
 
 
-def type_example(error: Exception) -> Callable[[Any], None]:
+def type_example(error: EnumChangeBlockedError) -> Callable[[Any], None]:
     """What the message shows to type, for a revision."""
-    example = str(error).partition(", for example: ")[2]
+    example = error.example
+    assert example is not None
     return lambda op: exec(example, {"op": op})
 
 
@@ -817,7 +818,7 @@ def test_a_blocker_that_no_statement_removes_has_no_example(databases: Databases
     databases.build(BLOCKERS[case][0], databases.url, OLD)
     with pytest.raises(EnumChangeBlockedError) as error:
         databases.change(lambda op: op.remove_enum_value(NAME, DRAFT, schema=SCHEMA))
-    assert str(error.value).endswith("Drop or change it first, and restore it afterwards in the same revision")
+    assert str(error.value).endswith("  fix    drop or change it first, and restore it afterwards in the same revision")
 
 
 def test_a_change_that_only_renames_is_told_of_the_operation_that_does(databases: Databases) -> None:
@@ -833,16 +834,17 @@ def test_a_change_that_only_renames_is_told_of_the_operation_that_does(databases
             lambda op: op.replace_enum_values(NAME, new, replace_with={DRAFT: new[0], ARCHIVED: new[2]}, schema=SCHEMA)
         )
     assert str(error.value).endswith(
-        "is a partition key, which PostgreSQL cannot change. A value is renamed without a rebuild, for example: "
-        f"op.rename_enum_value({NAME!r}, {DRAFT!r}, {new[0]!r}, schema={SCHEMA!r}); "
-        f"op.rename_enum_value({NAME!r}, {ARCHIVED!r}, {new[2]!r}, schema={SCHEMA!r})"
+        "is a partition key, which PostgreSQL cannot change\n  state  nothing was touched\n"
+        "  fix    rename the value, which needs no rebuild:\n"
+        f"         op.rename_enum_value({NAME!r}, {DRAFT!r}, {new[0]!r}, schema={SCHEMA!r})\n"
+        f"         op.rename_enum_value({NAME!r}, {ARCHIVED!r}, {new[2]!r}, schema={SCHEMA!r})"
     )
     databases.change(type_example(error.value))
     assert read_labels(databases.url) == new
 
 
 def test_values_in_use_are_refused_with_counts(databases: Databases) -> None:
-    """Per column, arrays and partitions too, defaults named; hidden rows count, and nothing is touched."""
+    """Rows are counted for each column, in arrays and partitions too, and hidden ones; defaults are named, nothing changes."""
     ddl = """
         CREATE TABLE t (m {T} DEFAULT {draft}, n {T}, ms {T}[] DEFAULT ARRAY[{draft}]::{T}[]);
         ALTER TABLE t ENABLE ROW LEVEL SECURITY;
@@ -860,8 +862,8 @@ def test_values_in_use_are_refused_with_counts(databases: Databases) -> None:
     assert error.value.defaults == ("public.t.m", "public.t.ms")
     assert str(error.value) == (
         f"""Value "{DRAFT}" cannot be removed from enum {SCHEMA}.{NAME}: 1 row of public.p1.m, 2 rows of public.t.m, 1 row of """
-        "public.t.ms, the default of public.t.m and the default of public.t.ms hold it. Give a replacement, for example: "
-        f"op.remove_enum_value({NAME!r}, {DRAFT!r}, replace_with={LIVE!r}, schema={SCHEMA!r})"
+        "public.t.ms, the default of public.t.m and the default of public.t.ms hold it\n  fix    give a replacement:\n"
+        f"         op.remove_enum_value({NAME!r}, {DRAFT!r}, replace_with={LIVE!r}, schema={SCHEMA!r})"
     )
     with pytest.raises(EnumValueInUseError) as error:
         databases.change(lambda op: op.replace_enum_values(NAME, [ARCHIVED], replace_with={DRAFT: ARCHIVED}, schema=SCHEMA))
@@ -910,7 +912,7 @@ def test_values_in_use_are_refused_with_counts(databases: Databases) -> None:
 def test_calls_that_mean_nothing_are_refused(
     on_connection: OnConnection, postgresql_url: str, call: Callable[[Any], None], error: type[Exception], message: str
 ) -> None:
-    """Unknown values with what is near, orders that leave one out, replacements that are none."""
+    """Unknown values are shown with similar ones; orders have to be complete, and replacements have to be values."""
     create_enum(postgresql_url, "mood", ["sad", "glad"])
     with pytest.raises(error) as caught:
         on_connection(run(call))
@@ -921,13 +923,14 @@ def test_the_last_value_is_not_removed(on_connection: OnConnection, postgresql_u
     """A type without values is of no use: the message says how to drop it."""
     create_enum(postgresql_url, "mood", ["sad"])
     with pytest.raises(
-        InvalidEnumError, match=r"""Value "sad" is the only one. For example: op.drop_enum\('mood', \['sad'\]\)"""
+        InvalidEnumError,
+        match=r"""Value "sad" is the only one\n  fix    correct the arguments:\n         op.drop_enum\('mood', \['sad'\]\)""",
     ):
         on_connection(run(lambda op: op.remove_enum_value("mood", "sad")))
 
 
 def test_each_driver_changes_nasty_names(on_connection: OnConnection, databases: Databases) -> None:
-    """Percent signs and colons in names and labels are not read as placeholders."""
+    """No driver reads percent signs and colons in names and labels as placeholders."""
     databases.build(CASES["views"], databases.url, OLD)
     databases.build(CASES["views"], databases.model, NEW)
     on_connection(run(replace))
@@ -935,7 +938,7 @@ def test_each_driver_changes_nasty_names(on_connection: OnConnection, databases:
 
 
 def test_a_type_that_the_search_path_finds(on_connection: OnConnection, postgresql_url: str) -> None:
-    """Named without its schema, as most are; also where another schema has one of the same name."""
+    """A type is named without its schema, also where another schema has one of the same name."""
     create_enum(postgresql_url, "mood", ["sad", "glad"])
     create_enum(postgresql_url, "mood", ["sad", "glad"], schema="other")
     on_connection(run(lambda op: op.execute("CREATE TABLE t (m mood DEFAULT 'sad')")))
@@ -994,7 +997,7 @@ def test_who_catches_the_error_goes_on_in_the_transaction(databases: Databases) 
 
 
 def test_a_locked_table_is_refused_and_its_holder_named(databases: Databases) -> None:
-    """The error comes after `lock_timeout`, with the process that holds the lock and its query."""
+    """After lock_timeout, the message shows the process and its query."""
     databases.build("CREATE TABLE t (m {T})", databases.url, OLD)
 
     def work(op: Any) -> None:
@@ -1085,7 +1088,7 @@ def test_members_of_an_extension_are_refused(databases: Databases) -> None:
 
 
 def test_objects_with_a_security_label_are_refused(databases: Databases) -> None:
-    """The label would be lost with the object that is restored; that of a table stays."""
+    """A dropped object would lose its label; a table keeps it."""
     databases.build(
         """
         CREATE TABLE t (m {T});
@@ -1125,7 +1128,7 @@ def test_nothing_in_the_search_path_stands_in_for_postgresql(databases: Database
 
 
 def test_dependencies_of_an_unknown_kind_are_refused(databases: Databases) -> None:
-    """A row of pg_depend that nothing accounts for, as a later PostgreSQL may have, stops the change."""
+    """A row of pg_depend of an unknown kind, as a later PostgreSQL may have, blocks the change."""
     databases.build(
         """
         CREATE TABLE t (m {T});
@@ -1144,7 +1147,7 @@ def test_dependencies_of_an_unknown_kind_are_refused(databases: Databases) -> No
 
 
 def test_the_catalog_is_read_a_constant_number_of_times(databases: Databases) -> None:
-    """The number of queries does not depend on the number of tables, views and constraints."""
+    """The number of tables, views and constraints does not matter."""
     part = """
         CREATE TABLE t{} (m {T} DEFAULT {live} CHECK (m <> {live}));
         CREATE VIEW v{} AS SELECT * FROM t{};
@@ -1194,7 +1197,7 @@ print(number)
 
 
 def test_a_process_killed_at_any_statement_leaves_what_a_rerun_finishes(databases: Databases) -> None:
-    """Nothing has changed before the commit, and the rerun ends as if nothing had happened."""
+    """Nothing changes before the commit, and a rerun ends as if nothing had happened."""
     ddl = CASES["partial and expression indexes"] + "; CREATE VIEW v AS SELECT m FROM t; ALTER TABLE t FORCE ROW LEVEL SECURITY"
     databases.build(ddl, databases.url, OLD)
     databases.build(ddl, databases.model, NEW)
@@ -1345,7 +1348,7 @@ GENERATED_BLOCKERS = {
 
 @pytest.mark.parametrize("case", GENERATED_BLOCKERS)
 def test_generated_columns_that_cannot_be_emptied_for_a_while_are_refused(databases: Databases, case: str) -> None:
-    """A generated column is refused if no other expression can stand in for it; before PostgreSQL 17, each is."""
+    """Before PostgreSQL 17, every generated column is refused."""
     ddl, reason = GENERATED_BLOCKERS[case]
     with psycopg.connect(databases.url) as connection:
         if connection.info.server_version < 170000:
@@ -1387,7 +1390,7 @@ def test_a_value_that_is_added_at_the_same_time_is_not_lost(databases: Databases
 
 
 def test_transactions_that_do_not_see_what_others_commit_are_refused(databases: Databases) -> None:
-    """REPEATABLE READ would restore definitions that have changed since, and autocommit is no transaction."""
+    """REPEATABLE READ would restore definitions that others have changed since, and autocommit is not a transaction."""
     databases.build("CREATE TABLE t (m {T})", databases.url, OLD)
     for level, error, message in (
         ("REPEATABLE READ", EnumChangeBlockedError, "this transaction is repeatable read and does not see"),
@@ -1400,7 +1403,7 @@ def test_transactions_that_do_not_see_what_others_commit_are_refused(databases: 
 
 
 def test_settings_of_the_session_change_no_constant(databases: Databases) -> None:
-    """Definitions are read and restored as pg_dump does, and the settings are as before afterwards."""
+    """Definitions are read and restored with the settings of pg_dump, and the settings are as before afterwards."""
     for url, labels in ((databases.url, OLD), (databases.model, NEW)):
         databases.build(CASES["constants of other types"], url, labels)
 

@@ -170,9 +170,8 @@ def test_the_reference_has_every_fix() -> None:
     text = (ROOT / "docs/reference/errors.md").read_text()
     rows = re.findall(r"^\| `(.*)` \| (.*) \|$", text, re.MULTILINE)
     rules = [*APPLICATION_RULES, *CONNECTION_RULES, *REVISION_RULES]
-    told = [rule.explain("", {}) for rule in rules]
-    ways = [[(known.fix, known.example), *([known.other] if known.other else [])] for known in told]
-    cells = ["<br>".join(f"{fix}: `{example}`" for fix, example in way) for way in ways]
+    told = [rule.explain("", {}).fixes for rule in rules]
+    cells = ["<br>".join(f"{fix.advice}: `{fix.example}`" for fix in fixes) for fixes in told]
     assert rows == [(rule.error, cell) for rule, cell in zip(rules, cells, strict=True)]
 
 

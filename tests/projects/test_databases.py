@@ -35,9 +35,10 @@ def database_line(output: str) -> str:
 
 def test_no_source_names_a_database(app: Project) -> None:
     """The error has every place that was looked at, and never a default."""
-    assert " ".join(app.alembic("upgrade", "head", check=False).stdout.split()) == (
-        "FAILED: No database URL was found for section [alembic] of alembic.ini: looked at -x url, app_engine, the environment "
-        "variable DATABASE_URL and sqlalchemy.url. Set one, for example: export DATABASE_URL=postgresql://app@localhost/app"
+    assert app.alembic("upgrade", "head", check=False).block == (
+        "No database URL was found\n  where  section [alembic] of alembic.ini\n"
+        "         looked at -x url, app_engine, the environment variable DATABASE_URL, sqlalchemy.url\n"
+        "  fix    set one:\n         export DATABASE_URL=postgresql://app@localhost/app"
     )
 
 
@@ -52,10 +53,12 @@ def test_the_error_names_the_engines_that_were_found(project: Project) -> None:
         }
     )
     project.alembic("init", "-t", "async-fastapi", "migrations")
-    assert (
-        "The application has several engines or URLs: name one of them in alembic.ini: app_engine = app.db:primary (app/db.py, "
-        "line 2; used by app.users), or app_engine = app.db:stock (app/db.py, line 3). Or export DATABASE_URL=postgresql://app@localhost/app"
-    ) in " ".join(project.alembic("current", check=False).stdout.split())
+    assert project.alembic("current", check=False).block.endswith(
+        "  fix    name one of the application's engines or URLs in alembic.ini (app/db.py, line 2; used by app.users):\n"
+        "         app_engine = app.db:primary\n"
+        "  or     another one (app/db.py, line 3):\n         app_engine = app.db:stock\n"
+        "  or     set one:\n         export DATABASE_URL=postgresql://app@localhost/app"
+    )
 
 
 def test_sources_have_an_order_and_a_later_one_that_disagrees_is_a_warning(app: Project) -> None:
@@ -105,7 +108,7 @@ def test_another_variable_and_another_section(app: Project) -> None:
         "-n", "reports", "current", env={"REPORTS_URL": "sqlite:///r.sqlite", "DATABASE_URL": "sqlite:///d.sqlite"}
     )
     assert database_line(result.stderr).endswith("r.sqlite, from the environment variable REPORTS_URL")
-    assert "for section [reports] of alembic.ini" in " ".join(app.alembic("-n", "reports", "current", check=False).stdout.split())
+    assert "  where  section [reports] of alembic.ini\n" in app.alembic("-n", "reports", "current", check=False).block
 
 
 def test_relative_sqlite_paths_start_at_the_ini(app: Project) -> None:
@@ -120,9 +123,10 @@ def test_relative_sqlite_paths_start_at_the_ini(app: Project) -> None:
 
 def test_in_memory_databases_are_refused(app: Project) -> None:
     """A migration that is gone at once would look like one that succeeded."""
-    output = app.alembic("upgrade", "head", check=False, env={"DATABASE_URL": "sqlite://"}).stdout
-    assert "The database URL from the environment variable DATABASE_URL is an in-memory SQLite database" in " ".join(
-        output.split()
+    block = app.alembic("upgrade", "head", check=False, env={"DATABASE_URL": "sqlite://"}).block
+    assert block.startswith(
+        "An in-memory SQLite database exists in one connection only, with which the migration would be gone\n"
+        "  where  the database URL from the environment variable DATABASE_URL\n"
     )
 
 
@@ -156,9 +160,10 @@ def test_a_reference_that_leads_nowhere_is_explained(app: Project, reference: st
         }
     )
     add_setting(app, f"app_engine = {reference}")
-    output = " ".join(app.alembic("current", check=False).stdout.split())
-    assert output.startswith(f"FAILED: app_engine = {reference} in section [alembic] of alembic.ini: {problem}")
-    assert "s3cret" not in output
+    result = app.alembic("current", check=False)
+    assert result.block.startswith(f"app_engine = {reference}: {problem}")
+    assert "\n  where  section [alembic] of alembic.ini\n" in result.block
+    assert "s3cret" not in result.output
 
 
 PASSWORD = "".join(character for character in printable if character.isprintable())

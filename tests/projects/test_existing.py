@@ -159,10 +159,10 @@ def test_an_error_of_another_plugin_names_it(
     setup = "from alembic.runtime.plugins import Plugin\nfrom app import audit\nPlugin.setup_plugin_from_module(audit, 'audit')\n"
     env.write_text(f"{setup}{ENV.replace('environment()', f'environment(autogenerate_plugins={names})')}")
     result = project.alembic(*command, check=False)
-    said = " ".join(result.output.split())
-    place = f"line 10 of {project.directory / 'app/audit.py'}"
+    place = f"{project.directory / 'app/audit.py'}:10"
     assert result.returncode
-    assert f"FAILED: The comparison failed in another plugin, app: app.audit.compare ({place}) raised {problem}" in said
+    assert result.block.startswith(f"The comparison failed in another plugin, app: {problem}")
+    assert f"\n  where  app.audit.compare, {place}\n  fix    correct it\n" in result.block
     assert "Traceback" not in result.output
     assert project.revisions() == []
     assert "Traceback" in project.alembic("--raiseerr", "check", check=False).output
@@ -182,10 +182,10 @@ def test_an_error_of_an_installed_plugin_names_its_distribution(
     configure = "import alembic_postgresql_enum as other\nother.set_configuration(other.Config(force_dialect_support=True))\n"
     env.write_text(configure + env.read_text())
     result = project.alembic(*command, check=False)
-    said = " ".join(result.output.split())
-    function = "alembic_postgresql_enum.compare_dispatch.compare_enums (line "
-    assert f"FAILED: The comparison failed in another plugin, alembic-postgresql-enum: {function}" in said
-    assert "Update alembic-postgresql-enum, for example: pip install --upgrade alembic-postgresql-enum; or" in said
+    assert result.block.startswith("The comparison failed in another plugin, alembic-postgresql-enum: ")
+    assert "\n  where  alembic_postgresql_enum.compare_dispatch.compare_enums, /" in result.block
+    update = "update alembic-postgresql-enum:\n         pip install --upgrade alembic-postgresql-enum\n"
+    assert f"\n  fix    {update}" in result.block
     assert "Traceback" not in result.output
     assert project.revisions() == []
 

@@ -34,7 +34,7 @@ def change_setting(project: Project, name: str, value: str) -> None:
 def autogenerate(project: Project, *arguments: str, check: bool = True) -> str:
     """The new revision's text, or the error."""
     result = project.alembic(*arguments, "revision", "--autogenerate", "-m", "x", check=check)
-    return project.revisions()[-1].read_text() if check else " ".join(result.stdout.split())
+    return project.revisions()[-1].read_text() if check else result.block
 
 
 def test_a_module_added_later_counts(app: Project) -> None:
@@ -129,9 +129,10 @@ def test_a_module_outside_of_app_models_is_refused_by_name(app: Project) -> None
     """Its tables are neither forgotten nor proposed for dropping: the message has both settings to choose from."""
     app.write({"billing/models.py": TABLE.format(name="Invoice")})
     assert autogenerate(app, check=False) == (
-        "FAILED: billing.models defines tables but no name in app_models in section [alembic] of alembic.ini covers it, so they "
-        "would be forgotten. If they belong to this database: app_models = app, billing.models; if they belong to another one: "
-        "app_models = app, ~billing.models"
+        "billing.models defines tables that would be forgotten: app_models does not cover it\n"
+        "  where  section [alembic] of alembic.ini\n"
+        "  fix    if they belong to this database:\n         app_models = app, billing.models\n"
+        "  or     if they belong to another one:\n         app_models = app, ~billing.models"
     )
     assert app.revisions() == []
     change_setting(app, "app_models", "app, ~billing.models")
@@ -171,8 +172,8 @@ def test_a_name_without_a_module_is_an_error(app: Project) -> None:
     """A misspelt setting is not an application without tables."""
     change_setting(app, "app_models", "apq.models")
     assert autogenerate(app, check=False) == (
-        'FAILED: app_models in section [alembic] of alembic.ini: "apq.models" names no module under the import root. Name the '
-        "modules or packages that define the models, for example: app_models = app.models, app.billing"
+        'app_models: "apq.models" names no module under the import root\n  where  section [alembic] of alembic.ini\n'
+        "  fix    name the modules or packages that define the models:\n         app_models = app.models, app.billing"
     )
 
 
@@ -182,10 +183,11 @@ def test_no_tables_is_an_error(project: Project, sqlite_url: str) -> None:
     output = project.alembic("init", "-t", "async-fastapi", "migrations").stdout
     assert "  models       none yet" in output
     assert autogenerate(project, check=False) == (
-        f"FAILED: No tables were found in the sources under {project.directory}, so autogenerate would see an empty application. "
-        "Name the modules that define the models in alembic.ini, for example: app_models = app.users.models, app.posts.models"
+        f"No tables were found, so the application looks empty\n  where  the sources under {project.directory}\n"
+        "  fix    name the modules that define the models in alembic.ini:\n"
+        "         app_models = app.users.models, app.posts.models"
     )
-    assert "No tables were found" in project.alembic("check", check=False).stdout
+    assert "No tables were found" in project.alembic("check", check=False).block
     project.write({"main.py": TABLE.format(name="Late")})
     assert '"late"' in autogenerate(project)
 
@@ -198,8 +200,8 @@ def test_several_applications_are_to_be_chosen_from(project: Project, sqlite_url
     ini = (project.directory / "alembic.ini").read_text()
     assert "# app_models = billing\n# app_models = shop\napp_models =\n" in ini
     assert autogenerate(project, check=False) == (
-        "FAILED: app_models is empty in section [alembic] of alembic.ini. Tables were found in billing, shop: name those of this "
-        "database, for example: app_models = billing"
+        "app_models is empty, and tables were found in billing, shop\n  where  section [alembic] of alembic.ini\n"
+        "  fix    name those of this database:\n         app_models = billing"
     )
     (project.directory / "alembic.ini").write_text(ini.replace("app_models =\n", "app_models = shop, ~billing\n"))
     text = autogenerate(project)
@@ -211,10 +213,10 @@ def test_a_module_that_fails_is_named_with_its_error(app: Project) -> None:
     """The application's own error, where it was imported from, and how to see all of it."""
     app.write({"app/models.py": "import nowhere\n" + TABLE.format(name="One")})
     assert autogenerate(app, check=False) == (
-        "FAILED: Module app.models could not be imported: ModuleNotFoundError: No module named 'nowhere'. The "
-        "application imports it, and it is not installed here, for example: pip install nowhere. The import root is "
-        f"{app.directory} (prepend_sys_path in section [alembic] of alembic.ini). See the error itself with: "
-        f'cd {app.directory} && PYTHONPATH={app.directory} python -c "import app.models"'
+        "Module app.models could not be imported: ModuleNotFoundError: No module named 'nowhere'\n"
+        f"  where  import root {app.directory} (prepend_sys_path in section [alembic] of alembic.ini)\n"
+        "  fix    the application imports it, and it is not installed here:\n         pip install nowhere\n"
+        f'  see    the error itself:\n         cd {app.directory} && PYTHONPATH={app.directory} python -c "import app.models"'
     )
     app.write({"app/models.py": "class ("})
     assert f"{app.directory / 'app/models.py'} has a syntax error in line 1, " in autogenerate(app, check=False)
@@ -237,7 +239,7 @@ def test_metadata_given_in_env_py_is_taken(app: Project) -> None:
     assert '"given"' in text
     assert '"one"' not in text
     env.write_text(env.read_text().replace("sa.Table", "# sa.Table"))
-    assert "The target_metadata given to run_environment in env.py has no tables" in autogenerate(app, check=False)
+    assert "The target_metadata of env.py has no tables" in autogenerate(app, check=False)
 
 
 def test_arguments_of_configure_are_given_in_env_py(app: Project) -> None:
@@ -390,7 +392,7 @@ def test_an_upgrade_needs_no_complete_models(app: Project) -> None:
     autogenerate(app)
     app.write({"scripts/importer.py": TABLE.format(name="Staging")})
     app.alembic("upgrade", "head")
-    assert "scripts.importer defines tables" in app.alembic("check", check=False).stdout
+    assert "scripts.importer defines tables" in app.alembic("check", check=False).block
 
 
 def test_a_syntax_error_is_refused_under_every_pattern(app: Project) -> None:

@@ -104,10 +104,10 @@ def test_a_model_that_may_not_be_read_is_named(app: Project) -> None:
     secret.chmod(0)
     initialise(app)
     said = alembic(app, "revision", "--autogenerate", "-m", "x", succeeds=False)
-    assert f"Module app.secret could not be imported: {secret} cannot be read, Permission denied. Let the user who" in said
+    assert f"Module app.secret could not be imported: {secret} cannot be read, Permission denied where " in said
     assert app.revisions() == []
     app.set(app_models="app, ~app.secret")
-    assert said.split("database: ")[1].startswith("app_models = app, ~app.secret")
+    assert " or leave it out, if it defines no table of this database: app_models = app, ~app.secret see " in said
     alembic(app, "revision", "--autogenerate", "-m", "x")
 
 

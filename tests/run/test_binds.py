@@ -212,9 +212,10 @@ def test_what_cannot_be_used_is_refused(configure: Configure, tmp_path: Path) ->
     with pytest.raises(ConnectionBindError) as error:
         command.upgrade(configure("sqlite://"), "head")
     assert str(error.value) == (
-        'bind (config.attributes["connection"]) is of type str, neither an engine nor a connection of SQLAlchemy. Hand over an '
-        "engine or an open connection, for example: await Migrations(bind=engine).upgrade(); or to Alembic's own functions: "
-        'await connection.run_sync(lambda _: command.upgrade(config, "head"))'
+        'bind (config.attributes["connection"]) is of type str, neither an engine nor a connection of SQLAlchemy\n'
+        "  fix    hand over an engine or an open connection:\n         await Migrations(bind=engine).upgrade()\n"
+        "  or     call Alembic's own functions:\n"
+        '         await connection.run_sync(lambda _: command.upgrade(config, "head"))'
     )
     with pytest.raises(MemoryDatabaseError):
         command.upgrade(configure(create_async_engine("sqlite+aiosqlite://")), "head")

@@ -18,7 +18,7 @@ from support.project import ENV, Project, write_revisions
 from support.servers import create_postgresql_database
 
 POST = 'op.create_table("post", sa.Column("id", sa.Integer(), primary_key=True))'
-FIX = 'Raise what says why it cannot go on, for example: raise RuntimeError("the table is empty")'
+FIX = '\n  fix    raise what says why it cannot go on:\n         raise RuntimeError("the table is empty")'
 
 
 def tables(url: str) -> set[str]:
@@ -36,12 +36,13 @@ def test_an_exit_in_what_a_command_runs_is_an_error(project: Project, sqlite_url
     two, env = project.directory / "migrations/versions/two.py", project.directory / "migrations/env.py"
     error: type[errors.AlembicAsyncTemplateError] = errors.RevisionFailedError
     message = (
-        f"Revision two failed at raise SystemExit (line 14 of {two}): it raised SystemExit. {FIX} (to leave a function early, "
-        "use return). It was rolled back; revisions committed in this run: one"
+        "It raised SystemExit\n  where  revision two, migrations/versions/two.py:14\n         raise SystemExit"
+        f"\n  state  rolled back; applied before it in this run: one{FIX}\n  or     to leave a function early:\n         return"
     )
     if place == "top":
         two.write_text("import sys\n\nrevision = 'two'\ndown_revision = 'one'\nsys.exit()\n")
-        message = f"The command failed at sys.exit() (line 5 of {two}): it raised SystemExit. {FIX}. Nothing was changed"
+        where = "\n  where  migrations/versions/two.py:5\n         sys.exit()"
+        message = f"It raised SystemExit{where}\n  state  nothing was changed{FIX}"
     elif place in {"engine", "property"}:
         reference = "settings:get_url()" if place == "engine" else "settings:settings.url"
         project.write(
@@ -53,20 +54,20 @@ def test_an_exit_in_what_a_command_runs_is_an_error(project: Project, sqlite_url
         project.set(app_engine=reference)
         error = errors.EngineReferenceError
         problem = "settings.get_url(): SystemExit" if place == "engine" else "settings.settings.url: SystemExit: 0"
-        message = f"app_engine = {reference} in section [alembic] of alembic.ini: {problem}. "
+        message = f"app_engine = {reference}: {problem}\n  where  section [alembic] of alembic.ini\n  fix    "
     elif place == "env":
         env.write_text("import sys\n\nsys.exit()\n" + ENV)
-        error = errors.ApplicationError
-        message = f"The command was ended at line 3 of {env}, which raised SystemExit. {FIX}"
+        error = errors.ApplicationExitError
+        message = f"The command was ended by SystemExit\n  where  {env}:3{FIX}"
     environment = {"DATABASE_URL": sqlite_url}
     result = project.alembic("upgrade", "head", env=environment, check=False)
     assert result.returncode == 255, result
-    assert " ".join(result.stdout.split()).startswith(f"FAILED: {message}"), result
+    assert result.block.startswith(message), result
     assert "Traceback" not in result.output
 
     project.set(**{"sqlalchemy.url": sqlite_url})
     if place == "function":
-        message = message.removesuffix("one") + "none"  # it is there already
+        message = message.replace("in this run: one", "in this run: none")  # it is there already
     os.chdir(project.directory)
     with pytest.raises(error) as raised:
         asyncio.run(Migrations(project.directory / "alembic.ini").upgrade())
@@ -90,10 +91,10 @@ def test_an_exit_of_another_environment_or_after_the_work_is_left_alone(project:
 @pytest.mark.parametrize(
     ("body", "state"),
     [
-        ("op.execute('SELECT pg_sleep(60)')", "It was rolled back"),
+        ("op.execute('SELECT pg_sleep(60)')", "rolled back"),
         (
             "with op.get_context().autocommit_block():\n        op.execute('SELECT pg_sleep(60)')",
-            "Whatever it had committed before stays",
+            "what it had committed before stays",
         ),
     ],
 )
@@ -112,11 +113,11 @@ def test_ctrl_c_says_what_is_committed(project: Project, embedded_postgresql: st
             assert other.execute(running.encode() + b"AND state = 'active'").fetchone() == (0,)
         assert process.returncode == 130, said
         assert "Traceback" not in said
-        two = project.directory / "migrations/versions/two.py"
         line = 14 if body.startswith("op") else 15
-        assert said.splitlines()[-1] == (
-            f"INTERRUPTED: Revision two was interrupted at op.execute('SELECT pg_sleep(60)') (line {line} of {two}). {state}; "
-            "revisions committed in this run: one"
+        assert said.endswith(
+            f"INTERRUPTED: by Ctrl-C\n  where  revision two, migrations/versions/two.py:{line}\n"
+            "         op.execute('SELECT pg_sleep(60)')\n"
+            f"  state  {state}; applied before it in this run: one\n"
         )
         assert tables(url) == ({"post"} if body.startswith("op") else {"post", "note"})
 

@@ -180,16 +180,16 @@ def test_a_configuration_that_is_not_there(tmp_path: Path, monkeypatch: pytest.M
     """Is refused at once, with the place that was looked at."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("ALEMBIC_CONFIG", raising=False)
-    example = 'Give the path of the project\'s alembic.ini, for example: Migrations(Path(__file__).parent / "alembic.ini")'
+    fix = "\n  fix    give the path of the project's alembic.ini:"
+    example = f'{fix}\n         Migrations(Path(__file__).parent / "alembic.ini")'
     with pytest.raises(ConfigNotFoundError) as error:
         Migrations()
     assert str(error.value) == (
-        f"{tmp_path}/alembic.ini was not found. Without a path it is looked for in the working directory, as the command line "
-        f"does. {example}"
+        f"{tmp_path}/alembic.ini was not found\n  where  the working directory, where the command line looks too{example}"
     )
     with pytest.raises(ConfigNotFoundError) as error:
         Migrations("nowhere/alembic.ini")
-    assert str(error.value) == f"{tmp_path}/nowhere/alembic.ini was not found. {example}"
+    assert str(error.value) == f"{tmp_path}/nowhere/alembic.ini was not found{example}"
 
 
 def test_an_engine_is_cloned_and_keeps_its_pool(make: Make, database_url: str) -> None:
@@ -358,8 +358,9 @@ def test_a_plain_command_meanwhile_is_refused(make: Make, tmp_path: Path) -> Non
     with pytest.raises(ConcurrentRunError) as error:
         command.upgrade(Config(other), "head")
     assert str(error.value) == (
-        "Another Alembic command runs in this process, and alembic.op and alembic.context belong to that one: this one would "
-        "change its database. Let them run one after the other, which Migrations does outside of a revision, for example: "
+        "Another Alembic command runs in this process, and this one would change its database"
+        "\n  where  alembic.op and alembic.context, which belong to one command at a time"
+        "\n  fix    run one after the other, which Migrations does outside of a revision:\n         "
         'await Migrations("alembic.ini").upgrade("head")'
     )
     go_on.set()
@@ -469,6 +470,23 @@ def test_cancellation_of_one_that_waits(make: Make, postgresql_url: str) -> None
     assert tables(postgresql_url) == set()
 
 
+def test_ensure_head_without_models_names_what_was_searched(make: Make, sqlite_url: str) -> None:
+    """No `target_metadata` was given, so the message blames none; a hand-written env.py that gives none has no tables either."""
+    ini = make(sqlite_url, one=TWO)
+    for module in ini.parent.glob("*.py"):
+        module.unlink()
+    migrations = Migrations(ini)
+    asyncio.run(migrations.upgrade())
+    with pytest.raises(NoTablesError) as error:
+        asyncio.run(migrations.ensure_head(enums=True))
+    assert str(error.value) == (
+        f"No tables were found, so the application looks empty\n  where  the sources under {ini.parent}\n"
+        "  fix    name the modules that define the models in alembic.ini:\n"
+        "         app_models = app.users.models, app.posts.models"
+    )
+    assert error.value.failure is None
+
+
 def test_ensure_head_names_both_revisions(make: Make, postgresql_url: str) -> None:
     """A database that is behind, ahead or has other enum values is refused, without a lock."""
     ini = make(postgresql_url, one=ONE, two=TWO)
@@ -479,18 +497,23 @@ def test_ensure_head_names_both_revisions(make: Make, postgresql_url: str) -> No
             asyncio.run(migrations.ensure_head(**arguments))
         return str(error.value)
 
-    assert message() == "The database is at no revision, and this application needs two. Migrate it: alembic upgrade head"
-    with pytest.raises(DatabaseNotAtHeadError, match="This application has no revisions, so nobody can tell whether"):
+    migrate = "\n  fix    migrate it:\n         alembic upgrade head"
+    assert message() == f"The database is at no revision, and this application needs two{migrate}"
+    with pytest.raises(
+        DatabaseNotAtHeadError, match="This application has no revisions, so whether the database is migrated is not known"
+    ):
         asyncio.run(Migrations(make(postgresql_url)).ensure_head())
     asyncio.run(migrations.upgrade("one"))
-    assert message() == "The database is at revision one, and this application needs two. Migrate it: alembic upgrade head"
+    assert message() == f"The database is at revision one, and this application needs two{migrate}"
     asyncio.run(migrations.upgrade())
     (ini.parent / "migrations/versions/two.py").unlink()
     assert message() == (
-        "The database is at revision two, and this application's head is one: it has no revision two. A newer release has "
-        "migrated the database, or the file was deleted or is on another branch. Deploy what has it, or go back with that to a "
-        "revision that both have, for example: alembic downgrade -1; if nothing of it is left in the database, name the newest "
-        "revisions of these files that have run there: alembic stamp --purge ..."
+        "The database is at revision two; this application, whose head is one, has no revision two"
+        "\n  fix    deploy the newer code that has migrated it, or downgrade with it to a revision that both know:"
+        "\n         alembic downgrade -1"
+        "\n  or     get the file back, if it was deleted or is on another branch"
+        "\n  or     if nothing of it is left in the database, name the newest revisions of these files that have run there:"
+        "\n         alembic stamp --purge ..."
     )
     with psycopg.connect(postgresql_url, autocommit=True) as connection:
         connection.execute("UPDATE alembic_version SET version_num = 'one'")
@@ -498,9 +521,9 @@ def test_ensure_head_names_both_revisions(make: Make, postgresql_url: str) -> No
         connection.execute("ALTER TYPE mood ADD VALUE 'bored'")
         asyncio.run(migrations.ensure_head())
         assert message(enums=True) == (
-            "The database is at revision one, which is the head, but its enum types are not the application's: public.mood has "
-            '"sad", "glad", "bored" and the application "sad", "glad". Write the revision that is missing: alembic revision '
-            '--autogenerate -m "change enums"'
+            "The database is at revision one, which is the head, but its enum types are not the application's\n"
+            '  where  public.mood: "sad", "glad", "bored" in the database, "sad", "glad" in the application\n'
+            '  fix    write the revision that is missing:\n         alembic revision --autogenerate -m "change enums"'
         )
 
 

@@ -27,6 +27,11 @@ class Result:
         """Both streams, for assertions about what is or is not said at all."""
         return self.stdout + self.stderr
 
+    @property
+    def block(self) -> str:
+        """What stands after `FAILED: ` on standard error: the message of an error of this package."""
+        return self.stderr.partition("FAILED: ")[2].removesuffix("\n")
+
     def __str__(self) -> str:
         return (
             f"{' '.join(self.command)} in {self.directory} returned {self.returncode}\n"

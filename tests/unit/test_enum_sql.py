@@ -99,7 +99,7 @@ def test_what_has_no_meaning_is_refused_before_sql(dialect: str, work: Callable[
     with pytest.raises(InvalidEnumError) as error:
         work(op)
     assert str(error.value).startswith(message)
-    assert ". For example: op." in str(error.value)
+    assert "\n  fix    correct the arguments:\n         op." in str(error.value)
     assert output.getvalue() == ""
 
 
@@ -170,9 +170,9 @@ def test_what_needs_the_catalog_is_refused_offline(call: Callable[[EnumOperation
     with pytest.raises(EnumOfflineError) as error:
         call(op)
     assert str(error.value) == (
-        f"op.{name} cannot be written as a script for enum s.mood: its statements depend on what uses the type in the database. "
-        "Run this revision with a connection, for example: alembic upgrade +1; print those before and after it as ranges: "
-        "alembic upgrade start:end --sql"
+        f"op.{name} cannot be written as a script for enum s.mood: its statements depend on what uses the type\n"
+        "  fix    run this revision with a connection:\n         alembic upgrade +1\n"
+        "  then   print those before and after it as ranges:\n         alembic upgrade start:end --sql"
     )
     other, nothing = offline("sqlite")
     call(other)

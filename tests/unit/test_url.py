@@ -52,8 +52,8 @@ def test_a_missing_driver_names_the_command(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(MissingDriverError) as error:
         adapt("postgresql://h/d")
     assert str(error.value) == (
-        "The database URL from a test names postgresql, and its async driver asyncpg or psycopg is not installed. "
-        "Install it: pip install 'alembic-async-template[asyncpg]'"
+        "The async driver of postgresql is not installed: asyncpg or psycopg\n  where  the database URL from a test\n"
+        "  fix    install it:\n         pip install 'alembic-async-template[asyncpg]'"
     )
     assert error.value.drivers == ("asyncpg", "psycopg")
     assert adapt("postgresql://h/d", installed=False).url.drivername == "postgresql+asyncpg"

@@ -11,89 +11,89 @@ APPLICATION_RULES = (
     Rule(
         "No module named 'app'",
         (Sign(raised="ModuleNotFoundError", origin=Origin.APPLICATION),),
-        "Name the folder from which the application is imported",
+        "name the folder from which the application is imported",
         "prepend_sys_path = {root}",
     ),
     Rule(
         "No module named 'app.bd'",
         (Sign(raised="ModuleNotFoundError", origin=Origin.SETTING),),
-        "There is no such module: correct the setting in alembic.ini",
+        "there is no such module: correct the setting in alembic.ini",
         "{near}",
     ),
     Rule(
         "No module named 'app.nowhere'",
         (Sign(raised="ModuleNotFoundError", origin=Origin.MODULE),),
-        "A module of the application imports it, and it is not there: correct the import, or add the file",
+        "a module of the application imports it, and it is not there: correct the import, or add the file",
         "{path}.py",
     ),
     Rule(
         "No module named 'psycopg2'; No module named 'psycopg'; Can't load plugin: sqlalchemy.dialects:postgres",
         (Sign(raised="ModuleNotFoundError", function="import_dbapi"), Sign(text=r"Can't load plugin: sqlalchemy\.dialects")),
-        "The URL of an engine names its driver, which is not installed, or none: give create_async_engine one that is",
+        "the URL of an engine names its driver, which is not installed, or none: give create_async_engine one that is",
         "postgresql+asyncpg://app@localhost/app",
     ),
     Rule(
         "No module named 'something'",
         (Sign(raised="ModuleNotFoundError", text="No module named '(?P<module>[^'.]*)"),),
-        "The application imports it, and it is not installed here",
+        "the application imports it, and it is not installed here",
         "pip install {module}",
     ),
     Rule(
         "cannot import name ... from partially initialized module",
         (Sign(text="partially initialized module|circular import"),),
-        "Two modules import each other: import one of them inside the function that needs it, or move what both "
+        "two modules import each other: import one of them inside the function that needs it, or move what both "
         "need into a third one",
         "app/shared.py",
     ),
     Rule(
         "ValidationError: 1 validation error for Settings",
         (Sign(raised="ValidationError", origin=Origin.MISSING_VARIABLE),),
-        "Set {variables} in the environment ({files})",
+        "set {variables} in the environment ({files})",
         "export {variable}={example}",
     ),
     Rule(
         "ValidationError: Extra inputs are not permitted",
         (Sign(raised="ValidationError", origin=Origin.UNKNOWN_VARIABLE),),
-        "Leave {variables} out ({files}), or let the settings ignore what they do not know",
+        "leave {variables} out ({files}), or let the settings ignore what they do not know",
         'model_config = SettingsConfigDict(extra="ignore")',
     ),
     Rule(
         "ValidationError: Input should be a valid integer",
         (Sign(raised="ValidationError", origin=Origin.INVALID_VARIABLE),),
-        "Correct {variables} in the environment ({files})",
+        "correct {variables} in the environment ({files})",
         "export {variable}={example}",
     ),
     Rule(
         "KeyError: 'DATABASE_URL' from os.environ",
         (Sign(raised="KeyError", text=r"'(?P<variable>\w+)'", function="__getitem__", origin=Origin.ENVIRONMENT),),
-        "Set {variable} in the environment",
+        "set {variable} in the environment",
         "export {variable}={example}",
     ),
     Rule(
         "ArgumentError: Expected string or URL object, got None",
         (Sign(text="Expected string or URL object, got None"),),
-        "The URL that the application gives to its engine is not set",
+        "the URL that the application gives to its engine is not set",
         "export DATABASE_URL={example}",
     ),
     Rule(
         "The asyncio extension requires an async driver to be used",
         (Sign(text="requires an async driver"),),
-        "Give create_async_engine a URL with one",
+        "give create_async_engine a URL with one",
         "postgresql+asyncpg://app@localhost/app",
     ),
     Rule(
         "MissingGreenlet: greenlet_spawn has not been called",
         (Sign(raised="MissingGreenlet"),),
-        "An async driver is used without await when the module is imported: make the engine with "
+        "an async driver is used without await when the module is imported: make the engine with "
         "create_async_engine, and connect in a function",
         "async with engine.connect() as connection",
     ),
     Rule(
         "Table 'post' is already defined for this MetaData instance",
         (Sign(text="Table '(?P<name>[^']*)' is already defined for this MetaData instance"),),
-        "It is declared twice, or its module is imported by two names, as app.models and as models: import it by "
+        "it is declared twice, or its module is imported by two names, as app.models and as models: import it by "
         "one name everywhere",
         "from app.models import Post",
-        ("If {copy} is a copy that nothing imports, leave it out", "app_models = {app_models}, ~{copy}"),
+        ("if {copy} is a copy that nothing imports, leave it out", "app_models = {app_models}, ~{copy}"),
     ),
 )

@@ -12,31 +12,31 @@ CONNECTION_RULES = (
     Rule(
         "certificate verify failed",
         (Sign(text="certificate verify failed|root certificate|server certificate"),),
-        "Name the authority that has signed the server's certificate",
+        "name the authority that has signed the server's certificate",
         "?sslmode=verify-full&sslrootcert=/etc/ssl/ca.pem",
     ),
     Rule(
         "no pg_hba.conf entry for host ..., no encryption",
         (Sign(codes=("3159",)), Sign(text="pg_hba.conf.*(no encryption|ssl off)|sslmode=require|insecure transport")),
-        "The server takes connections with TLS only: ask for it in the URL",
+        "the server takes connections with TLS only: ask for it in the URL",
         "?sslmode=require",
     ),
     Rule(
         "rejected SSL upgrade; server does not support SSL",
         (Sign(text="rejected ssl upgrade|does not support ssl"),),
-        "The URL asks for TLS, and the server has none: ask for it only where there is",
+        "the URL asks for TLS, and the server has none: ask for it only where there is",
         "?sslmode=prefer",
     ),
     Rule(
         'too many connections for role "app"',
         (Sign(text="too many connections for role"),),
-        "Close some of its connections, or let the role have more",
+        "close some of its connections, or let the role have more",
         "ALTER ROLE {user} CONNECTION LIMIT 20",
     ),
     Rule(
         'too many connections for database "app"',
         (Sign(text='too many connections for database "(?P<name>.+?)"$'),),
-        "Close some of its connections, or let it have more",
+        "close some of its connections, or let it have more",
         "ALTER DATABASE {name} CONNECTION LIMIT 20",
     ),
     Rule(
@@ -45,13 +45,13 @@ CONNECTION_RULES = (
             Sign(codes=(SQLState.TOO_MANY_CONNECTIONS, "1040", "1203")),
             Sign(text="too many (connections|clients)|connection slots are reserved"),
         ),
-        "The server is full: close some connections, put a pooler in front of it, or let it have more and restart it",
+        "the server is full: close some connections, put a pooler in front of it, or let it have more and restart it",
         "ALTER SYSTEM SET max_connections = 200",
     ),
     Rule(
         'database "app" does not exist',
         (Sign(codes=(SQLState.INVALID_CATALOG_NAME, "1049")), Sign(text='database "[^"]*" does not exist|no such database')),
-        "Create it",
+        "create it",
         "{create}",
     ),
     Rule(
@@ -60,13 +60,13 @@ CONNECTION_RULES = (
             Sign(codes=(SQLState.INSUFFICIENT_PRIVILEGE, NO_CODE), text='permission denied for database "?(?P<name>.+?)"?$'),
             Sign(codes=("1044",)),
         ),
-        "Let the role connect",
+        "let the role connect",
         "GRANT CONNECT ON DATABASE {name} TO {user}",
     ),
     Rule(
         'role "app" is not permitted to log in',
         (Sign(text="is not permitted to log in"),),
-        "Let it",
+        "let it",
         "ALTER ROLE {user} LOGIN",
     ),
     Rule(
@@ -75,37 +75,37 @@ CONNECTION_RULES = (
             Sign(codes=(SQLState.INVALID_PASSWORD, SQLState.INVALID_AUTHORIZATION_SPECIFICATION, "1045", "1698")),
             Sign(text='authentication failed|no password supplied|no pg_hba.conf entry|role "[^"]*" does not exist'),
         ),
-        "Correct the user or the password; in a URL, @ is written %40 and / is %2F",
+        "correct the user or the password; in a URL, @ is written %40 and / is %2F",
         "postgresql://app:s%40cret@localhost/app",
     ),
     Rule(
         "invalid sslmode value; `sslmode` parameter must be one of",
         (Sign(text="invalid sslmode|sslmode.* must be one of|ssl.* must be one of"),),
-        "Correct the word in the URL",
+        "correct the word in the URL",
         "?sslmode=require",
     ),
     Rule(
         "FileNotFoundError, of a certificate",
         (Sign(raised="FileNotFoundError", function="_parse_connect"),),
-        "Correct the path in the URL",
+        "correct the path in the URL",
         "?sslmode=verify-full&sslrootcert=/etc/ssl/ca.pem",
     ),
     Rule(
         "port must be 0-65535; invalid port number; Received non-integer port arguments",
         (Sign(text="port must be|invalid port|non-integer port"), Sign(raised="UnicodeError")),
-        "Correct host and port",
+        "correct host and port",
         "postgresql://app@localhost:5432/app",
     ),
     Rule(
         "number of hosts and ports don't match",
         (Sign(text="number of hosts and ports don't match"),),
-        "Give each host of the URL its port",
+        "give each host of the URL its port",
         "postgresql://app@one:5432,two:5432/app",
     ),
     Rule(
         'invalid value for parameter "client_encoding"',
         (Sign(text='invalid value for parameter "client_encoding"'),),
-        "Correct the word in the URL, or leave it out",
+        "correct the word in the URL, or leave it out",
         "?client_encoding=utf8",
     ),
     Rule(
@@ -116,31 +116,31 @@ CONNECTION_RULES = (
                 '|invalid value for parameter "|permission denied to set parameter'
             ),
         ),
-        "The server does not take what options says, in the URL or in PGOPTIONS: correct it",
+        "the server does not take what options says, in the URL or in PGOPTIONS: correct it",
         "?options=-c%20statement_timeout%3D10s",
     ),
     Rule(
         "None of the hosts match the target attribute requirement; session is read-only",
         (Sign(text="None of the hosts match|session is (not )?read-only|server is (not )?in hot standby"),),
-        "The URL asks for another kind of server; a migration needs one that takes writes",
+        "the URL asks for another kind of server; a migration needs one that takes writes",
         "?target_session_attrs=read-write",
     ),
     Rule(
         "invalid target_session_attrs value",
         (Sign(text="target_session_attrs"),),
-        "Correct the word in the URL, or leave it out",
+        "correct the word in the URL, or leave it out",
         "?target_session_attrs=read-write",
     ),
     Rule(
         "bad value for connect_timeout; invalid integer value for connection option; No such TLS version",
         (Sign(text=r'bad value for \w+|invalid integer value|invalid "?\w+"? value:|No such TLS version'),),
-        "Correct the word in the URL, or leave it out",
+        "correct the word in the URL, or leave it out",
         "?connect_timeout=10",
     ),
     Rule(
         "unable to open database file",
         (Sign(text="unable to open database file"),),
-        "Make its folder",
+        "make its folder",
         "mkdir -p {folder}",
     ),
     Rule(
@@ -152,7 +152,7 @@ CONNECTION_RULES = (
     Rule(
         "connect() got an unexpected keyword argument; invalid connection option",
         (Sign(text="unexpected keyword argument|invalid connection option"),),
-        "The driver does not know that word of the URL: correct it, or leave it out",
+        "the driver does not know that word of the URL: correct it, or leave it out",
         "postgresql://app@localhost/app?sslmode=require",
     ),
     Rule(
@@ -164,7 +164,7 @@ CONNECTION_RULES = (
     Rule(
         "'cryptography' package is required",
         (Sign(text="'cryptography' package is required"),),
-        "Install it",
+        "install it",
         "pip install cryptography",
     ),
 )

@@ -12,27 +12,27 @@ REVISION_RULES = (
     Rule(
         "NameError: name 'sqlmodel' is not defined",
         (Sign(raised="NameError", text="name 'sqlmodel' is not defined", origin=Origin.REVISION),),
-        "Import it in the revision, as this package's script.py.mako does in new ones",
+        "import it in the revision, as this package's script.py.mako does in new ones",
         "import sqlmodel",
     ),
     Rule(
         "NameError: name 'app' is not defined",
         (Sign(raised="NameError", text=r"name '\w+' is not defined", origin=Origin.REVISION),),
-        "Import what the revision uses",
+        "import what the revision uses",
         "{import}",
     ),
     Rule(
         "KeyError: 'd01' in the revisions",
         (Sign(raised="KeyError", text="'(?P<revision>[^']*)'", origin=Origin.HISTORY),),
-        "A revision names {revision} as one that runs before it, and no file has that. Get the file back",
+        "a revision names {revision} as one that runs before it, and no file has that: get the file back",
         "git log -- migrations/versions",
     ),
     Rule(
         "ModuleNotFoundError: No module named 'sqlmodel'",
         (Sign(codes=(NO_DATABASE,), raised="ModuleNotFoundError", text="No module named 'sqlmodel'", origin=Origin.REVISION),),
-        "Install it",
+        "install it",
         "pip install sqlmodel",
-        ("If the revision does not use it, remove this line from the revision and from script.py.mako", "import sqlmodel"),
+        ("if the revision does not use it, remove this line from the revision and from script.py.mako", "import sqlmodel"),
     ),
     Rule(
         "ModuleNotFoundError: No module named 'app'",
@@ -44,14 +44,14 @@ REVISION_RULES = (
                 origin=Origin.REVISION,
             ),
         ),
-        "If a part of the project has it, name the folder",
+        "if a part of the project has it, name the folder",
         "prepend_sys_path = %(here)s/src",
-        ("If it is another package, install it", "pip install {module}"),
+        ("if it is another package, install it", "pip install {module}"),
     ),
     Rule(
         "MissingGreenlet: greenlet_spawn has not been called",
         (Sign(raised="MissingGreenlet"),),
-        "A revision is synchronous, and an async engine, a session or a thread of its own does not work in it. Use "
+        "a revision is synchronous, and an async engine, a session or a thread of its own does not work in it: use "
         "the connection of the migration",
         'op.get_bind().execute(sa.text("SELECT 1"))',
     ),
@@ -65,19 +65,19 @@ REVISION_RULES = (
                 "|^cannot run the event loop while",
             ),
         ),
-        "A revision is synchronous, and the event loop runs already. Use the connection of the migration",
+        "a revision is synchronous, and the event loop runs already: use the connection of the migration",
         'op.get_bind().execute(sa.text("SELECT 1"))',
     ),
     Rule(
         "ObjectNotExecutableError: Not an executable object",
         (Sign(raised="ObjectNotExecutableError"),),
-        "A connection executes statements of SQLAlchemy, and not this. Use op.execute for a text",
+        "a connection executes statements of SQLAlchemy, and not this: use op.execute for a text",
         'op.execute("UPDATE ...")',
     ),
     Rule(
         "AssertionError in autocommit_block",
         (Sign(codes=(NO_DATABASE,), raised="AssertionError", text="^$", function="autocommit_block"),),
-        "An autocommit block works only in a transaction that Alembic has begun itself, and not in another block: "
+        "an autocommit block works only in a transaction that Alembic has begun itself, and not in another block: "
         "hand over an engine, not a connection",
         "await Migrations(bind=engine).upgrade()",
     ),
@@ -90,14 +90,14 @@ REVISION_RULES = (
                 statement="^(?!.*(CONCURRENTLY|INDEX))",
             ),
         ),
-        "Leave the transaction for it, at the beginning of the revision or in one of its own, since what was done "
+        "leave the transaction for it, at the beginning of the revision or in one of its own, since what was done "
         "before is committed",
         'with op.get_context().autocommit_block(): op.execute("VACUUM")',
     ),
     Rule(
         "CREATE INDEX CONCURRENTLY cannot run inside a transaction block",
         (Sign(codes=(SQLState.ACTIVE_SQL_TRANSACTION,), text="inside a transaction block|cannot run"),),
-        "Leave the transaction for it, at the beginning of the revision or in one of its own, since what was done "
+        "leave the transaction for it, at the beginning of the revision or in one of its own, since what was done "
         "before is committed",
         "with op.get_context().autocommit_block(): op.create_index(..., postgresql_concurrently=True)",
     ),
@@ -109,13 +109,13 @@ REVISION_RULES = (
                 text="cannot insert multiple commands|only execute one statement at a time",
             ),
         ),
-        "The driver takes one statement at a time: call op.execute for each",
+        "the driver takes one statement at a time: call op.execute for each",
         'op.execute("..."); op.execute("...")',
     ),
     Rule(
         "current transaction is aborted, commands ignored until end of transaction block",
         (Sign(codes=(SQLState.IN_FAILED_SQL_TRANSACTION,)),),
-        "The revision has caught the error of an earlier statement and gone on. Put that statement into a savepoint",
+        "the revision has caught the error of an earlier statement and gone on: put that statement into a savepoint",
         "with op.get_bind().begin_nested(): op.execute(...)",
     ),
     Rule(
@@ -126,8 +126,8 @@ REVISION_RULES = (
             Sign(codes=(NO_CODE,), text="no such table"),
             Sign(codes=(NO_DATABASE,), raised="NoSuchTableError"),
         ),
-        "Correct its name; or the revision that creates it comes later or has not run here, as on a stamped or "
-        "restored database: compare",
+        "correct its name; or the revision that creates it comes later or has not run here, as on a stamped or "
+        "restored database; compare",
         "alembic current; alembic history",
     ),
     Rule(
@@ -136,13 +136,13 @@ REVISION_RULES = (
             Sign(codes=(SQLState.DUPLICATE_TABLE, SQLState.DUPLICATE_COLUMN, "1050", "1060"), origin=Origin.DOWNGRADE),
             Sign(codes=(NO_CODE,), text="already exists|duplicate column name", origin=Origin.DOWNGRADE),
         ),
-        "What the downgrade creates is there already. Remove that line, or see what ran",
+        "what the downgrade creates is there already: remove that line, or see what ran",
         "alembic history",
     ),
     Rule(
         'relation "ix" already exists, of CREATE INDEX CONCURRENTLY',
         (Sign(codes=(SQLState.DUPLICATE_TABLE,), text='"(?P<name>[^"]+)"', statement="^CREATE (UNIQUE )?INDEX CONCURRENTLY"),),
-        "A run that failed has left it, and it may be invalid. Drop it and run the same command again",
+        "a run that failed has left it, and it may be invalid: drop it and run the same command again",
         "DROP INDEX CONCURRENTLY {name}",
     ),
     Rule(
@@ -152,37 +152,37 @@ REVISION_RULES = (
             Sign(codes=(SQLState.UNIQUE_VIOLATION,), text="pg_(type_typname|class_relname)_nsp_index"),
             Sign(codes=(NO_CODE,), text="(table|index) .+ already exists"),
         ),
-        "Something else has created it: create_all when the application starts, another revision, a downgrade that "
-        "left it, or a run that failed half way. Leave it to the revisions alone; if all that this one creates is "
+        "something else has created it: create_all when the application starts, another revision, a downgrade that "
+        "left it, or a run that failed half way; leave it to the revisions alone; if all that this one creates is "
         "there, and those before it have run, count it as done",
         "alembic stamp {revision}",
     ),
     Rule(
         'column "title" does not exist; no such column: title',
         (Sign(codes=(SQLState.UNDEFINED_COLUMN, "1054")), Sign(codes=(NO_CODE,), text="no such column")),
-        "Correct its name, and quote texts with ', not \"; or the revision that adds it comes later or has not run here: compare",
+        "correct its name, and quote texts with ', not \"; or the revision that adds it comes later or has not run here: compare",
         "alembic current; alembic history",
     ),
     Rule(
         'column "title" of relation "post" already exists; duplicate column name: title',
         (Sign(codes=(SQLState.DUPLICATE_COLUMN, "1060")), Sign(codes=(NO_CODE,), text="duplicate column name")),
-        "Something else has added it: another revision, or a run that failed half way. If all that this revision "
+        "something else has added it: another revision, or a run that failed half way; if all that this revision "
         "creates is there, and those before it have run, count it as done",
         "alembic stamp {revision}",
     ),
     Rule(
         'type "status" already exists',
         (Sign(codes=(SQLState.DUPLICATE_OBJECT,), text='type "(?P<type>.+?)" already exists'),),
-        "Something else has created it: create_all, another column of the type, or a downgrade that left it. Let "
+        "something else has created it: create_all, another column of the type, or a downgrade that left it; let "
         "the column refer to the type that is there",
         'from sqlalchemy.dialects import postgresql; postgresql.ENUM(name="{type}"{in_schema}, create_type=False)',
     ),
     Rule(
         'type "status" does not exist',
         (Sign(codes=(SQLState.UNDEFINED_OBJECT,), text=r'type "(?P<type>.+?)(\[\])*" does not exist'),),
-        "Create it first, with its own values",
+        "create it first, with its own values",
         'op.create_enum("{type}", ["draft", "live"]{in_schema})',
-        ("If it belongs to an extension, create that", 'op.execute("CREATE EXTENSION ...")'),
+        ("if it belongs to an extension, create that", 'op.execute("CREATE EXTENSION ...")'),
     ),
     Rule(
         'unsafe use of new value "archived" of enum type status',
@@ -190,31 +190,31 @@ REVISION_RULES = (
             Sign(codes=(SQLState.UNSAFE_NEW_ENUM_VALUE_USAGE,), text='value "(?P<value>[^"]*)" of enum type (?P<type>[^ ]+)'),
             Sign(codes=(SQLState.UNSAFE_NEW_ENUM_VALUE_USAGE,)),
         ),
-        "PostgreSQL does not let a transaction use a value that it added itself. Leave the addition in revision "
+        "PostgreSQL does not let a transaction use a value that it added itself: leave the addition in revision "
         "{revision}, and use the value in the next one",
         'alembic revision -m "use {value}"',
-        ("Or let this package add it, at the beginning of the revision", 'op.add_enum_value("{type}", "{value}"{in_schema})'),
+        ("let this package add it, at the beginning of the revision", 'op.add_enum_value("{type}", "{value}"{in_schema})'),
     ),
     Rule(
         'invalid input value for enum status: "ab", where an array becomes one value',
         (Sign(codes=(SQLState.INVALID_TEXT_REPRESENTATION,), statement=r"^ALTER TABLE .* array_to_string\("),),
-        "The array of some row does not have exactly one element. Correct these rows before",
+        "the array of some row does not have exactly one element: correct these rows before",
         "op.execute('UPDATE ... SET ... = ARRAY[...]')",
     ),
     Rule(
         'invalid input value for enum status: "archived"',
         (Sign(codes=(SQLState.INVALID_TEXT_REPRESENTATION,), text=r'enum "?(?P<type>[^" ]+)"?: "(?P<value>[^"\x00-\x1f]+)"'),),
-        "The type has no such value. Add it before it is used",
+        "the type has no such value: add it before it is used",
         'op.add_enum_value("{type}", "{value}"{in_schema})',
         (
-            "To remove a value from the type and from the rows",
+            "to remove a value from the type and from the rows",
             'op.remove_enum_value("{type}", "{value}", replace_with=...{in_schema})',
         ),
     ),
     Rule(
         "dropping an enum value is not implemented",
         (Sign(codes=(SQLState.FEATURE_NOT_SUPPORTED,), text="dropping an enum value"),),
-        "Let this package rebuild the type",
+        "let this package rebuild the type",
         'op.remove_enum_value("{type}", "{value}", replace_with="published"{in_schema})',
     ),
     Rule(
@@ -224,7 +224,7 @@ REVISION_RULES = (
                 codes=(SQLState.NOT_NULL_VIOLATION,), text='column "(?P<column>[^"]*)"', statement="ALTER COLUMN .* SET NOT NULL"
             ),
         ),
-        "Give the rows that have none a value before",
+        "give the rows that have none a value before",
         "op.execute('UPDATE ... SET {column} = ... WHERE {column} IS NULL')",
     ),
     Rule(
@@ -233,7 +233,7 @@ REVISION_RULES = (
             Sign(codes=(SQLState.NOT_NULL_VIOLATION,), text='column "(?P<column>[^"]*)"', statement="^ALTER TABLE"),
             Sign(codes=(NO_CODE,), text="Cannot add a NOT NULL column"),
         ),
-        "Give the existing rows a value, and the model the same default",
+        "give the existing rows a value, and the model the same default",
         'sa.Column("{column}", ..., nullable=False, server_default=...)',
     ),
     Rule(
@@ -253,13 +253,13 @@ REVISION_RULES = (
             ),
             Sign(codes=(NO_CODE,), text="constraint failed"),
         ),
-        "Rows break the constraint. Correct them in the revision first",
+        "rows break the constraint: correct them in the revision first",
         'op.execute("UPDATE ...")',
     ),
     Rule(
         'default for column "status" cannot be cast automatically to type status',
         (Sign(codes=(SQLState.DATATYPE_MISMATCH,), text='default for column "(?P<column>.+?)" cannot be cast automatically'),),
-        "Drop the default before, and give it back afterwards",
+        "drop the default before, and give it back afterwards",
         'op.alter_column(..., "{column}", server_default=None)',
     ),
     Rule(
@@ -270,13 +270,13 @@ REVISION_RULES = (
                 text='column "(?P<column>.+?)" cannot be cast automatically to type (?P<type>.+)',
             ),
         ),
-        "Say how its values become those of the new type",
+        "say how its values become those of the new type",
         'op.alter_column(..., postgresql_using="{column}::text::{type}")',
     ),
     Rule(
         "permission denied for schema public",
         (Sign(codes=(SQLState.INSUFFICIENT_PRIVILEGE,), text='permission denied for schema "?(?P<schema>.+?)"?$'),),
-        "Let the role that migrates create there",
+        "let the role that migrates create there",
         "GRANT USAGE, CREATE ON SCHEMA {schema} TO {user}",
     ),
     Rule(
@@ -288,7 +288,7 @@ REVISION_RULES = (
                 '"?(?P<name>.+?)"?$',
             ),
         ),
-        "Let the role that migrates own it",
+        "let the role that migrates own it",
         "ALTER {kind} {name} OWNER TO {user}",
     ),
     Rule(
@@ -299,31 +299,31 @@ REVISION_RULES = (
                 text='permission denied for (table|view|relation|sequence) "?(?P<name>.+?)"?$',
             ),
         ),
-        "Let the role that migrates own it, or use it",
+        "let the role that migrates own it, or use it",
         "GRANT ALL ON {name} TO {user}",
     ),
     Rule(
         "permission denied for database app",
         (Sign(codes=(SQLState.INSUFFICIENT_PRIVILEGE,), text='permission denied for database "?(?P<name>.+?)"?$'),),
-        "Let the role that migrates create schemas",
+        "let the role that migrates create schemas",
         "GRANT CREATE ON DATABASE {name} TO {user}",
     ),
     Rule(
         "permission denied to create extension",
         (Sign(codes=(SQLState.INSUFFICIENT_PRIVILEGE,), text="permission denied to create extension"),),
-        "A superuser has to create it, once for each database",
+        "a superuser has to create it, once for each database",
         "psql -c 'CREATE EXTENSION IF NOT EXISTS ...'",
     ),
     Rule(
         "permission denied, of anything else",
         (Sign(codes=(SQLState.INSUFFICIENT_PRIVILEGE, "1044", "1142")),),
-        "Let the owner of the database do it, or let the role that migrates have the privilege",
+        "let the owner of the database do it, or let the role that migrates have the privilege",
         "GRANT ... TO {user}",
     ),
     Rule(
         "attempt to write a readonly database",
         (Sign(codes=(NO_CODE,), text="attempt to write a readonly database"),),
-        "Let the file and its folder belong to the user who migrates",
+        "let the file and its folder belong to the user who migrates",
         "chown -R app .",
     ),
     Rule(
@@ -332,31 +332,31 @@ REVISION_RULES = (
             Sign(codes=(SQLState.SYNTAX_ERROR, "1064")),
             Sign(codes=(NO_CODE,), text=': near "(?!ALTER|CONSTRAINT).*": syntax error'),
         ),
-        "Correct the statement of the revision, and look at it beforehand",
+        "correct the statement of the revision, and look at it beforehand",
         "alembic upgrade head --sql",
     ),
     Rule(
         "no schema has been selected to create in",
         (Sign(codes=(SQLState.INVALID_SCHEMA_NAME,), text="no schema has been selected"),),
-        "The search_path of the role names no schema that is there and that it may use. Set another one",
+        "the search_path of the role names no schema that is there and that it may use: set another one",
         "ALTER ROLE {user} SET search_path = public",
     ),
     Rule(
         'column "id" is in a primary key',
         (Sign(codes=(SQLState.INVALID_TABLE_DEFINITION,), text='column "(?P<column>[^"]*)" is in a primary key'),),
-        "A column of a primary key takes no nulls: leave it NOT NULL; if it is to leave the key, drop that first",
+        "a column of a primary key takes no nulls: leave it NOT NULL; if it is to leave the key, drop that first",
         'op.drop_constraint("post_pkey", "post")',
     ),
     Rule(
         "IdentifierError: Identifier 'ix_...' exceeds maximum length of 63 characters",
         (Sign(raised="IdentifierError", text="Identifier '.*' exceeds maximum length"),),
-        "Give it a shorter name, in the model and in the revision",
+        "give it a shorter name, in the model and in the revision",
         'op.create_index("ix_post_title", "post", ["title"])',
     ),
     Rule(
         'schema "billing" does not exist',
         (Sign(codes=(SQLState.INVALID_SCHEMA_NAME,), text='schema "(?P<schema>[^"]+)"'),),
-        "Create it before",
+        "create it before",
         "op.execute('CREATE SCHEMA IF NOT EXISTS {schema}')",
     ),
     Rule(
@@ -370,26 +370,26 @@ REVISION_RULES = (
             Sign(codes=(NO_CODE,), text="no such (index|constraint)"),
             Sign(codes=(NO_DATABASE,), raised="ValueError", text="No such constraint"),
         ),
-        "It has another name in this database, or was dropped before. See what there is",
+        "it has another name in this database, or was dropped before: see what there is",
         r"psql -c '\d {name}'",
     ),
     Rule(
         "cannot drop type status because other objects depend on it",
         (Sign(codes=(SQLState.DEPENDENT_OBJECTS_STILL_EXIST,)),),
-        "Drop or change first what depends on it",
+        "drop or change first what depends on it",
         "op.alter_column(...)",
     ),
     Rule(
         "value too long for type character varying(32), of alembic_version",
         (Sign(codes=(SQLState.STRING_DATA_RIGHT_TRUNCATION,), statement="alembic_version"),),
-        "The identifier of the revision is too long, and its name in the file may be as long as it likes: give it "
+        "the identifier of the revision is too long, and its name in the file may be as long as it likes: give it "
         "one of 32 characters at most",
         'revision = "4f2a"',
     ),
     Rule(
         "value too long for type character varying(1)",
         (Sign(codes=(SQLState.STRING_DATA_RIGHT_TRUNCATION,)),),
-        "Make the column longer, or the rows shorter before",
+        "make the column longer, or the rows shorter before",
         "op.execute('UPDATE ...')",
     ),
     Rule(
@@ -404,7 +404,7 @@ REVISION_RULES = (
                 )
             ),
         ),
-        "The rows, or the statement, have what the type cannot hold. Correct them before",
+        "the rows, or the statement, have what the type cannot hold: correct them before",
         "op.execute('UPDATE ...')",
     ),
     Rule(
@@ -415,79 +415,79 @@ REVISION_RULES = (
                 text='extension "(?P<name>[^"]+)"',
             ),
         ),
-        "Install its package where the server runs",
+        "install its package where the server runs",
         "apt-get install postgresql-18-pgvector",
     ),
     Rule(
         'column "status" is of type status but expression is of type text',
         (Sign(codes=(SQLState.DATATYPE_MISMATCH,), text=r'column "(?P<column>[^"]+)" is of type (?P<type>\S+) but expression'),),
-        "Give the expression the type of the column",
+        "give the expression the type of the column",
         "op.execute('UPDATE ... SET {column} = CAST(... AS {type})')",
     ),
     Rule(
         "function gen_salt(text) does not exist",
         (Sign(codes=(SQLState.UNDEFINED_FUNCTION,), text="function .* does not exist"),),
-        "Its name is misspelt, its arguments have other types, or it belongs to an extension that is not there",
+        "its name is misspelt, its arguments have other types, or it belongs to an extension that is not there",
         "op.execute('CREATE EXTENSION IF NOT EXISTS pgcrypto')",
     ),
     Rule(
         'operator class "gin_trgm_ops" does not exist for access method "gin"',
         (Sign(codes=(SQLState.UNDEFINED_OBJECT,), text='operator class "[^"]+" does not exist'),),
-        "Its name is misspelt, or it belongs to an extension that is not there",
+        "its name is misspelt, or it belongs to an extension that is not there",
         "op.execute('CREATE EXTENSION IF NOT EXISTS pg_trgm')",
     ),
     Rule(
         "cannot alter type of a column used by a view or rule",
         (Sign(codes=(SQLState.FEATURE_NOT_SUPPORTED,), text="cannot alter type of a column used by"),),
-        "Drop what uses it before, and create it again afterwards",
+        "drop what uses it before, and create it again afterwards",
         'op.execute("DROP VIEW ..."); op.alter_column(...); op.execute("CREATE VIEW ...")',
     ),
     Rule(
         'there is no unique constraint matching given keys for referenced table "post"',
         (Sign(codes=(SQLState.INVALID_FOREIGN_KEY,), text='referenced table "(?P<name>[^"]+)"'),),
-        "A foreign key refers to columns that are unique together: name those, or make them so before",
+        "a foreign key refers to columns that are unique together: name those, or make them so before",
         'op.create_unique_constraint("uq_post_title", "post", ["title"])',
     ),
     Rule(
         'enum label "archived" already exists',
         (Sign(codes=(SQLState.DUPLICATE_OBJECT,), text='enum label "(?P<value>[^"]+)" already exists'),),
-        "Another revision, or a run that failed half way, has added it. Let it be added only where it is not there",
+        "another revision, or a run that failed half way, has added it: let it be added only where it is not there",
         'op.add_enum_value("{type}", "{value}"{in_schema})',
     ),
     Rule(
         "cannot execute CREATE TABLE in a read-only transaction",
         (Sign(codes=(SQLState.READ_ONLY_SQL_TRANSACTION, "1290", "1792")),),
-        "The server is a replica, or the role or the database may only read: name the primary in the URL, or allow it",
+        "the server is a replica, or the role or the database may only read: name the primary in the URL, or allow it",
         "ALTER ROLE {user} SET default_transaction_read_only = off",
     ),
     Rule(
         "A value is required for bind parameter 'x'",
         (Sign(codes=(NO_CODE,), raised="InvalidRequestError", text="A value is required for bind parameter"),),
-        "In a text, a colon before a word stands for a parameter: write a backslash before it",
+        "in a text, a colon before a word stands for a parameter: write a backslash before it",
         "op.execute(r\"UPDATE ... SET data = '{{\\:x}}'\")",
     ),
     Rule(
         "Can't emit DROP CONSTRAINT for constraint; it has no name",
         (Sign(raised="CompileError", text="Can't emit DROP CONSTRAINT .*it has no name"),),
-        "Say which one, by the name that it has in the database",
+        "say which one, by the name that it has in the database",
         'op.drop_constraint("post_title_key", "post")',
     ),
     Rule(
         "NoReferencedTableError: could not find table 'users'",
         (Sign(raised="NoReferencedTableError"),),
-        "Correct the name in the foreign key, or import the model of that table",
+        "correct the name in the foreign key, or import the model of that table",
         'Field(foreign_key="user.id")',
     ),
     Rule(
         "canceling statement due to statement timeout",
         (Sign(codes=(SQLState.QUERY_CANCELED,), text="statement timeout"),),
-        "Let statements take longer in alembic.ini",
+        "let statements take longer in alembic.ini",
         "statement_timeout = 10min",
     ),
     Rule(
         'prepared statement "__asyncpg_stmt_1__" already exists',
         (Sign(codes=(SQLState.DUPLICATE_PREPARED_STATEMENT, SQLState.INVALID_SQL_STATEMENT_NAME), text='"(__asyncpg|_pg3)'),),
-        "A pooler in transaction mode gives one client's statements to another. Let the migration have a connection of its own",
+        "a pooler in transaction mode gives one client's statements to another: let the migration have a connection of its own",
         "await Migrations(bind=engine).upgrade()",
     ),
     Rule(
@@ -496,7 +496,7 @@ REVISION_RULES = (
             Sign(codes=(SQLState.LOCK_NOT_AVAILABLE, SQLState.DEADLOCK_DETECTED, "1205", "1213")),
             Sign(codes=(NO_CODE,), text="database is locked"),
         ),
-        "Let the program that holds it end, and run the same command again. Look which one it is",
+        "let the program that holds it end, and run the same command again: look which one it is",
         "fuser app.db",
     ),
     Rule(
@@ -517,7 +517,7 @@ REVISION_RULES = (
                 text="connection was closed|connection is closed|server closed the connection",
             ),
         ),
-        "The server ended the connection, or restarted. If that was at the end of a revision, it may be committed: "
+        "the server ended the connection, or restarted; if that was at the end of a revision, it may be committed: "
         "look, then run the same command again",
         "alembic current",
     ),

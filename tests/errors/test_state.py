@@ -1,0 +1,170 @@
+"""What a message says is committed, and what it says is not."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import text
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from alembic_async_template import Migrations, errors
+from support.cases import LINE, Case, refuse, run
+from support.project import ENV, Project, write_environment, write_files, write_revisions
+
+
+@pytest.mark.postgresql
+def test_what_is_committed_is_said(tmp_path: Path, embedded_url: str) -> None:
+    """By the revisions before, and by the one that failed; in one transaction for all nothing is."""
+    block = "with op.get_context().autocommit_block():\n        op.execute('CREATE TABLE one (id int)')\n    "
+    error = refuse(tmp_path, embedded_url, one="pass", two="pass", three=f"{block}op.execute('SELECT 1 FROM nowhere')")
+    assert error.state == "what it had committed before stays; applied before it in this run: one, two"
+    assert error.failure is not None
+    assert (error.failure.revision, error.failure.done, error.failure.committed) == ("three", ("one", "two"), True)
+    together = ENV.replace("run_environment()", "run_environment(transaction_per_migration=False)")
+    write_files(tmp_path, {"migrations/env.py": together})
+    write_revisions(tmp_path, one="pass", two="pass", three="pass", four="pass", five="op.execute('SELECT 1 FROM nowhere')")
+    with pytest.raises(errors.RevisionFailedError, match="  state  all of the run was rolled back"):
+        asyncio.run(Migrations(tmp_path / "alembic.ini").upgrade())
+
+
+@pytest.mark.postgresql
+def test_a_downgrade_says_where_it_failed(tmp_path: Path, embedded_url: str) -> None:
+    """The revision that is taken back is named."""
+    write_environment(tmp_path, embedded_url)
+    write_revisions(tmp_path, one="pass", two=("pass", 'op.drop_table("nowhere")'), three="pass")
+    migrations = Migrations(tmp_path / "alembic.ini")
+    asyncio.run(migrations.upgrade())
+    with pytest.raises(
+        errors.RevisionFailedError,
+        match=r"\n  where  downgrade of revision two, .*\n         op\.drop_table.*\n  state  .*; downgraded before it in this run: three\n",
+    ):
+        asyncio.run(migrations.downgrade("base"))
+    assert asyncio.run(migrations.current()) == ("two",)
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize(
+    ("options", "place", "state"),
+    [
+        ("", "revision two\nCOMMIT", "rolled back; applied before it in this run: one"),
+        ("transaction_per_migration=False", "COMMIT", "all of the run was rolled back"),
+    ],
+)
+def test_a_commit_that_fails(tmp_path: Path, embedded_url: str, options: str, place: str, state: str) -> None:
+    """A deferred constraint is looked at by COMMIT: nothing of its transaction stays, whichever revision it was."""
+    one = "op.execute('CREATE TABLE post (id int PRIMARY KEY, parent int REFERENCES post DEFERRABLE INITIALLY DEFERRED)')"
+    write_environment(tmp_path, embedded_url, one=one, two="op.execute('INSERT INTO post VALUES (1, 2)')")
+    write_files(tmp_path, {"migrations/env.py": ENV.replace("()", f"({options})")})
+    migrations = Migrations(tmp_path / "alembic.ini")
+    with pytest.raises(errors.RevisionFailedError) as failed:
+        asyncio.run(migrations.upgrade())
+    assert str(failed.value).startswith("insert or update on table")
+    assert (failed.value.where, failed.value.state) == (place, state)
+    assert asyncio.run(migrations.current()) == (() if options else ("one",))
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize(
+    ("statement", "stays"),
+    [
+        ("CREATE TABLE t (id int); END; SELECT 1", True),
+        ("ROLLBACK; CREATE TABLE t (id int)", True),
+        ("CREATE TABLE t (id int); /* now */ COMMIT", True),
+        ("CREATE TABLE t (x text DEFAULT '; COMMIT'); DO $a$ BEGIN NULL; END; $a$", False),
+        ("CREATE TABLE t (id int); CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; END", False),
+    ],
+)
+def test_a_transaction_that_one_of_several_statements_ends(
+    tmp_path: Path, embedded_url: str, statement: str, stays: bool
+) -> None:
+    """What the message says of it is so; the words are told from those of functions and texts."""
+    url = embedded_url.replace("postgresql:", "postgresql+psycopg:")
+    error = refuse(tmp_path, url, one=f"op.execute({statement!r})\n    op.execute('nothing')")
+    assert ("what it had committed before stays" in str(error), "rolled back" in str(error)) == (stays, not stays)
+    with psycopg.connect(embedded_url) as connection:
+        assert connection.execute("SELECT to_regclass('t') IS NOT NULL").fetchall() == [(stays,)]
+
+
+@pytest.mark.postgresql
+def test_only_what_a_statement_has_left_is_to_be_dropped(tmp_path: Path, embedded_url: str) -> None:
+    """Not the invalid index whose name begins in the same way; and one whose name PostgreSQL has made."""
+    with psycopg.connect(embedded_url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE post (title text); INSERT INTO post VALUES ('a'), ('a')")
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            connection.execute("CREATE UNIQUE INDEX CONCURRENTLY ix_post ON post (title)")
+    block = "with op.get_context().autocommit_block():\n        op.execute('CREATE UNIQUE INDEX CONCURRENTLY {} ON post (title)')"
+    for name, left in {"ix_post_title": ("ix_post_title",), "": ("post_title_idx",)}.items():
+        error = refuse(tmp_path, embedded_url, one=block.format(name))
+        assert error.failure is not None
+        assert error.failure.invalid_indexes == left
+        assert f"\n  first  drop the invalid index:\n         DROP INDEX CONCURRENTLY {left[0]}\n" in str(error)
+
+
+@pytest.mark.postgresql
+def test_a_transaction_of_the_caller_stays_the_callers(tmp_path: Path, embedded_url: str) -> None:
+    """Nothing is committed or rolled back; an autocommit block is refused there, which Alembic does without a word."""
+    write_environment(tmp_path, embedded_url)
+    write_revisions(
+        tmp_path, one="op.execute('CREATE TABLE one (id int)')", two="with op.get_context().autocommit_block():\n        pass"
+    )
+    engine = create_async_engine(make_url(embedded_url).set(drivername="postgresql+asyncpg"))
+
+    async def use() -> None:
+        async with engine.connect() as connection:
+            await connection.begin()
+            with pytest.raises(errors.RevisionFailedError) as refused:
+                await Migrations(tmp_path / "alembic.ini", bind=connection).upgrade()
+            assert str(refused.value) == (
+                f"AssertionError\n  where  revision two, {tmp_path}/migrations/versions/two.py:{LINE}"
+                "\n         with op.get_context().autocommit_block():"
+                "\n  state  the transaction is yours: roll it back"
+                "\n  fix    an autocommit block works only in a transaction that Alembic has begun itself, and not in another block: "
+                "hand over an engine, not a connection:\n         await Migrations(bind=engine).upgrade()"
+            )
+            assert connection.in_transaction()
+            await connection.execute(text("SELECT 1 FROM one"))
+            await connection.rollback()
+        await engine.dispose()
+
+    asyncio.run(use())
+    with psycopg.connect(embedded_url) as connection:
+        assert connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone() == (0,)
+
+
+@pytest.mark.postgresql
+def test_the_same_autocommit_block_in_the_stock_template(templates: Path, tmp_path: Path, embedded_url: str) -> None:
+    """With `engine.begin()` in its `env.py`, a bare AssertionError."""
+    project = Project(tmp_path / "stock")
+    case = Case("", revisions={"one": "with op.get_context().autocommit_block():\n        pass"})
+    shutil.copytree(templates / "async", tmp_path / "begin")
+    env = tmp_path / "begin/migrations/env.py"
+    env.write_text(env.read_text().replace("connectable.connect()", "connectable.begin()"))
+    (tmp_path / "begin").rename(tmp_path / "async")
+    result = run(project, case, tmp_path / "async", make_url(embedded_url))
+    assert re.search(r"(?s)assert self._transaction is not None\n.*AssertionError$", result.stderr.strip()), str(result)
+
+
+@pytest.mark.postgresql
+def test_a_command_that_was_refused_leaves_no_transaction(tmp_path: Path, embedded_url: str) -> None:
+    """Alembic would take it for the caller's, and what the next command does would be lost."""
+    write_environment(tmp_path, embedded_url, one="op.execute('CREATE TABLE one (id int)')")
+    engine = create_async_engine(make_url(embedded_url).set(drivername="postgresql+asyncpg"))
+
+    async def use() -> None:
+        async with engine.connect() as connection:
+            migrations = Migrations(tmp_path / "alembic.ini", bind=connection)
+            with pytest.raises(errors.RevisionNotFoundError):
+                await migrations.upgrade("nowhere")
+            assert not connection.in_transaction()
+            await migrations.upgrade()
+        await engine.dispose()
+
+    asyncio.run(use())
+    with psycopg.connect(embedded_url) as connection:
+        connection.execute("SELECT FROM one")
