@@ -28,7 +28,7 @@ import sys
 from importlib.metadata import version
 
 names = ("alembic", "sqlalchemy", "sqlmodel", "pydantic", "asyncpg", "psycopg", "aiosqlite", "asyncmy", "aiomysql")
-print("Python", sys.version.split()[0], *(f"{name} {version(name)}" for name in names), sep=", ")
+print(f"Python {sys.version.split()[0]}", *(f"{name} {version(name)}" for name in names), sep=", ")
 """
 
 
@@ -72,7 +72,7 @@ def tests(session: nox.Session) -> None:
 def package(session: nox.Session) -> None:
     """Build the distributions, and use the wheel alone with one driver in an empty folder."""
     wheel = _build(session)
-    session.run("uv", "tool", "run", "twine", "check", "--strict", *map(str, wheel.parent.iterdir()))
+    session.run("uv", "tool", "run", "twine", "check", "--strict", *map(str, wheel.parent.glob("alembic_async_template-*")))
     session.install(f"alembic-async-template[asyncpg] @ {wheel.as_uri()}")
     empty = Path(session.create_tmp(), "empty")
     empty.mkdir()

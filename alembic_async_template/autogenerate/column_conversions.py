@@ -98,7 +98,7 @@ def write_using(operation: ops.AlterColumnOp, existing: TypeEngine[Any], target:
     existing, target = find_implementation(existing, dialect), find_implementation(target, dialect)
     from_array, to_array = isinstance(existing, ARRAY), isinstance(target, ARRAY)
     if wanted is None and _is_text(target) and (from_array or not to_array):
-        return None  # an assignment, which refuses what is too long; an array becomes its text
+        return None  # an assignment cast, which refuses text that is too long; an array becomes its text
     cast = target.compile(dialect=dialect) if wanted is None else _quote_type(wanted)
     if from_array and not to_array:
         return f"array_to_string({column}::text[], chr(31))::{cast}"  # no value is made of several

@@ -13,7 +13,7 @@ from .operation_tree import TableKey, find_table, list_operations, list_table_op
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
 
-# PostgreSQL cuts off what is longer, https://www.postgresql.org/docs/current/sql-syntax-lexical.html.
+# PostgreSQL shortens longer names, https://www.postgresql.org/docs/current/sql-syntax-lexical.html.
 _MAX_BYTES = 63
 
 # The names that PostgreSQL does not give to a unique constraint, which is an index as well: those of all relations and all

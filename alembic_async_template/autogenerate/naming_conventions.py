@@ -89,8 +89,8 @@ def warn_of_lost_convention(connection: Connection, metadatas: Sequence[MetaData
     if sum(one.kind in found and not one.is_default for one in named) < _ENOUGH:
         return
     log.warning(
-        "The constraints in the database are named by a convention that the models do not have, perhaps one that an old env.py "
-        "has set. New ones would be named otherwise. Give it in env.py, as far as the names show it: "
+        "The constraints in the database are named by a convention that the models do not have; an old env.py may have set it. "
+        "New constraints would get other names. Give it in env.py, as far as the names show it: "
         "run_environment(naming_convention={%s})",
         ", ".join(f'"{kind}": "{pattern}"' for kind, pattern in found.items()),
     )

@@ -40,7 +40,7 @@ _SERIAL_COLUMNS = text("""
 """)
 # The types that a sequence may have, the narrower first: https://www.postgresql.org/docs/current/sql-altersequence.html.
 SEQUENCE_TYPES = {SmallInteger: "smallint", Integer: "integer", BigInteger: "bigint"}
-# Of a column's `info`, as SQLAlchemy keeps it: what is left out of its default, and the sequence.
+# The key of a column's `info` for its serial default, and the key of the inspector's cache for the sequences.
 _DEFAULT = "alembic_async_template.serial_default"
 _SEQUENCES = "alembic_async_template.sequences"
 

@@ -84,7 +84,7 @@ def refuse_other_comparators(context: AutogenContext, _upgrade_ops: Any) -> None
 
 
 def _find_package_imports(package: str, script: ScriptDirectory) -> Iterator[tuple[Path, int, bool]]:
-    """Where a package is imported, each with whether that is inside a function: `env.py`, revisions, and what is loaded."""
+    """The imports of a package in `env.py`, revisions and loaded modules: file, line, and whether it is inside a function."""
     loaded = [
         path for name, module in list(sys.modules.items()) if name.partition(".")[0] != package and (path := _source_of(module))
     ]

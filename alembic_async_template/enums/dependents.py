@@ -1,4 +1,4 @@
-"""Reads what depends on an enum type: the columns that have it, and each object that stands in the way of changing them.
+"""Reads what depends on an enum type: the columns that have it, and each object that keeps them from being changed.
 
 The search path is empty meanwhile, so that every name in a definition is qualified. The number of queries does not grow with
 the number of tables. The server writes the statements, and quotes its own names.

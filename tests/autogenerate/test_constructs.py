@@ -34,7 +34,7 @@ def create_all(metadata: MetaData, url: str) -> None:
 @pytest.mark.filterwarnings("ignore:Cannot correctly sort tables")  # create_all's own
 @pytest.mark.parametrize("name", CONSTRUCTS)
 def test_the_first_revision_makes_what_create_all_makes(name: str, urls: tuple[str, str], tmp_path: Path) -> None:
-    """And its check is quiet, its downgrade leaves nothing, and it runs again."""
+    """Afterwards the check is quiet, the downgrade leaves nothing, and the revision runs again."""
     metadata = MetaData()
     CONSTRUCTS[name](metadata)
     create_all(metadata, urls[0])

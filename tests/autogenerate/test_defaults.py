@@ -83,13 +83,13 @@ def differences(engine: Engine, before: sa.MetaData, after: sa.MetaData) -> list
 
 @pytest.mark.parametrize(("type_", "default"), SAME)
 def test_the_same_default_is_no_difference(engine: Engine, type_: Type, default: object) -> None:
-    """Whatever the database makes of its text."""
+    """The database may show the text of a default in its own way."""
     assert differences(engine, make(type_, default), make(type_, default)) == []
 
 
 @pytest.mark.parametrize(("type_", "default", "changed"), DIFFERENT)
 def test_another_default_is_a_difference(engine: Engine, type_: Type, default: object, changed: object) -> None:
-    """Also where the database could not compare the two."""
+    """A difference is found also where the database could not compare the two."""
     ((change,),) = differences(engine, make(type_, default), make(type_, changed))
     assert change[0] == "modify_default"
 
@@ -161,7 +161,7 @@ def test_computed_columns_are_left_to_alembic(engine: Engine) -> None:
 
 
 def test_a_project_may_compare_in_its_own_way(engine: Engine) -> None:
-    """With its own function, or not at all, this package's comparison stays out."""
+    """A project that compares with its own function, or not at all, is left alone."""
     for setting in (False, lambda *_: False):
         with engine.begin() as connection:
             before = make(sa.Text, "x")

@@ -45,7 +45,7 @@ def test_models_that_declare_a_type_differently_are_refused(migrations: History)
 
 
 def test_a_reference_without_labels_declares_nothing(migrations: History) -> None:
-    """It names a type that somebody else creates, and another column may say more of it."""
+    """It names a type that is created elsewhere, and another column may have its values."""
     execute(migrations.url, "CREATE TYPE theirs AS ENUM ('a')")
     models = declare(
         post(column(status(name="theirs")), column(status(), "one"), column(status("draft"), "two"), column(status(), "three"))
@@ -66,7 +66,7 @@ def test_a_reference_without_labels_declares_nothing(migrations: History) -> Non
 def test_what_postgresql_cannot_store_is_refused_before_a_revision_is_written(
     migrations: History, type_: sa.Enum, problem: str
 ) -> None:
-    """Not by the server, when the revision runs."""
+    """The labels are checked when the revision is written, not by the server when it runs."""
     with pytest.raises(InvalidEnumError) as raised:
         migrations.revise(declare(post(column(type_))), "one")
     assert problem.partition(": ")[2] in str(raised.value)
@@ -115,7 +115,7 @@ def test_a_column_of_a_partitioned_table_is_one_use(migrations: History, kind: s
 
 
 def test_a_type_that_the_models_never_declared_is_dropped_only_when_asked(migrations: History) -> None:
-    """With drop_unused_enums=True, and not one that is in use or in a schema that is not compared."""
+    """drop_unused_enums=True drops it, unless it is in use or in a schema that is not compared."""
     models = declare(post(column(status("draft"))))
     migrate(migrations, "one", models)
     execute(
@@ -163,7 +163,7 @@ def test_include_object_leaves_a_declared_type_alone(migrations: History) -> Non
 
 
 def test_include_name_hides_a_type_of_the_database(migrations: History) -> None:
-    """As with a table: it is as if it was not there, with its schema to tell it by."""
+    """A filter leaves out a type as it does a table, and can tell it by its schema."""
     asked = []
 
     def include_name(name: str | None, type_: str, parents: dict[str, Any]) -> bool:
@@ -179,7 +179,7 @@ def test_include_name_hides_a_type_of_the_database(migrations: History) -> None:
 
 
 def test_the_plugin_can_be_left_out(migrations: History) -> None:
-    """With Alembic's own syntax for plugins: nothing is said about enum types, and types are rendered as Alembic does."""
+    """Alembic's own syntax for plugins turns the comparison off: enum types are not mentioned, and rendered as Alembic does."""
     migrations.options["autogenerate_plugins"] = ["alembic.autogenerate.*", "~alembic_async_template.enums"]
     text = migrations.revise(declare(post(column(status("draft")))), "one") or ""
     assert "sa.Enum('draft', name='status')" in text
@@ -187,7 +187,7 @@ def test_the_plugin_can_be_left_out(migrations: History) -> None:
 
 
 def test_a_hand_written_env_that_names_the_plugin_has_all_of_it(postgresql_url: str, tmp_path: Path) -> None:
-    """With its own render_item, which comes first."""
+    """Its own render_item comes first."""
     migrations = History(tmp_path / "project", postgresql_url).initialise(HAND_WRITTEN_ENV)
     mine = "postgresql.ENUM(*['a'], name='mine', create_type=False)"
     migrations.options["render_item"] = lambda kind, item, _: (
@@ -240,7 +240,7 @@ def test_a_metadata_schema_is_that_of_its_types(migrations: History) -> None:
 @pytest.mark.parametrize("nasty", [name for name in NASTY if "(" not in name])
 @pytest.mark.parametrize("env", ["asyncpg", "psycopg"])
 def test_nasty_names_survive(postgresql_url: str, tmp_path: Path, nasty: str, env: str) -> None:
-    """Of types, values, schemas, tables and columns; created, changed, converted and dropped, with each driver."""
+    """Types, values, schemas, tables and columns with such names are created, changed, converted and dropped with each driver."""
     migrations = History(tmp_path / "project", postgresql_url)
     migrations.initialise(*([HAND_WRITTEN_ENV] if env == "psycopg" else []))
     # Alembic itself takes a dot in a schema for two names, and loses colons and percent signs in a default that it reflects.
@@ -295,7 +295,7 @@ def test_a_downgrade_refuses_while_rows_hold_the_value_and_goes_on_when_they_do_
 
 
 def test_a_comparison_asks_the_catalog_once(postgresql_url: str) -> None:
-    """However many types there are, and once more if something goes that may have been a type's last use.
+    """One query reads all types, and one more is sent if something goes that may be the last use of a type.
 
     It also asks once which columns are serial, where Alembic asks for each of them.
     """

@@ -34,7 +34,7 @@ def read_column(url: str, query: str) -> list[Any]:
 
 
 def travel(migrations: History, before: MetaData, after: MetaData, rows: str = "") -> str:
-    """From one to the other and back, as in every scenario; returns the revision."""
+    """Migrate from one to the other and back, as in every scenario; returns the revision."""
     migrate(migrations, "one", before)
     if rows:
         execute(migrations.url, rows)
@@ -113,7 +113,7 @@ def test_an_inherited_column_goes_with_its_parents(migrations: History) -> None:
 
 
 def test_a_type_found_through_the_search_path_goes_and_comes_back_where_it_was(migrations: History) -> None:
-    """So does one whose table is in another schema of the path than the first."""
+    """The downgrade creates the type where it was, also if its table is not in the first schema of the path."""
     name = migrations.url.rpartition("/")[2]
     execute(migrations.url, f"ALTER DATABASE {name} SET search_path = tenant, public", "CREATE SCHEMA tenant")
     migrate(migrations, "one", declare(post(name="page")))
@@ -152,7 +152,7 @@ def test_a_default_that_the_models_do_not_have_is_kept(migrations: History) -> N
 @pytest.mark.parametrize("env", ["asyncpg", "psycopg"])
 @pytest.mark.parametrize("value", ["50%", ":draft", "a\\:b", "it's"])
 def test_a_default_survives_the_downgrade(postgresql_url: str, tmp_path: Path, env: str, value: str) -> None:
-    """Of a column that is converted, and of one that is dropped, whatever the driver reads in it."""
+    """The default of a converted column and of a dropped one stays the same, whatever the driver reads in it."""
     migrations = History(tmp_path / "project", postgresql_url)
     migrations.initialise(*([HAND_WRITTEN_ENV] if env == "psycopg" else []))
     before = declare(
@@ -323,7 +323,7 @@ def test_a_baseline_names_the_default_schema_and_does_not_create_it(migrations: 
 
 
 def test_operations_can_be_invoked_and_rendered_without_a_revision(postgresql_url: str) -> None:
-    """As Alembic's documentation does it: in both directions, with no type created twice."""
+    """A move as in Alembic's documentation works in both directions, with no type created twice."""
     engine = create_engine(postgresql_url.replace("postgresql:", "postgresql+psycopg:"))
     sets = [
         MetaData(),
@@ -361,7 +361,7 @@ def test_operations_can_be_invoked_and_rendered_without_a_revision(postgresql_ur
 
 
 def test_a_rename_among_other_changes_is_told_apart(migrations: History) -> None:
-    """The comment says which addition it stands for, and what is followed literally comes to rest."""
+    """The comment names the addition that the rename replaces, and following it literally leaves no difference."""
     migrate(migrations, "one", declare(post(column(status("gone", "a", "old", "b", "z")))))
     text_ = migrations.revise(declare(post(column(status("a", "new", "b", "z", "extra")))), "two") or ""
     assert (

@@ -118,7 +118,7 @@ def test_nothing_is_written_where_the_rows_are_numbered_either_way(name: str, po
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_change_of_an_identity_runs_both_ways(name: str, postgresql_url: str, tmp_path: Path) -> None:
-    """And rows that come later get numbers that are free."""
+    """Later rows get free numbers."""
     columns, models = CHANGES[name]
     migrations = start(postgresql_url, columns, tmp_path)
     before = read_fingerprint(postgresql_url)

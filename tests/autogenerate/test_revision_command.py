@@ -25,7 +25,7 @@ def app(project: Project, database_url: str) -> Project:
 
 @pytest.fixture
 def postgresql_app(project: Project, postgresql_url: str) -> Project:
-    """The same, on PostgreSQL only."""
+    """A project with models, on PostgreSQL only."""
     project.environment["DATABASE_URL"] = postgresql_url
     project.write({"app/models.py": MODELS})
     project.alembic("init", "-t", "async-fastapi", "migrations")
@@ -265,7 +265,7 @@ def make_hidden():
 
 
 def test_types_of_other_packages_render_so_that_the_revision_runs(postgresql_app: Project) -> None:
-    """Imported where the import builds the same type, otherwise as what is underneath, with a warning."""
+    """A type is imported where that builds the same type, otherwise rendered as the type underneath, with a warning."""
     app = postgresql_app
     execute(app, "CREATE EXTENSION IF NOT EXISTS vector") if has_vector(app) else None
     models = TYPES if has_vector(app) else without_vector(TYPES)
@@ -316,7 +316,7 @@ sa.Table(
 
 
 def test_types_of_another_dialect_render_so_that_the_revision_runs(app: Project) -> None:
-    """On every database, whichever dialect the types and their variants belong to."""
+    """The revision runs on every database, whichever dialect the types and their variants belong to."""
     app.write({"app/models.py": DIALECT_TYPES})
     autogenerate(app)
     text = "".join(app.revisions()[-1].read_text().split())
@@ -396,7 +396,7 @@ def test_variants_and_private_classes_of_a_dialect_render_as_what_can_be_importe
 
 
 def test_constraints_of_added_columns_have_names(app: Project) -> None:
-    """So that SQLite's batch operations can add them and a downgrade can drop them."""
+    """SQLite's batch operations need names to add constraints, and a downgrade needs them to drop them."""
     autogenerate(app)
     app.alembic("upgrade", "head")
     columns = (

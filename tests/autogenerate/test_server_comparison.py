@@ -84,7 +84,7 @@ def test_one_default_in_two_spellings_is_no_difference(engine: Engine, type_: An
 
 @pytest.mark.parametrize(("type_", "default", "declared"), OTHER_DEFAULTS)
 def test_another_default_is_a_difference(engine: Engine, type_: Any, default: str, declared: str) -> None:
-    """Also one that has the same value today, one that the server does not know, and one of a type without equality."""
+    """That includes one that has the same value today, one that the server does not know, and one of a type without equality."""
     ((change,),) = find_changes(engine, with_column(type_, default), with_column(type_, declared))
     assert change[0] == "modify_default"
 
@@ -153,7 +153,7 @@ INDEXES: list[tuple[MetaData, MetaData, bool]] = [
 
 @pytest.mark.parametrize(("before", "after", "same"), INDEXES, ids=range(len(INDEXES)))
 def test_an_index_differs_if_the_server_makes_another_one(engine: Engine, before: MetaData, after: MetaData, same: bool) -> None:
-    """Whatever its expressions look like when they are read back."""
+    """Its expressions may look different when they are read back."""
     changes = find_changes(engine, before, after)
     assert [change[0] for change in changes] == ([] if same else ["remove_index", "add_index"])
 
@@ -168,7 +168,7 @@ def make_many(tables: int, type_: Any, default: str) -> MetaData:
 
 
 def test_the_number_of_queries_does_not_grow_with_the_differences(engine: Engine) -> None:
-    """A look at the catalog, a statement that makes all, and a look at what was made, and one at values; the same for indexes."""
+    """One query of the catalog, one statement, one query of the result and one of values; as many for indexes."""
     for tables in (3, 60):
         asked: list[str] = []
 

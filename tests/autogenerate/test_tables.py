@@ -92,7 +92,7 @@ def apart(metadata: MetaData, schema: str | None) -> None:
 
 
 def coupled(metadata: MetaData, schema: str | None) -> None:
-    """Keys to what was not unique or was not there, between tables in either order of their names."""
+    """Keys may refer to columns that were not unique or did not exist, between tables in either order of their names."""
     nothing(metadata, schema)
     z_new = ForeignKey("z.new")
     for name, other in (("a", "z"), ("z", "a")):
@@ -176,7 +176,7 @@ def declare(models: Models, schema: str | None = "other") -> MetaData:
 
 @pytest.mark.parametrize("name", CASES)
 def test_tables_and_keys_come_and_go(name: str, postgresql_url: str, tmp_path: Path) -> None:
-    """From one state of the models to another, back, there again, and to nothing."""
+    """Migrate from one state of the models to another, back, there again, and to nothing."""
     before, after = CASES[name]
     migrations = History(tmp_path / "project", postgresql_url).initialise()
     migrations.downgrade("base")

@@ -58,7 +58,7 @@ Schema = list[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Undisturbed:
-    """A project with the history, and how its upgrade goes that nobody disturbs."""
+    """A project with the history, and how its upgrade goes without a disturbance."""
 
     project: Project
     schema: Schema

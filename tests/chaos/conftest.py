@@ -33,7 +33,7 @@ def database(embedded_postgresql: str) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory, embedded_postgresql: str) -> Undisturbed:
-    """The project of the history, and its upgrade that nobody disturbs."""
+    """The project of the history, and its upgrade without a disturbance."""
     project = Project(tmp_path_factory.mktemp("history"))
     project.alembic("init", "-t", "async-fastapi", "migrations")
     write_revisions(project.directory, **HISTORY)

@@ -171,7 +171,7 @@ def test_no_statement_shows_its_secret(tmp_path: Path, embedded_url: str, driver
 @pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
 @pytest.mark.parametrize("options", [(), ("--raiseerr",), ("-q",)])
 def test_the_command_shows_no_secret(project: Project, embedded_url: str, driver: str, options: tuple[str, ...]) -> None:
-    """Neither in its message nor in the traceback, of an error that is known and of one that is not."""
+    """Messages and tracebacks, of known and unknown errors, are without the secret."""
     bodies = {
         "known": "op.execute(\"ALTER ROLE nobody_here PASSWORD 'zq7'\")",
         "unknown": "op.execute(\"SELECT lo_get(1) -- the password is 'zq7'\")",
@@ -220,7 +220,7 @@ APPLICATIONS = {
 def test_no_password_is_in_any_output(
     tmp_path: Path, embedded_postgresql: str, password: str, driver: str, encode: Any, server: str, place: str, source: str
 ) -> None:
-    """Whatever is wrong with the URL, wherever it comes from and whatever the command: messages, logs and SQL."""
+    """Messages, logs and SQL are without the password, for every fault, source of the URL and command."""
     known = make_url(embedded_postgresql)
     address = server.replace("EMBEDDED", f"{known.host}:{1 if driver == 'mysql' else known.port}/{known.database}")
     written = encode(password, safe="")

@@ -35,7 +35,7 @@ pytestmark = pytest.mark.postgresql
 _HERE = (", migrations/versions/two.py:14\n         op.execute(\"SELECT 'here'\")\n         SELECT 'here'", "rolled back")
 _COMMIT = ("\n         COMMIT", "whether the server has committed it is not known")
 CASES = [
-    # The statement does not reach the server, and nobody else does.
+    # The statement does not reach the server, and no other connection does.
     ("'here'", "hold", *_HERE),
     # The server takes newcomers, and says that the process waits for its client.
     ("'here'", "silence", *_HERE),
@@ -124,7 +124,7 @@ def test_the_connection_that_holds_the_lock_falls_silent(project: Project, embed
 
 
 def test_what_works_for_long_is_not_silent(project: Project, embedded_postgresql: str) -> None:
-    """Neither a statement, nor the code of a revision after a commit, nor a wait for a lock."""
+    """A long statement, long code after a commit and a wait for a lock do not count as silence."""
     project.alembic("init", "-t", "async-fastapi", "migrations")
     project.set(lock_timeout="30s")
     code = "op.execute('COMMIT')\n    op.get_bind().commit()\n    time.sleep(4)"

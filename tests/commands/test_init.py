@@ -85,7 +85,7 @@ def test_the_lines_for_an_ini_that_exists_never_name_the_folder_to_remove(projec
 
 @pytest.mark.parametrize("line", ["", "script_location = %(here)s/migrations\n", "script_location = old\n"])
 def test_an_ini_without_an_environment_gets_the_new_one(project: Project, line: str) -> None:
-    """Pasting the lines is all there is to do; a URL of somebody's own is pointed out."""
+    """Pasting the lines is all there is to do; a URL in the existing ini is pointed out."""
     project.write(
         {"app/models.py": MODELS, "alembic.ini": f"[alembic]\n{line}prepend_sys_path = .\nsqlalchemy.url = sqlite:///app.db\n"}
     )
@@ -99,7 +99,7 @@ def test_an_ini_without_an_environment_gets_the_new_one(project: Project, line: 
 
 @pytest.mark.parametrize("directory", ["alembic", "./alembic", "app/alembic"])
 def test_a_package_that_would_hide_alembic_is_refused(project: Project, directory: str) -> None:
-    """Before anything is written; a folder of that name without --package is fine."""
+    """The refusal comes before anything is written; a folder of that name without `--package` is fine."""
     assert project.alembic("init", "-t", "async-fastapi", "--package", directory, check=False).block == (
         f'Directory "{Path(directory)}" with --package would be a Python package named alembic, and hide Alembic itself\n'
         "  fix    choose another name:\n         alembic init -t async-fastapi --package migrations"
@@ -199,7 +199,7 @@ class A(Base):
 def test_new_revisions_import_sqlmodel_where_the_project_does(
     project: Project, template: str, sources: dict[str, str], kept: bool
 ) -> None:
-    """Otherwise the line is left out of the copy, and nothing else of it."""
+    """A project without SQLModel gets the same file without that line."""
     project.write(sources)
     project.alembic("init", "-t", template, "migrations")
     copy = (project.directory / "migrations/script.py.mako").read_text()

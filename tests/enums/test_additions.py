@@ -76,7 +76,7 @@ def rows(url: str, query: str) -> list[str]:
 
 
 def test_additions_work_in_every_environment(environment: Project, postgresql_url: str) -> None:
-    """In one run with the revision that makes the type, used in the same revision, and up again after a downgrade."""
+    """A value is added in the run that creates the type, used in its own revision, and added again after a downgrade."""
     write_revision(environment, "one", None, ONE)
     write_revision(environment, "two", "one", TWO)
     environment.alembic("upgrade", "head")
@@ -117,7 +117,7 @@ def test_an_addition_after_work_leaves_no_half_of_it(environment: Project, postg
 
 @pytest.mark.parametrize("moment", ["before", "between", "after", "end"])
 def test_a_killed_process_leaves_what_a_rerun_finishes(environment: Project, postgresql_url: str, moment: str) -> None:
-    """Whatever statement was the last one, the rerun ends in the same state."""
+    """A rerun ends in the same state, whichever statement was the last one."""
     lines = TWO.splitlines()
     write_revision(environment, "one", None, ONE)
     kills = [KILL.format(name) for name in ("before", "between", "after", "end")]
@@ -134,7 +134,7 @@ def test_a_killed_process_leaves_what_a_rerun_finishes(environment: Project, pos
 
 
 def test_a_process_killed_in_the_block_leaves_what_a_rerun_finishes(environment: Project, postgresql_url: str) -> None:
-    """The statement waits for a lock, and the server carries it out although nobody is there any more."""
+    """The statement waits for a lock, and the server runs it although the client has gone."""
     write_revision(environment, "one", None, ONE)
     write_revision(environment, "two", "one", TWO)
     environment.alembic("upgrade", "one")

@@ -208,7 +208,7 @@ def test_the_import_in_env_and_in_the_application_is_named(project: Project, pos
 
 
 def test_the_import_may_stand_in_the_functions_of_the_old_revision(project: Project, postgresql_url: str) -> None:
-    """As the refusal advises: the old history runs both ways, and each change is written once."""
+    """After the advice of the refusal, the old history runs both ways, and each change is written once."""
     import_in_functions(adopt(project, postgresql_url))
     project.alembic("revision", "--autogenerate", "-m", "calm")
     (written,) = (path.read_text() for path in project.revisions() if path.stem not in OLD)

@@ -33,7 +33,7 @@ def committed(work: Callable[[EnumOperations], Any]) -> Callable[[Connection], N
 
 
 def test_a_value_is_added_at_its_place_and_can_be_used(on_connection: OnConnection, postgresql_url: str) -> None:
-    """At the end, before and after a neighbour, twice without harm; the next statement uses it."""
+    """A value comes at the end, before or after a neighbour; adding it twice is harmless, and it can be used at once."""
     create_enum(postgresql_url, "mood", ["a", "z"])
 
     def work(op: EnumOperations) -> None:
@@ -70,7 +70,7 @@ def test_a_value_at_another_position_is_said(
 
 @pytest.mark.parametrize("nasty", NASTY)
 def test_every_name_is_quoted(on_connection: OnConnection, postgresql_url: str, nasty: str) -> None:
-    """Schema, type, label and neighbour of every operation, and its reverse brings back what was there."""
+    """Schema, type, label and neighbour of every operation may have nasty names, and its reverse restores the earlier state."""
     schema, other, new = f"{nasty[:60]}_s", f"{nasty[:60]}_t", f"{nasty[:60]}_n"
     create_enum(postgresql_url, "unrelated", ["a"], schema=schema)
 
@@ -95,7 +95,7 @@ def test_every_name_is_quoted(on_connection: OnConnection, postgresql_url: str, 
 
 
 def test_renaming_keeps_rows_and_defaults_and_is_rolled_back_whole(on_connection: OnConnection, postgresql_url: str) -> None:
-    """In the revision's transaction, where the new name can be used at once."""
+    """A rename runs in the revision's transaction, where the new name can be used at once."""
     create_enum(postgresql_url, "mood", ["sad", "glad"])
 
     def work(op: EnumOperations) -> None:
@@ -180,7 +180,7 @@ def test_renaming_keeps_rows_and_defaults_and_is_rolled_back_whole(on_connection
 def test_refusals_name_what_stands_in_the_way(
     on_connection: OnConnection, postgresql_url: str, work: Any, error: type[Exception], message: str
 ) -> None:
-    """What is unknown with what is near, what is taken, and all that uses a type; nothing is changed."""
+    """The message names similar types and values, a taken name, and all that uses a type; nothing is changed."""
     create_enum(postgresql_url, "mood", ["sad", "glad"])
     create_enum(postgresql_url, "other", ["x"], schema="billing")
     create_enum(postgresql_url, "mood", ["x"], schema="billing")
@@ -224,7 +224,7 @@ def test_an_example_does_what_it_says_to_the_type_of_the_message(
 
 
 def test_the_search_path_decides_which_type_is_meant(on_connection: OnConnection, postgresql_url: str) -> None:
-    """As it does for PostgreSQL itself, also where the first schema of the path has another type of that name later on."""
+    """PostgreSQL's search path applies, also if an earlier schema gets a type of that name later."""
     create_enum(postgresql_url, "mood", ["a"], schema="one")
     create_enum(postgresql_url, "mood", ["a"], schema="two")
 
@@ -300,7 +300,7 @@ def test_an_addition_after_work_is_refused_where_each_revision_is_a_transaction(
 
 
 def test_the_catalog_is_read_a_constant_number_of_times(on_connection: OnConnection, postgresql_url: str) -> None:
-    """However many types, labels and tables there are."""
+    """The number of queries does not depend on the number of types, labels and tables."""
     for number in range(5):
         create_enum(postgresql_url, f"e{number}", [f"v{value}" for value in range(number * 20 + 1)])
 
@@ -324,7 +324,7 @@ def test_the_catalog_is_read_a_constant_number_of_times(on_connection: OnConnect
 
 
 def test_without_any_transaction_of_alembic_it_works_too(on_connection: OnConnection, postgresql_url: str) -> None:
-    """On a connection that is fresh, and on one where somebody has read something."""
+    """The connection may be fresh, or have read something before."""
     create_enum(postgresql_url, "mood", ["a"])
 
     def work(connection: Connection) -> None:

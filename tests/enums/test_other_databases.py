@@ -75,7 +75,7 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
 @pytest.mark.parametrize("convention", [{}, {"ck": "ck_%(table_name)s_%(constraint_name)s"}], ids=["plain", "convention"])
 @pytest.mark.parametrize("operation", ["add", "rename", "replace"])
 def test_a_check_that_lists_other_values_is_named(engine: Engine, operation: str, convention: dict[str, str]) -> None:
-    """With the constraint, its table and what to write; other constraints, and one that lists the value, are no obstacle."""
+    """The message names constraint, table and what to write; others, or with the value, are no obstacle."""
     metadata = sa.MetaData(naming_convention=convention)
     status = sa.Enum("draft", "it's", name="status", create_constraint=True, native_enum=False)
     other = sa.Enum("x", name="other_state", create_constraint=True, native_enum=False)

@@ -233,7 +233,7 @@ def test_a_sqlmodel_project_has_it_by_the_extra(with_sqlmodel: Path, database_ur
 
 
 def test_one_line_says_that_sqlmodel_is_missing(without_sqlmodel: Path, sqlite_url: str, tmp_path: Path) -> None:
-    """For the file that new revisions are made from, and for a revision; without the lines both work."""
+    """The template of revisions and a revision are named, and both work without the line."""
     alembic = without_sqlmodel / "alembic"
     write_models(tmp_path, DECLARATIVE)
     run(alembic, "init", "-t", "async-fastapi", "migrations", cwd=tmp_path)

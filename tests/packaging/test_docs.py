@@ -54,7 +54,7 @@ class Post(SQLModel, table=True):
 
 
 class Reader:
-    """Somebody who types what a page shows."""
+    """A reader who types what a page shows."""
 
     def __init__(self, folder: Path, database_url: str) -> None:
         self.folder = folder

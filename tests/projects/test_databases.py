@@ -112,7 +112,7 @@ def test_another_variable_and_another_section(app: Project) -> None:
 
 
 def test_relative_sqlite_paths_start_at_the_ini(app: Project) -> None:
-    """Whatever directory the command is started in."""
+    """A relative path starts at the ini, whichever directory the command is started in."""
     (app.directory / "elsewhere").mkdir()
     app.alembic(
         "-c", "../alembic.ini", "upgrade", "head", cwd=app.directory / "elsewhere", env={"DATABASE_URL": "sqlite:///here.db"}

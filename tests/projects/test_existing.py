@@ -73,7 +73,7 @@ def write_history(directory: Path, url: str, start: str, engine: str, *, line: s
 def test_an_old_revision_reads_the_url_of_this_run(
     project: Project, database_url: str, start: str, engine: str, line: str
 ) -> None:
-    """With its password, in whatever way; the ini stays as it is, and nothing shows the password."""
+    """An old revision gets the URL with its password, however it asks; the ini is unchanged, and no output shows the password."""
     url = with_sync_driver(database_url)
     write_history(project.directory, url, start, engine, line=line)
     for arguments in (("-x", f"url={url}", "upgrade", "head"), ("downgrade", "base")):
@@ -85,7 +85,7 @@ def test_an_old_revision_reads_the_url_of_this_run(
 
 @pytest.mark.parametrize("line", ["", "sqlalchemy.url = {url}\n"], ids=["no URL", "its URL"])
 def test_a_program_finds_its_configuration_as_it_was(tmp_path: Path, sqlite_url: str, line: str) -> None:
-    """After a run that succeeds and one that fails, with a path that is relative to the project."""
+    """The configuration is as before after a run that succeeds and one that fails, with a relative path too."""
     write_history(tmp_path, sqlite_url, *READS["get_section"], line=line.format(url="sqlite:///database.sqlite"))
     config = Config(tmp_path / "alembic.ini")
     if not line:
@@ -269,7 +269,7 @@ def adopt(project: Project, url: str, convention: dict[str, str], options: str =
 def test_a_naming_convention_that_only_the_old_env_had_is_noticed(
     project: Project, database_url: str, convention: dict[str, str]
 ) -> None:
-    """With the line to write, after which all is as before: nothing differs, and new constraints follow it."""
+    """The warning has the line to write; with it nothing differs, and new constraints follow the convention."""
     adopt(project, database_url, convention)
     said = " ".join(project.alembic("check").output.split())
     found = re.search(r"Give it in env\.py, as far as the names show it: (run_environment\(naming_convention=\{.*?\}\))", said)
@@ -296,7 +296,7 @@ def test_names_that_a_database_chooses_are_no_convention(project: Project, datab
 
 
 def test_a_single_name_is_no_convention(project: Project, postgresql_url: str) -> None:
-    """Somebody has named one key by hand, in a revision."""
+    """One key was named by hand, in a revision."""
     adopt(project, postgresql_url, {})
     engine = create_engine(with_sync_driver(postgresql_url))
     with engine.begin() as connection:

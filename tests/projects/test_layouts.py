@@ -78,7 +78,7 @@ CASES = [
 def test_layout_works_with_no_edit(
     name: str, database_url: str, project: Project, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    """From init to offline SQL, with a model added on the way, and down to nothing and up again."""
+    """A project goes from `init` to offline SQL, with a model added on the way, and down to nothing and up again."""
     # What no server has a part in, or was seen in another step, is done for one of them.
     first = request.node.callspec.params["database_url"] == POSTGRESQL_SERVERS[0].values[0]
     run_cycle(read_layout(name), database_url, project, tmp_path, thorough=first)

@@ -346,7 +346,7 @@ ORM = "from sqlalchemy import MetaData\nfrom sqlalchemy.orm import DeclarativeBa
     ],
 )
 def test_an_upgrade_imports_what_holds_the_convention(app: Project, files: dict[str, str], imported: str) -> None:
-    """Only that, where the sources show it; else the models. A name that the models' convention gives is given in each case."""
+    """An upgrade imports that module only if the sources show it, else the models; names are the same."""
     app.write({f"app/{name}": text for name, text in files.items()})
     show = "import sys\nprint('imported', *sorted(n[4:] for n in sys.modules if n.startswith('app.')))\n"
     env = app.directory / "migrations/env.py"
@@ -364,7 +364,7 @@ def test_an_upgrade_imports_what_holds_the_convention(app: Project, files: dict[
 
 
 def test_models_that_run_a_loop_are_imported_where_none_runs(app: Project) -> None:
-    """Also by an upgrade, which knows only from the database that it needs their convention."""
+    """An upgrade imports them too, once the database shows that it needs their convention."""
     loop = "import asyncio\nasync def nothing(): pass\nasyncio.run(nothing())\n"
     app.write({"app/models.py": loop + SQLMODEL + SET + TABLE.format(name="One")})
     autogenerate(app)
@@ -403,7 +403,7 @@ def test_a_syntax_error_is_refused_under_every_pattern(app: Project) -> None:
 
 
 def test_an_installed_package_is_covered_with_its_modules(app: Project, tmp_path: Path) -> None:
-    """As one under the import root is."""
+    """The package's modules are covered like those under the import root."""
     shared = tmp_path / "installed/shareddb"
     (shared / "models").mkdir(parents=True)
     (shared / "__init__.py").write_text("")
@@ -414,7 +414,7 @@ def test_an_installed_package_is_covered_with_its_modules(app: Project, tmp_path
 
 
 def test_a_file_under_two_import_roots_is_imported_once(app: Project) -> None:
-    """Under the name that was asked for."""
+    """The module is imported once, under the name that was asked for."""
     app.write({"src/lib/models.py": TABLE.format(name="Lib")})
     change_setting(app, "prepend_sys_path", "%(here)s:%(here)s/src")
     change_setting(app, "app_models", "app, lib")
@@ -422,7 +422,7 @@ def test_a_file_under_two_import_roots_is_imported_once(app: Project) -> None:
 
 
 def test_settings_in_pyproject_toml_alone(app: Project, tmp_path: Path) -> None:
-    """Without an ini the project is where pyproject.toml is, from any directory."""
+    """The project is where pyproject.toml is if there is no ini, from any directory."""
     (app.directory / "alembic.ini").unlink()
     app.write(
         {

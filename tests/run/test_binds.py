@@ -88,7 +88,7 @@ def test_a_sync_engine_is_used(configure: Configure, database_url: str) -> None:
 
 
 def test_a_sync_connection_stays_open(configure: Configure, database_url: str) -> None:
-    """Outside of a transaction Alembic commits, and the connection is the caller's to close."""
+    """Alembic commits if there is no transaction, and the caller closes the connection."""
     engine = create_engine(sync_url(database_url))
     with engine.connect() as connection:
         command.upgrade(configure(connection), "head")
@@ -184,7 +184,7 @@ def test_an_async_engine_is_cloned(configure: Configure, async_engine: AsyncEngi
 
 
 def test_an_async_engine_inside_run_sync_uses_its_own_loop(configure: Configure) -> None:
-    """Which is the only way to reach an in-memory database."""
+    """The engine's own loop is the only way to reach a database in memory."""
 
     async def migrate() -> None:
         engine = create_async_engine("sqlite+aiosqlite://", poolclass=StaticPool)

@@ -120,7 +120,7 @@ def test_twenty_processes_migrate_an_empty_database_at_once(migrated: Project, a
 
 @pytest.mark.postgresql
 def test_statements_outside_of_transactions_behind_a_pooler(pgbouncer_url: str) -> None:
-    """Which may send what asyncpg has prepared to a server that does not know it."""
+    """They run although the pooler may send what asyncpg has prepared to another server connection."""
 
     async def use() -> None:
         database = adapt_url(make_url(pgbouncer_url), "the test", directory=Path())
@@ -176,7 +176,7 @@ def held(project: Project, url: str, seconds: int) -> Iterator[subprocess.Popen[
 
 
 def test_a_waiter_gives_up_in_time_and_names_the_holder(migrated: Project, any_url: str) -> None:
-    """After lock_wait, with the process that has it and what to set; nothing was changed by it."""
+    """The error comes after `lock_wait`, with the process that holds the lock and what to set; nothing was changed."""
     migrated.set(lock_wait="700ms")
     with held(migrated, any_url, 30) as holder:
         waiter = migrated.start(any_url)
@@ -197,7 +197,7 @@ def test_a_waiter_gives_up_in_time_and_names_the_holder(migrated: Project, any_u
 
 @pytest.mark.sqlite
 def test_a_wait_that_is_no_time_is_refused(migrated: Project, sqlite_url: str) -> None:
-    """By the name of the setting, with an example."""
+    """The error has the name of the setting and an example."""
     migrated.set(lock_wait="soon")
     result = migrated.alembic("upgrade", "head", env={"DATABASE_URL": sqlite_url}, check=False)
     assert result.block == (

@@ -99,7 +99,7 @@ def test_an_exit_of_another_environment_or_after_the_work_is_left_alone(project:
     ],
 )
 def test_ctrl_c_says_what_is_committed(project: Project, embedded_postgresql: str, driver: str, body: str, state: str) -> None:
-    """In one line, and with the status that shells have for it; the statement ends on the server, and no lock stays."""
+    """One line says it, with a shell's exit status; the statement ends on the server, and no lock stays."""
     project.alembic("init", "-t", "async-fastapi", "migrations")
     write_revisions(project.directory, one=POST, two=f"{POST.replace('post', 'note')}\n    {body}")
     with create_postgresql_database(embedded_postgresql) as url:

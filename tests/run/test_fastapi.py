@@ -96,7 +96,7 @@ def test_four_workers_migrate_at_their_start(application: Project, postgresql_ur
 
 
 def test_an_application_refuses_to_start(application: Project, postgresql_url: str) -> None:
-    """And says what to run."""
+    """The application refuses to start, and says what to run."""
     application.write({"app/main.py": MAIN.replace("START", "ensure_head")})
     server = application.start(postgresql_url, "app.main:app", "--port", "0", program=UVICORN)
     output, _ = server.communicate(timeout=60)

@@ -118,7 +118,7 @@ def async_engine(url: str, **arguments: Any) -> AsyncEngine:
 
 
 def test_every_command(make: Make, database_url: str) -> None:
-    """From an empty database to the head and back; what is asked and what is told fit together."""
+    """Commands lead from an empty database to the head and back, and the answers agree with them."""
 
     async def use(migrations: Migrations) -> None:
         assert await migrations.heads() == ("two",)
@@ -152,7 +152,7 @@ def test_check_has_nothing_to_say(make: Make, database_url: str) -> None:
 
 
 def test_the_configuration_is_found(make: Make, sqlite_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """As the command line finds it, from a path, or as it is; a Config that is handed over stays as it is."""
+    """A path, a Config and the command line's own rule are taken; a Config that is handed over stays as it is."""
     ini = make(sqlite_url, one=TWO)
     config = Config(ini)
     config.attributes["mine"] = 1
@@ -304,7 +304,7 @@ def test_the_loop_that_psycopg_needs_on_windows() -> None:
 
 
 def test_several_databases_at_once(make: Make, postgresql_url: str, tmp_path: Path) -> None:
-    """From tasks and connections of one loop, and from threads with loops of their own: each gets its own tables."""
+    """Tasks of one loop and threads with loops of their own migrate at once, and each gets its own tables."""
     urls = [postgresql_url, *(f"sqlite:///{tmp_path}/{number}.sqlite" for number in range(4))]
 
     def project(number: int, url: str) -> Path:
@@ -371,7 +371,7 @@ def test_a_plain_command_meanwhile_is_refused(make: Make, tmp_path: Path) -> Non
 
 
 def test_the_callers_loop_goes_on(make: Make, postgresql_url: str) -> None:
-    """A revision that computes and a statement that takes long keep nobody from working."""
+    """A revision that computes and a statement that takes long do not block the loop."""
     ini = make(postgresql_url, one=('time.sleep(0.7); op.execute("SELECT pg_sleep(0.7)")', "pass"))
     beats = 0
 
@@ -399,7 +399,7 @@ LOCKS = """SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'
 
 @pytest.mark.parametrize("way", ["task", "timeout", "anyio", "connection"])
 def test_cancellation_rolls_back_and_gives_the_lock_back(make: Make, postgresql_url: str, way: str) -> None:
-    """When the call has ended, so has everything that it had begun; the next one has the turn and the lock."""
+    """Everything that the call began has ended with it; the next one gets the turn and the lock."""
     ini = make(postgresql_url, one=ONE, two=WAITS)
 
     async def cancel(observer: psycopg.AsyncConnection, call: Coroutine[Any, Any, None]) -> None:
@@ -443,7 +443,7 @@ def test_cancellation_rolls_back_and_gives_the_lock_back(make: Make, postgresql_
 
 
 def test_cancellation_of_one_that_waits(make: Make, postgresql_url: str) -> None:
-    """For its turn, or for the migration lock, which another process has."""
+    """A call that waits for its turn, or for the lock of another process, is cancelled at once."""
     ini = make(postgresql_url, one=TWO, two=("time.sleep(1)", "pass"))
 
     async def use() -> None:
@@ -488,7 +488,7 @@ def test_ensure_head_without_models_names_what_was_searched(make: Make, sqlite_u
 
 
 def test_ensure_head_names_both_revisions(make: Make, postgresql_url: str) -> None:
-    """Behind, ahead, and with other enum values; without a lock."""
+    """A database that is behind, ahead or has other enum values is refused, without a lock."""
     ini = make(postgresql_url, one=ONE, two=TWO)
     migrations = Migrations(ini)
 
@@ -640,7 +640,7 @@ def test_the_import_path_does_not_grow(make: Make, sqlite_url: str) -> None:
 
 
 def test_a_hand_written_environment(make: Make, postgresql_url: str, tmp_path: Path) -> None:
-    """That of Alembic's own template works on its own engine; one that does not look at `bind` is refused."""
+    """Alembic's own template works on its own engine; with `bind`, which it ignores, it is refused."""
     ini = make(f"{postgresql_url.replace('postgresql:', 'postgresql+psycopg:')}".replace("%", "%%"), one=TWO)
     template = Path(alembic.__file__).parent / "templates/async/env.py"
     (ini.parent / "migrations/env.py").write_text(template.read_text().replace("fileConfig(config.config_file_name)", "pass"))

@@ -69,7 +69,7 @@ def use_engine(project: Project, url: str, code: str) -> None:
 
 
 def test_a_failing_migration_leaves_nothing_of_itself(app: Project, database_url: str) -> None:
-    """On SQLite too: its DDL is in a transaction. Migrations before the failing one stay, and a rerun goes on from there."""
+    """DDL is in a transaction, on SQLite too; earlier migrations stay, and a rerun goes on from there."""
     app.environment["DATABASE_URL"] = database_url
     add_revision(app, 'op.create_table("one", sa.Column("id", sa.Integer()))')
     add_revision(app, 'op.create_table("two", sa.Column("id", sa.Integer()))\n    op.execute("nonsense")')
@@ -108,7 +108,7 @@ def test_a_batch_operation_on_sqlite_keeps_the_rows_of_other_tables(app: Project
 
 
 def test_the_applications_limits_end_no_migration(app: Project, postgresql_url: str) -> None:
-    """Neither asyncpg's command_timeout nor statement timeouts of the connection or of the role."""
+    """asyncpg's `command_timeout` and statement timeouts of the connection or the role do not apply."""
     use_engine(
         app,
         postgresql_url,
@@ -203,7 +203,7 @@ def test_logging_is_short_and_disables_nothing(app: Project, sqlite_url: str) ->
 
 
 def test_logging_sections_of_the_ini_are_used(app: Project, sqlite_url: str) -> None:
-    """With Alembic's own sections; loggers that exist already are not disabled."""
+    """The sections configure logging as in Alembic, and existing loggers are not disabled."""
     app.environment["DATABASE_URL"] = sqlite_url
     app.write({"app/models.py": MODELS + "\nimport logging\nlogging.getLogger('uvicorn.error').error('still here')\n"})
     generic = app.directory / "generic"

@@ -56,7 +56,7 @@ def write(project: Project) -> Write:
 
 @contextmanager
 def open_transaction(url: str, *statements: str) -> Iterator[psycopg.Connection]:
-    """While somebody has read the table and not ended the transaction."""
+    """Another transaction has read the table and has not ended."""
     with psycopg.connect(url, application_name="report") as connection:
         for statement in statements:
             connection.execute(statement.encode())
@@ -64,7 +64,7 @@ def open_transaction(url: str, *statements: str) -> Iterator[psycopg.Connection]
 
 
 def describe_reader(connection: psycopg.Connection) -> str:
-    """A pattern of what is said of somebody who has read the table."""
+    """A pattern of what is said of the transaction that has read the table."""
     known = rf"report, user {connection.info.user}, idle in transaction since ..:..:.., query: SELECT 1 FROM post"
     return rf"process {connection.info.backend_pid} \({known}\)"
 
@@ -108,7 +108,7 @@ def test_a_revision_begins_anew_when_it_does_not_get_a_lock(
             assert re.search(f"Waiting for {who}, {what}", said)
             anew = (
                 r"Revision two was rolled back \(canceling statement due to lock timeout\) "
-                r"and begins anew in .* s, attempt 2 of 10\."
+                r"and is retried in .* s, attempt 2 of 10\."
             )
             assert re.search(f"{anew} It waited for {who}, {what}", said)
         returncode, output = finish(process)
@@ -117,7 +117,7 @@ def test_a_revision_begins_anew_when_it_does_not_get_a_lock(
 
 
 def test_a_revision_gives_up(project: Project, write: Write, postgresql_url: str) -> None:
-    """With all that is known, and nothing of it done; the same command does it afterwards."""
+    """The error has all that is known, nothing is done, and the same command succeeds afterwards."""
     write(one=POST, two=ADD_COLUMN)
     project.alembic("upgrade", "one", env={"DATABASE_URL": postgresql_url})
     with open_transaction(postgresql_url, "SELECT 1 FROM post") as reader:
@@ -228,7 +228,7 @@ def test_one_transaction_for_all_gives_up_too(project: Project, write: Write, po
 
 
 def test_a_role_that_may_not_have_a_second_connection(project: Project, write: Write, postgresql_url: str) -> None:
-    """Nobody holds the lock: what is missing is said."""
+    """No process holds the lock: the error says what is missing."""
     write(one=POST)
     project.set(lock_wait="500ms")
     role = f"role_{uuid4().hex[:8]}"
@@ -285,7 +285,7 @@ def test_the_lock_timeout_behind_a_pooler(project: Project, write: Write, pgboun
 
 @pytest.mark.sqlite
 def test_a_locked_sqlite_database(project: Project, write: Write, sqlite_url: str) -> None:
-    """Somebody else writes: the revision begins anew."""
+    """Another connection writes: the revision is retried."""
     write(one=POST, two=ADD_COLUMN)
     project.set(lock_retries="9", lock_timeout="100ms")
     environment = {"DATABASE_URL": sqlite_url}
@@ -302,7 +302,7 @@ def test_a_locked_sqlite_database(project: Project, write: Write, sqlite_url: st
 
 @pytest.mark.sqlite
 def test_a_lock_file_that_may_not_be_written(project: Project, write: Write, sqlite_url: str) -> None:
-    """Said at once: it belongs to somebody else."""
+    """The error comes at once: the database belongs to another program."""
     write(one=POST)
     path = f"{make_url(sqlite_url).database}-migration-lock"
     # root may write files of others: one that is no database is as bad.
@@ -315,7 +315,7 @@ def test_a_lock_file_that_may_not_be_written(project: Project, write: Write, sql
 
 
 def test_stamp_purges_a_revision_that_is_not_there(project: Project, write: Write, database_url: str) -> None:
-    """Which is what `--purge` is for."""
+    """`--purge` stamps a database whose revision is not among the files."""
     write(one=POST)
     project.alembic("upgrade", "head", env={"DATABASE_URL": database_url})
     project.write({"migrations/versions/one.py": "revision = 'other'\ndown_revision = None\n"})
@@ -345,7 +345,7 @@ def test_a_metadata_lock_of_mysql(project: Project, write: Write, mysql_url: str
 
 
 def test_a_statement_has_as_long_as_the_setting_says(project: Project, write: Write, postgresql_url: str) -> None:
-    """And without the setting as long as it takes, whatever the role's default."""
+    """A statement is cut off after the setting's time, and never without it, whatever the role's default."""
     write(one='op.execute("SELECT pg_sleep(0.7)")')
     environment = {"DATABASE_URL": f"{postgresql_url}?options=-c%20statement_timeout%3D200"}
     project.set(statement_timeout="300ms")
@@ -376,7 +376,7 @@ def test_a_statement_has_as_long_as_the_setting_says(project: Project, write: Wr
 def test_a_setting_that_means_nothing_is_refused(
     project: Project, sqlite_url: str, setting: str, problem: str, fix: str, example: str
 ) -> None:
-    """By its name, with an example."""
+    """The error has the name of the setting and an example."""
     project.alembic("init", "-t", "async-fastapi", "migrations")
     name, _, value = setting.partition(" = ")
     project.set(**{name: value})
@@ -457,7 +457,7 @@ def test_a_wrong_password_is_not_waited_for(project: Project, write: Write, post
 
 
 def test_a_lost_migration_lock_stops_the_next_revision(project: Project, write: Write, postgresql_url: str) -> None:
-    """Somebody ended the connection that held it: another process may migrate now."""
+    """The connection that held the lock was ended: another process may migrate now."""
     write(one=POST, two="time.sleep(1)", three=ADD_COLUMN)
     process = project.start(postgresql_url)
     read_until(process, "one -> two")

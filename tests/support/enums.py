@@ -73,7 +73,7 @@ def execute(url: str, *statements: str) -> None:
 
 
 def create_enum(url: str, name: str, values: Sequence[str], schema: str = "public") -> None:
-    """Create a type, and its schema, as somebody else would."""
+    """Create a type, and its schema, without this package."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema)))
         labels = sql.SQL(", ").join(map(sql.Literal, values))

@@ -107,7 +107,7 @@ def _old() -> tuple[Models, ...]:
 
 
 def make_scenarios() -> list[Scenario]:
-    """All of them, made anew, since a type and a column belong to one table."""
+    """Make all of them for each use, since a type and a column belong to one table."""
     return [
         # New types
         Scenario("new_type", (), _old(), rows="", portable=True),

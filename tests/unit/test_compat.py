@@ -150,7 +150,7 @@ def test_the_function_of_a_comparison_that_failed_is_found() -> None:
 
 
 def test_a_convention_names_a_constraint_of_a_table_that_is_there() -> None:
-    """Without a convention of its kind, or without a name that it needs, there is none."""
+    """A constraint gets no name if the convention has none of its kind, or misses a name."""
     metadata = MetaData()
     table = Table("t", metadata, Column("id", Integer, primary_key=True), CheckConstraint("id > 0"))
     check = next(constraint for constraint in table.constraints if isinstance(constraint, CheckConstraint))
@@ -161,7 +161,7 @@ def test_a_convention_names_a_constraint_of_a_table_that_is_there() -> None:
 
 
 def test_the_sequences_of_the_models_are_listed() -> None:
-    """Those of columns, and those that are given to a MetaData."""
+    """Sequences of columns are listed, and those that a MetaData is given."""
     metadata = MetaData()
     alone = Sequence("alone", metadata=metadata)
     of_column = Sequence("of_column")

@@ -1,18 +1,16 @@
 """Which sources are parsed, and that the answer is the one that parsing every source gives."""
 
-import os
 import re
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from alembic_async_template.project import discovery, scan_cache
+from alembic_async_template.project import discovery
 from alembic_async_template.project.discovery import find_tables
 from alembic_async_template.project.files import walk_sources
 from alembic_async_template.project.sources import Source, Sources, parse_source
@@ -338,7 +336,7 @@ def read_everything(root: Path) -> dict[str, list[FoundTable]]:
 @settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))  # pyright: ignore[reportArgumentType]
 @given(st.one_of(projects(), ways()))
 def test_the_answer_is_that_of_parsing_everything(files: dict[str, str]) -> None:
-    """Whatever way a base or a function takes through aliases, re-exports, stars, cycles and files that do not parse."""
+    """Bases and functions are followed through aliases, re-exports, stars, cycles and files that do not parse."""
     with tempfile.TemporaryDirectory() as folder:
         root = write_files(Path(folder), files)
         expected = read_everything(root)
@@ -369,7 +367,7 @@ def test_each_way_to_rename_meets_each_way_to_use(tmp_path: Path, kind: str) -> 
 
 @pytest.mark.parametrize("rename", RENAMES)
 def test_a_table_may_be_called_by_another_name(tmp_path: Path, rename: str) -> None:
-    """Whatever way the module itself renames `Table`, each call of it is found, with the same answer as parsing everything."""
+    """Each call of a renamed `Table` is found, with the same answer as parsing everything."""
     words = {"FROM": "sqlalchemy", "OLD": "Table", "NEW": "B"}
     text = re.sub("FROM|OLD|NEW", lambda match: words[match[0]], rename)
     files = {f"use{number}.py": f"{text}\n{use.replace('NEW', 'B')}\n".replace("|", "\n") for number, use in enumerate(CALLS)}
@@ -381,7 +379,7 @@ def test_a_table_may_be_called_by_another_name(tmp_path: Path, rename: str) -> N
 
 @pytest.mark.slow
 def test_few_sources_of_a_large_project_are_parsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those of the bases, mixins and helpers, and those with a table, some of which have no word of SQLAlchemy in them."""
+    """Only sources of bases, mixins and helpers and those with a table are parsed, even without a word of SQLAlchemy."""
     written = write_large_project(tmp_path)
     parsed: list[Path] = []
 
@@ -434,80 +432,3 @@ def test_a_source_that_cannot_matter_need_not_parse(tmp_path: Path) -> None:
     sources, found = find_tables(tmp_path, walk_sources(tmp_path))
     assert found == {}
     assert list(sources.unreadable) == ["models"]
-
-
-SOURCE = "from sqlmodel import SQLModel\nclass {}(SQLModel, table=True): pass\n"
-
-
-@pytest.fixture
-def remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a module of a table that a first scan has found and remembers."""
-    monkeypatch.setattr(sys, "dont_write_bytecode", False)
-    monkeypatch.setattr(sys, "pycache_prefix", None)
-    monkeypatch.setattr(scan_cache, "_TICK", -(10**12))  # a file that was just written counts as old
-    write_files(tmp_path, {"models.py": SOURCE.format("A"), "other.py": "x = 1\n"})
-    assert list(recall(tmp_path)) == ["models"]
-    assert [path.name for path in tmp_path.glob("__pycache__/*")] == [
-        f"alembic_async_template.{sys.implementation.cache_tag}.json"
-    ]
-    monkeypatch.setattr(scan_cache, "_TICK", 2 * 10**9)
-    return tmp_path
-
-
-def recall(root: Path) -> Mapping[str, list[FoundTable]]:
-    return scan_cache.recall_tables(root, walk_sources(root))[1]
-
-
-def test_sources_that_did_not_change_are_not_read_again(remembered: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The answer is the same, with lines and reasons, and a module can still be looked into."""
-    _, first = find_tables(remembered, walk_sources(remembered))
-    monkeypatch.setattr(discovery, "read_text", pytest.fail)
-    sources, again = scan_cache.recall_tables(remembered, walk_sources(remembered))
-    assert again == first
-    assert sources.modules["models"].name == "models"
-
-
-@pytest.mark.parametrize(
-    ("change", "found"),
-    [
-        (lambda root: (root / "other.py").write_text(SOURCE.format("B")), ["models", "other"]),
-        (lambda root: (root / "models.py").write_text(SOURCE.format("A").replace("table=", "label=")), []),
-        (lambda root: (root / "new.py").write_text(SOURCE.format("B")), ["models", "new"]),
-        (lambda root: (root / "models.py").unlink(), []),
-        (lambda root: (root / "models.py").rename(root / "moved.py"), ["moved"]),
-    ],
-    ids=["changed", "of the same size", "added", "removed", "renamed"],
-)
-def test_a_source_that_changes_is_scanned_again(remembered: Path, change: Callable[[Path], object], found: list[str]) -> None:
-    """Whatever it is that changes, even where size and modification time are set to what they were."""
-    times = (remembered / "models.py").stat()
-    time.sleep(0.05)  # the tick of the file system's clock
-    change(remembered)
-    if (remembered / "models.py").exists():
-        os.utime(remembered / "models.py", ns=(times.st_atime_ns, times.st_mtime_ns))
-    assert list(recall(remembered)) == found
-    assert list(recall(remembered)) == found
-
-
-@pytest.mark.parametrize("content", [b"", b"\xff", b"{}", b"[1]", b'{"state": 1, "tables": 2}'])
-def test_what_is_remembered_may_be_damaged(remembered: Path, content: bytes) -> None:
-    """Such a file is ignored."""
-    next(remembered.glob("__pycache__/*")).write_bytes(content)
-    assert list(recall(remembered)) == ["models"]
-
-
-def test_nothing_is_remembered_that_may_be_wrong_soon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither of files just written, nor of one that cannot be parsed, nor where Python writes no byte code."""
-    monkeypatch.setattr(sys, "dont_write_bytecode", False)
-    monkeypatch.setattr(sys, "pycache_prefix", None)
-    write_files(tmp_path, {"models.py": SOURCE.format("A")})
-    recall(tmp_path)
-    assert not list(tmp_path.glob("__pycache__"))
-    monkeypatch.setattr(scan_cache, "_TICK", -(10**12))
-    write_files(tmp_path, {"broken.py": "class B(SQLModel, table=True)\n"})
-    recall(tmp_path)
-    assert not list(tmp_path.glob("__pycache__"))
-    (tmp_path / "broken.py").unlink()
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    recall(tmp_path)
-    assert not list(tmp_path.glob("__pycache__"))

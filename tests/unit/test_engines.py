@@ -47,7 +47,7 @@ def survey(directory: Path, **modules: str) -> Project:
     ],
 )
 def test_the_engine_of_the_sessions_is_chosen(tmp_path: Path, use: str) -> None:
-    """However a session is bound to it, also in another module; the one in a test or script is no session of the application."""
+    """Every way to bind a session counts, also in another module; sessions of tests and scripts do not."""
     assert survey(tmp_path, db=ENGINES + use).engines == ("app.db:b",)
     elsewhere = IMPORTS + "from app.db import b\n" + use
     assert survey(tmp_path, db=ENGINES, sessions=elsewhere).engines == ("app.db:b",)
@@ -140,7 +140,7 @@ def test_of_two_engines_with_sessions_that_of_the_models_is_chosen(tmp_path: Pat
     ],
 )
 def test_what_serves_another_purpose_is_never_chosen(tmp_path: Path, modules: dict[str, str]) -> None:
-    """Not even where there is nothing else: an administrator's database would be migrated."""
+    """An engine for another purpose is not chosen even if it is the only one."""
     assert survey(tmp_path, **{name: IMPORTS + text for name, text in modules.items()}).engines == ()
 
 
@@ -203,7 +203,7 @@ def test_the_instance_goes_before_the_classes_that_it_may_have(tmp_path: Path, i
     ],
 )
 def test_a_url_in_a_section_of_the_settings(tmp_path: Path, classes: str, path: str) -> None:
-    """Under a field or in a class that sounds like the database's; the URL of a service is none."""
+    """A field or class named after the database has the URL; the URL of a service does not count."""
     text = f"import os\n{SETTINGS}{classes}\nsettings = Settings()"
     assert survey(tmp_path, config=text).engines == (f"app.config:settings.{path}",)
 
@@ -336,7 +336,7 @@ def test_where_no_engine_can_be_reached_the_settings_are_chosen(tmp_path: Path, 
 
 
 def test_a_function_or_constant_with_the_url(tmp_path: Path) -> None:
-    """Where nothing is better."""
+    """A function or a constant with the URL is chosen if nothing better is there."""
     assert survey(tmp_path, db="def get_database_url():\n    return make()").engines == ("app.db:get_database_url()",)
     assert survey(tmp_path, db="DATABASE_URL = make()").engines == ("app.db:DATABASE_URL",)
 
@@ -353,7 +353,7 @@ def test_a_function_or_constant_with_the_url(tmp_path: Path) -> None:
     ],
 )
 def test_the_variable_of_the_application(tmp_path: Path, modules: dict[str, str], variable: str | None) -> None:
-    """Of the variables only the one that the application reads, and one only."""
+    """The environment variable is chosen if the application reads exactly one."""
     assert survey(tmp_path, **{name: f"import os\n{text}" for name, text in modules.items()}).url_variable == variable
 
 

@@ -131,7 +131,7 @@ def test_stars_in_all_directions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.slow
 def test_a_base_that_is_handed_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Through 1,200 modules, under a new name in each."""
+    """A base that has a new name in each of 1,200 modules is followed, and each module is parsed once."""
     root = write_files(tmp_path, hand_on(1_200))
     check_tables(root, monkeypatch, ["models"], parsed=1_202)
 
@@ -220,7 +220,7 @@ def damaged(draw: st.DrawFn) -> bytes:
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))  # pyright: ignore[reportArgumentType]
 @given(st.lists(st.one_of(damaged(), damaged(), st.binary(max_size=200)), min_size=1, max_size=3))
 def test_no_text_stops_the_scan(texts: list[bytes]) -> None:
-    """Whatever bytes are in the files of a project, `init` and the scan find the table and the engine that are beside them."""
+    """`init` and the scan find the table and the engine beside files with any bytes in them."""
     with tempfile.TemporaryDirectory() as folder:
         root = write_files(Path(folder), {"own/models.py": f"{BASE}{TABLE}", "own/db.py": ENGINE})
         for number, text in enumerate(texts):

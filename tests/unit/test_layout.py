@@ -1,6 +1,7 @@
 """The layout of the package: rooms on floors, imports that run down, no circles, modules of one concept."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -102,3 +103,16 @@ def test_no_two_modules_share_a_name() -> None:
     """A name means one thing wherever it is read; what is parted by subject has the names of the subjects."""
     names = [name.rpartition(".")[2] for name in MODULES if not name.startswith(("errors.", "diagnosis.rules."))]
     assert sorted(name for name in names if names.count(name) > 1) == []
+
+
+def test_the_architecture_page_names_every_room() -> None:
+    """Its table has the floors from the top, and its text says what each room is for and names no module that is not there."""
+    page = (PACKAGE.parent / "docs/architecture.md").read_text()
+    rows = re.findall(r"^\| \d+ \| (.*) \|$", page, re.MULTILINE)
+    floors = [{name.removesuffix("/").removesuffix(".py") for name in re.findall(r"`(.+?)`", row)} for row in rows]
+    assert floors == [{name or "__init__" for name in rooms} for rooms in reversed(FLOORS)]
+    told = page.partition("## The rooms")[2].partition("## ")[0]
+    for room in set().union(*FLOORS) - {""}:
+        assert f"`{room}/`" in told or f"`{room}.py`" in told, f"{room} is not explained"
+    for path in re.findall(r"`([\w/.-]+(?:\.py|\.mako|/))`", page):
+        assert (PACKAGE / path).exists() or (PACKAGE.parent / path).exists() or path == "env.py", f"there is no {path}"

@@ -35,7 +35,7 @@ from alembic_async_template.masking import mask_message, mask_statement, shorten
     ],
 )
 def test_a_password_is_masked(text: str) -> None:
-    """In whole and where a statement is shortened."""
+    """The password is masked in the whole text, and where a statement is shortened."""
     assert "zq7" not in mask_message(text)
     assert "***" in mask_message(text)
     assert "zq7" not in shorten_statement(f"{'x' * 170} {text}")
@@ -70,7 +70,7 @@ def test_a_password_is_masked(text: str) -> None:
     ],
 )
 def test_a_statement_is_shown_up_to_its_first_literal(text: str, shown: str) -> None:
-    """If it has a word for a secret."""
+    """A statement with a word for a secret is shown up to its first literal."""
     assert mask_statement(text) == shown
 
 
@@ -96,7 +96,7 @@ def test_a_message_about_a_secret_has_no_values(text: str, shown: str) -> None:
 
 @pytest.mark.slow
 def test_a_large_statement_is_masked_by_all_of_it() -> None:
-    """Also where its word for a secret comes late, and without reading it many times."""
+    """A word for a secret is found at the end of a large statement, in time that grows with its length."""
     statement = f"INSERT INTO t (a, b) VALUES ('zq7', '{'//x:y' * 1_000_000}') /* password */"
     assert shorten_statement(statement) == "INSERT INTO t (a, b) VALUES (***)"
     assert "zq7" in shorten_statement(statement.replace("password", ""))

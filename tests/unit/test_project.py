@@ -282,7 +282,7 @@ def test_several_candidates_are_listed_and_none_is_chosen(tmp_path: Path) -> Non
 
 
 def test_a_shared_package_of_a_workspace_is_an_import_root(tmp_path: Path) -> None:
-    """Tables outside of the best root are not forgotten: the folders are listed, and somebody chooses."""
+    """Tables outside of the best root are not forgotten: the folders are listed to choose from."""
     files = {
         "packages/core/src/core/models.py": MODEL,
         "packages/api/src/api/main.py": "from core.models import A",

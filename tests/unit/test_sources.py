@@ -177,7 +177,7 @@ def test_files_that_are_not_the_applications_are_left_out(tmp_path: Path) -> Non
 
 
 def test_a_file_that_does_not_parse_is_known_as_such(tmp_path: Path) -> None:
-    """Whoever asks for it by name is told; nobody else is disturbed."""
+    """An error says so if the file is asked for by name; other files are read as usual."""
     sources = Sources.read(write_files(tmp_path, {"app/broken.py": "class (", "app/ok.py": "", "app/null.py": "\0"}))
     assert sorted(sources.unreadable) == ["app.broken", "app.null"]
     assert sorted(sources.modules) == ["app.ok"]

@@ -70,11 +70,11 @@ def test_the_other_driver_serves_when_the_preferred_one_is_missing(monkeypatch: 
 @pytest.mark.parametrize(
     ("given", "problem"),
     [
-        ("no url", "it is no URL of the form backend://user:password@host:port/database"),
+        ("no url", "it is not a URL of the form backend://user:password@host:port/database"),
         ("postgresql://u:p@h:port/d", "its port is not a number"),
-        ("postgresql://u:pa@secret@h/d", "it is no URL of the form backend://user:password@host:port/database"),
-        ("nosuch://u:secret@h/d", '"nosuch" names no installed SQLAlchemy dialect'),
-        ("oracle://u:secret@h/d", '"oracle" is no async driver and this package knows none for it'),
+        ("postgresql://u:pa@secret@h/d", "it is not a URL of the form backend://user:password@host:port/database"),
+        ("nosuch://u:secret@h/d", '"nosuch" is not an installed SQLAlchemy dialect'),
+        ("oracle://u:secret@h/d", '"oracle" is not an async driver, and this package knows none for it'),
     ],
 )
 def test_an_unusable_url_is_refused_without_its_password(given: str, problem: str) -> None:
@@ -138,7 +138,7 @@ def test_passwords_with_every_printable_character_survive() -> None:
 
 
 def test_a_masked_url_shows_no_password() -> None:
-    """Neither the password of the authority nor those in the query."""
+    """The password of the authority and those in the query are masked."""
     url = make_url("postgresql://u:s3cret@h/d?password=s3cret&sslpassword=s3cret&x=1")
     assert mask_url(url) == "postgresql://u:***@h/d?***"
 
