@@ -1,6 +1,6 @@
 """Every private name of Alembic and SQLAlchemy that this package uses, seen in the versions given with each.
 
-`tests/unit/test_compat.py` pins them, so that a release that moves one fails there and not in somebody's deploy.
+`tests/unit/test_compat.py` pins them, so that a release that moves one fails there and not in a user's deployment.
 """
 
 from __future__ import annotations

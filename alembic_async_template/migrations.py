@@ -33,7 +33,7 @@ from .run.turn import end_turn, try_turn
 Bind = AsyncEngine | AsyncConnection | Engine | Connection
 Result = TypeVar("Result")
 
-# How often somebody who waits for the turn looks, in seconds.
+# How often a call that waits for the turn looks, in seconds.
 _PAUSE = 0.02
 
 

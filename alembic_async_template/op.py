@@ -46,7 +46,7 @@ def add_enum_value(
     :param schema: schema of the type; by default it is found through the search path.
     :raises alembic_async_template.errors.InvalidEnumError: a label that PostgreSQL cannot store, or two neighbours.
     :raises alembic_async_template.errors.UnknownEnumError: there is no such type.
-    :raises alembic_async_template.errors.UnknownEnumValueError: the neighbour is no value of the type.
+    :raises alembic_async_template.errors.UnknownEnumValueError: the neighbour is not a value of the type.
     :raises alembic_async_template.errors.UncommittedWorkError: the revision has done something before.
     :raises alembic_async_template.errors.EnumCheckError: without enum types, a CHECK does not list the value.
     """
@@ -127,11 +127,11 @@ def rename_enum(enum_name: str, new_name: str, *, schema: str | None = None) -> 
 def remove_enum_value(enum_name: str, value: str, *, replace_with: str | None = None, schema: str | None = None) -> None:
     """Take a value away from a PostgreSQL enum type, and keep everything that uses the type.
 
-    PostgreSQL has no statement for it. The type is created anew: emits, in the revision's transaction, ``ALTER TYPE ...
+    PostgreSQL has no statement for it. The type is rebuilt: emits, in the revision's transaction, ``ALTER TYPE ...
     RENAME TO``, ``CREATE TYPE``, one ``ALTER TABLE ... ALTER COLUMN ... TYPE`` for each table that has columns of the
-    type, ``DROP TYPE``, and what drops and makes again each view, index, constraint, trigger and policy that stands in
-    the way. Each of the tables is rewritten under an ACCESS EXCLUSIVE lock: nobody reads or writes it meanwhile. Live
-    clients have to plan their cached statements anew. On a database without enum types nothing is done. See
+    type, ``DROP TYPE``, and what drops and restores each view, index, constraint, trigger and policy that stands in
+    the way. Each of the tables is rewritten under an ACCESS EXCLUSIVE lock: no one reads or writes it meanwhile. Live
+    clients have to replan their cached statements. On a database without enum types nothing is done. See
     https://www.postgresql.org/docs/current/sql-altertable.html
 
     :param enum_name: name of the enum type.
@@ -141,7 +141,7 @@ def remove_enum_value(enum_name: str, value: str, *, replace_with: str | None = 
     :raises alembic_async_template.errors.UnknownEnumError: there is no such type.
     :raises alembic_async_template.errors.UnknownEnumValueError: the type has no such value.
     :raises alembic_async_template.errors.EnumValueInUseError: rows or defaults hold the value, with counts.
-    :raises alembic_async_template.errors.EnumChangeBlockedError: what uses the type cannot be made again; names all of it.
+    :raises alembic_async_template.errors.EnumChangeBlockedError: what uses the type cannot be restored; it is all named.
     :raises alembic_async_template.errors.EnumChangeFailedError: PostgreSQL refused a statement; nothing was changed.
     :raises alembic_async_template.errors.EnumOfflineError: with ``--sql``.
     """
@@ -151,7 +151,7 @@ def remove_enum_value(enum_name: str, value: str, *, replace_with: str | None = 
 def reorder_enum_values(enum_name: str, values: Sequence[str], *, schema: str | None = None) -> None:
     """Give the values of a PostgreSQL enum type another order, and keep everything that uses the type.
 
-    It is what ``ORDER BY`` and comparisons follow. The type is created anew as by ``op.remove_enum_value``, with the same
+    It is what ``ORDER BY`` and comparisons follow. The type is rebuilt as by ``op.remove_enum_value``, with the same
     statements, locks and refusals; rows keep their values. On a database without enum types nothing is done.
 
     :param enum_name: name of the enum type.
@@ -159,7 +159,7 @@ def reorder_enum_values(enum_name: str, values: Sequence[str], *, schema: str | 
     :param schema: schema of the type; by default it is found through the search path.
     :raises alembic_async_template.errors.InvalidEnumError: the labels are not those of the type.
     :raises alembic_async_template.errors.UnknownEnumError: there is no such type.
-    :raises alembic_async_template.errors.EnumChangeBlockedError: what uses the type cannot be made again; names all of it.
+    :raises alembic_async_template.errors.EnumChangeBlockedError: what uses the type cannot be restored; it is all named.
     :raises alembic_async_template.errors.EnumChangeFailedError: PostgreSQL refused a statement; nothing was changed.
     :raises alembic_async_template.errors.EnumOfflineError: with ``--sql``.
     """
@@ -171,7 +171,7 @@ def replace_enum_values(
 ) -> None:
     """Give a PostgreSQL enum type other values, and keep everything that uses the type.
 
-    Removes, adds and orders many values in one rewrite of each table. The type is created anew as by
+    Removes, adds and orders many values in one rewrite of each table. The type is rebuilt as by
     ``op.remove_enum_value``, with the same statements, locks and refusals. On a database without enum types nothing is
     done.
 
@@ -183,7 +183,7 @@ def replace_enum_values(
     :raises alembic_async_template.errors.UnknownEnumError: there is no such type.
     :raises alembic_async_template.errors.UnknownEnumValueError: ``replace_with`` names a value that the type has not.
     :raises alembic_async_template.errors.EnumValueInUseError: rows or defaults hold a value that goes, with counts.
-    :raises alembic_async_template.errors.EnumChangeBlockedError: what uses the type cannot be made again; names all of it.
+    :raises alembic_async_template.errors.EnumChangeBlockedError: what uses the type cannot be restored; it is all named.
     :raises alembic_async_template.errors.EnumChangeFailedError: PostgreSQL refused a statement; nothing was changed.
     :raises alembic_async_template.errors.EnumOfflineError: with ``--sql``.
     """

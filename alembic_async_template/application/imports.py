@@ -63,7 +63,7 @@ def find_import_fix(error: BaseException, settings: Settings, module: str = "") 
         facts, origin = describe_rejection(error)
     elif isinstance(error, KeyError) and traceback.extract_tb(error.__traceback__)[-1].filename in {os.__file__, "<frozen os>"}:
         origin = Origin.ENVIRONMENT
-    else:  # where a table is declared again, perhaps
+    else:  # a table may be declared again
         frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
         run = [frame.f_globals["__name__"] for frame in frames if frame.f_code.co_name == "<module>"]
         facts = {"app_models": ", ".join(settings.app_models), "copy": run[-1] if run else module}

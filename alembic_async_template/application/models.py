@@ -54,7 +54,7 @@ def find_model_modules(settings: Settings) -> ModelModules:
     is neither a module nor a pattern that matches one is an error. What a name with a leading `~` matches belongs to some
     other database and is in neither part.
 
-    :raises SettingError: a name in `app_models` is no module under the import roots, or one cannot be parsed.
+    :raises SettingError: a name in `app_models` is not a module under the import roots, or one cannot be parsed.
     """
     wanted = [name for name in settings.app_models if not name.startswith("~")]
     unwanted = [name[1:] for name in settings.app_models if name.startswith("~")]

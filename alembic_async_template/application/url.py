@@ -25,10 +25,10 @@ _DRIVERS = {
     "mariadb": ("asyncmy", "aiomysql"),
 }
 _ALIASES = {"postgres": "postgresql"}
-# What stock alembic.ini files say before anybody has edited them.
+# What the ini files of Alembic's own templates say until they are edited.
 PLACEHOLDER = "driver://user:pass@localhost/dbname"
 
-_NO_URL = "it is no URL of the form backend://user:password@host:port/database"
+_NO_URL = "it is not a URL of the form backend://user:password@host:port/database"
 
 # https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS: words that asyncpg knows in a DSN only,
 _DSN_WORDS = frozenset(
@@ -85,7 +85,7 @@ class Database:
 def parse_url(value: str | URL, source: str) -> URL:
     """Read a URL, libpq's lists of hosts included.
 
-    :raises InvalidURLError: it is no URL; the message never repeats it, since it may hold a password.
+    :raises InvalidURLError: it is not a URL; the message never repeats it, since it may hold a password.
     """
     if isinstance(value, URL):
         return value
@@ -167,9 +167,9 @@ def _other_backend(url: URL, source: str) -> Database:
     try:
         dialect = url.get_dialect()
     except Exception as error:
-        raise InvalidURLError(source, f'"{url.drivername}" names no installed SQLAlchemy dialect') from error
+        raise InvalidURLError(source, f'"{url.drivername}" is not an installed SQLAlchemy dialect') from error
     if not dialect.is_async:
-        raise InvalidURLError(source, f'"{url.drivername}" is no async driver and this package knows none for it')
+        raise InvalidURLError(source, f'"{url.drivername}" is not an async driver, and this package knows none for it')
     return Database(url, source)
 
 

@@ -197,7 +197,7 @@ def _explain_repr(type_: TypeEngine[Any]) -> str | None:
     try:
         call = ast.parse(repr(type_), mode="eval").body
     except SyntaxError:
-        return "its repr is no Python expression"
+        return "its repr is not a Python expression"
     if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.func.id != name:
         return f"its repr does not call {name}"
     values = [*call.args, *(keyword.value for keyword in call.keywords)]

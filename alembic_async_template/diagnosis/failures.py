@@ -158,7 +158,7 @@ def explain_failure(
     current: Sequence[str] | None,
     user: str | None,
 ) -> Exception:
-    """What to raise: an error that tells the fix, or the same one, with a note of its place if nobody foresaw it.
+    """What to raise: an error that tells the fix, or the same one, with a note of its place if no rule knows it.
 
     Neither shows a secret, nor does what led to it.
 

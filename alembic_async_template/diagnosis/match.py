@@ -9,13 +9,10 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import NamedTuple
 
-from sqlalchemy.dialects.postgresql.base import PGDialect
-from sqlalchemy.sql.compiler import IdentifierPreparer
-
 from ..errors.message import Fix
+from ..postgresql import quote_if_needed
 from .driver_errors import describe, find_detail, find_number, find_own_sqlstate, list_causes
 
-_quote = IdentifierPreparer(PGDialect()).quote  # type: ignore[no-untyped-call]
 # The code of what a driver says without one, and of what comes from no database.
 NO_CODE, NO_DATABASE = "~", "-"
 # What the braces of a fix stand for where nothing better is known.
@@ -109,9 +106,9 @@ class Rule:
         """The error, with what is known in the braces of its fixes."""
         known = _EXAMPLES | {name: value for name, value in facts.items() if value}
         known["example"] = "postgresql://app@localhost/app" if re.search("UR[IL]|DSN", known["variable"]) else "value"
-        known |= {name: _quote(known[name]) for name in ("name", "schema", "user")}
+        known |= {name: quote_if_needed(known[name]) for name in ("name", "schema", "user")}
         if within := known.get("within"):
-            known["name"] = f"{_quote(within)}.{known['name']}"
+            known["name"] = f"{quote_if_needed(within)}.{known['name']}"
         known["in_schema"] = f', schema="{within}"' if within else ""
         ways = filter(None, [(self.fix, self.example), self.other])
         return Known(problem, tuple(Fix(fix.format_map(known), example.format_map(known)) for fix, example in ways))

@@ -151,7 +151,7 @@ def _replace_enum_values(operation: ReplaceEnumValuesOp, operations: Operations)
     for old, new in replace_with.items():
         check_labels(name, [old, new])
         if old in values or new not in values:
-            problem = f'"{old}", which stays' if old in values else f'"{new}" as a replacement, which is none of the values'
+            problem = f'"{old}", which stays' if old in values else f'"{new}" as a replacement, which is not one of the values'
             example = _write_call(operation, "replace_enum_values", list(values), replace_with={"old": values[0]})
             raise InvalidEnumError(name, f"replace_with names {problem}", example)
     context = operations.get_context()

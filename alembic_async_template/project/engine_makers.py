@@ -171,7 +171,7 @@ class EngineMakers:
         return found
 
     def _read_annotation(self, module: Module, node: ast.expr | None) -> bool | None:
-        """Whether an annotation is an async engine, or None for what is no engine."""
+        """Whether an annotation is an async engine, or None for anything but an engine."""
         name = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else expression_name(node)
         resolved = self.sources.resolve(module, name) if name else ""
         if resolved.partition(".")[0] not in _SQLALCHEMY:

@@ -54,7 +54,7 @@ def _list_folder(
     """The sources in a folder and the folders to look into, in reverse; the latter with the real paths of all above."""
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name, reverse=True)
-    except OSError:  # a database's data, perhaps
+    except OSError:  # the data of a database, for example
         return []
     found: list[tuple[str, frozenset[str] | None]] = []
     if len(above) > 1 and any(entry.name in _OTHERS_MARKS for entry in entries):

@@ -55,14 +55,14 @@ def _is_package(folder: Path) -> bool:
 
 
 def _outermost_package(folder: Path) -> Path:
-    """The outermost package that a folder lies in, or the folder itself where it is none."""
+    """The outermost package that a folder lies in, or the folder itself outside of packages."""
     while _is_package(folder) and _is_package(folder.parent):
         folder = folder.parent
     return folder
 
 
 def _above_packages(folder: Path) -> Path:
-    """The first folder that is no package, going up."""
+    """The first folder, going up, that is not a package."""
     return _outermost_package(folder).parent if _is_package(folder) else folder
 
 

@@ -138,7 +138,7 @@ def _is_ellipsis(value: ast.expr) -> bool:
 
 
 def is_text(value: ast.expr | None) -> bool:
-    """Whether an expression is nothing, or a string that is no URL: the name of an environment variable, perhaps."""
+    """Whether an expression is nothing, or a string that is not a URL, such as the name of an environment variable."""
     return isinstance(value, ast.Constant) and (value.value is None or "://" not in str(value.value))
 
 

@@ -152,9 +152,9 @@ class _Outage:
         self.mentioned = False
 
     def meet(self, error: Exception) -> float:
-        """How long to pause before the next attempt; what nobody knows is raised as it is.
+        """How long to pause before the next attempt; an unknown error is raised as it is.
 
-        :raises ConnectionFailedError: it is no outage, or one of too many connections that does not end.
+        :raises ConnectionFailedError: it is not an outage, or one of too many connections that does not end.
         :raises DatabaseNotReachableError: the time is over.
         """
         url = self.database.url

@@ -276,7 +276,7 @@ class _Run:
         except Exception as error:
             if in_transaction or not is_lock_failure(error):
                 raise
-            idle = False  # the version table is locked: whoever needs it will say so, and retry
+            idle = False  # the version table is locked: what needs it will say so, and retry
         if not in_transaction:
             connection.rollback()
         if idle:

@@ -1,7 +1,7 @@
 """The migration lock: one process at a time changes a database, however many start at once.
 
-It is held on a connection of its own, so that it holds over the commits of the migrations. A waiter has only the one connection
-that it came with, and tries again and again, with no transaction open in between: `CREATE INDEX CONCURRENTLY` in a revision
+It is held on a connection of its own, so that it holds over the commits of the migrations. A waiter has only its one connection,
+and tries repeatedly, with no transaction open in between: `CREATE INDEX CONCURRENTLY` in a revision
 waits for every transaction that has a snapshot.
 """
 
@@ -43,9 +43,9 @@ _SUFFIX = "-migration-lock"
 
 
 class _Lock(Protocol):
-    """What each kind of database has instead of the others'."""
+    """The migration lock of one kind of database."""
 
-    # Why the lock could not be had although nobody holds it, and an example of what to do then.
+    # Why the lock could not be acquired although no one holds it, and an example of what to do then.
     problem: tuple[str, str] | None
 
     def acquire(self) -> bool:
@@ -57,7 +57,7 @@ class _Lock(Protocol):
         ...
 
     def check(self) -> None:
-        """Raise whatever is raised if the lock is not held any more."""
+        """Raise an exception, of any class, if the lock is not held any more."""
         ...
 
 
@@ -274,7 +274,7 @@ class _MySQLLock:
 
     def acquire(self) -> bool:
         taken = self.connection.scalar(text("SELECT GET_LOCK(:name, 0)"), {"name": self.name})
-        self.connection.rollback()  # a named lock is no part of the transaction
+        self.connection.rollback()  # a named lock is not a part of the transaction
         return bool(taken)
 
     def describe_holder(self) -> str | None:

@@ -1,4 +1,4 @@
-"""Runs the revisions of a command, and again the one that did not get a lock."""
+"""Runs the revisions of a command, and retries one that fails to get a lock."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ _LONGEST_PAUSE = 10.0
 _ENDS_TRANSACTION = re.compile(
     r"(^|;)\s*(COMMIT|END|PREPARE\s+TRANSACTION|(ROLLBACK|ABORT)(?!(\s+(WORK|TRANSACTION))?\s+TO\b))\b", re.IGNORECASE
 )
-# What stands between statements, or in them, and is none itself.
+# What stands between statements, or in them, and is not a statement itself.
 _NO_STATEMENT = re.compile(
     r"""'(?:[^']|'')*'|"[^"]*"|\$(\w*)\$.*?\$\1\$|/\*.*?\*/|--[^\n]*|\bBEGIN\s+ATOMIC\b.*?\bEND\b""", re.DOTALL | re.IGNORECASE
 )
-# Of a partitioned table, an index is invalid until it has a part in each partition: that is no index of its own.
+# Of a partitioned table, an index is invalid until it has a part in each partition: such a part is not an index of its own.
 _INVALID_INDEXES = text("""
     SELECT CAST(relname AS text), CAST(CAST(indexrelid AS pg_catalog.regclass) AS text)
     FROM pg_catalog.pg_index JOIN pg_catalog.pg_class ON pg_class.oid = indexrelid
@@ -100,7 +100,7 @@ class _Steps:
             self.progress.committed = self.committed_before
 
     def start_over(self) -> None:
-        """After a failure: what was rolled back is to be done again."""
+        """After a failure: what was rolled back is run again."""
         self.progress.committed = self.commits
         if self.progress.in_one_transaction:
             self.done = 0
@@ -143,12 +143,12 @@ def run_attempts(
     progress: Progress,
     watch: Watch,
 ) -> None:
-    """The same, and once more with each revision that did not get a lock and was rolled back.
+    """Run the revisions; retry each one that fails to get a lock and was rolled back.
 
     :param check_lock: is called between two revisions, and raises if the migration lock was lost.
     :param watch: what is known of the statement that runs, and of who is in its way.
-    :param progress: is kept up to date. In the caller's transaction nothing is tried again.
-    :raises LockTimeoutError: it did not get it in any attempt, or it has committed something and cannot begin anew.
+    :param progress: is kept up to date. In the caller's transaction nothing is retried.
+    :raises LockTimeoutError: no attempt got the lock, or it has committed something and cannot be retried.
     """
     steps = _Steps(environment.get_context(), connection, check_lock, progress)
     callers = progress.in_callers_transaction
@@ -176,7 +176,7 @@ def run_attempts(
                     raise _explain(error, environment, connection, progress, watch, attempts) from error
                 seconds = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (attempts - 1)) * random.uniform(0.5, 1.5)
                 log.warning(
-                    "%s was rolled back (%s) and begins anew in %.1f s, attempt %d of %d. It waited for %s, at: %s",
+                    "%s was rolled back (%s) and is retried in %.1f s, attempt %d of %d. It waited for %s, at: %s",
                     f"Revision {progress.revision}" if progress.revision else "The command",
                     describe(error),
                     seconds,

@@ -108,7 +108,7 @@ def _set_limits(connection: Connection, limits: dict[str, str]) -> None:
         if not event.contains(connection.engine, "do_execute", _execute_on_any_server):
             event.listen(connection.engine, "do_execute", _execute_on_any_server)
 
-    # A session behind a pooler belongs to everybody: the limits hold for one transaction at a time.
+    # A session behind a pooler belongs to all clients: the limits hold for one transaction at a time.
     @event.listens_for(connection, "begin")
     def set_in_transaction(connection: Connection) -> None:
         if connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT":

@@ -38,7 +38,7 @@ _OPTIONS = {
     "TCP_KEEPCNT": KEEPALIVE_WORDS["keepalives_count"],
     "TCP_USER_TIMEOUT": KEEPALIVE_WORDS["tcp_user_timeout"],
 }
-# What a client asks before anything else, and whoever speaks PostgreSQL's protocol answers without a role or a free connection:
+# What a client asks first, and what every server of PostgreSQL's protocol answers without a role or a free connection:
 # https://www.postgresql.org/docs/current/protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-SSLREQUEST
 _SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 
@@ -86,7 +86,7 @@ def is_silent(address: tuple[str, int]) -> bool:
 
 
 def find_cut(connection: Connection) -> Callable[[], None] | None:
-    """What cuts a connection, from any thread, so that whoever waits for its answer gets an error; None where nothing can."""
+    """What cuts a connection, from any thread, so that who waits for its answer gets an error; None where nothing can."""
     if connection.closed or connection.invalidated:
         return None
     driver: Any = connection.connection.driver_connection

@@ -45,7 +45,7 @@ def _has_turn() -> bool:
 
 
 def _forget_turn() -> None:
-    """In a forked child: whoever had the turn is not there, and could not give it back."""
+    """In a forked child: the thread that had the turn is not there, and could not give it back."""
     global _turn, _holder
     _turn, _holder = threading.Lock(), None
 

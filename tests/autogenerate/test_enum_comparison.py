@@ -36,7 +36,8 @@ def test_models_that_declare_a_type_differently_are_refused(migrations: History)
     assert str(raised.value) == (
         'Enum public.status is declared with different values\n  where  "draft", "gone" by other.page.state\n'
         '         "draft", "live" by post.status\n  fix    share one declaration\n'
-        "  or     give one of them another name; that of a Python enum is its class's in lower case:\n         sqlalchemy.Enum(..., name='post_status')"
+        "  or     give one of them another name; that of a Python enum is its class's in lower case:\n"
+        "         sqlalchemy.Enum(..., name='post_status')"
     )
     assert raised.value.columns == ("other.page.state", "post.status")
     assert raised.value.values == (("draft", "gone"), ("draft", "live"))

@@ -94,7 +94,8 @@ def test_a_silent_server_ends_the_run(project: Project, embedded_postgresql: str
             assert stderr.partition("FAILED: ")[2] == (
                 f"The server gave no sign of life for 3 s\n  where  revision two{place}\n"
                 f"  state  {state}; applied before it in this run: one\n"
-                "  fix    check that the server and the network to it work, then run the same command again; see where it stands:\n"
+                "  fix    check that the server and the network to it work, then run the same command again; "
+                "see where it stands:\n"
                 "         alembic current\n"
             )
             proxy.act("forward")

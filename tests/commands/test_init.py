@@ -99,7 +99,7 @@ def test_an_ini_without_an_environment_gets_the_new_one(project: Project, line: 
 
 @pytest.mark.parametrize("directory", ["alembic", "./alembic", "app/alembic"])
 def test_a_package_that_would_hide_alembic_is_refused(project: Project, directory: str) -> None:
-    """Before anything is written; a folder of that name without --package is fine."""
+    """The refusal comes before anything is written; a folder of that name without `--package` is fine."""
     assert project.alembic("init", "-t", "async-fastapi", "--package", directory, check=False).block == (
         f'Directory "{Path(directory)}" with --package would be a Python package named alembic, and hide Alembic itself\n'
         "  fix    choose another name:\n         alembic init -t async-fastapi --package migrations"

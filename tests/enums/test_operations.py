@@ -139,7 +139,8 @@ def test_renaming_keeps_rows_and_defaults_and_is_rolled_back_whole(on_connection
         (
             lambda op: op.add_enum_value("mood", "x", after="GLADD"),
             UnknownEnumValueError,
-            'Enum public.mood has no value "GLADD"\n  where  its values are "sad", "glad"\n  fix    correct the value: is it "glad"?',
+            'Enum public.mood has no value "GLADD"\n  where  its values are "sad", "glad"\n'
+            '  fix    correct the value: is it "glad"?',
         ),
         (
             lambda op: op.rename_enum_value("mood", "zzz", "y"),
@@ -155,16 +156,17 @@ def test_renaming_keeps_rows_and_defaults_and_is_rolled_back_whole(on_connection
         (
             lambda op: op.create_enum("mood", ["x"]),
             EnumExistsError,
-            'Enum public.mood exists already\n  where  its values are "sad", "glad"\n  fix    if create_all, or something else, has '
-            "made all that the revision makes, count it as done with alembic stamp\n  or     leave op.create_enum out, if these are "
-            "the values that it is meant to have\n  or     choose another name\n  or     drop it first, if nothing uses it:\n"
+            'Enum public.mood exists already\n  where  its values are "sad", "glad"\n'
+            "  fix    if create_all, or something else, has made all that the revision makes, count it as done with alembic stamp\n"
+            "  or     leave op.create_enum out, if these are the values that it is meant to have\n"
+            "  or     choose another name\n  or     drop it first, if nothing uses it:\n"
             "         DROP TYPE public.mood",
         ),
         (
             lambda op: op.rename_enum("other", "mood", schema="billing"),
             EnumExistsError,
-            'Enum billing.mood exists already\n  where  its values are "x"\n  fix    choose another name\n  or     drop it first, if '
-            "nothing uses it:\n         DROP TYPE billing.mood",
+            'Enum billing.mood exists already\n  where  its values are "x"\n'
+            "  fix    choose another name\n  or     drop it first, if nothing uses it:\n         DROP TYPE billing.mood",
         ),
         (
             lambda op: op.drop_enum("mood", ["sad", "glad"]),

@@ -41,7 +41,7 @@ No database URL was found
         "Can't load plugin: sqlalchemy.dialects:postgre",
         errors.InvalidURLError,
         """\
-The database URL cannot be used: "postgre" names no installed SQLAlchemy dialect
+The database URL cannot be used: "postgre" is not an installed SQLAlchemy dialect
   where  the database URL from the environment variable DATABASE_URL
   fix    name a database that this package or an installed dialect has an async driver for:
          postgresql://app:s%40cret@localhost/app""",

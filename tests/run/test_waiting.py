@@ -57,7 +57,7 @@ def test_a_revision_begins_anew_when_it_does_not_get_a_lock(
             assert re.search(f"Waiting for {who}, {what}", said)
             anew = (
                 r"Revision two was rolled back \(canceling statement due to lock timeout\) "
-                r"and begins anew in .* s, attempt 2 of 10\."
+                r"and is retried in .* s, attempt 2 of 10\."
             )
             assert re.search(f"{anew} It waited for {who}, {what}", said)
         returncode, output = finish(process)
@@ -118,8 +118,8 @@ def test_what_has_committed_is_not_tried_again(project: Project, write: Write, p
         assert message.startswith("It did not get a lock in one attempt: ")
         assert '\n         CREATE INDEX CONCURRENTLY "ix%post" ON post (id)\n         waited for ' in message
         assert (
-            '\n  state  what it had committed before stays, and the invalid index "ix%post"; applied before it in this run: none; '
-            "not retried, since it has left its transaction\n"
+            '\n  state  what it had committed before stays, and the invalid index "ix%post"; applied before it in this run: none'
+            "; not retried, since it has left its transaction\n"
             '  first  drop the invalid index:\n         DROP INDEX CONCURRENTLY "ix%post"\n  fix    wait for '
         ) in message
     with psycopg.connect(postgresql_url, autocommit=True) as connection:
@@ -325,7 +325,7 @@ def test_a_statement_has_as_long_as_the_setting_says(project: Project, write: Wr
 def test_a_setting_that_means_nothing_is_refused(
     project: Project, sqlite_url: str, setting: str, problem: str, fix: str, example: str
 ) -> None:
-    """By its name, with an example."""
+    """The error has the name of the setting and an example."""
     project.alembic("init", "-t", "async-fastapi", "migrations")
     name, _, value = setting.partition(" = ")
     project.set(**{name: value})

@@ -20,7 +20,7 @@ path_separator = os
 # lock_wait = 60s
 
 # How long a statement of a revision waits for a lock; while it waits, others wait behind it. A revision that does not get one is
-# rolled back and begins anew, as often as lock_retries says.
+# rolled back and is retried, as often as lock_retries says.
 lock_timeout = 5s
 lock_retries = 5
 
