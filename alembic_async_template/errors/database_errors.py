@@ -33,7 +33,7 @@ class NoDatabaseURLError(DatabaseAccessError):
         candidates: Sequence[str] = (),
         notes: Mapping[str, str] | None = None,
     ) -> None:
-        self.candidates = tuple(candidates)
+        self.candidates: tuple[str, ...] = tuple(candidates)
         variable = mask_message(variable)
         fixes = [Fix(self._describe(name, config_file, notes or {}), f"app_engine = {name}") for name in candidates]
         super().__init__(
