@@ -1,4 +1,4 @@
-"""The awaitable API: every command, on whatever it is bound to, in whatever loop; one at a time, and cancelled cleanly."""
+"""The awaitable API: every command, on whatever it is bound to, and what it leaves behind."""
 
 from __future__ import annotations
 
@@ -8,23 +8,15 @@ import os
 import sys
 import threading
 import time
-import types
 import warnings
-from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import alembic
-import anyio
 import psycopg
 import pytest
-import uvloop
-from alembic import command
 from alembic.config import Config
-from sqlalchemy import create_engine, inspect, text
-from sqlalchemy.engine import Connection
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy import create_engine, text
 from sqlalchemy.pool import StaticPool
 
 from alembic_async_template import Migrations
@@ -38,83 +30,8 @@ from alembic_async_template.errors import (
     NoTablesError,
     RevisionNotFoundError,
 )
-from alembic_async_template.run.loop import choose_loop
-from alembic_async_template.run.migration_lock import hold_migration_lock
-from support.project import ENV, write_files, write_revisions
+from support.program import ONE, TWO, Make, async_engine, table_names, tables
 from support.servers import create_postgresql_database
-
-MODELS = """
-import enum
-
-import sqlalchemy as sa
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-
-
-class Base(DeclarativeBase):
-    pass
-
-
-class Mood(enum.Enum):
-    sad = 1
-    glad = 2
-
-
-class Item(Base):
-    __tablename__ = "item"
-    id: Mapped[int] = mapped_column(primary_key=True)
-    mood: Mapped[Mood]
-"""
-ONE = (
-    """op.create_enum("mood", ["sad", "glad"])
-    op.create_table("item", sa.Column("id", sa.Integer, primary_key=True), sa.Column("mood", MOOD, nullable=False))""".replace(
-        "MOOD",
-        'sa.Enum("sad", "glad", name="mood").with_variant(postgresql.ENUM(name="mood", create_type=False), "postgresql")',
-    ),
-    """op.drop_table("item")
-    op.drop_enum("mood", ["sad", "glad"])""",
-)
-TWO = ('op.create_table("other", sa.Column("id", sa.Integer, primary_key=True))', 'op.drop_table("other")')
-
-Make = Callable[..., Path]
-
-
-@pytest.fixture
-def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
-    """Makes a project with these revisions, each with the body of its upgrade and that of its downgrade; its ini."""
-    monkeypatch.delenv("DATABASE_URL", raising=False)
-
-    def make(url: str = "", **revisions: tuple[str, str]) -> Path:
-        directory = tmp_path / uuid4().hex
-        # A module is imported once in a process: its name is new each time.
-        models = f"models_{uuid4().hex}"
-        files = {
-            f"{models}.py": MODELS,
-            "alembic.ini": f"[alembic]\nscript_location = %(here)s/migrations\napp_models = {models}\nsqlalchemy.url = {url}\n",
-            "migrations/env.py": ENV,
-            "migrations/script.py.mako": "",
-        }
-        write_revisions(directory, **revisions)
-        return write_files(directory, files) / "alembic.ini"
-
-    return make
-
-
-def table_names(connection: Connection) -> set[str]:
-    return set(inspect(connection).get_table_names()) - {"alembic_version"}
-
-
-def tables(url: str) -> set[str]:
-    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
-    with engine.connect() as connection:
-        names = table_names(connection)
-    engine.dispose()
-    return names
-
-
-def async_engine(url: str, **arguments: Any) -> AsyncEngine:
-    return create_async_engine(
-        url.replace("postgresql:", "postgresql+asyncpg:").replace("sqlite:", "sqlite+aiosqlite:"), **arguments
-    )
 
 
 def test_every_command(make: Make, database_url: str) -> None:
@@ -263,211 +180,6 @@ def test_a_database_in_memory_is_migrated_where_it_is(make: Make) -> None:
         sync_engine.dispose()
 
     asyncio.run(use())
-
-
-def run_in_uvloop(coroutine: Coroutine[Any, Any, None]) -> None:
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(coroutine)
-
-
-def run_in_anyio(coroutine: Coroutine[Any, Any, None]) -> None:
-    async def wait() -> None:
-        await coroutine
-
-    anyio.run(wait, backend="asyncio")
-
-
-@pytest.mark.parametrize("run", [run_in_uvloop, run_in_anyio])
-@pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
-def test_other_loops(make: Make, postgresql_url: str, run: Callable[[Coroutine[Any, Any, None]], None], driver: str) -> None:
-    """The migration has a loop of its own, and on a connection that of the connection."""
-    url = postgresql_url.replace("postgresql:", f"postgresql+{driver}:")
-
-    async def use() -> None:
-        await Migrations(make(url, one=ONE)).upgrade()
-        engine = create_async_engine(url)
-        async with engine.connect() as connection:
-            await Migrations(make(one=ONE), bind=connection).downgrade("base")
-        command.upgrade(Config(make(url, one=ONE)), "head")
-        await engine.dispose()
-
-    run(use())
-    assert tables(postgresql_url) == {"item"}
-
-
-def test_the_loop_that_psycopg_needs_on_windows() -> None:
-    """Elsewhere, and with other drivers, the usual one."""
-    assert choose_loop("psycopg_async", "win32") is asyncio.SelectorEventLoop
-    assert choose_loop("psycopg", "win32") is asyncio.SelectorEventLoop
-    assert choose_loop("asyncpg", "win32") is None
-    assert choose_loop("psycopg", "linux") is None
-
-
-def test_several_databases_at_once(make: Make, postgresql_url: str, tmp_path: Path) -> None:
-    """Tasks of one loop and threads with loops of their own migrate at once, and each gets its own tables."""
-    urls = [postgresql_url, *(f"sqlite:///{tmp_path}/{number}.sqlite" for number in range(4))]
-
-    def project(number: int, url: str) -> Path:
-        slow = f"""op.create_table("t{number}", sa.Column("id", sa.Integer))
-    time.sleep(0.1)
-    op.create_table("u{number}", sa.Column("id", sa.Integer))"""
-        return make(url, one=(slow, f'op.drop_table("t{number}"); op.drop_table("u{number}")'))
-
-    projects = [project(number, url) for number, url in enumerate(urls)]
-
-    async def migrate(number: int) -> None:
-        if number % 2:
-            await Migrations(projects[number]).upgrade()
-            return
-        engine = async_engine(urls[number])
-        async with engine.connect() as connection:
-            await Migrations(projects[number], bind=connection).upgrade()
-        await engine.dispose()
-
-    async def migrate_all() -> None:
-        await asyncio.gather(*(migrate(number) for number in range(3)))
-
-    threads = [threading.Thread(target=asyncio.run, args=[migrate(number)]) for number in (3, 4)]
-    for thread in threads:
-        thread.start()
-    asyncio.run(migrate_all())
-    for thread in threads:
-        thread.join()
-    assert [tables(url) for url in urls] == [{f"t{number}", f"u{number}"} for number in range(5)]
-
-
-@pytest.mark.sqlite
-def test_a_plain_command_meanwhile_is_refused(make: Make, tmp_path: Path) -> None:
-    """It would change the other one's database: two threads with Alembic's own commands."""
-    began, go_on = threading.Event(), threading.Event()
-    waits = make(f"sqlite:///{tmp_path}/one.sqlite", one=('op.get_context().opts["wait"](); ' + TWO[0], "pass"))
-    env = "import conftest_wait\nfrom alembic_async_template import run_environment\n\nrun_environment(wait=conftest_wait.wait)\n"
-    (waits.parent / "migrations/env.py").write_text(env.replace("conftest_wait", f"wait_{tmp_path.name}"))
-    module = types.ModuleType(f"wait_{tmp_path.name}")
-
-    def wait() -> None:
-        began.set()
-        go_on.wait(10)
-
-    vars(module)["wait"] = wait
-    sys.modules[module.__name__] = module
-    thread = threading.Thread(target=command.upgrade, args=[Config(waits), "head"])
-    thread.start()
-    assert began.wait(10)
-    other = make(f"sqlite:///{tmp_path}/two.sqlite", one=TWO)
-    with pytest.raises(ConcurrentRunError) as error:
-        command.upgrade(Config(other), "head")
-    assert str(error.value) == (
-        "Another Alembic command runs in this process, and this one would change its database"
-        "\n  where  alembic.op and alembic.context, which belong to one command at a time"
-        "\n  fix    run one after the other, which Migrations does outside of a revision:\n         "
-        'await Migrations("alembic.ini").upgrade("head")'
-    )
-    go_on.set()
-    thread.join()
-    assert tables(f"sqlite:///{tmp_path}/one.sqlite") == {"other"}
-    asyncio.run(Migrations(other).upgrade())
-    assert tables(f"sqlite:///{tmp_path}/two.sqlite") == {"other"}
-
-
-def test_the_callers_loop_goes_on(make: Make, postgresql_url: str) -> None:
-    """A revision that computes and a statement that takes long do not block the loop."""
-    ini = make(postgresql_url, one=('time.sleep(0.7); op.execute("SELECT pg_sleep(0.7)")', "pass"))
-    beats = 0
-
-    async def beat() -> None:
-        nonlocal beats
-        while True:
-            await asyncio.sleep(0.01)
-            beats += 1
-
-    async def migrate() -> None:
-        heart = asyncio.create_task(beat())
-        await Migrations(ini).upgrade()
-        heart.cancel()
-
-    asyncio.run(migrate())
-    # At a hundred a second: were the loop blocked, it would be a handful.
-    assert beats > 40
-
-
-WAITS = ('op.create_table("half", sa.Column("id", sa.Integer)); op.execute("SELECT pg_sleep(60)")', "pass")
-SLEEPERS = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)' AND datname = current_database()"
-LOCKS = """SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'
-    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
-
-
-@pytest.mark.parametrize("way", ["task", "timeout", "anyio", "connection"])
-def test_cancellation_rolls_back_and_gives_the_lock_back(make: Make, postgresql_url: str, way: str) -> None:
-    """Everything that the call began has ended with it; the next one gets the turn and the lock."""
-    ini = make(postgresql_url, one=ONE, two=WAITS)
-
-    async def cancel(observer: psycopg.AsyncConnection, call: Coroutine[Any, Any, None]) -> None:
-        async def wait_for_sleep() -> None:
-            while (await (await observer.execute(SLEEPERS)).fetchone()) != (1,):
-                await asyncio.sleep(0.02)
-
-        if way == "anyio":
-            async with anyio.create_task_group() as group:
-                group.start_soon(lambda: call)
-                await wait_for_sleep()
-                group.cancel_scope.cancel()
-            return
-        task = asyncio.ensure_future(call)
-        await wait_for_sleep()
-        if way == "timeout":
-            with pytest.raises(TimeoutError):
-                await asyncio.wait_for(task, 0.1)
-            return
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-
-    async def use() -> None:
-        async with await psycopg.AsyncConnection.connect(postgresql_url, autocommit=True) as observer:
-            engine = async_engine(postgresql_url)
-            if way == "connection":
-                async with engine.connect() as connection:
-                    await cancel(observer, Migrations(ini, bind=connection).upgrade())
-            else:
-                await cancel(observer, Migrations(ini).upgrade())
-            await engine.dispose()
-            assert (await (await observer.execute(LOCKS)).fetchone()) == (0,)
-            assert await Migrations(ini).current() == ("one",)
-            path = ini.parent / "migrations/versions/two.py"
-            path.write_text(path.read_text().replace("pg_sleep(60)", "1").replace("half", "whole"))
-            await Migrations(ini).upgrade()
-
-    asyncio.run(use())
-    assert tables(postgresql_url) == {"item", "whole"}
-
-
-def test_cancellation_of_one_that_waits(make: Make, postgresql_url: str) -> None:
-    """A call that waits for its turn, or for the lock of another process, is cancelled at once."""
-    ini = make(postgresql_url, one=TWO, two=("time.sleep(1)", "pass"))
-
-    async def use() -> None:
-        first = asyncio.ensure_future(Migrations(ini).upgrade())
-        second = asyncio.ensure_future(Migrations(ini).upgrade())
-        await asyncio.sleep(0.3)
-        second.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await second
-        await first
-        # Whoever has the lock, as the process that migrates would.
-        engine = create_engine(postgresql_url.replace("postgresql:", "postgresql+psycopg:"))
-        with engine.connect() as connection, hold_migration_lock(connection, "alembic_version", 1):
-            third = asyncio.ensure_future(Migrations(ini).downgrade("base"))
-            await asyncio.sleep(0.5)
-            third.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await third
-            assert tables(postgresql_url) == {"other"}
-        engine.dispose()
-        await Migrations(ini).downgrade("base")
-
-    asyncio.run(use())
-    assert tables(postgresql_url) == set()
 
 
 def test_ensure_head_without_models_names_what_was_searched(make: Make, sqlite_url: str) -> None:
@@ -654,21 +366,6 @@ def test_a_hand_written_environment(make: Make, postgresql_url: str, tmp_path: P
     ):
         asyncio.run(Migrations(ini, bind=engine).downgrade("base"))
     assert tables(postgresql_url) == {"other"}
-
-
-def test_a_cancelled_call_on_a_sync_engine_stops_where_it_waits(make: Make, postgresql_url: str) -> None:
-    """No loop can interrupt it there; it looks by itself, and between revisions."""
-    ini = make(one=TWO)
-    engine = create_engine(postgresql_url.replace("postgresql:", "postgresql+psycopg:"))
-
-    async def use() -> None:
-        held = hold_migration_lock(engine.connect(), "alembic_version", 1)
-        with held, pytest.raises(TimeoutError):
-            await asyncio.wait_for(Migrations(ini, bind=engine).upgrade(), 0.5)
-        assert tables(postgresql_url) == set()
-
-    asyncio.run(use())
-    engine.dispose()
 
 
 def test_a_config_stays_as_it_is(make: Make, sqlite_url: str) -> None:

@@ -1,16 +1,11 @@
-"""What a migration waits for, how long, and what it says: other transactions, a server that is not up, slow statements."""
+"""What a migration waits for, how long, and what it says: other transactions, locks of tables, slow statements."""
 
 from __future__ import annotations
 
 import re
-import shutil
 import sqlite3
-import subprocess
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -19,23 +14,15 @@ import pymysql
 import pytest
 from sqlalchemy.engine import make_url
 
-from support.project import Project, write_revisions
+from support.project import Project
 from support.servers import (
     PGBOUNCER_SINGLE_VARIABLE,
     POSTGRESQL_SERVERS,
-    control_embedded_postgresql,
     create_postgresql_database,
     find_postgresql_server,
     require_server,
-    start_embedded_postgresql,
-    watch_embedded_postgresql,
 )
-
-POST = 'op.create_table("post", sa.Column("id", sa.Integer(), primary_key=True))'
-ADD_COLUMN = """op.execute("CREATE TABLE IF NOT EXISTS note (id int)")
-    op.add_column("post", sa.Column("x", sa.Integer()))"""
-
-Write = Callable[..., None]
+from support.waiting import ADD_COLUMN, POST, Write, columns, finish, open_transaction, read_until
 
 
 # One PostgreSQL is enough: they do not differ here.
@@ -46,48 +33,10 @@ def postgresql_url(request: pytest.FixtureRequest) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture
-def write(project: Project) -> Write:
-    """Writes revisions, one after the other, and sets short times."""
-    project.alembic("init", "-t", "async-fastapi", "migrations")
-    project.set(lock_timeout="600ms", lock_retries="1")
-    return partial(write_revisions, project.directory)
-
-
-@contextmanager
-def open_transaction(url: str, *statements: str) -> Iterator[psycopg.Connection]:
-    """Another transaction has read the table and has not ended."""
-    with psycopg.connect(url, application_name="report") as connection:
-        for statement in statements:
-            connection.execute(statement.encode())
-        yield connection
-
-
 def describe_reader(connection: psycopg.Connection) -> str:
     """A pattern of what is said of the transaction that has read the table."""
     known = rf"report, user {connection.info.user}, idle in transaction since ..:..:.., query: SELECT 1 FROM post"
     return rf"process {connection.info.backend_pid} \({known}\)"
-
-
-def read_until(process: subprocess.Popen[str], words: str) -> str:
-    assert process.stdout is not None
-    read = ""
-    for line in process.stdout:
-        read += line
-        if words in line:
-            return read
-    raise AssertionError(f"{words!r} is not in:\n{read}")
-
-
-def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
-    output, _ = process.communicate()
-    return process.returncode, " ".join(output.split())
-
-
-def columns(url: str) -> set[str]:
-    with psycopg.connect(url, prepare_threshold=None) as connection:
-        query = "SELECT table_name || '.' || column_name FROM information_schema.columns WHERE table_schema = 'public'"
-        return {row[0] for row in connection.execute(query)} - {"alembic_version.version_num"}
 
 
 @pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
@@ -383,124 +332,3 @@ def test_a_setting_that_means_nothing_is_refused(
     result = project.alembic("upgrade", "head", env={"DATABASE_URL": sqlite_url}, check=False)
     place = "section [alembic] of alembic.ini"
     assert result.block == f"{name}: {problem}\n  where  {place}\n  fix    {fix}:\n         {example}"
-
-
-@pytest.fixture
-def own_server() -> Iterator[tuple[str, Path]]:
-    """A PostgreSQL of this test alone, which it can stop: its URL and its data."""
-    directory = Path(tempfile.mkdtemp(prefix="pg-"))
-    watcher = watch_embedded_postgresql(directory)
-    try:
-        yield start_embedded_postgresql(directory), directory / "data"
-    finally:
-        watcher.communicate()
-        shutil.rmtree(directory, ignore_errors=True)
-
-
-@pytest.mark.postgresql
-def test_a_server_that_starts_later_and_one_that_restarts(project: Project, write: Write, own_server: tuple[str, Path]) -> None:
-    """Both are waited for; who waited for the migration lock meanwhile goes on."""
-    url, data = own_server
-    write(one=POST, two="time.sleep(3)")
-    control_embedded_postgresql(data, "stop")
-    processes = [project.start(url.replace("postgresql:", f"postgresql+{driver}:")) for driver in ("asyncpg", "psycopg")]
-    said = [read_until(process, "Waiting for the database: ") for process in processes]
-    assert all("refused" in text or "Connect call failed" in text for text in said)
-    control_embedded_postgresql(data, "restart")
-    time.sleep(2.5)
-    control_embedded_postgresql(data, "restart")
-    # The one that migrated has failed, with the revision that it was at; the other one has done the rest.
-    results = sorted(finish(process) for process in processes)
-    assert [returncode for returncode, _ in results].count(0) == 1, results
-    assert "The connection ended while it waited for the migration lock, and is made again: " in results[0][1]
-    assert columns(url) == {"post.id"}
-    assert "(head)" in project.alembic("current", env={"DATABASE_URL": url}).stdout
-
-
-@pytest.mark.parametrize(
-    ("url", "problem"),
-    [
-        ("postgresql://app:s%40cret@127.0.0.1:1/app", "[Errno 111] Connect call failed ('127.0.0.1', 1)"),
-        (
-            "postgresql+psycopg://app:s%40cret@127.0.0.1:1/app",
-            'connection failed: connection to server at "127.0.0.1", port 1 failed: Connection refused',
-        ),
-        ("postgresql://app:s%40cret@nowhere.invalid/app", "[Errno -2] Name or service not known"),
-        ("postgresql://app:s%40cret@/app?host=/nowhere", "[Errno 2] No such file or directory"),
-        ("mysql+aiomysql://app:s%40cret@127.0.0.1:1/app", "(2003, \"Can't connect to MySQL server on '127.0.0.1'\")"),
-    ],
-)
-def test_a_database_that_does_not_come_up(project: Project, write: Write, url: str, problem: str) -> None:
-    """One message when the time is over: which database, from where, and what is wrong."""
-    write(one=POST)
-    project.set(database_wait="1s")
-    result = project.alembic("upgrade", "head", env={"DATABASE_URL": url}, check=False)
-    known = make_url(url)
-    driver = {"postgresql": "postgresql+asyncpg"}.get(known.drivername, known.drivername)
-    shown = known.set(drivername=driver).render_as_string()
-    assert result.block == (
-        f"The database could not be reached within 1 s: {problem}\n"
-        f"  where  {shown}, from the environment variable DATABASE_URL\n"
-        "  fix    start it, or correct host and port\n  or     wait longer, in alembic.ini:\n         database_wait = 60s"
-    )
-    assert f"Waiting for the database: {problem}" in result.stderr
-    assert "Traceback" not in result.output
-
-
-def test_a_wrong_password_is_not_waited_for(project: Project, write: Write, postgresql_url: str) -> None:
-    """Waiting would not help."""
-    write(one=POST)
-    url = make_url(postgresql_url).set(password="wrong").render_as_string(hide_password=False)
-    result = project.alembic("upgrade", "head", env={"DATABASE_URL": url}, check=False)
-    assert "password authentication failed" in result.output
-    assert "Waiting" not in result.output
-
-
-def test_a_lost_migration_lock_stops_the_next_revision(project: Project, write: Write, postgresql_url: str) -> None:
-    """The connection that held the lock was ended: another process may migrate now."""
-    write(one=POST, two="time.sleep(1)", three=ADD_COLUMN)
-    process = project.start(postgresql_url)
-    read_until(process, "one -> two")
-    with psycopg.connect(postgresql_url, autocommit=True) as connection:
-        ended = connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' "
-            "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-        ).fetchall()
-        assert ended == [(True,)]
-    returncode, output = finish(process)
-    assert returncode != 0
-    assert "Traceback" not in output
-    assert output.partition("FAILED: ")[2].startswith(
-        f'The migration lock of database "{make_url(postgresql_url).database}" was lost '
-    )
-    assert columns(postgresql_url) == {"post.id"}
-    project.alembic("upgrade", "head", env={"DATABASE_URL": postgresql_url})
-    assert columns(postgresql_url) == {"post.id", "post.x", "note.id"}
-
-
-@pytest.mark.postgresql
-def test_a_server_that_is_full(project: Project, write: Write, own_server: tuple[str, Path]) -> None:
-    """No role's limit is in the way: before the first connection, or before the second one, which the migration lock needs."""
-    url, data = own_server
-    write(one=POST)
-    project.set(database_wait="500ms", lock_wait="500ms")
-    with psycopg.connect(url, autocommit=True) as connection:
-        for setting, value in {"max_connections": 5, "superuser_reserved_connections": 0, "max_wal_senders": 0}.items():
-            connection.execute(f"ALTER SYSTEM SET {setting} = {value}".encode())
-    control_embedded_postgresql(data, "stop")
-    control_embedded_postgresql(data, "start", "-o", f"-h 127.0.0.1 -p {make_url(url).port} -k {data}")
-    environments = [{"DATABASE_URL": url.replace("postgresql:", f"postgresql+{driver}:")} for driver in ("asyncpg", "psycopg")]
-    advice = "ALTER SYSTEM SET max_connections = 200"
-    for count, problem in enumerate(("it needs a second connection, and there was none (", "the server is full: close some"), 4):
-        others = [psycopg.connect(url) for _ in range(count)]
-        for environment in environments:
-            said = project.alembic("upgrade", "head", env=environment, check=False).block
-            assert problem in said
-            assert "sorry, too many clients already" in said
-            assert said.endswith(f"\n         {advice}")
-        for other in others:
-            other.close()
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(advice.encode())
-    control_embedded_postgresql(data, "restart")
-    project.alembic("upgrade", "head", env=environments[0])

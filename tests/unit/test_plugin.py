@@ -11,6 +11,7 @@ def run_python(code: str, *options: str, cwd: Path | None = None) -> subprocess.
     return subprocess.run([sys.executable, *options, "-c", code], capture_output=True, text=True, cwd=cwd, check=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "code",
     [
