@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from .application.url import is_memory
 from .autogenerate.compare_enums import list_differing_enums
-from .diagnosis.failures import explain_exit
+from .diagnosis.explain import explain_exit
 from .errors import ConfigNotFoundError, ConnectionBindError, DatabaseNotAtHeadError, NoTablesError
 from .errors.failure import Progress
 from .run.loop import call_in_thread

@@ -12,7 +12,7 @@ from ..diagnosis.exceptions import describe_exception, hide_input
 from ..diagnosis.match import Known, Origin, find_fix
 from ..diagnosis.rules.application import APPLICATION_RULES
 from ..errors import ApplicationImportError
-from ..errors.message import Fix
+from ..errors.block import Fix
 from ..project.files import list_sources, name_modules, walk_sources
 from .pydantic_settings import describe_rejection
 

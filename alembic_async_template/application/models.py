@@ -21,7 +21,7 @@ from ..errors import (
     SettingError,
     UnlistedModelsError,
 )
-from ..errors.message import Fix
+from ..errors.block import Fix
 from ..project.files import LARGEST, is_too_large, walk_sources
 from ..project.scan_cache import recall_tables
 from ..project.sources import Sources

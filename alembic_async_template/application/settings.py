@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from alembic.util import coerce_resource_to_filename
 
 from ..errors import SettingError
-from ..errors.message import Fix
+from ..errors.block import Fix
 
 if TYPE_CHECKING:
     from alembic.config import Config

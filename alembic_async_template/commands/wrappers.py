@@ -68,7 +68,7 @@ def run_env(stock: Callable[..., Any], script: ScriptDirectory) -> None:
         # Neither Ctrl-C, which has been told, nor the end of an `env.py` that has done its work.
         if isinstance(error.__cause__, KeyboardInterrupt) or _compat.is_configured() or not _uses_this_package(script):
             raise
-        from ..diagnosis.failures import explain_exit
+        from ..diagnosis.explain import explain_exit
         from ..errors.failure import Progress
 
         raise explain_exit(error, script, Progress()) from error

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import NamedTuple
 
-from ..errors.message import Fix
+from ..errors.block import Fix
 from ..postgresql import quote_if_needed
 from .driver_errors import describe, find_detail, find_number, find_own_sqlstate, list_causes
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..masking import mask_message
 from .base import AlembicAsyncTemplateError
-from .message import Fix, count, series
+from .block import Fix, count, series
 
 SETTING_FIXES = {
     "database_wait": (Fix("give a duration", "database_wait = 10s"),),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .base import AlembicAsyncTemplateError
-from .message import Fix, count, quote_all, series
+from .block import Fix, count, quote_all, series
 
 
 class AutogenerateError(AlembicAsyncTemplateError):

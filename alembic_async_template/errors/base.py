@@ -6,8 +6,8 @@ from typing import Any
 
 from alembic.util.exc import CommandError
 
+from .block import Fix, Part, list_fixes, render_block, render_line
 from .failure import Failure
-from .message import Fix, Part, list_fixes, render_block, render_line
 
 
 def _rebuild(error: type[AlembicAsyncTemplateError], arguments: tuple[Any, ...]) -> AlembicAsyncTemplateError:

@@ -9,8 +9,8 @@ from alembic.util.exc import DatabaseNotAtHead
 from ..masking import mask_message
 from .application_errors import SETTING_FIXES
 from .base import AlembicAsyncTemplateError
+from .block import Fix, quote_all, series
 from .failure import Failure
-from .message import Fix, quote_all, series
 
 
 class DatabaseAccessError(AlembicAsyncTemplateError):
@@ -35,18 +35,18 @@ class NoDatabaseURLError(DatabaseAccessError):
     ) -> None:
         self.candidates = tuple(candidates)
         variable = mask_message(variable)
-        fixes = [Fix(self._describe(name, config_file, notes or {}), f"app_engine = {name}") for name in candidates]
+        which = "one of the application's engines or URLs" if len(candidates) > 1 else "the application's"
+        advice = [f"name {which} in {config_file}", *["another one"] * len(candidates)]
+        known = {name: f" ({note})" for name, note in (notes or {}).items() if note}
+        fixes = [
+            Fix(f"{text}{known.get(name, '')}", f"app_engine = {name}") for text, name in zip(advice, candidates, strict=False)
+        ]
         super().__init__(
             "No database URL was found",
             *fixes,
             Fix("set one", f"export {variable}=postgresql://app@localhost/app"),
             where=f"{place}\nlooked at -x url, app_engine, the environment variable {variable}, sqlalchemy.url",
         )
-
-    def _describe(self, name: str, config_file: str, notes: Mapping[str, str]) -> str:
-        which = "one of the application's engines or URLs" if len(self.candidates) > 1 else "the application's"
-        note = f" ({notes[name]})" if notes.get(name) else ""
-        return f"name {which} in {config_file}{note}" if name in self.candidates[:1] else f"another one{note}"
 
 
 class EngineReferenceError(DatabaseAccessError):

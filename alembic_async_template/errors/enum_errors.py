@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .base import AlembicAsyncTemplateError
-from .message import Fix, join, quote_all, series
+from .block import Fix, join, quote_all, series
 
 
 class EnumOperationError(AlembicAsyncTemplateError):

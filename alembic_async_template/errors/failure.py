@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from .message import Fix, Part, list_fixes
+from .block import Fix, Part, list_fixes
 
 
 @dataclass(slots=True)

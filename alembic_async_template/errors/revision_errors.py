@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .base import AlembicAsyncTemplateError
+from .block import Fix
 from .failure import Failure
-from .message import Fix
 
 
 class RevisionError(AlembicAsyncTemplateError):

@@ -16,11 +16,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from .. import _compat
-from ..application.database import resolve_database
 from ..application.settings import is_command_line, lend_url, project_directory, read_settings
 from ..application.url import Database, is_memory
+from ..application.url_choice import resolve_database
 from ..diagnosis.driver_errors import describe_outage, is_lock_failure
-from ..diagnosis.failures import describe_interruption, explain_failure, explain_silence
+from ..diagnosis.explain import describe_interruption, explain_failure, explain_silence
 from ..errors import (
     AlembicAsyncTemplateError,
     ApplicationImportError,

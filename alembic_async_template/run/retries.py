@@ -18,7 +18,7 @@ from sqlalchemy.exc import PendingRollbackError, SQLAlchemyError
 
 from .. import _compat
 from ..diagnosis.driver_errors import describe, describe_outage, is_lock_failure
-from ..diagnosis.failures import explain_coroutine, locate_failure
+from ..diagnosis.explain import explain_coroutine, locate_failure
 from ..errors import LockTimeoutError
 from ..errors.failure import Progress
 from ..masking import shorten_statement

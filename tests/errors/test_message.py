@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from alembic_async_template import AlembicAsyncTemplateError, errors
-from alembic_async_template.errors.message import Fix
+from alembic_async_template.errors.block import Fix
 
 FAILURE = errors.Failure(
     revision="4f2a",

@@ -32,8 +32,8 @@ from ..errors import (
     ServerSilentError,
     SeveralHeadsError,
 )
+from ..errors.block import Fix, render_block, render_parts
 from ..errors.failure import Progress
-from ..errors.message import Fix, render_block, render_parts
 from ..masking import HIDDEN, drop_tracebacks, hide_secrets, is_about_secret, mask_message, mask_statement
 from .driver_errors import describe_outage
 from .exceptions import describe_exception
