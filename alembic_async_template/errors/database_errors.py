@@ -33,7 +33,7 @@ class NoDatabaseURLError(DatabaseAccessError):
         candidates: Sequence[str] = (),
         notes: Mapping[str, str] | None = None,
     ) -> None:
-        self.candidates: tuple[str, ...] = tuple(candidates)
+        self.candidates = tuple(candidates)
         variable = mask_message(variable)
         fixes = [Fix(self._describe(name, config_file, notes or {}), f"app_engine = {name}") for name in candidates]
         super().__init__(
@@ -46,7 +46,7 @@ class NoDatabaseURLError(DatabaseAccessError):
     def _describe(self, name: str, config_file: str, notes: Mapping[str, str]) -> str:
         which = "one of the application's engines or URLs" if len(self.candidates) > 1 else "the application's"
         note = f" ({notes[name]})" if notes.get(name) else ""
-        return f"name {which} in {config_file}{note}" if name == self.candidates[0] else f"another one{note}"
+        return f"name {which} in {config_file}{note}" if name in self.candidates[:1] else f"another one{note}"
 
 
 class EngineReferenceError(DatabaseAccessError):
