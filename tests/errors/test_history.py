@@ -47,7 +47,7 @@ def test_a_failed_purge_keeps_the_revision(tmp_path: Path, database_url: str) ->
     assert asyncio.run(migrations.current()) == ("one",)
     with pytest.raises(
         errors.RevisionNotFoundError, match="where  their head is one\n  fix    see which there are"
-    ):  # nobody has asked
+    ):  # no one has asked
         command.upgrade(Config(tmp_path / "alembic.ini", output_buffer=io.StringIO()), "nowhere", sql=True)
 
 
