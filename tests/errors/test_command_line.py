@@ -46,7 +46,7 @@ def broken(project: Project, sqlite_url: str) -> Project:
 
 @pytest.mark.parametrize("options", [(), ("-q",)])
 def test_an_error_is_on_standard_error_once(broken: Project, options: tuple[str, ...]) -> None:
-    """With `-q` too, and nothing is on standard output."""
+    """The error is on standard error once, with `-q` too, and nothing is on standard output."""
     result = broken.alembic(*options, "upgrade", "head", check=False)
     assert (result.returncode, result.stdout) == (255, "")
     assert leave_out_log(result.stderr).startswith(BLOCK), str(result)
@@ -120,7 +120,7 @@ def run(project: Project, kind: str, *arguments: str) -> tuple[int, str, str]:
 
 @pytest.mark.parametrize("template", ["async", "async-fastapi"])
 def test_a_command_in_a_running_loop(templates: Path, tmp_path: Path, sqlite_url: str, template: str) -> None:
-    """As when an application starts: the stock template cannot, and ours does not mind."""
+    """The stock template fails in a running loop, as at an application's start; this one works."""
     project = Project(tmp_path / "project")
     run_case(project, Case("", revisions={"one": "pass"}, command=("history",)), templates / template, make_url(sqlite_url))
     script = (

@@ -198,7 +198,7 @@ def test_prepared_statements_behind_a_pooler(templates: Path, tmp_path: Path, pg
 
 @pytest.mark.postgresql
 def test_a_server_that_ends_the_connection(tmp_path: Path, embedded_url: str) -> None:
-    """In the middle of a revision, which is rolled back."""
+    """The connection ends in the middle of a revision, which is rolled back."""
     body = "op.execute('CREATE TABLE one (id int)')\n    op.execute('SELECT pg_terminate_backend(pg_backend_pid())')"
     error = refuse(tmp_path, embedded_url, one=body)
     assert error.fix is not None

@@ -17,7 +17,7 @@ from support.project import Project
 @pytest.mark.postgresql
 @pytest.mark.parametrize("template", ["async", "async-fastapi"])
 def test_a_deadlock(templates: Path, tmp_path: Path, embedded_url: str, template: str) -> None:
-    """What PostgreSQL ends, and who was in the way."""
+    """The error says what PostgreSQL ended, and which process was in the way."""
     project = Project(tmp_path / "project")
     body = 'op.execute("LOCK TABLE one")\n    op.execute("LOCK TABLE two")'
     case = Case("", revisions={"first": body}, command=("history",))

@@ -131,7 +131,7 @@ def test_one_line_has_the_same_parts(error: AlembicAsyncTemplateError) -> None:
 
 @each
 def test_an_error_is_copied_whole(error: AlembicAsyncTemplateError) -> None:
-    """As another process gets it, or a program that copies it."""
+    """A pickled or copied error keeps all of its parts."""
     for copied in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):
         assert type(copied) is type(error)
         assert (str(copied), copied.one_line, vars(copied)) == (str(error), error.one_line, vars(error))
@@ -166,7 +166,7 @@ def test_a_long_headline_is_not_folded() -> None:
 
 
 def test_an_invalid_index_is_dropped_first() -> None:
-    """That comes before the fix of the error itself."""
+    """The advice to drop the index comes before the fix of the error itself."""
     failure = errors.Failure(revision="one", committed=True, invalid_indexes=("ix",))
     assert str(errors.RevisionFailedError(failure, "no", FIX)).splitlines()[2:5] == [
         "  state  what it had committed before stays, and the invalid index ix; applied before it in this run: none",

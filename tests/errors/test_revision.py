@@ -523,7 +523,7 @@ def test_objects_of_other_schemas(tmp_path: Path, embedded_url: str, body: str, 
     ],
 )
 def test_errors_of_mysql_are_known(tmp_path: Path, mysql_url: str, body: str, fix: str) -> None:
-    """By their numbers; what a statement has done is not rolled back, and no message says so."""
+    """Errors are recognised by their numbers; MySQL rolls back no statement of DDL, and no message claims it."""
     error = refuse(tmp_path, mysql_url, one=body)
     assert fix in str(error)
     assert error.state == "what it had committed before stays; applied before it in this run: none"
@@ -538,7 +538,7 @@ def test_errors_of_mysql_are_known(tmp_path: Path, mysql_url: str, body: str, fi
     ],
 )
 def test_what_a_revision_raises_itself_is_its_own(tmp_path: Path, sqlite_url: str, raised: str) -> None:
-    """Whatever it says, and whether it can be described."""
+    """The exception is passed on, whatever its text is, and if it has none."""
     write_environment(tmp_path, sqlite_url, one=f"raise {raised}")
     with pytest.raises((RuntimeError, CommandError, LookupError)) as failed:
         asyncio.run(Migrations(tmp_path / "alembic.ini").upgrade())
@@ -583,7 +583,7 @@ def test_what_only_sounds_like_an_error_that_is_known(tmp_path: Path, sqlite_url
     assert not isinstance(raised.value, AlembicAsyncTemplateError)
 
 
-def test_what_is_unforeseen_keeps_its_traceback(templates: Path, tmp_path: Path, sqlite_url: str) -> None:
+def test_an_unknown_error_keeps_its_traceback(templates: Path, tmp_path: Path, sqlite_url: str) -> None:
     """The last lines tell the place; a revision's own AssertionError is not taken for an autocommit block's."""
     case = Case("", revisions={"one": "pass", "two": "assert sa is None"})
     output = run(Project(tmp_path / "ours"), case, templates / "async-fastapi", make_url(sqlite_url)).stderr
@@ -604,7 +604,7 @@ def test_a_revision_whose_source_is_gone(tmp_path: Path, sqlite_url: str) -> Non
 
 
 def test_a_script_says_where_it_failed(templates: Path, tmp_path: Path, sqlite_url: str) -> None:
-    """Without a database, too."""
+    """A script says where it failed, without a database."""
     case = Case("", revisions={"one": "pass", "two": "sqlmodel.AutoString()"}, command=("upgrade", "head", "--sql"))
     result = run(Project(tmp_path / "ours"), case, templates / "async-fastapi", make_url(sqlite_url))
     assert "Traceback" not in result.output

@@ -20,7 +20,7 @@ from support.project import ENV, Project, write_environment, write_files, write_
 
 @pytest.mark.postgresql
 def test_what_is_committed_is_said(tmp_path: Path, embedded_url: str) -> None:
-    """By the revisions before, and by the one that failed; in one transaction for all nothing is."""
+    """The error counts the earlier revisions and the failed one; with one transaction for all, nothing is committed."""
     block = "with op.get_context().autocommit_block():\n        op.execute('CREATE TABLE one (id int)')\n    "
     error = refuse(tmp_path, embedded_url, one="pass", two="pass", three=f"{block}op.execute('SELECT 1 FROM nowhere')")
     assert error.state == "what it had committed before stays; applied before it in this run: one, two"
@@ -93,7 +93,7 @@ def test_a_transaction_that_one_of_several_statements_ends(
 
 @pytest.mark.postgresql
 def test_only_what_a_statement_has_left_is_to_be_dropped(tmp_path: Path, embedded_url: str) -> None:
-    """Not the invalid index whose name begins in the same way; and one whose name PostgreSQL has made."""
+    """An invalid index of a similar name is left alone, and one that PostgreSQL named is found."""
     with psycopg.connect(embedded_url, autocommit=True) as connection:
         connection.execute("CREATE TABLE post (title text); INSERT INTO post VALUES ('a'), ('a')")
         with pytest.raises(psycopg.errors.UniqueViolation):
@@ -139,7 +139,7 @@ def test_a_transaction_of_the_caller_stays_the_callers(tmp_path: Path, embedded_
 
 @pytest.mark.postgresql
 def test_the_same_autocommit_block_in_the_stock_template(templates: Path, tmp_path: Path, embedded_url: str) -> None:
-    """With `engine.begin()` in its `env.py`, a bare AssertionError."""
+    """The stock template with `engine.begin()` raises a bare AssertionError."""
     project = Project(tmp_path / "stock")
     case = Case("", revisions={"one": "with op.get_context().autocommit_block():\n        pass"})
     shutil.copytree(templates / "async", tmp_path / "begin")

@@ -91,7 +91,7 @@ def test_plain_layout_works_on_mysql(mysql_url: str, project: Project, tmp_path:
 
 @pytest.mark.sqlite
 def test_a_relative_sqlite_file_is_the_one_that_the_application_opens(project: Project, tmp_path: Path) -> None:
-    """Without a URL the tutorial's application falls back to a file beside main.py, wherever Alembic is started."""
+    """The tutorial's application, which has no URL, falls back to a file beside main.py, wherever Alembic is started."""
     layout = read_layout("main_alone")
     project.copy(LAYOUTS / layout.name / "project")
     elsewhere = tmp_path / "elsewhere"
@@ -254,7 +254,7 @@ class Cycle:
             return reflect_tables(connection)
 
     def assert_nothing_is_left(self) -> None:
-        """After a downgrade to base: the version table only, no type and no schema."""
+        """A downgrade to base leaves the version table only, no type and no schema."""
         with self._connect() as connection:
             assert reflect_tables(connection) == {"alembic_version"}
             if self.backend != "postgresql":

@@ -160,7 +160,7 @@ def test_a_holder_that_is_killed_leaves_no_lock(migrated: Project, any_url: str)
 
 @contextmanager
 def held(project: Project, url: str, seconds: int) -> Iterator[subprocess.Popen[str]]:
-    """While a process migrates that takes its time."""
+    """A process that migrates holds the lock while the context lasts."""
     path = project.directory / "migrations/versions/three.py"
     path.write_text(path.read_text().replace("sleep(1)", f"sleep({seconds})"))
     process = project.start(url)

@@ -40,9 +40,7 @@ def describe_reader(connection: psycopg.Connection) -> str:
 
 
 @pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
-def test_a_revision_begins_anew_when_it_does_not_get_a_lock(
-    project: Project, write: Write, embedded_postgresql: str, driver: str
-) -> None:
+def test_a_revision_that_gets_no_lock_is_retried(project: Project, write: Write, embedded_postgresql: str, driver: str) -> None:
     """It names who is in the way while it waits; relative steps are not taken twice."""
     write(one=POST, two=ADD_COLUMN, three=ADD_COLUMN.replace('"x"', '"y"'), four=ADD_COLUMN.replace('"x"', '"z"'))
     project.set(lock_retries="9")
@@ -88,7 +86,7 @@ def test_a_revision_gives_up(project: Project, write: Write, postgresql_url: str
     assert columns(postgresql_url) == {"post.id", "post.x", "note.id"}
 
 
-def test_an_enum_rebuild_begins_anew(project: Project, write: Write, postgresql_url: str) -> None:
+def test_an_enum_rebuild_is_retried(project: Project, write: Write, postgresql_url: str) -> None:
     """The error of an operation of this package has the same cause."""
     write(
         one="""op.create_enum("mood", ["sad", "glad"])

@@ -145,7 +145,7 @@ def test_what_serves_another_purpose_is_never_chosen(tmp_path: Path, modules: di
 
 
 def test_a_script_that_the_application_imports_is_a_part_of_it(tmp_path: Path) -> None:
-    """So is a package that has the models, whatever its name."""
+    """A script that the application imports, or a package that has the models, is part of it, whatever its name."""
     db = IMPORTS + "engine = create_async_engine('x://a')"
     assert survey(tmp_path, tools__db=db, main="from app.tools.db import engine").engines == ("app.tools.db:engine",)
     cli = {"cli/db.py": db, "cli/models.py": MODELS}
