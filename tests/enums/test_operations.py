@@ -285,9 +285,10 @@ def test_an_addition_after_work_is_refused_where_each_revision_is_a_transaction(
     with pytest.raises(UncommittedWorkError) as error:
         on_connection(run(after_work=True, value="c", transaction_per_migration=True))
     assert str(error.value) == (
-        'Value "c" is not added to enum public.mood: the revision has changed something before, and the addition would commit '
-        "that while the database still counts as not migrated. If a later statement failed, the revision could not run again. "
-        'Put op.add_enum_value first in the function, or into a revision of its own: alembic revision -m "add c"'
+        'Value "c" is not added to enum public.mood: that would commit what the revision has changed before\n'
+        "  where  the database would still count as not migrated, and the revision could not run again\n"
+        "  fix    put op.add_enum_value first in the function\n"
+        '  or     put it into a revision of its own:\n         alembic revision -m "add c"'
     )
     assert read_enums(postgresql_url) == {"public.mood": ["a", "b", "b2"]}
     assert not [record for record in caplog.records if record.levelname == "WARNING"]
