@@ -49,7 +49,7 @@ def test_a_revision_that_gets_no_lock_is_retried(project: Project, write: Write,
         project.alembic("upgrade", "one", env={"DATABASE_URL": driver_url})
         with open_transaction(url, "SELECT 1 FROM post") as reader:
             process = project.start(driver_url, "upgrade", "+2")
-            said = " ".join(read_until(process, "begins anew").split())
+            said = " ".join(read_until(process, "is retried").split())
             who = describe_reader(reader)
             what = "at: ALTER TABLE post ADD COLUMN x INTEGER"
             assert re.search(f"Waiting for {who}, {what}", said)
@@ -97,7 +97,7 @@ def test_an_enum_rebuild_is_retried(project: Project, write: Write, postgresql_u
     project.alembic("upgrade", "one", env={"DATABASE_URL": postgresql_url})
     with open_transaction(postgresql_url, "SELECT 1 FROM post"):
         process = project.start(postgresql_url)
-        assert "LOCK TABLE" in read_until(process, "begins anew")
+        assert "LOCK TABLE" in read_until(process, "is retried")
     assert finish(process)[0] == 0
 
 
@@ -111,7 +111,7 @@ def test_what_has_committed_is_not_tried_again(project: Project, write: Write, p
     with open_transaction(postgresql_url, "INSERT INTO post VALUES (1)"):
         returncode, output = finish(project.start(postgresql_url))
         assert returncode != 0
-        assert "begins anew" not in output
+        assert "is retried" not in output
         message = output.partition("FAILED: ")[2]
         assert message.startswith("It did not get a lock in one attempt: ")
         assert '\n         CREATE INDEX CONCURRENTLY "ix%post" ON post (id)\n         waited for ' in message
@@ -240,8 +240,8 @@ def test_a_locked_sqlite_database(project: Project, write: Write, sqlite_url: st
     writer = sqlite3.connect(make_url(sqlite_url).database or "", isolation_level=None)
     writer.execute("BEGIN IMMEDIATE")
     process = project.start(sqlite_url)
-    said = read_until(process, "begins anew")
-    assert "was rolled back (database is locked) and begins anew" in said
+    said = read_until(process, "is retried")
+    assert "was rolled back (database is locked) and is retried" in said
     writer.execute("ROLLBACK")
     writer.close()
     assert finish(process)[0] == 0

@@ -36,7 +36,7 @@ def read_until(process: subprocess.Popen[str], words: str) -> str:
 
 def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
     output, _ = process.communicate()
-    return process.returncode, " ".join(output.split())
+    return process.returncode, output
 
 
 def columns(url: str) -> set[str]:
