@@ -48,7 +48,7 @@ def test_a_server_that_starts_later_and_one_that_restarts(project: Project, writ
     # The one that migrated has failed, with the revision that it was at; the other one has done the rest.
     results = sorted(finish(process) for process in processes)
     assert [returncode for returncode, _ in results].count(0) == 1, results
-    assert "The connection ended while it waited for the migration lock, and is made again: " in results[0][1]
+    assert "The connection ended while it waited for the migration lock; connecting again: " in results[0][1]
     assert columns(url) == {"post.id"}
     assert "(head)" in project.alembic("current", env={"DATABASE_URL": url}).stdout
 
