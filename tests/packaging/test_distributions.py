@@ -244,8 +244,9 @@ def test_one_line_says_that_sqlmodel_is_missing(without_sqlmodel: Path, sqlite_u
     for command in (autogenerate, (alembic, "revision", "-m", "by hand")):
         refused = run(*command, cwd=tmp_path, url=sqlite_url, code=255)
         assert " ".join(refused.split()) == (
-            f"FAILED: {mako} lets every new revision import sqlmodel, which is not installed. If the models use it, install it: "
-            "pip install sqlmodel; if they do not, remove the line import sqlmodel from that file"
+            f"FAILED: Every new revision would import sqlmodel, which is not installed where {mako} "
+            "fix if the models use it, install it: pip install sqlmodel "
+            "or if they do not, remove this line from that file: import sqlmodel"
         )
         assert list_revisions(tmp_path) == []
     mako.write_text(without)
@@ -255,9 +256,9 @@ def test_one_line_says_that_sqlmodel_is_missing(without_sqlmodel: Path, sqlite_u
     (line,) = (number for number, text in enumerate(revision.read_text().splitlines(), 1) if text.startswith("import sqlmodel"))
     refused = run(alembic, "upgrade", "head", cwd=tmp_path, url=sqlite_url, code=255)
     assert " ".join(refused.split()) == (
-        f"FAILED: The command failed at import sqlmodel (line {line} of {revision}): No module named 'sqlmodel'. Install it: "
-        "pip install sqlmodel. If the revision does not use it, remove that line instead, and the same one from script.py.mako. "
-        "Nothing was changed"
+        f"FAILED: No module named 'sqlmodel' where {revision.relative_to(tmp_path)}:{line} import sqlmodel "
+        "state nothing was changed fix install it: pip install sqlmodel "
+        "or if the revision does not use it, remove this line from the revision and from script.py.mako: import sqlmodel"
     )
     revision.write_text("".join(text for text in revision.read_text().splitlines(True) if "import sqlmodel" not in text))
     run(alembic, "upgrade", "head", cwd=tmp_path, url=sqlite_url)

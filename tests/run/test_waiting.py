@@ -170,8 +170,8 @@ def test_one_transaction_for_all_gives_up_too(project: Project, write: Write, po
     with open_transaction(postgresql_url, "SELECT 1 FROM post"):
         returncode, output = finish(project.start(postgresql_url))
         assert returncode != 0
-        assert "it did not get a lock in 2 attempts" in output
-        assert "All of the run was rolled back" in output
+        assert "It did not get a lock in 2 attempts" in output
+        assert "  state  all of the run was rolled back\n" in output
 
 
 def test_a_role_that_may_not_have_a_second_connection(project: Project, write: Write, postgresql_url: str) -> None:
