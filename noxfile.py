@@ -34,7 +34,7 @@ print(f"Python {sys.version.split()[0]}", *(f"{name} {version(name)}" for name i
 
 def _build(session: nox.Session) -> Path:
     """Build the sdist, and the wheel from it; returns the wheel."""
-    folder = Path(session.create_tmp(), "dist")
+    folder = Path(session.create_tmp(), "dist").resolve()
     session.run("uv", "build", "--quiet", "--clear", "--out-dir", str(folder))
     (wheel,) = folder.glob("*.whl")
     return wheel
