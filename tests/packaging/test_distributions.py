@@ -48,7 +48,7 @@ def run(*command: object, cwd: Path, code: int = 0, url: str | None = None) -> s
         [str(part) for part in command], cwd=cwd, capture_output=True, text=True, check=False, env=environment
     )
     assert result.returncode == code, result.stdout + result.stderr
-    return result.stdout
+    return result.stderr[result.stderr.find("FAILED:") :] if code else result.stdout
 
 
 def run_failing(*command: object, cwd: Path) -> str:
