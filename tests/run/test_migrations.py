@@ -188,7 +188,7 @@ def test_ensure_head_without_models_names_what_was_searched(make: Make, sqlite_u
     ini = make(sqlite_url, one=TWO)
     for module in ini.parent.glob("*.py"):
         module.unlink()
-    ini.write_text(re.sub("app_models = .*", "app_models = *", ini.read_text()))
+    ini.write_text(re.sub("^app_models = .*$", "app_models = *", ini.read_text(), flags=re.MULTILINE))
     migrations = Migrations(ini)
     asyncio.run(migrations.upgrade())
     with pytest.raises(NoTablesError) as error:
