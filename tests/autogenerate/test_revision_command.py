@@ -87,7 +87,9 @@ def test_a_database_made_by_create_all_needs_a_baseline(app: Project) -> None:
     assert 'op.create_table(\n        "one"' in app.revisions()[-1].read_text()
     app.alembic("stamp", "head")
     assert "No new upgrade operations" in app.alembic("check").stdout
-    refusal = "FAILED: -x baseline is for the first revision, and there are revisions already: every table would be created twice\n"
+    refusal = (
+        "FAILED: -x baseline is for the first revision, and there are revisions already: every table would be created twice\n"
+    )
     assert refusal in autogenerate(app, "-x", "baseline", check=False)
 
 
