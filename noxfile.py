@@ -3,6 +3,7 @@
 Arguments after `--` take the place of the tests that a session runs: `nox -s oldest -- tests/unit/test_url.py`.
 """
 
+import tempfile
 from pathlib import Path
 
 import nox
@@ -46,8 +47,10 @@ def _install_wheel(session: nox.Session, *versions: str) -> None:
 
 
 def _test(session: nox.Session, *suites: list[str]) -> None:
+    # Not in the session's own temporary folder, which is inside of this project: tests look for what is around theirs.
+    folder = {"TMPDIR": tempfile.gettempdir()}
     for tests in [session.posargs] if session.posargs else suites:
-        session.run("pytest", *tests)
+        session.run("pytest", *tests, env=folder)
 
 
 @nox.session(reuse_venv=True)

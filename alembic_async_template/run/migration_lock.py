@@ -278,10 +278,13 @@ class _MySQLLock:
         return bool(taken)
 
     def describe_holder(self) -> str | None:
-        query = text("SELECT id, user, host, time FROM information_schema.processlist WHERE id = IS_USED_LOCK(:name)")
+        query = text(
+            "SELECT id AS number, user AS role, host AS place, time AS seconds "
+            "FROM information_schema.processlist WHERE id = IS_USED_LOCK(:name)"
+        )
         row = self.connection.execute(query, {"name": self.name}).first()
         self.connection.rollback()
-        return None if row is None else f"connection {row[0]} ({row[1]} from {row[2]}, for {row[3]} s)"
+        return None if row is None else f"connection {row.number} ({row.role} from {row.place}, for {row.seconds} s)"
 
     def check(self) -> None:
         if not self.connection.scalar(text("SELECT IS_USED_LOCK(:name) = CONNECTION_ID()"), {"name": self.name}):

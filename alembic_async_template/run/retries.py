@@ -43,10 +43,10 @@ _NO_STATEMENT = re.compile(
 )
 # Of a partitioned table, an index is invalid until it has a part in each partition: such a part is not an index of its own.
 _INVALID_INDEXES = text("""
-    SELECT CAST(relname AS text), CAST(CAST(indexrelid AS pg_catalog.regclass) AS text)
+    SELECT CAST(relname AS text) AS name, CAST(CAST(indexrelid AS pg_catalog.regclass) AS text) AS qualified
     FROM pg_catalog.pg_index JOIN pg_catalog.pg_class ON pg_class.oid = indexrelid
     WHERE NOT indisvalid AND relkind = 'i'
-    ORDER BY 2
+    ORDER BY qualified
 """)
 
 
@@ -247,7 +247,7 @@ def _find_invalid_indexes(error: Exception, connection: Connection, progress: Pr
             connection.rollback()
             rows = connection.execute(_INVALID_INDEXES).all()
             connection.rollback()
-            progress.invalid_indexes = tuple(qualified for name, qualified in rows if _names_index(statement, name))
+            progress.invalid_indexes = tuple(row.qualified for row in rows if _names_index(statement, row.name))
 
 
 def _names_index(statement: str, name: str) -> bool:

@@ -39,7 +39,8 @@ _STATE = text("""
     SELECT coalesce(state LIKE 'idle%' OR wait_event = 'ClientRead', false) AND NOT EXISTS (
                SELECT FROM pg_catalog.pg_stat_activity AS other
                WHERE other.state = 'active' AND other.wait_event IS DISTINCT FROM 'ClientRead'
-                 AND other.pid <> pg_catalog.pg_backend_pid() AND left(other.query, 200) = left(CAST(:doing AS text), 200)),
+                 AND other.pid <> pg_catalog.pg_backend_pid()
+                 AND left(other.query, 200) = left(CAST(:doing AS text), 200)) AS waits,
            state, CAST(state_change AS text), wait_event
     FROM pg_catalog.pg_stat_activity WHERE pid = :pid
 """)
@@ -119,7 +120,7 @@ class Watch:
             alive = self._known_pid != self.pid
         else:
             self._known_pid = self.pid
-            alive = not row[0] or tuple(row) != self._state
+            alive = not row.waits or tuple(row) != self._state
             self._state = tuple(row)
         self._heard = (time.monotonic(), alive)
 
