@@ -10,6 +10,7 @@ import pytest
 import alembic_async_template
 
 PACKAGE = Path(alembic_async_template.__file__).parent
+ROOT = Path(__file__).parents[2]
 NAME = PACKAGE.name
 
 # Each room or top-level module stands above all that it imports; docs/architecture.md draws the floors.
@@ -107,7 +108,7 @@ def test_no_two_modules_share_a_name() -> None:
 
 def test_the_architecture_page_names_every_room() -> None:
     """Its table has the floors from the top, and its text says what each room is for and names no module that is not there."""
-    page = (Path(__file__).parents[2] / "docs/architecture.md").read_text()
+    page = (ROOT / "docs/architecture.md").read_text()
     rows = re.findall(r"^\| \d+ \| (.*) \|$", page, re.MULTILINE)
     floors = [{name.removesuffix("/").removesuffix(".py") for name in re.findall(r"`(.+?)`", row)} for row in rows]
     assert floors == [{name or "__init__" for name in rooms} for rooms in reversed(FLOORS)]
@@ -115,4 +116,4 @@ def test_the_architecture_page_names_every_room() -> None:
     for room in set().union(*FLOORS) - {""}:
         assert f"`{room}/`" in told or f"`{room}.py`" in told, f"{room} is not explained"
     for path in re.findall(r"`([\w/.-]+(?:\.py|\.mako|/))`", page):
-        assert (PACKAGE / path).exists() or (PACKAGE.parent / path).exists() or path == "env.py", f"there is no {path}"
+        assert (PACKAGE / path).exists() or (ROOT / path).exists() or path == "env.py", f"there is no {path}"
