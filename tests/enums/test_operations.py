@@ -214,7 +214,8 @@ def test_an_example_does_what_it_says_to_the_type_of_the_message(
     on_connection(committed(lambda op: op.execute("CREATE TABLE t AS SELECT 'b'::billing.mood AS m, 'b'::mood AS n")))
     with pytest.raises(EnumOperationError) as caught:
         on_connection(committed(work))
-    example = str(caught.value).rpartition("or example: ")[2]
+    example = caught.value.example or ""
+    assert str(caught.value).endswith(f":\n         {example}")
     if after is None:
         example = example.replace("'old'", "'c'")
     on_connection(committed(lambda op: eval(example, {"op": op})))
