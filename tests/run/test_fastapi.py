@@ -102,6 +102,6 @@ def test_an_application_refuses_to_start(application: Project, postgresql_url: s
     output, _ = server.communicate(timeout=60)
     assert server.returncode != 0
     assert "DatabaseNotAtHeadError: The database is at no revision, and this application needs " in output
-    assert "Migrate it: alembic upgrade head" in output
+    assert "\n  fix    migrate it:\n         alembic upgrade head\n" in output
     with psycopg.connect(postgresql_url) as connection:
         assert connection.execute("SELECT to_regclass('alembic_version')").fetchone() == (None,)
