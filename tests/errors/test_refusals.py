@@ -116,7 +116,7 @@ def test_words_of_the_url(project: Project, write: Write, url: URL) -> None:
 
 
 def test_hosts_and_ports_of_the_url(project: Project, write: Write, url: URL) -> None:
-    """A port that is no number, and fewer ports than hosts."""
+    """A port is not a number, or there are fewer ports than hosts."""
     write(one=CREATE)
     said = upgrade(project, url, "?port=abc")
     assert "Received non-integer port arguments: ('abc',)\n" in said

@@ -53,11 +53,11 @@ def test_a_revision_that_gets_no_lock_is_retried(project: Project, write: Write,
             who = describe_reader(reader)
             what = "at: ALTER TABLE post ADD COLUMN x INTEGER"
             assert re.search(f"Waiting for {who}, {what}", said)
-            anew = (
+            retried = (
                 r"Revision two was rolled back \(canceling statement due to lock timeout\) "
                 r"and is retried in .* s, attempt 2 of 10\."
             )
-            assert re.search(f"{anew} It waited for {who}, {what}", said)
+            assert re.search(f"{retried} It waited for {who}, {what}", said)
         returncode, output = finish(process)
         assert (returncode, output.count("two -> three")) == (0, 1), output
         assert columns(url) == {"post.id", "post.x", "post.y", "note.id"}

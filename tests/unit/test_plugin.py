@@ -92,3 +92,11 @@ def test_the_public_names_are_listed() -> None:
         assert getattr(alembic_async_template, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = alembic_async_template.nothing
+
+
+def test_the_other_enum_packages_are_the_same_for_the_plugin_and_the_clash() -> None:
+    """The plugin names them too, since it imports nothing at the start."""
+    from alembic_async_template import plugin
+    from alembic_async_template.enums import clash
+
+    assert set(plugin._OTHER_ENUM_PACKAGES) == set(clash.OTHERS)
