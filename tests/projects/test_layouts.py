@@ -113,7 +113,7 @@ def test_layout_with_parts_of_a_url_runs_once_the_line_is_written(postgresql_url
     project.environment.pop("DATABASE_URL")
     refusal = project.alembic("upgrade", "head", check=False)
     assert refusal.returncode != 0
-    assert "No database URL was found for section [alembic] of alembic.ini" in " ".join(refusal.output.split())
+    assert "No database URL was found where section [alembic] of alembic.ini" in " ".join(refusal.output.split())
 
     config = project.directory / "app/core/config.py"
     config.write_text(
