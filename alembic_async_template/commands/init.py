@@ -82,13 +82,17 @@ def _describe_written_ini(project: Project, ini: Path) -> str:
         f"Found in this project, and written to {ini.name}:",
         f"  import root  {'the folder of the ini' if root == '.' else root}",
         f"  models       {_found(project.models, 'none yet', f'({modules})')}",
-        f"  engine       {_found(project.engines, _no_engine(project), '')}",
+        f"  engine       {_found(project.engines, _no_engine(project), _name_other_engines(project))}",
     ]
     lines += _name_unread(project)
     if project.models and not _needs_choice(project):
         lines += ["Nothing in it needs to be edited."]
     choose = f"choose in {ini.name}, then " if _needs_choice(project) else ""
     return "\n".join([*lines, "", f'Next: {choose}alembic revision --autogenerate -m "create tables"'])
+
+
+def _name_other_engines(project: Project) -> str:
+    return f"(not {', '.join(project.other_engines)})" if project.other_engines else ""
 
 
 def _name_unread(project: Project) -> list[str]:

@@ -41,6 +41,8 @@ def _setting_blocks(project: Project) -> Iterable[list[str]]:
         "# Engine: module:attribute of the application's engine, URL or settings value; calls without arguments are allowed."
     ]
     if len(project.engines) == 1 and not project.other_roots:
+        if project.other_engines:
+            block += [f"# Other engines there: {', '.join(project.other_engines)}."]
         yield [*block, f"app_engine = {project.engines[0]}"]
     elif project.engines:
         block += ["# Several were found; choose the one of this database, or set the environment variable."]

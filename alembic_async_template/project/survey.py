@@ -30,6 +30,8 @@ class Project:
     """Values for `app_engine`."""
     engine_notes: Mapping[str, str] = field(default_factory=dict)
     """Where each of them is defined, and what uses it."""
+    other_engines: tuple[str, ...] = ()
+    """Other engines in the module of the only one in `engines`."""
     url_variable: str | None = None
     """The environment variable that the sources read a database URL from."""
     url_parts: tuple[str, tuple[str, ...]] | None = None
@@ -71,6 +73,7 @@ def _describe(directory: Path, root: Path, others: tuple[Path, ...], trees: Tree
         model_modules=tables,
         engines=tuple(engines),
         engine_notes=engines,
+        other_engines=engine_finder.other_engines(),
         url_variable=variables[0] if len(variables) == 1 else None,
         url_parts=engine_finder.url_parts(),
         unread=tuple(_describe_unread(directory, [path for path, tree in trees.items() if tree is None])),

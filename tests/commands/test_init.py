@@ -39,6 +39,14 @@ def test_it_says_what_it_found_and_what_to_type_next(project: Project) -> None:
         assert f"\n{line}\n" in ini
 
 
+def test_it_names_the_engines_that_it_did_not_take(project: Project) -> None:
+    """One line says which engine is in the ini, and which others are in its module."""
+    text = "from sqlalchemy.ext.asyncio import create_async_engine\nlocal = create_async_engine('x')\nengine = create_async_engine('x')"
+    project.write({"shop/models.py": MODELS, "shop/db.py": text})
+    output = project.alembic("init", "-t", "async-fastapi", "migrations").stdout
+    assert "\n  engine       shop.db:engine (not shop.db:local)\nNothing in it needs to be edited.\n" in output
+
+
 def test_nothing_of_the_project_is_imported(project: Project) -> None:
     """Sources are read, so a module with side effects has none at init."""
     project.write({"main.py": f"raise SystemExit('imported')\n{MODELS}"})
