@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .engine_choice import EngineFinder
-from .files import LARGEST, is_too_large, list_sources
+from .files import LARGEST, has_build_file, is_too_large, list_sources
 from .import_roots import Trees, read_project
 from .sources import Sources, parse_source
 from .tables import TableFinder
@@ -39,9 +39,25 @@ class Project:
     unread: tuple[str, ...] = ()
     """The sources that may not be read or are too large, each with the reason."""
 
+    @property
+    def application_folders(self) -> tuple[Path, ...]:
+        """Where `alembic init` makes an environment for one import root; empty if there is only one such folder."""
+        folders = dict.fromkeys(_find_folder(root, self.directory) for root in (self.import_root, *self.other_roots))
+        return tuple(folders) if len(folders) > 1 and self.directory not in folders else ()
+
     def relative_path(self, folder: Path) -> str:
         """A folder as seen from that of the ini."""
         return os.path.relpath(folder, self.directory).replace(os.sep, "/")
+
+
+def _find_folder(root: Path, directory: Path) -> Path:
+    """The folder of the project that has an import root: the nearest with a file of a build tool, below that of the ini."""
+    for folder in (root, *root.parents):
+        if folder == directory or not folder.is_relative_to(directory):
+            break
+        if has_build_file(folder):
+            return folder
+    return root.parent if root.name == "src" else root
 
 
 def survey_project(directory: Path, excluded: Collection[Path] = ()) -> Project:
