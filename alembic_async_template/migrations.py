@@ -27,10 +27,10 @@ from .autogenerate.compare_enums import list_differing_enums
 from .diagnosis.explain import explain_exit
 from .errors import ConfigNotFoundError, ConnectionBindError, DatabaseNotAtHeadError, NoTablesError
 from .errors.failure import Progress
+from .run.bind import Bind, resolve_bind
 from .run.loop import call_in_thread
 from .run.turn import end_turn, try_turn
 
-Bind = AsyncEngine | AsyncConnection | Engine | Connection
 Result = TypeVar("Result")
 
 # How often a call that waits for the turn looks, in seconds.
@@ -63,10 +63,8 @@ class Migrations:
         bind: Bind | None = None,
         section: str = "alembic",
     ) -> None:
-        if not isinstance(bind, Bind | None):
-            raise ConnectionBindError(f"is of type {type(bind).__name__}, neither an engine nor a connection of SQLAlchemy")
         self._config = config if isinstance(config, Config) else _find_config(config, section)
-        self._bind = bind
+        self._bind = None if bind is None else resolve_bind(bind)
 
     async def upgrade(self, revision: str = "head") -> None:
         """Bring the database to a revision: an identifier, `head`, `heads`, or relative, as in `+1`.

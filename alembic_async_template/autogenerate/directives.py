@@ -10,7 +10,7 @@ from alembic.operations import ops
 from sqlalchemy import ForeignKeyConstraint, MetaData, Table, inspect, select, table, text
 from sqlalchemy.engine import Connection
 
-from ..errors import BaselineError, ExistingTablesError
+from ..errors import BaselineError, ExistingTablesError, SeveralHeadsError
 from .operation_tree import drop_empty_containers, find_table, list_operations, list_table_operations
 from .schema_objects import add_schema_objects
 
@@ -114,7 +114,13 @@ def filter_names(
 
 
 def process_directives(
-    config: Config, metadatas: Sequence[MetaData], given: ProcessDirectives | None, *, baseline: bool, writes: bool
+    config: Config,
+    metadatas: Sequence[MetaData],
+    given: ProcessDirectives | None,
+    *,
+    baseline: bool,
+    writes: bool,
+    heads: Sequence[str] = (),
 ) -> ProcessDirectives:
     """The `process_revision_directives` of a comparison.
 
@@ -122,6 +128,7 @@ def process_directives(
     and a revision with nothing to do is not written.
 
     :param writes: whether the command writes a revision; `alembic check` looks at the operations only.
+    :param heads: the newest revisions, after one of which it is written.
     """
 
     def process_revision_directives(context: MigrationContext, revision: Any, directives: Directives) -> None:
@@ -145,8 +152,19 @@ def process_directives(
         if writes and directives and all(_is_empty(directive) for directive in directives):
             directives.clear()
             config.print_stdout("No difference between the models and the database: no revision was written.")
+        for directive in directives:
+            refuse_several_heads(heads, directive.head)
 
     return process_revision_directives
+
+
+def refuse_several_heads(heads: Sequence[str], head: str | None) -> None:
+    """Make sure that a revision can follow what it is to follow, by default the only head.
+
+    :raises SeveralHeadsError: there are several heads.
+    """
+    if len(heads) > 1 and head in {None, "head"}:
+        raise SeveralHeadsError(heads, "revision")
 
 
 def _is_empty(directive: ops.MigrationScript) -> bool:
