@@ -41,6 +41,7 @@
     │   ├── EnumComparisonClashError
     │   ├── EnumDeclarationsDifferError
     │   ├── PluginFailedError
+    │   ├── RenameAnswerError
     │   └── SQLModelNotInstalledError
     └── EnumOperationError         an enum operation cannot be carried out
         ├── InvalidEnumError
@@ -83,6 +84,7 @@ from .autogenerate_errors import (
     ExistingEnumsError,
     ExistingTablesError,
     PluginFailedError,
+    RenameAnswerError,
     SQLModelNotInstalledError,
 )
 from .base import (
@@ -179,6 +181,7 @@ __all__ = [
     "NoTablesError",
     "OperationClashError",
     "PluginFailedError",
+    "RenameAnswerError",
     "RevisionError",
     "RevisionFailedError",
     "RevisionNotFoundError",
