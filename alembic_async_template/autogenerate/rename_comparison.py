@@ -11,7 +11,10 @@ from alembic import util
 from alembic.autogenerate import produce_migrations
 from alembic.operations import Operations, ops
 from sqlalchemy import inspect, text
+from sqlalchemy.exc import DBAPIError
 
+from ..diagnosis.driver_errors import describe
+from ..errors import RenameTrialError
 from .enum_changes import EnumAdditionOps
 from .rename_operations import RenamedObjectOp, name_like_models, write_rename
 from .renames import Difference, Rename, read_difference
@@ -21,7 +24,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("alembic_async_template.autogenerate")
 
-_SET_LOCK_TIMEOUT = text("SELECT pg_catalog.set_config('lock_timeout', :limit, true)")
+# A comparison does not wait for long, since other programs wait behind it.
+_SET_LOCK_TIMEOUT = text("SET LOCAL lock_timeout = '2s'")
 # What has told already what it finds.
 _LOGGERS = ("alembic.autogenerate", "alembic_async_template.autogenerate", "alembic_async_template.enums")
 
@@ -29,24 +33,24 @@ _LOGGERS = ("alembic.autogenerate", "alembic_async_template.autogenerate", "alem
 Choose = Callable[[Difference, Sequence[Rename]], Sequence[Rename]]
 
 
-def settle_renames(context: MigrationContext, directive: ops.MigrationScript, choose: Choose, lock_timeout: float) -> None:
+def settle_renames(context: MigrationContext, directive: ops.MigrationScript, choose: Choose) -> None:
     """Write the renames that are chosen, and what differs apart from them; the renames come first.
 
     :param choose: is asked until it chooses nothing more, since the columns of a renamed table can be renamed too.
-    :param lock_timeout: how many seconds to wait for a table that is renamed in the comparison.
+    :raises RenameTrialError: the database does not let this connection rename them.
     """
     upgrade_ops, downgrade_ops = directive.upgrade_ops_list[-1], directive.downgrade_ops_list[-1]
     accepted: list[Rename] = []
     while chosen := choose(read_difference(upgrade_ops, context.dialect), accepted):
         accepted += chosen
-        upgrade_ops.ops = _compare(context, accepted, lock_timeout)
+        upgrade_ops.ops = _compare(context, accepted)
     if accepted:
         upgrade_ops.reverse_into(downgrade_ops)
         for rename in accepted:
             log.info("Detected rename of %s to %r", repr(".".join(filter(None, rename.old))), rename.new_name)
 
 
-def _compare(context: MigrationContext, renames: Sequence[Rename], lock_timeout: float) -> list[ops.MigrateOperation]:
+def _compare(context: MigrationContext, renames: Sequence[Rename]) -> list[ops.MigrateOperation]:
     """The operations of these renames, and of what differs after them.
 
     The database itself says how constraints, indexes, defaults and expressions look afterwards.
@@ -58,9 +62,12 @@ def _compare(context: MigrationContext, renames: Sequence[Rename], lock_timeout:
     savepoint = connection.begin_nested()
     try:
         if context.dialect.name == "postgresql":
-            connection.execute(_SET_LOCK_TIMEOUT, {"limit": f"{round(lock_timeout * 1000)}ms"})
-        for step in steps:
-            operations.invoke(step)
+            connection.execute(_SET_LOCK_TIMEOUT)
+        for rename, step in zip(renames, list(steps), strict=True):
+            try:
+                operations.invoke(step)
+            except DBAPIError as error:
+                raise RenameTrialError(rename.argument, describe(error)) from error
         if context.dialect.name == "postgresql":
             for step in name_like_models(inspect(connection), renames, util.to_list(metadata), context.dialect):
                 steps.append(step)

@@ -10,6 +10,7 @@ from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, MetaData, P
 from sqlalchemy.engine import Dialect, Inspector
 from sqlalchemy.sql.naming import conv
 
+from .. import _compat
 from ..postgresql import escape_colons
 from .comments import keep_together
 from .renames import Rename
@@ -27,8 +28,15 @@ _NEEDING_TYPE = {"mysql", "mariadb"}
 _SHOWN = 3
 
 
-class RenamedTableOp(ops.RenameTableOp):
-    """Renames a table; Alembic's own operation knows no reverse and is not rendered."""
+class RenameOp(ops.MigrateOperation):
+    """An operation that renames a table or a column: it knows its reverse, and is rendered outside of any batch.
+
+    Alembic's batch operations copy the table on SQLite, and leave keys and checks with the old name.
+    """
+
+
+class RenamedTableOp(RenameOp, ops.RenameTableOp):
+    """Renames a table."""
 
     def reverse(self) -> RenamedTableOp:
         return RenamedTableOp(self.new_table_name, self.table_name, schema=self.schema)
@@ -37,15 +45,7 @@ class RenamedTableOp(ops.RenameTableOp):
         return ("rename_table", self.schema, self.table_name, self.new_table_name)
 
 
-def render_table_rename(context: AutogenContext, operation: RenamedTableOp) -> str:
-    """`op.rename_table`."""
-    arguments = [repr(str(operation.table_name)), repr(str(operation.new_table_name))]
-    if operation.schema:
-        arguments.append(f"schema={str(operation.schema)!r}")
-    return f"{context.opts.get('alembic_module_prefix') or ''}rename_table({', '.join(arguments)})"
-
-
-class RenamedColumnOp(ops.AlterColumnOp):
+class RenamedColumnOp(RenameOp, ops.AlterColumnOp):
     """Renames a column and changes nothing else of it."""
 
     def reverse(self) -> RenamedColumnOp:
@@ -53,6 +53,23 @@ class RenamedColumnOp(ops.AlterColumnOp):
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
         return ("rename_column", self.schema, self.table_name, self.column_name, self.modify_name)
+
+
+def render_rename(context: AutogenContext, operation: RenamedTableOp | RenamedColumnOp) -> str:
+    """`op.rename_table` or `op.alter_column`."""
+    if isinstance(operation, RenamedTableOp):
+        directive, names = "rename_table", [operation.table_name, operation.new_table_name]
+        options = {}
+    else:
+        directive, names = "alter_column", [operation.table_name, operation.column_name]
+        options = {"new_column_name": repr(str(operation.modify_name))}
+        if operation.existing_type is not None:
+            options["existing_type"] = _compat.render_type(operation.existing_type, context)
+            options["existing_nullable"] = repr(operation.existing_nullable)
+    if operation.schema:
+        options["schema"] = repr(str(operation.schema))
+    arguments = [*(repr(str(name)) for name in names), *(f"{name}={value}" for name, value in options.items())]
+    return f"{context.opts.get('alembic_module_prefix') or ''}{directive}({', '.join(arguments)})"
 
 
 class RenamedObjectOp(ops.ExecuteSQLOp):

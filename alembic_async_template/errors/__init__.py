@@ -42,6 +42,7 @@
     │   ├── EnumDeclarationsDifferError
     │   ├── PluginFailedError
     │   ├── RenameAnswerError
+    │   ├── RenameTrialError
     │   └── SQLModelNotInstalledError
     └── EnumOperationError         an enum operation cannot be carried out
         ├── InvalidEnumError
@@ -85,6 +86,7 @@ from .autogenerate_errors import (
     ExistingTablesError,
     PluginFailedError,
     RenameAnswerError,
+    RenameTrialError,
     SQLModelNotInstalledError,
 )
 from .base import (
@@ -182,6 +184,7 @@ __all__ = [
     "OperationClashError",
     "PluginFailedError",
     "RenameAnswerError",
+    "RenameTrialError",
     "RevisionError",
     "RevisionFailedError",
     "RevisionNotFoundError",

@@ -139,6 +139,26 @@ class RenameAnswerError(AutogenerateError):
         )
 
 
+class RenameTrialError(AutogenerateError):
+    """A table or column that was renamed cannot be compared: the database does not let this connection rename it for that."""
+
+    def __init__(self, argument: str, problem: str) -> None:
+        self.argument = argument
+        self.problem = problem
+        super().__init__(
+            f"The rename cannot be tried: {problem}",
+            Fix(
+                "run the command where it can: as the owner of the table, on a server that takes writes, while no program uses it"
+            ),
+            Fix(
+                "write the revision without it; a comment in it shows the line to use instead",
+                "alembic revision --autogenerate < /dev/null",
+            ),
+            where=f"{argument}: autogenerate renames, compares and takes the rename back",
+            state="nothing was changed",
+        )
+
+
 class SQLModelNotInstalledError(AutogenerateError):
     """New revisions would import SQLModel, which is not installed."""
 

@@ -92,7 +92,7 @@ def _settle_by(
     def settle(context: MigrationContext, directive: MigrationScript) -> Sequence[Rename]:
         end_transaction = connection.rollback if asks else None
         answers = RenameAnswers(arguments, connection.dialect, end_transaction, is_partial=is_partial)
-        settle_renames(context, directive, answers.choose, command.settings.lock_timeout)
+        settle_renames(context, directive, answers.choose)
         return answers.open
 
     return settle

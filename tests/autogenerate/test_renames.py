@@ -405,7 +405,7 @@ def test_the_line_of_the_comment_keeps_the_values_too(app: Project, database_url
         'op.alter_column("item", "raw", new_column_name="raw_data")',
     ]
     upgrade = re.sub(
-        r"^( *)\w+\.add_column\((?:.|\n)*?\n\1\)|^( *)\w+\.add_column\(.*\)$", rf"    \2{lines[1]}", upgrade, flags=re.M
+        r"^( *)\w+\.add_column\((?:.|\n)*?\n\1\)|^( *)\w+\.add_column\(.*\)$", rf"\1\2{lines[1]}", upgrade, flags=re.M
     )
     upgrade = re.sub(r"^    op\.create_table\((?:.|\n)*?^    \)$", f"    {lines[0]}", upgrade, flags=re.M)
     upgrade = re.sub(r"^ *\w+\.drop_(?:column|table)\(.*\)$", "", upgrade, flags=re.M)
@@ -474,8 +474,8 @@ def test_the_candidates_have_types_that_fit_and_come_in_a_stable_order() -> None
     """The likeness of names counts, then whether the type is the same; a number is no text."""
     text, number = Column("title", Text), Column("count", Integer)
     assert find([text, number], [Column("name", Text), Column("titles", String(3)), Column("counts", sa.BigInteger)]) == [
-        "title:titles",
         "count:counts",
+        "title:titles",
         "title:name",
     ]
     assert find([number], [Column("n", Integer, sa.Computed("1")), Column("when", sa.DateTime), Column("is", sa.Boolean)]) == []
