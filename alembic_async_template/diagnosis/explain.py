@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import ast
 import asyncio
-import linecache
 import re
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import alembic.script.revision
 from alembic.script import ScriptDirectory
@@ -34,10 +31,11 @@ from ..errors import (
 )
 from ..errors.block import Fix, render_block, render_parts
 from ..errors.failure import Progress
-from ..masking import HIDDEN, drop_tracebacks, hide_secrets, is_about_secret, mask_message, mask_statement
+from ..masking import HIDDEN, drop_tracebacks, hide_secrets, is_about_secret, mask_statement
 from .driver_errors import describe_outage
 from .exceptions import describe_exception
 from .match import Origin, find_fix
+from .quotes import quote_statement, read_message
 from .rules.revision import REVISION_RULES
 
 # What revisions use most, apart from the application.
@@ -67,31 +65,16 @@ def locate_failure(error: BaseException, script: ScriptDirectory, progress: Prog
             operation = "COMMIT"
             revision = None if progress.in_one_transaction else revision
     else:
-        file, line, operation = Path(found.tb_frame.f_code.co_filename), found.tb_lineno, _quote_source(found)
+        file, line = Path(found.tb_frame.f_code.co_filename), found.tb_lineno
+        operation = quote_statement(str(file), *_find_place(found))
         if operation is not None:
             operation = mask_statement(operation, always=is_about_secret(error))
             operation = operation if len(operation) <= _LONGEST else f"{operation[:_LONGEST]}..."
         if found.tb_frame.f_code.co_name != "<module>":  # it runs, and is not being read
             revision = revision or found.tb_frame.f_globals.get("revision")
-            message = _read_message(found.tb_frame.f_globals)
+            message = read_message(found.tb_frame.f_globals)
     known = asdict(replace(progress, revision=revision))
     return Failure(file=file, line=line, operation=operation, message=message, **known)
-
-
-def _read_message(module: Mapping[str, Any]) -> str:
-    """The first line of a revision's docstring, which is what `-m` gave it."""
-    return mask_message((module.get("__doc__") or "").strip().partition("\n")[0])
-
-
-def explain_coroutine(function: Callable[..., Any], progress: Progress) -> RevisionFailedError:
-    """The error for a revision whose `upgrade` or `downgrade` is a coroutine function."""
-    code = function.__code__
-    operation, message = f"async def {code.co_name}()", _read_message(getattr(function, "__globals__", {}))
-    return RevisionFailedError(
-        Failure(file=Path(code.co_filename), line=code.co_firstlineno, operation=operation, message=message, **asdict(progress)),
-        "Alembic does not wait for a coroutine, so none of it would run, and the revision would count as done",
-        Fix("leave async out, and use op and op.get_bind() without await", f"def {code.co_name}()"),
-    )
 
 
 def explain_exit(error: SystemExit, script: ScriptDirectory, progress: Progress) -> RevisionFailedError | ApplicationExitError:
@@ -116,39 +99,18 @@ def explain_silence(
     return ServerSilentError(failure, statement, seconds)
 
 
+def _find_place(step: TracebackType) -> tuple[int, int]:
+    """The line and column of what failed."""
+    line, _, column, _ = list(step.tb_frame.f_code.co_positions())[step.tb_lasti // 2]
+    return line or step.tb_lineno, column or 0
+
+
 def describe_interruption(error: KeyboardInterrupt, script: ScriptDirectory, progress: Progress) -> str:
     """Where Ctrl-C has ended a command, and what is committed."""
     # A loop cancels what it runs first, and raises the interrupt afterwards.
     cancelled = error.__context__ if isinstance(error.__context__, asyncio.CancelledError) else error
     failure = locate_failure(cancelled, script, progress)
     return render_block("by Ctrl-C", failure.list_parts())
-
-
-def _quote_source(step: TracebackType) -> str | None:
-    """The statement that failed, on one line, and of a compound one what stands before its body; None without the source."""
-    code = step.tb_frame.f_code
-    linecache.checkcache(code.co_filename)
-    lines = linecache.getlines(code.co_filename)
-    line, _, column, _ = list(code.co_positions())[step.tb_lasti // 2]
-    place = (line or step.tb_lineno, column or 0)
-    try:
-        statements = [node for node in ast.walk(ast.parse("".join(lines))) if isinstance(node, ast.stmt)]
-    except SyntaxError:  # the file was changed meanwhile
-        return None
-    around = [node for node in statements if (node.lineno, node.col_offset) <= place <= _find_end(node)]
-    if not around:
-        return None
-    statement = max(around, key=lambda node: (node.lineno, node.col_offset))
-    body: list[ast.stmt] = getattr(statement, "body", [])
-    end_line, end_column = (body[0].lineno, body[0].col_offset) if body else _find_end(statement)
-    quoted = [text.encode() for text in lines[statement.lineno - 1 : end_line]]
-    quoted[-1] = quoted[-1][:end_column]
-    quoted[0] = quoted[0][statement.col_offset :]
-    return " ".join(b"".join(quoted).decode().split())
-
-
-def _find_end(node: ast.stmt) -> tuple[int, int]:
-    return node.end_lineno or 0, node.end_col_offset or 0
 
 
 def explain_failure(

@@ -32,10 +32,11 @@ from .cancellation import cancellation
 from .command import Command, read_command
 from .comparison import prepare_comparison
 from .connection import connect, connect_sync
+from .coroutines import refuse_coroutines
 from .logs import configure_logging, silence
 from .loop import run_coroutine
 from .migration_lock import hold_migration_lock
-from .retries import refuse_coroutines, run_attempts, run_migrations
+from .retries import run_attempts, run_migrations
 from .session import create_schema
 from .silence import SILENCE
 from .target import GivenMetadata, Target
@@ -268,7 +269,7 @@ class _Run:
         """Let a command work that changes the database: under the migration lock, unless there is nothing to do."""
         environment, settings = self.environment, self.command.settings
         context = environment.get_context()
-        refuse_coroutines(context, self.progress)
+        refuse_coroutines(context, environment.script, self.progress)
         if not environment.script.get_heads():
             log.warning("There are no revisions in %s", ", ".join(map(str, _compat.list_version_folders(environment.script))))
         try:
@@ -325,7 +326,7 @@ class _Run:
             }
         )
         if self.command.changes:
-            refuse_coroutines(self.environment.get_context(), self.progress)
+            refuse_coroutines(self.environment.get_context(), self.environment.script, self.progress)
         run_migrations(self.environment)
 
     # Both
