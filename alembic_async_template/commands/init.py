@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Callable
 from contextvars import ContextVar
 from pathlib import Path
@@ -47,6 +48,8 @@ def initialise(stock: Callable[..., Any], config: Config, directory: str, **opti
         config.print_stdout(_describe_kept_ini(project, config, ini, folder))
     else:
         config.print_stdout(_describe_written_ini(project, ini))
+    if project.application_folders:
+        config.print_stdout(_describe_applications(project, options["template"], folder, None if existed else ini))
     return result
 
 
@@ -75,20 +78,53 @@ def template_settings() -> str:
 
 
 def _describe_written_ini(project: Project, ini: Path) -> str:
-    root = project.relative_path(project.import_root)
     modules = ", ".join(project.model_modules)
     lines = [
         "",
         f"Found in this project, and written to {ini.name}:",
-        f"  import root  {'the folder of the ini' if root == '.' else root}",
+        f"  import root  {_name_roots(project)}",
         f"  models       {_found(project.models, 'none yet', f'({modules})')}",
-        f"  engine       {_found(project.engines, _no_engine(project), '')}",
+        f"  engine       {_found(project.engines, _no_engine(project), _name_other_engines(project))}",
     ]
     lines += _name_unread(project)
     if project.models and not _needs_choice(project):
         lines += ["Nothing in it needs to be edited."]
     choose = f"choose in {ini.name}, then " if _needs_choice(project) else ""
     return "\n".join([*lines, "", f'Next: {choose}alembic revision --autogenerate -m "create tables"'])
+
+
+def _name_roots(project: Project) -> str:
+    first, *others = map(project.relative_path, (project.import_root, *project.other_roots))
+    name = "the folder of the ini" if first == "." else first
+    return f"{name}; {', '.join(others)} {'is one' if len(others) == 1 else 'are'} too" if others else name
+
+
+def _describe_applications(project: Project, template: str, folder: Path, ini: Path | None) -> str:
+    """The commands that make an environment for each import root in place of this one, as they are typed where it was made.
+
+    :param ini: the one that was written, if one was.
+    """
+
+    def quote(path: Path) -> str:
+        return shlex.quote(os.path.relpath(path).replace(os.sep, "/"))
+
+    removal = f"rm -r {' '.join(quote(path) for path in (folder, ini) if path is not None)}"
+    initialisation = f"alembic init -t {shlex.quote(template)} {shlex.quote(folder.name)}"
+    lines = [
+        "",
+        "Each import root may be an application with a database of its own. In place of this environment, one in each:",
+        f"  {removal}",
+    ]
+    for place in project.application_folders:
+        if (place / "alembic.ini").exists():
+            lines.append(f"  # {os.path.relpath(place)} has an alembic.ini already")
+        else:
+            lines.append(f"  (cd {quote(place)} && {initialisation})")
+    return "\n".join(lines)
+
+
+def _name_other_engines(project: Project) -> str:
+    return f"(not {', '.join(project.other_engines)})" if project.other_engines else ""
 
 
 def _name_unread(project: Project) -> list[str]:
