@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,8 @@ from alembic.util import coerce_resource_to_filename
 
 from ..application.settings import read_setting
 from ..autogenerate.render_types import SQLMODEL_IMPORT
+from ..errors.block import join
+from ..errors.failure import shorten_path
 from ..project.files import list_sources, read_source
 from ..project.ini import setting_lines
 from ..project.survey import Project, survey_project
@@ -39,9 +42,11 @@ def initialise(stock: Callable[..., Any], config: Config, directory: str, **opti
     project = survey_project(ini.parent, excluded=[folder.absolute()])
     token = _surveyed.set(project)
     try:
-        result = stock(config, directory, **options)
+        with _say_nothing(config):  # Alembic asks for edits that are not needed
+            result = stock(config, directory, **options)
     finally:
         _surveyed.reset(token)
+    config.print_stdout(_describe_files(folder, None if existed else ini))
     if not _uses_sqlmodel(ini.parent, folder.absolute()):
         _leave_sqlmodel_out(folder / "script.py.mako")
     if existed:
@@ -51,6 +56,23 @@ def initialise(stock: Callable[..., Any], config: Config, directory: str, **opti
     if project.application_folders:
         config.print_stdout(_describe_applications(project, options["template"], folder, None if existed else ini))
     return result
+
+
+@contextmanager
+def _say_nothing(config: Config) -> Iterator[None]:
+    """Let Alembic print nothing, as with `-q`."""
+    said = config.messaging_opts
+    vars(config)["messaging_opts"] = {"quiet": True}
+    try:
+        yield
+    finally:
+        vars(config)["messaging_opts"] = said
+
+
+def _describe_files(folder: Path, ini: Path | None) -> str:
+    names = [f"{path.name}/" if path.is_dir() else path.name for path in sorted(folder.iterdir()) if path.name != "__pycache__"]
+    written = f"{shorten_path(folder)}/ with {join(names)}"
+    return f"Created {written}" if ini is None else f"Created {shorten_path(ini)}, and {written}"
 
 
 def _uses_sqlmodel(project: Path, excluded: Path) -> bool:

@@ -35,7 +35,8 @@ from ..masking import HIDDEN, drop_tracebacks, hide_secrets, is_about_secret, ma
 from .driver_errors import describe_outage
 from .exceptions import describe_exception
 from .match import Origin, find_fix
-from .quotes import quote_statement, read_message
+from .python_errors import explain_python
+from .quotes import is_inside, quote_statement, read_message
 from .rules.revision import REVISION_RULES
 
 # What revisions use most, apart from the application.
@@ -55,11 +56,13 @@ def locate_failure(error: BaseException, script: ScriptDirectory, progress: Prog
     found: TracebackType | None = None
     step = error.__traceback__
     while step is not None:
-        if any(folder in Path(step.tb_frame.f_code.co_filename).resolve().parents for folder in folders):
+        if is_inside(step.tb_frame.f_code.co_filename, folders):
             found = step
         step = step.tb_next
     revision, message = progress.revision, ""
-    if found is None:
+    if found is None and isinstance(error, SyntaxError) and is_inside(error.filename, folders):
+        file, line, operation = Path(str(error.filename)), error.lineno, _shorten(" ".join((error.text or "").split()), error)
+    elif found is None:
         file = line = operation = None
         if _compat.failed_at_commit(error):
             operation = "COMMIT"
@@ -68,13 +71,18 @@ def locate_failure(error: BaseException, script: ScriptDirectory, progress: Prog
         file, line = Path(found.tb_frame.f_code.co_filename), found.tb_lineno
         operation = quote_statement(str(file), *_find_place(found))
         if operation is not None:
-            operation = mask_statement(operation, always=is_about_secret(error))
-            operation = operation if len(operation) <= _LONGEST else f"{operation[:_LONGEST]}..."
+            operation = _shorten(operation, error)
         if found.tb_frame.f_code.co_name != "<module>":  # it runs, and is not being read
             revision = revision or found.tb_frame.f_globals.get("revision")
             message = read_message(found.tb_frame.f_globals)
     known = asdict(replace(progress, revision=revision))
     return Failure(file=file, line=line, operation=operation, message=message, **known)
+
+
+def _shorten(source: str, error: BaseException) -> str:
+    """Source text as a message quotes it."""
+    source = mask_statement(source, always=is_about_secret(error))
+    return source if len(source) <= _LONGEST else f"{source[:_LONGEST]}..."
 
 
 def explain_exit(error: SystemExit, script: ScriptDirectory, progress: Progress) -> RevisionFailedError | ApplicationExitError:
@@ -137,6 +145,15 @@ def explain_failure(
     return explained
 
 
+def explain_loading(error: Exception, script: ScriptDirectory) -> RevisionFailedError | None:
+    """The error for revisions that cannot be read, by a command or a call that needs no `env.py`; None for every other error."""
+    failure = locate_failure(error, script, Progress())
+    if failure.line is None and _find_origin(error, None) is not Origin.HISTORY:
+        return None
+    explained = explain_failure(error, script, Progress(), None, None)
+    return explained if isinstance(explained, RevisionFailedError) else None
+
+
 def _hide_secrets(error: BaseException, failure: Failure) -> bool:
     secret = HIDDEN in (failure.operation or "") or is_about_secret(error)
     hide_secrets(error, always=secret)
@@ -167,7 +184,9 @@ def _explain(
     origins = [where for where in (origin, None if progress.upgrades else Origin.DOWNGRADE) if where]
     facts = {"revision": failure.revision, "user": user, "import": _find_import(error, failure.operation or "")}
     raised = origin is Origin.REVISION and (failure.operation or "").startswith("raise ")
-    found = None if raised else find_fix(REVISION_RULES, error, facts, origins)
+    is_python = origin is Origin.REVISION or isinstance(error, SyntaxError)
+    found = explain_python(error, failure.operation or "", _IMPORTS) if is_python and not raised else None
+    found = None if raised else found or find_fix(REVISION_RULES, error, facts, origins)
     if found is not None:
         return RevisionFailedError(failure, found.problem, *found.fixes)
     if failure.revision or failure.line:
@@ -204,7 +223,8 @@ def _find_import(error: BaseException, operation: str) -> str | None:
 
 def _find_origin(error: BaseException, file: Path | None) -> Origin | None:
     """Whether an exception comes from the revision, or an import in it, or from Alembic's reading of all of them."""
-    names = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)]
+    frames = [frame.f_code for frame, _ in traceback.walk_tb(error.__traceback__)]
+    names = [code.co_filename for code in frames if code.co_name != "__getattr__"]  # of a module that is asked for a name
     files = [Path(name) for name in names if not name.startswith("<frozen importlib")]
     if files and files[-1] == file:
         return Origin.REVISION

@@ -1,10 +1,11 @@
-"""What messages quote of a revision: the statement at a place, and what the revision says that it does."""
+"""What messages quote of a revision: which files are one, the statement at a place, and what the revision says that it does."""
 
 from __future__ import annotations
 
 import ast
 import linecache
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from ..masking import mask_message
@@ -13,6 +14,11 @@ from ..masking import mask_message
 def read_message(module: Mapping[str, Any]) -> str:
     """The first line of a revision's docstring, which is what `-m` gave it."""
     return mask_message((module.get("__doc__") or "").strip().partition("\n")[0])
+
+
+def is_inside(file: str | None, folders: Sequence[Path]) -> bool:
+    """Whether a file is in one of the folders of the revisions."""
+    return file is not None and any(folder in Path(file).resolve().parents for folder in folders)
 
 
 def quote_statement(file: str, line: int, column: int | None = None) -> str | None:

@@ -13,7 +13,7 @@ from ..errors import Failure, RevisionFailedError
 from ..errors.block import Fix
 from ..errors.failure import Progress
 from ..masking import mask_statement
-from .quotes import quote_statement, read_message
+from .quotes import is_inside, quote_statement, read_message
 
 Origin = tuple[tuple[str, int, str], ...]
 """Where a coroutine was created: file, line and function of each caller, the innermost first (`cr_origin`)."""
@@ -48,8 +48,7 @@ def is_in_revision(origin: Origin, folders: Sequence[Path]) -> bool:
 
 
 def _find_line(origin: Origin, folders: Sequence[Path]) -> tuple[str, int] | None:
-    files = ((file, line) for file, line, _function in origin if not file.startswith("<"))
-    return next(((file, line) for file, line in files if any(one in Path(file).resolve().parents for one in folders)), None)
+    return next(((file, line) for file, line, _function in origin if is_inside(file, folders)), None)
 
 
 def explain_unawaited(

@@ -124,12 +124,13 @@ def run_attempts(
     retries: int,
     progress: Progress,
     watch: Watch,
-) -> None:
+) -> int:
     """Run the revisions; retry each one that fails to get a lock and was rolled back.
 
     :param check_lock: is called between two revisions, and raises if the migration lock was lost.
     :param watch: what is known of the statement that runs, and of who is in its way.
     :param progress: is kept up to date. In the caller's transaction nothing is retried.
+    :return: how many steps were done.
     :raises LockTimeoutError: no attempt got the lock, or it has committed something and cannot be retried.
     """
     steps = _Steps(environment.get_context(), connection, check_lock, progress)
@@ -146,7 +147,7 @@ def run_attempts(
                     connection.commit()
                     progress.committed = steps.commits
                 run_migrations(environment)
-                return
+                return steps.done
             except Exception as error:
                 steps.note_failure(error)
                 _find_invalid_indexes(error, connection, progress, watch)
