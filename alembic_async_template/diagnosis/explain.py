@@ -60,6 +60,7 @@ def locate_failure(error: BaseException, script: ScriptDirectory, progress: Prog
             found = step
         step = step.tb_next
     revision, message = progress.revision, ""
+    file: Path | None
     if found is None and isinstance(error, SyntaxError) and is_inside(error.filename, folders):
         file, line, operation = Path(str(error.filename)), error.lineno, _shorten(" ".join((error.text or "").split()), error)
     elif found is None:
@@ -148,6 +149,8 @@ def explain_failure(
 def explain_loading(error: Exception, script: ScriptDirectory) -> RevisionFailedError | None:
     """The error for revisions that cannot be read, by a command or a call that needs no `env.py`; None for every other error."""
     failure = locate_failure(error, script, Progress())
+    if isinstance(error, CommandError) or hasattr(error, "__notes__"):
+        return None  # it was explained, or has its place, already
     if failure.line is None and _find_origin(error, None) is not Origin.HISTORY:
         return None
     explained = explain_failure(error, script, Progress(), None, None)
