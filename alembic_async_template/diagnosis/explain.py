@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import asyncio
 import linecache
+import os
 import re
+import shlex
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
@@ -39,6 +41,7 @@ from .driver_errors import describe_outage
 from .exceptions import describe_exception
 from .match import Origin, find_fix
 from .rules.revision import REVISION_RULES
+from .statement_facts import read_operation
 
 # What revisions use most, apart from the application.
 _IMPORTS = {
@@ -156,20 +159,20 @@ def explain_failure(
     script: ScriptDirectory,
     progress: Progress,
     current: Sequence[str] | None,
-    user: str | None,
+    known: Mapping[str, str | None],
 ) -> Exception:
     """What to raise: an error that tells the fix, or the same one, with a note of its place if no rule knows it.
 
     Neither shows a secret, nor does what led to it.
 
     :param current: the revisions that the database is at, if it was asked.
-    :param user: the role that migrates.
+    :param known: what the braces of a fix stand for: the role that migrates, the name of the database, and the like.
     """
     if isinstance(error, SystemExit):
         return explain_exit(error, script, progress)
     failure = locate_failure(error, script, progress)
     secret = _hide_secrets(error, failure)
-    explained = _explain(error, failure, script, progress, current, user)
+    explained = _explain(error, failure, script, progress, current, known)
     if secret:
         drop_tracebacks(error)
     return explained
@@ -187,7 +190,7 @@ def _explain(
     script: ScriptDirectory,
     progress: Progress,
     current: Sequence[str] | None,
-    user: str | None,
+    known: Mapping[str, str | None],
 ) -> Exception:
     if isinstance(error, AlembicAsyncTemplateError):
         if error.failure is None and failure.line is not None:
@@ -203,7 +206,9 @@ def _explain(
             vars(error)["failure"] = failure
         return explained
     origins = [where for where in (origin, None if progress.upgrades else Origin.DOWNGRADE) if where]
-    facts = {"revision": failure.revision, "user": user, "import": _find_import(error, failure.operation or "")}
+    facts = {**known, "revision": failure.revision, "import": _find_import(error, failure.operation or "")}
+    origins += [Origin.ENUM_COLUMN] if known.get("labels") else []
+    facts |= read_operation(failure.operation) | {"versions": _find_versions(script)}
     raised = origin is Origin.REVISION and (failure.operation or "").startswith("raise ")
     found = None if raised else find_fix(REVISION_RULES, error, facts, origins)
     if found is not None:
@@ -238,6 +243,11 @@ def _find_import(error: BaseException, operation: str) -> str | None:
     if name[:1].isupper():
         return f"from app.models import {name}"
     return f"import {name}{dotted[1] if dotted else ''}"
+
+
+def _find_versions(script: ScriptDirectory) -> str:
+    """The folder of the revisions, as a command names it."""
+    return shlex.quote(os.path.relpath(_compat.list_version_folders(script)[0]))
 
 
 def _find_origin(error: BaseException, file: Path | None) -> Origin | None:
