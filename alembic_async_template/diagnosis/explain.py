@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+import shlex
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -38,6 +40,7 @@ from .match import Origin, find_fix
 from .python_errors import explain_python
 from .quotes import is_inside, quote_statement, read_message
 from .rules.revision import REVISION_RULES
+from .statement_facts import read_operation
 
 # What revisions use most, apart from the application.
 _IMPORTS = {
@@ -127,20 +130,20 @@ def explain_failure(
     script: ScriptDirectory,
     progress: Progress,
     current: Sequence[str] | None,
-    user: str | None,
+    known: Mapping[str, str | None],
 ) -> Exception:
     """What to raise: an error that tells the fix, or the same one, with a note of its place if no rule knows it.
 
     Neither shows a secret, nor does what led to it.
 
     :param current: the revisions that the database is at, if it was asked.
-    :param user: the role that migrates.
+    :param known: what the braces of a fix stand for: the role that migrates, the name of the database, and the like.
     """
     if isinstance(error, SystemExit):
         return explain_exit(error, script, progress)
     failure = locate_failure(error, script, progress)
     secret = _hide_secrets(error, failure)
-    explained = _explain(error, failure, script, progress, current, user)
+    explained = _explain(error, failure, script, progress, current, known)
     if secret:
         drop_tracebacks(error)
     return explained
@@ -169,7 +172,7 @@ def _explain(
     script: ScriptDirectory,
     progress: Progress,
     current: Sequence[str] | None,
-    user: str | None,
+    known: Mapping[str, str | None],
 ) -> Exception:
     if isinstance(error, AlembicAsyncTemplateError):
         if error.failure is None and failure.line is not None:
@@ -185,7 +188,9 @@ def _explain(
             vars(error)["failure"] = failure
         return explained
     origins = [where for where in (origin, None if progress.upgrades else Origin.DOWNGRADE) if where]
-    facts = {"revision": failure.revision, "user": user, "import": _find_import(error, failure.operation or "")}
+    facts = {**known, "revision": failure.revision, "import": _find_import(error, failure.operation or "")}
+    origins += [Origin.ENUM_COLUMN] if known.get("labels") else []
+    facts |= read_operation(failure.operation) | {"versions": _find_versions(script)}
     raised = origin is Origin.REVISION and (failure.operation or "").startswith("raise ")
     is_python = origin is Origin.REVISION or isinstance(error, SyntaxError)
     found = explain_python(error, failure.operation or "", _IMPORTS) if is_python and not raised else None
@@ -222,6 +227,11 @@ def _find_import(error: BaseException, operation: str) -> str | None:
     if name[:1].isupper():
         return f"from app.models import {name}"
     return f"import {name}{dotted[1] if dotted else ''}"
+
+
+def _find_versions(script: ScriptDirectory) -> str:
+    """The folder of the revisions, as a command names it."""
+    return shlex.quote(os.path.relpath(_compat.list_version_folders(script)[0]))
 
 
 def _find_origin(error: BaseException, file: Path | None) -> Origin | None:

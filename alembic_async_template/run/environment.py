@@ -33,6 +33,7 @@ from .command import Command, read_command
 from .comparison import prepare_comparison
 from .connection import connect, connect_sync
 from .coroutines import refuse_coroutines
+from .known_facts import find_facts, list_facts
 from .logs import DATABASE, calm_logging, configure_logging, silence
 from .loop import run_coroutine
 from .migration_lock import hold_migration_lock
@@ -114,7 +115,7 @@ class _Run:
         self.target = target
         self.progress = Progress()
         self.watch: Watch | None = None
-        self.user: str | None = None
+        self.known: dict[str, str | None] = {}
         self.current: tuple[str, ...] | None = None
         self.lock_wait_end: float | None = None
         self.has_begun = False
@@ -127,7 +128,7 @@ class _Run:
         try:
             if self.watch is not None and self.watch.silent_at is not None:
                 return explain_silence(error, self.environment.script, self.progress, self.watch.silent_at, SILENCE)
-            return explain_failure(error, self.environment.script, self.progress, self.current, self.user)
+            return explain_failure(error, self.environment.script, self.progress, self.current, self.known)
         except Exception as failed:  # an exception that cannot be described, a file that cannot be read
             log.debug("The error could not be explained: %r", failed)
             return error
@@ -221,7 +222,7 @@ class _Run:
     def _migrate_watched(self, connection: Connection, *, own: bool) -> None:
         in_transaction = connection.in_transaction()
         self.progress = Progress(in_callers_transaction=in_transaction)
-        self.user = connection.engine.url.username
+        self.known = list_facts(connection.engine.url)
         self.target.choose(connection.dialect)
         options: dict[str, Any] = {
             "connection": connection,
@@ -247,7 +248,8 @@ class _Run:
         self.was_configured = True
         try:
             self._run_command(connection, in_transaction=in_transaction, own=own)
-        except (Exception, SystemExit):
+        except (Exception, SystemExit) as error:
+            self.known |= find_facts(error, connection, self.command.settings)
             with suppress(SQLAlchemyError):  # the server may be gone
                 end_reading(connection, in_transaction=in_transaction)
             raise
