@@ -34,6 +34,7 @@ BASES = {
 }
 EXAMPLES: list[AlembicAsyncTemplateError] = [
     errors.InitError("alembic"),
+    errors.InitError("other", "billing"),
     errors.ConfigNotFoundError(Path("/app/alembic.ini"), given=False),
     errors.SettingError("lock_wait", "soon", PLACE, "is not a duration"),
     errors.ApplicationImportError(
