@@ -14,6 +14,8 @@ from ..errors import BaselineError, ExistingTablesError
 from .comments import CommentOp
 from .data_loss import comment_losses
 from .operation_tree import drop_empty_containers, find_table, list_operations, list_table_operations
+from .rename_operations import advise_renames
+from .renames import Rename
 from .required_columns import comment_required_columns
 from .schema_objects import add_schema_objects
 
@@ -32,6 +34,7 @@ _EXTENSION_TABLES = text(
 
 IncludeName = Callable[[str | None, str, dict[str, str | None]], bool]
 Directives = list[ops.MigrationScript]
+SettleRenames = Callable[["MigrationContext", ops.MigrationScript], Sequence[Rename]]
 ProcessDirectives = Callable[["MigrationContext", Any, Directives], None]
 
 
@@ -117,17 +120,25 @@ def filter_names(
 
 
 def process_directives(
-    config: Config, metadatas: Sequence[MetaData], given: ProcessDirectives | None, *, baseline: bool, writes: bool
+    config: Config,
+    metadatas: Sequence[MetaData],
+    given: ProcessDirectives | None,
+    settle_renames: SettleRenames | None,
+    *,
+    baseline: bool,
+    writes: bool,
 ) -> ProcessDirectives:
     """The `process_revision_directives` of a comparison.
 
-    Schemas and sequences are created before their tables, then `given` may change the revision, then what loses data is said and
-    a revision with nothing to do is not written.
+    Renames are settled first. Schemas and sequences are created before their tables, then `given` may change the revision, then
+    what loses data is said and a revision with nothing to do is not written.
 
+    :param settle_renames: writes renames in place of what is dropped and added, and returns those that may be and are not known.
     :param writes: whether the command writes a revision; `alembic check` looks at the operations only.
     """
 
     def process_revision_directives(context: MigrationContext, revision: Any, directives: Directives) -> None:
+        open_renames = settle_renames(context, directives[0]) if settle_renames and directives else ()
         for directive in directives:
             _keep_equal_foreign_keys(context, directive)
             add_schema_objects(context, directive, metadatas, baseline=baseline)
@@ -141,7 +152,7 @@ def process_directives(
                 loss
                 for directive in directives
                 for upgrade_ops in directive.upgrade_ops_list
-                for loss in _comment(context, upgrade_ops, metadatas)
+                for loss in _comment(context, upgrade_ops, metadatas, open_renames)
             ]
             if losses:
                 log.warning("This revision loses data, as its comments say: %s", ", ".join(losses))
@@ -152,7 +163,9 @@ def process_directives(
     return process_revision_directives
 
 
-def _comment(context: MigrationContext, upgrade_ops: ops.UpgradeOps, metadatas: Sequence[MetaData]) -> list[str]:
+def _comment(
+    context: MigrationContext, upgrade_ops: ops.UpgradeOps, metadatas: Sequence[MetaData], open_renames: Sequence[Rename]
+) -> list[str]:
     """Say in front of each operation what it loses, or why it fails; returns the losses.
 
     Where `env.py` compares several databases for one revision, operations that have their comments come here again.
@@ -161,7 +174,7 @@ def _comment(context: MigrationContext, upgrade_ops: ops.UpgradeOps, metadatas: 
         return []
     as_batch = bool(context.opts.get("render_as_batch"))
     comment_required_columns(upgrade_ops, context.dialect, metadatas, as_batch=as_batch)
-    return comment_losses(upgrade_ops, context.dialect, lambda _operation: ())
+    return comment_losses(upgrade_ops, context.dialect, advise_renames(open_renames, context.dialect))
 
 
 def _is_empty(directive: ops.MigrationScript) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from alembic.operations import ops
-from sqlalchemy import Column, Index, MetaData, Table, text
+from sqlalchemy import Column, MetaData, Table, text
 from sqlalchemy import UniqueConstraint as Unique
 from sqlalchemy.engine import Dialect
 from sqlalchemy.schema import DefaultClause
@@ -154,8 +154,8 @@ def _choose_value(column: Column[Any], table: Table | None, dialect: Dialect) ->
 
 def _list_unique(table: Table) -> Iterator[str]:
     """The columns that are unique by themselves."""
-    constraints = [constraint for constraint in table.constraints if isinstance(constraint, Unique)]
-    indexes: list[Index] = [index for index in table.indexes if index.unique]
+    constraints: list[Any] = [constraint for constraint in table.constraints if isinstance(constraint, Unique)]
+    indexes = [index for index in table.indexes if index.unique]
     for columns in (list(one.columns) for one in (*constraints, *indexes)):
         if len(columns) == 1:
             yield columns[0].name
@@ -177,8 +177,8 @@ def _choose_constant(column: Column[Any], type_: TypeEngine[Any], dialect: Diale
         case String():
             return _write_string(given if isinstance(given, str) else "", dialect)
         case DateTime() | Date() | Time():
-            word = {DateTime: "CURRENT_TIMESTAMP", Date: "CURRENT_DATE", Time: "CURRENT_TIME"}
-            expression = next(word[class_] for class_ in word if isinstance(type_, class_))
+            words = {DateTime: "CURRENT_TIMESTAMP", Date: "CURRENT_DATE", Time: "CURRENT_TIME"}
+            expression = next(now for class_, now in words.items() if isinstance(type_, class_))
             return _Value(expression, text(expression))
         case JSON() | ARRAY():
             return _write_string("{}", dialect)

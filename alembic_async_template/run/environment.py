@@ -238,7 +238,7 @@ class _Run:
             options.setdefault("transactional_ddl", True)
         create_schema(connection, options.get("version_table_schema"))
         if self.command.compares:
-            prepare_comparison(self.command, self.target, connection, options, self.cleanup)
+            prepare_comparison(self.command, self.target, connection, options, self.cleanup, in_transaction=in_transaction)
         if not in_transaction and connection.in_transaction():
             connection.rollback()  # what was read above; Alembic takes an open transaction for the caller's
         if self.command.name == "stamp":
