@@ -118,7 +118,7 @@ def test_a_revision_that_names_what_is_not_there(project: Project, sqlite_url: s
     line, problem, advice, example = RUN[name]
     write_environment(project.directory, sqlite_url, one=line)
     result = project.alembic("upgrade", "head", check=False)
-    shown = 'opp.execute(***)' if "secret" in line else line
+    shown = "opp.execute(***)" if "secret" in line else line
     assert result.returncode == 255
     assert result.block.startswith(f"{problem}\n  where  revision one, migrations/versions/one.py:13\n         {shown}"), str(
         result
