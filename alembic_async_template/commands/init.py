@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import redirect_stdout
 from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,7 +42,7 @@ def initialise(stock: Callable[..., Any], config: Config, directory: str, **opti
     project = survey_project(ini.parent, excluded=[folder.absolute()])
     token = _surveyed.set(project)
     try:
-        with _say_nothing(config):  # Alembic asks for edits that are not needed
+        with redirect_stdout(io.StringIO()):  # Alembic names each file, with `-q` too, and asks for edits that are not needed
             result = stock(config, directory, **options)
     finally:
         _surveyed.reset(token)
@@ -53,17 +54,6 @@ def initialise(stock: Callable[..., Any], config: Config, directory: str, **opti
     else:
         config.print_stdout(_describe_written_ini(project, ini))
     return result
-
-
-@contextmanager
-def _say_nothing(config: Config) -> Iterator[None]:
-    """Let Alembic print nothing, as with `-q`."""
-    said = config.messaging_opts
-    vars(config)["messaging_opts"] = {"quiet": True}
-    try:
-        yield
-    finally:
-        vars(config)["messaging_opts"] = said
 
 
 def _describe_files(folder: Path, ini: Path | None) -> str:
