@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import shlex
 import tomllib
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,7 +84,8 @@ def initialise(stock: Callable[..., Any], config: Config, directory: str, *, in_
         project = choose_for_section(survey_project(target.file.parent, [folder.absolute()]), target.section, others)
         kept = existed and target.has_section(config)
         ini = _without_ini(config) if target.form is Form.TOML else nullcontext()
-        with _initialising(project, target.section), _say_nothing(config), ini:  # Alembic asks for edits that are not needed
+        quiet = redirect_stdout(io.StringIO())  # Alembic names each file, with `-q` too, and asks for edits that are not needed
+        with _initialising(project, target.section), quiet, ini:
             result = stock(config, directory, **options)
         config.print_stdout(_describe_files(folder, None if existed else target.file))
         if not _uses_sqlmodel(target.file.parent, folder.absolute()):
@@ -132,17 +134,6 @@ def _forgetting(config: Config) -> Iterator[None]:
     finally:
         for name in {"file_config", "toml_alembic_config"} - known:
             vars(config).pop(name, None)
-
-
-@contextmanager
-def _say_nothing(config: Config) -> Iterator[None]:
-    """Let Alembic print nothing, as with `-q`."""
-    said = config.messaging_opts
-    vars(config)["messaging_opts"] = {"quiet": True}
-    try:
-        yield
-    finally:
-        vars(config)["messaging_opts"] = said
 
 
 def _describe_files(folder: Path, ini: Path | None) -> str:
