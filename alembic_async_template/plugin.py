@@ -45,6 +45,7 @@ _RENDERERS = {
     ".enums.ops": ("EnumOperation", ".autogenerate.render_enums", "render"),
     ".autogenerate.enum_changes": ("EnumChangeOps", ".autogenerate.render_enums", "render"),
     ".autogenerate.column_conversions": ("ConvertColumnOp", ".autogenerate.render_enums", "render"),
+    ".autogenerate.comments": ("CommentOp", ".autogenerate.comments", "render_comment"),
     ".autogenerate.identity": ("AlterIdentityOp", ".autogenerate.identity", "render_identity"),
 }
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +15,8 @@ from alembic.util import coerce_resource_to_filename
 
 from ..application.settings import read_setting
 from ..autogenerate.render_types import SQLMODEL_IMPORT
+from ..errors.block import join
+from ..errors.failure import shorten_path
 from ..project.files import list_sources, read_source
 from ..project.ini import setting_lines
 from ..project.survey import Project, survey_project
@@ -38,16 +42,37 @@ def initialise(stock: Callable[..., Any], config: Config, directory: str, **opti
     project = survey_project(ini.parent, excluded=[folder.absolute()])
     token = _surveyed.set(project)
     try:
-        result = stock(config, directory, **options)
+        with _say_nothing(config):  # Alembic asks for edits that are not needed
+            result = stock(config, directory, **options)
     finally:
         _surveyed.reset(token)
+    config.print_stdout(_describe_files(folder, None if existed else ini))
     if not _uses_sqlmodel(ini.parent, folder.absolute()):
         _leave_sqlmodel_out(folder / "script.py.mako")
     if existed:
         config.print_stdout(_describe_kept_ini(project, config, ini, folder))
     else:
         config.print_stdout(_describe_written_ini(project, ini))
+    if project.application_folders:
+        config.print_stdout(_describe_applications(project, options["template"], folder, None if existed else ini))
     return result
+
+
+@contextmanager
+def _say_nothing(config: Config) -> Iterator[None]:
+    """Let Alembic print nothing, as with `-q`."""
+    said = config.messaging_opts
+    vars(config)["messaging_opts"] = {"quiet": True}
+    try:
+        yield
+    finally:
+        vars(config)["messaging_opts"] = said
+
+
+def _describe_files(folder: Path, ini: Path | None) -> str:
+    names = [f"{path.name}/" if path.is_dir() else path.name for path in sorted(folder.iterdir()) if path.name != "__pycache__"]
+    written = f"{shorten_path(folder)}/ with {join(names)}"
+    return f"Created {written}" if ini is None else f"Created {shorten_path(ini)}, and {written}"
 
 
 def _uses_sqlmodel(project: Path, excluded: Path) -> bool:
@@ -75,20 +100,53 @@ def template_settings() -> str:
 
 
 def _describe_written_ini(project: Project, ini: Path) -> str:
-    root = project.relative_path(project.import_root)
     modules = ", ".join(project.model_modules)
     lines = [
         "",
         f"Found in this project, and written to {ini.name}:",
-        f"  import root  {'the folder of the ini' if root == '.' else root}",
+        f"  import root  {_name_roots(project)}",
         f"  models       {_found(project.models, 'none yet', f'({modules})')}",
-        f"  engine       {_found(project.engines, _no_engine(project), '')}",
+        f"  engine       {_found(project.engines, _no_engine(project), _name_other_engines(project))}",
     ]
     lines += _name_unread(project)
     if project.models and not _needs_choice(project):
         lines += ["Nothing in it needs to be edited."]
     choose = f"choose in {ini.name}, then " if _needs_choice(project) else ""
     return "\n".join([*lines, "", f'Next: {choose}alembic revision --autogenerate -m "create tables"'])
+
+
+def _name_roots(project: Project) -> str:
+    first, *others = map(project.relative_path, (project.import_root, *project.other_roots))
+    name = "the folder of the ini" if first == "." else first
+    return f"{name}; {', '.join(others)} {'is one' if len(others) == 1 else 'are'} too" if others else name
+
+
+def _describe_applications(project: Project, template: str, folder: Path, ini: Path | None) -> str:
+    """The commands that make an environment for each import root in place of this one, as they are typed where it was made.
+
+    :param ini: the one that was written, if one was.
+    """
+
+    def quote(path: Path) -> str:
+        return shlex.quote(os.path.relpath(path).replace(os.sep, "/"))
+
+    removal = f"rm -r {' '.join(quote(path) for path in (folder, ini) if path is not None)}"
+    initialisation = f"alembic init -t {shlex.quote(template)} {shlex.quote(folder.name)}"
+    lines = [
+        "",
+        "Each import root may be an application with a database of its own. In place of this environment, one in each:",
+        f"  {removal}",
+    ]
+    for place in project.application_folders:
+        if (place / "alembic.ini").exists():
+            lines.append(f"  # {os.path.relpath(place)} has an alembic.ini already")
+        else:
+            lines.append(f"  (cd {quote(place)} && {initialisation})")
+    return "\n".join(lines)
+
+
+def _name_other_engines(project: Project) -> str:
+    return f"(not {', '.join(project.other_engines)})" if project.other_engines else ""
 
 
 def _name_unread(project: Project) -> list[str]:

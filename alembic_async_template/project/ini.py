@@ -32,7 +32,11 @@ def _setting_blocks(project: Project) -> Iterable[list[str]]:
     if len(project.models) == 1 and not project.other_roots:
         yield [*block, f"app_models = {project.models[0]}"]
     elif project.models:
-        block += ["# Several applications define tables; choose those of this database."]
+        block += [
+            f"# Those of {project.relative_path(project.import_root)}:"
+            if project.other_roots
+            else "# Several applications define tables; choose those of this database."
+        ]
         yield [*block, *(f"# app_models = {models}" for models in project.models), "app_models ="]
     else:
         yield [*block, "# No tables were found yet.", "app_models = *"]
@@ -41,7 +45,12 @@ def _setting_blocks(project: Project) -> Iterable[list[str]]:
         "# Engine: module:attribute of the application's engine, URL or settings value; calls without arguments are allowed."
     ]
     if len(project.engines) == 1 and not project.other_roots:
+        if project.other_engines:
+            block += [f"# Other engines there: {', '.join(project.other_engines)}."]
         yield [*block, f"app_engine = {project.engines[0]}"]
+    elif len(project.engines) == 1:
+        block += [f"# That of {project.relative_path(project.import_root)}:"]
+        yield [*block, f"# app_engine = {project.engines[0]}"]
     elif project.engines:
         block += ["# Several were found; choose the one of this database, or set the environment variable."]
         notes = ((f"# {project.engine_notes[engine]}:", f"# app_engine = {engine}") for engine in project.engines)
