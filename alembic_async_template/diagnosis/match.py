@@ -134,12 +134,20 @@ class Rule:
         known |= {f"py_{name}": write_labels([known[name]]) for name in ("type", "value")}
         known.setdefault("batch", f'with op.batch_alter_table("{known["of_table"]}") as batch: batch.alter_column(...)')
         known["sql_column"] = quote_if_needed(known["column"])
-        known |= {name: quote_if_needed(known[name]) for name in ("name", "schema", "user", "database")}
+        known |= {name: quote_if_needed(known[name]) for name in ("name", "schema", "user", "database", "constraint")}
         if within := known.get("within"):
             known["name"] = f"{quote_if_needed(within)}.{known['name']}"
         known["in_schema"] = f', schema="{within}"' if within else ""
         ways = filter(None, [(self.fix, self.example), self.other])
-        return Known(problem, tuple(Fix(fix.format_map(known), example.format_map(known)) for fix, example in ways))
+        return Known(problem, tuple(Fix(fix.format_map(known), _quote_sql(example.format_map(known))) for fix, example in ways))
+
+
+def _quote_sql(example: str) -> str:
+    """A call with SQL in it that has quoted names: in quotes that end later."""
+    sql = re.fullmatch(r'op\.execute\("(.*)"\)', example)
+    if sql is None or '"' not in sql[1]:
+        return example
+    return f'op.execute("""{sql[1]}{" " if sql[1].endswith(chr(34)) else ""}""")'
 
 
 @dataclass(frozen=True, slots=True)

@@ -234,7 +234,7 @@ Value "a" cannot be removed from enum public.status: 1 row of public.post.status
         'op.create_index("ix", "post", ["id"], unique=True)',
         'could not create unique index "ix" (Key (id)=(1) is duplicated)',
         "rows break the constraint: correct them in the revision first",
-        "op.execute('UPDATE post SET ...')",
+        'op.execute("UPDATE post SET ...")',
         set_up="CREATE TABLE post (id int); INSERT INTO post VALUES (1); INSERT INTO post VALUES (1)",
         sqlite_problem="UNIQUE constraint failed: post.id",
     ),
@@ -319,7 +319,7 @@ Value "a" cannot be removed from enum public.status: 1 row of public.post.status
         'op.alter_column("post", "id", type_=sa.BigInteger())',
         'cannot alter type of a column used by a view or rule (rule _RETURN on view v depends on column "id")',
         "drop that first, and create it again afterwards",
-        "op.execute('DROP VIEW v')",
+        'op.execute("DROP VIEW v")',
         set_up="CREATE TABLE post (id int); CREATE VIEW v AS SELECT id FROM post",
         sqlite_problem=None,
     ),
@@ -328,7 +328,7 @@ Value "a" cannot be removed from enum public.status: 1 row of public.post.status
         'op.create_foreign_key("fk", "post", "post", ["id"], ["id"])',
         'there is no unique constraint matching given keys for referenced table "post"',
         "a foreign key refers to columns that are unique together: name those, or make them so before",
-        "op.execute('ALTER TABLE post ADD UNIQUE (id)')",
+        'op.execute("ALTER TABLE post ADD UNIQUE (id)")',
         set_up="CREATE TABLE post (id int)",
         sqlite_problem=None,
     ),
@@ -348,7 +348,7 @@ Value "a" cannot be removed from enum public.status: 1 row of public.post.status
 cannot execute CREATE TABLE in a read-only transaction
   state  nothing was changed
   fix    the server is a replica: name the primary in the URL; or the role may only read: allow it:
-         ALTER ROLE {user} SET default_transaction_read_only = off""",
+         BEGIN READ WRITE; ALTER ROLE {user} SET default_transaction_read_only = off; COMMIT""",
         sqlite_problem=None,
         revisions={"one": "pass"},
         set_up="ALTER DATABASE {database} SET default_transaction_read_only = on",

@@ -101,7 +101,7 @@ REVISION_RULES = (
             ),
         ),
         "the driver takes one statement at a time: call op.execute for each",
-        "op.execute('{first}')",
+        'op.execute("{first}")',
     ),
     Rule(
         "current transaction is aborted, commands ignored until end of transaction block",
@@ -214,7 +214,7 @@ REVISION_RULES = (
         'invalid input value for enum status: "ab", where an array becomes one value',
         (Sign(codes=(SQLState.INVALID_TEXT_REPRESENTATION,), statement=r"^ALTER TABLE .* array_to_string\("),),
         "the array of some row does not have exactly one element: correct these rows before",
-        "op.execute('UPDATE {table} SET {sql_column} = ARRAY[...]')",
+        'op.execute("UPDATE {table} SET {sql_column} = ARRAY[...]")',
     ),
     Rule(
         'invalid input value for enum status: "archived"',
@@ -254,7 +254,7 @@ REVISION_RULES = (
             ),
         ),
         "give the rows that have none a value before",
-        "op.execute('UPDATE {table} SET {sql_column} = ... WHERE {sql_column} IS NULL')",
+        'op.execute("UPDATE {table} SET {sql_column} = ... WHERE {sql_column} IS NULL")',
     ),
     Rule(
         'column "title" of relation "post" contains null values; Cannot add a NOT NULL column with default value NULL',
@@ -285,7 +285,7 @@ REVISION_RULES = (
             Sign(codes=(NO_CODE,), text="constraint failed"),
         ),
         "rows break the constraint: correct them in the revision first",
-        "op.execute('UPDATE {table} SET ...')",
+        'op.execute("UPDATE {table} SET ...")',
     ),
     Rule(
         'default for column "status" cannot be cast automatically to type status',
@@ -315,8 +315,8 @@ REVISION_RULES = (
         (
             Sign(
                 codes=(SQLState.INSUFFICIENT_PRIVILEGE,),
-                text="must be owner of (?P<kind>materialized view|foreign table|table|view|sequence|type|schema) "
-                '"?(?P<name>.+?)"?$',
+                text="must be owner of (?P<kind>materialized view|foreign table|table|view|sequence|type|schema|function|"
+                'procedure) "?(?P<name>.+?)"?$',
             ),
         ),
         "let the role that migrates own it",
@@ -373,7 +373,7 @@ REVISION_RULES = (
         'syntax error at or near "UPDAT"',
         (
             Sign(codes=(SQLState.SYNTAX_ERROR, "1064")),
-            Sign(codes=(NO_CODE,), text=': near "(?!ALTER|CONSTRAINT).*": syntax error'),
+            Sign(codes=(NO_CODE,), text='^near "(?!ALTER|CONSTRAINT).*": syntax error|^incomplete input'),
         ),
         "correct the statement of the revision, and look at it beforehand",
         "alembic upgrade head --sql",
@@ -392,7 +392,10 @@ REVISION_RULES = (
     ),
     Rule(
         "IdentifierError: Identifier 'ix_...' exceeds maximum length of 63 characters",
-        (Sign(raised="IdentifierError", text="Identifier '(?P<short>.{1,50}).*' exceeds maximum length"),),
+        (
+            Sign(raised="IdentifierError", text="Identifier '(?P<short>.{1,50}).*' exceeds maximum length"),
+            Sign(codes=("1059",), text="Identifier name '(?P<short>.{1,50})"),
+        ),
         "give it a shorter name, in the model and in the revision",
         '"{short}"',
     ),
@@ -400,7 +403,7 @@ REVISION_RULES = (
         'schema "billing" does not exist',
         (Sign(codes=(SQLState.INVALID_SCHEMA_NAME,), text='schema "(?P<schema>[^"]+)"'),),
         "create it before",
-        "op.execute('CREATE SCHEMA IF NOT EXISTS {schema}')",
+        'op.execute("CREATE SCHEMA IF NOT EXISTS {schema}")',
     ),
     Rule(
         'constraint "uq" of relation "post" does not exist; trigger "t" for table "post" does not exist',
@@ -434,11 +437,11 @@ REVISION_RULES = (
         (
             Sign(
                 codes=(SQLState.DEPENDENT_OBJECTS_STILL_EXIST,),
-                detail=rf"^constraint (?P<constraint>{_NAME}) on table (?P<table>{_NAME}) depends on",
+                detail=rf"^constraint (?P<constraint>.+?) on table (?P<table>{_NAME}) depends on",
             ),
         ),
         "drop that first",
-        "op.execute('ALTER TABLE {table} DROP CONSTRAINT {constraint}')",
+        'op.execute("ALTER TABLE {table} DROP CONSTRAINT {constraint}")',
     ),
     Rule(
         "cannot drop table post because other objects depend on it: a view",
@@ -454,18 +457,18 @@ REVISION_RULES = (
             ),
         ),
         "drop that first, and create it again afterwards",
-        "op.execute('DROP {kind} {object}')",
+        'op.execute("DROP {kind} {object}")',
     ),
     Rule(
         "cannot drop type status because other objects depend on it: a column",
         (
             Sign(
                 codes=(SQLState.DEPENDENT_OBJECTS_STILL_EXIST,),
-                detail=rf"^column (?P<object>{_NAME}) of table (?P<table>{_NAME}) depends on type",
+                detail=rf"^column (?P<column>.+?) of table (?P<table>{_NAME}) depends on type",
             ),
         ),
         "give the column another type first",
-        "op.execute('ALTER TABLE {table} ALTER COLUMN {object} TYPE text')",
+        'op.execute("ALTER TABLE {table} ALTER COLUMN {sql_column} TYPE text")',
     ),
     Rule(
         "cannot drop ... because other objects depend on it; cannot alter type of a column used by a trigger",
@@ -474,7 +477,7 @@ REVISION_RULES = (
             Sign(codes=(SQLState.FEATURE_NOT_SUPPORTED,), text="cannot alter type of a column used by"),
         ),
         "drop or change first what depends on it",
-        "op.execute('DROP ...')",
+        'op.execute("DROP ...")',
     ),
     Rule(
         "value too long for type character varying(32), of alembic_version",
@@ -491,7 +494,7 @@ REVISION_RULES = (
             ),
         ),
         "rows are longer: leave the column as long as they are, or cut them before",
-        "op.execute('UPDATE {table} SET {sql_column} = left({sql_column}, {length})')",
+        'op.execute("UPDATE {table} SET {sql_column} = left({sql_column}, {length})")',
     ),
     Rule(
         "value too long for type character varying(1); Data too long for column 'title'",
@@ -516,7 +519,7 @@ REVISION_RULES = (
             ),
         ),
         "the rows, or the statement, have what the type cannot hold: correct them before",
-        "op.execute('UPDATE {table} SET ...')",
+        'op.execute("UPDATE {table} SET ...")',
     ),
     Rule(
         'extension "vector" is not available',
@@ -586,7 +589,7 @@ REVISION_RULES = (
             Sign(codes=(SQLState.INVALID_FOREIGN_KEY,), text='referenced table "(?P<name>[^"]+)"'),
         ),
         "a foreign key refers to columns that are unique together: name those, or make them so before",
-        "op.execute('ALTER TABLE {name} ADD UNIQUE ({columns})')",
+        'op.execute("ALTER TABLE {name} ADD UNIQUE ({columns})")',
     ),
     Rule(
         'enum label "archived" already exists',
@@ -598,7 +601,7 @@ REVISION_RULES = (
         "cannot execute CREATE TABLE in a read-only transaction",
         (Sign(codes=(SQLState.READ_ONLY_SQL_TRANSACTION,)),),
         "the server is a replica: name the primary in the URL; or the role may only read: allow it",
-        "ALTER ROLE {user} SET default_transaction_read_only = off",
+        "BEGIN READ WRITE; ALTER ROLE {user} SET default_transaction_read_only = off; COMMIT",
     ),
     Rule(
         "The MariaDB server is running with the --read-only option",
