@@ -21,34 +21,57 @@ if TYPE_CHECKING:
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 TEMPLATE = TEMPLATES / "async-fastapi"
+# Only what it has of its own is in its folder.
+PYPROJECT_TEMPLATE = TEMPLATES / "async-fastapi-pyproject"
 
 
-class _TemplateFolders:
-    """Alembic's folder of templates and this package's, as one folder."""
+class _Folders:
+    """Several folders as one: what stands in the first hides what has the same name in another."""
 
     def __init__(self, *folders: Path) -> None:
         self._folders = folders
+        self.name = folders[0].name
 
-    def __truediv__(self, name: str) -> Path:
-        return next((folder / name for folder in self._folders if (folder / name).exists()), self._folders[0] / name)
+    def __truediv__(self, name: str) -> Any:
+        return _join_template(
+            next((folder / name for folder in self._folders if (folder / name).exists()), self._folders[0] / name)
+        )
 
-    def iterdir(self) -> Iterator[Path]:
-        for folder in self._folders:
-            yield from sorted(path for path in folder.iterdir() if (path / "README").is_file())
+    def iterdir(self) -> Iterator[Any]:
+        found = {path.name: path for folder in self._folders[::-1] for path in folder.iterdir() if _is_listed(path)}
+        return map(_join_template, sorted(found.values(), key=lambda path: (path.parent != self._folders[0], path.name)))
+
+    def exists(self) -> bool:
+        return True
+
+    def resolve(self) -> Path:
+        return self._folders[0].resolve()
+
+
+def _is_listed(path: Path) -> bool:
+    """Whether something is a template, or a file of one."""
+    return path.is_file() or (path / "README").is_file()
+
+
+def _join_template(path: Path) -> Any:
+    """A template, with what it shares with another one."""
+    return _Folders(path, TEMPLATE) if path.resolve() == PYPROJECT_TEMPLATE.resolve() else path
 
 
 def find_templates(config: Config) -> Any:
     """The templates that `alembic init` and `alembic list_templates` see."""
-    return _TemplateFolders(Path(config.get_template_directory()), TEMPLATES)
+    return _Folders(Path(config.get_template_directory()), TEMPLATES)
 
 
 def init(stock: Callable[..., Any], config: Config, directory: str, template: str = "generic", package: bool = False) -> Any:
-    """`alembic.command.init`, which surveys the project first when it is asked for this package's template."""
-    if _compat.find_template(config, template).resolve() != TEMPLATE.resolve():
+    """`alembic.command.init`, which surveys the project first when it is asked for a template of this package."""
+    found = _compat.find_template(config, template).resolve()
+    if found not in {TEMPLATE.resolve(), PYPROJECT_TEMPLATE.resolve()}:
         return stock(config, directory, template=template, package=package)
     from .init import initialise
 
-    return initialise(stock, config, directory, template=template, package=package)
+    in_toml = found == PYPROJECT_TEMPLATE.resolve()
+    return initialise(stock, config, directory, in_toml=in_toml, template=template, package=package)
 
 
 def generate_revision(stock: Callable[..., Any], script: ScriptDirectory, *arguments: Any, **options: Any) -> Any:
@@ -57,7 +80,9 @@ def generate_revision(stock: Callable[..., Any], script: ScriptDirectory, *argum
         from ..autogenerate.render_types import require_sqlmodel
 
         require_sqlmodel(script)
-    return stock(script, *arguments, **options)
+    from .write_hook import write_calmly
+
+    return write_calmly(stock, script, *arguments, **options)
 
 
 def run_env(stock: Callable[..., Any], script: ScriptDirectory) -> None:
@@ -65,8 +90,10 @@ def run_env(stock: Callable[..., Any], script: ScriptDirectory) -> None:
     try:
         stock(script)
     except SystemExit as error:
+        from .failures import uses_this_package
+
         # Neither Ctrl-C, which has been told, nor the end of an `env.py` that has done its work.
-        if isinstance(error.__cause__, KeyboardInterrupt) or _compat.is_configured() or not _uses_this_package(script):
+        if isinstance(error.__cause__, KeyboardInterrupt) or _compat.is_configured() or not uses_this_package(script):
             raise
         from ..diagnosis.explain import explain_exit
         from ..errors.failure import Progress
@@ -80,20 +107,20 @@ def run_cmd(stock: Callable[..., Any], command_line: CommandLine, config: Config
 
     try:
         stock(command_line, config, Namespace(**{**vars(options), "raiseerr": True}))
-    except CommandError as error:
+    except Exception as error:
         if options.raiseerr:
             raise
-        if hasattr(error, "failure"):
-            print(f"FAILED: {error}", file=sys.stderr)
-            sys.exit(-1)  # as Alembic does
+        from .failures import describe_failure
 
+        block = describe_failure(error, config)
+        if block is not None:
+            print(block, file=sys.stderr)
+            sys.exit(-1)  # as Alembic does
+        if not isinstance(error, CommandError):
+            raise
         failed = error
 
         def fail(_config: Config) -> None:
             raise failed
 
         stock(command_line, config, Namespace(raiseerr=False, cmd=(fail, [], [])))  # Alembic prints its own errors
-
-
-def _uses_this_package(script: ScriptDirectory) -> bool:
-    return b"run_environment" in Path(script.dir, "env.py").read_bytes()
