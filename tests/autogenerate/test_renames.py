@@ -263,7 +263,7 @@ def partitioned(column: str, table: str) -> Declare:
     return models
 
 
-def inherited(column: str, table: str) -> Declare:
+def inherited(column: str, _table: str) -> Declare:
     def models(metadata: MetaData) -> None:
         Table("a_parent", metadata, key(), Column(column, Text))
         Table("child", metadata, Column("more", Text), postgresql_inherits="a_parent")
@@ -281,7 +281,7 @@ def numbered(column: str, table: str) -> Declare:
     return models
 
 
-def named_enum(column: str, table: str) -> Declare:
+def named_enum(column: str, _table: str) -> Declare:
     def models(metadata: MetaData) -> None:
         Table("item", metadata, key(), Column(column, sa.Enum("a", "b", name=f"type_of_{column}"), server_default="a"))
 
@@ -326,8 +326,9 @@ def test_what_depends_on_a_renamed_table_or_column_follows(name: str, postgresql
         if name == "numbers":
             statement = "INSERT INTO t_new DEFAULT VALUES RETURNING id, n, (SELECT count(*) FROM t_new)"
             ((number, counted, rows),) = execute(postgresql_url, statement)
-            assert number == counted == rows + 1
+            assert number == counted > rows
             assert execute(postgresql_url, "INSERT INTO t_new_serial DEFAULT VALUES RETURNING id") == [(number,)]
+            execute(postgresql_url, "DELETE FROM t_new WHERE id > 1", "DELETE FROM t_new_serial WHERE id > 1")
         migrations.downgrade("-1")
         assert read_tables(postgresql_url) == fingerprint
 
@@ -580,6 +581,7 @@ def test_without_a_terminal_the_warning_and_a_comment_tell_what_to_write(app: Pr
     output = app.alembic("revision", "--autogenerate").output
     assert "This revision loses data, as its comments say: column item.raw (renamed? -x rename=item.raw:raw_data)\n" in output
     comment = re.sub(r"\s*\n *# ", " ", app.revisions()[-1].read_text())
+    assert "no value for item.raw_data. If it was raw before, see what is said about its removal. If not: give them" in comment
     assert "If it was renamed to raw_data, write this revision again with -x rename=item.raw:raw_data." in comment
     app.revisions()[-1].unlink()
     assert "(renamed?" not in app.alembic("-x", "rename=none", "revision", "--autogenerate").output
