@@ -17,6 +17,7 @@ SETTING_FIXES = {
     "lock_timeout": (Fix("give a duration, or off", "lock_timeout = 5s"),),
     "lock_retries": (Fix("give a number", "lock_retries = 5"),),
     "statement_timeout": (Fix("give a duration, or off", "statement_timeout = 5min"),),
+    "upgrade_on_reload": (Fix("say on or off", "upgrade_on_reload = off"),),
     "prepend_sys_path": (Fix("name the folder from which the application is imported", "prepend_sys_path = %(here)s/src"),),
     "app_models": (Fix("name the modules or packages that define the models", "app_models = app.models, app.billing"),),
     "app_engine": (
@@ -30,8 +31,16 @@ SETTING_FIXES = {
 class InitError(AlembicAsyncTemplateError):
     """`alembic init` was asked for an environment that would not work."""
 
-    def __init__(self, directory: str) -> None:
+    def __init__(self, directory: str, section: str | None = None) -> None:
         self.directory = directory
+        self.section = section
+        if section is not None:
+            command = f"alembic -n {shlex.quote(section)} init -t async-fastapi {shlex.quote(directory)}"
+            super().__init__(
+                f'[tool.alembic] of pyproject.toml is one environment, and -n asks for the section "{section}"',
+                Fix("let an alembic.ini have it", command),
+            )
+            return
         super().__init__(
             f'Directory "{directory}" with --package would be a Python package named alembic, and hide Alembic itself',
             Fix("choose another name", "alembic init -t async-fastapi --package migrations"),

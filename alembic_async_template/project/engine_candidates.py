@@ -48,6 +48,11 @@ class Reference:
     made_by: str = ""
     """The dotted name of the function that is called for what the reference begins at."""
 
+    @property
+    def is_variable(self) -> bool:
+        """Whether it is a variable of a module, without attributes or calls."""
+        return self.text.partition(":")[2].isidentifier()
+
 
 class References:
     """The references that lead to an engine or a URL in some sources."""

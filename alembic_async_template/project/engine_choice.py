@@ -6,6 +6,8 @@ import ast
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 from .classes import Classes, annotated_assignments, takes_no_arguments
@@ -36,22 +38,46 @@ class EngineFinder:
 
         There is one only where something decides: an engine goes before a URL, and what is used before what is not.
         """
-        found = [reference for reference in self._list() if self._is_applications(reference)]
-        chosen = self._choose_engines([reference for reference in found if reference.engine is not None])
-        chosen = chosen or self._choose_urls([reference for reference in found if reference.engine is None])
+        chosen = self._chosen
         if len(chosen) == 1:
             return {chosen[0].text: ""}
         paths = self._find_dependents(chosen)
         return {reference.text: self._describe(reference, paths[reference.text]) for reference in chosen}
+
+    def references(self) -> tuple[str, ...]:
+        """All that may be the application's database, engines first."""
+        found = sorted(self._found, key=lambda reference: reference.kind)
+        return tuple(reference.text for reference in found if not reference.is_new)
+
+    def other_engines(self) -> tuple[str, ...]:
+        """The other engines in the module of the one that is chosen, as values for `app_engine`."""
+        engines = [reference.text for reference in self._found if reference.is_variable and reference.engine is not None]
+        module, _, name = self._chosen[0].text.partition(":") if len(self._chosen) == 1 else ("", "", "")
+        if f"{module}:{name}" not in engines:
+            return ()
+        return tuple(text for text in engines if text.startswith(f"{module}:") and text != f"{module}:{name}")
+
+    @cached_property
+    def _found(self) -> list[Reference]:
+        return [reference for reference in self._list() if self._is_applications(reference)]
+
+    @cached_property
+    def _chosen(self) -> list[Reference]:
+        """What is in a command-line tool counts only where there is nothing else."""
+        tools = [reference for reference in self._found if reference.module.name in self.uses.tools]
+        return self._choose([reference for reference in self._found if reference not in tools]) or self._choose(tools)
+
+    def _choose(self, found: list[Reference]) -> list[Reference]:
+        chosen = self._choose_engines([reference for reference in found if reference.engine is not None])
+        return chosen or self._choose_urls([reference for reference in found if reference.engine is None])
 
     def _list(self) -> list[Reference]:
         references = References(self.sources, self.classes, self.makers, self.settings).collect()
         return list({reference.text: reference for reference in reversed(references)}.values())[::-1]
 
     def _is_applications(self, reference: Reference) -> bool:
-        url = reference.engine.url if reference.engine is not None else ""
         # The names in an expression, and not the words of a literal URL.
-        names = re.sub(r"'[^']*://[^']*'", "", url)
+        names = re.sub(r"'[^']*://[^']*'", "", _url(reference))
         return reference.module.name not in self.uses.aside and not any(
             serves_other_purpose(text) for text in (reference.text.partition(":")[2], names.rpartition(".")[2])
         )
@@ -60,18 +86,27 @@ class EngineFinder:
 
     def _choose_engines(self, found: list[Reference]) -> list[Reference]:
         found = [reference for reference in found if not reference.is_new or reference.names & self.uses.bound.keys()]
-        asynchronous = [reference for reference in found if reference.engine is not None and reference.engine.is_async]
-        if not asynchronous and self.uses.makes_async_engine:
+        if not any(map(_is_async, found)) and self.uses.makes_async_engine:
             return []  # the application's engine is made where no reference leads: a sync one is for something else
+        found = _join_derived(self._join_by_url(found))
         found = _prefer(found, lambda reference: reference.names & self.uses.bound.keys())
-        found = _prefer(found, lambda reference: reference in asynchronous)
-        found = _join_by_url(found)
+        found = _prefer(found, _is_async)
         found = _prefer(found, lambda reference: reference.kind is Kind.ENGINE)
         return found if len(found) < 2 else self._prefer_models_sessions(found)
 
+    def _join_by_url(self, found: list[Reference]) -> list[Reference]:
+        """One reference for each URL: engines of one database are as good as each other, and the plainest name is taken."""
+        groups: dict[str, list[Reference]] = {}
+        for reference in found:
+            groups.setdefault(_url(reference) or reference.text, []).append(reference)
+        return [
+            _join(min(group, key=lambda item: (*_plainness(item), not item.names & self.uses.bound.keys())), group)
+            for group in groups.values()
+        ]
+
     def _prefer_models_sessions(self, found: list[Reference]) -> list[Reference]:
         """The engine of the sessions in the modules that import models, if it is one."""
-        owners = {name for name, module in self.sources.modules.items() if self._imports_models(module)}
+        owners = {name for name, module in self.sources.modules.items() if self._imports_models(module)} - self.uses.tools
         dependents = self._find_dependents(found)
         return _prefer(found, lambda reference: owners.intersection(self.uses.list_users(dependents[reference.text])))
 
@@ -160,18 +195,37 @@ def _prefer(found: list[Reference], test: Callable[[Reference], Any]) -> list[Re
     return [reference for reference in found if test(reference)] or found
 
 
-def _join_by_url(found: list[Reference]) -> list[Reference]:
-    """One reference for each URL: engines of one database are as good as each other, and the plainest name is taken."""
-    groups: dict[str, list[Reference]] = {}
+def _join_derived(found: list[Reference]) -> list[Reference]:
+    """Leave out an engine whose URL is made from that of a plainly named one of its module, to pass by a pooler for example."""
+    plain = [reference for reference in found if reference.is_variable and reference.text.partition(":")[2] in _PLAIN_NAMES]
+    taken: dict[str, list[Reference]] = {}
     for reference in found:
-        url = reference.engine.url if reference.engine is not None else ""
-        groups.setdefault(url or reference.text, []).append(reference)
-    return [min(group, key=_plainness) for group in groups.values()]
+        owner = next((item for item in plain if item.module is reference.module and _is_made_from(reference, item)), reference)
+        taken.setdefault(owner.text, []).append(reference)
+    return [_join(reference, taken[reference.text]) for reference in found if reference.text in taken]
 
 
-def _plainness(reference: Reference) -> tuple[bool, int, int]:
+def _is_made_from(one: Reference, other: Reference) -> bool:
+    return one.engine is not None and other.engine is not None and not one.engine.origins.isdisjoint(other.engine.synonyms)
+
+
+def _join(reference: Reference, group: list[Reference]) -> Reference:
+    """The reference under all names of a group."""
+    return replace(reference, names=frozenset(name for item in group for name in item.names))
+
+
+def _url(reference: Reference) -> str:
+    return reference.engine.url if reference.engine is not None else ""
+
+
+def _is_async(reference: Reference) -> bool:
+    return reference.engine is not None and reference.engine.is_async
+
+
+def _plainness(reference: Reference) -> tuple[bool, bool, int, int]:
     name = re.split(r"[.:]", reference.text)[-1]
     return (
+        not _is_async(reference),
         name.startswith("_"),
         reference.kind,
         _PLAIN_NAMES.index(name) if name in _PLAIN_NAMES else len(_PLAIN_NAMES),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .classes import Class, Classes, Inherited, has_methods, is_bare_method, is_plain, is_property, is_static, takes_no_arguments
 from .sources import Module, Sources
@@ -13,6 +13,7 @@ from .syntax import assignments, expression_name, last_name, run_statements
 
 ASYNC_MAKERS = frozenset({"create_async_engine", "async_engine_from_config", "AsyncEngine"})
 SYNC_MAKERS = frozenset({"create_engine", "engine_from_config"})
+_OF_CONNECTIONS = ("pool", "max_overflow", "echo")
 _SQLALCHEMY = frozenset({"sqlalchemy", "sqlmodel"})
 
 Locals = Mapping[str, ast.expr]
@@ -25,6 +26,10 @@ class Engine:
     is_async: bool
     url: str = ""
     """The expression of its URL with absolute names, so that two engines of one database can be told; empty if unknown."""
+    synonyms: frozenset[str] = frozenset()
+    """The same under the names of other variables."""
+    origins: frozenset[str] = frozenset()
+    """What methods make the URL from: `a.b` for `a.b.replace(x, y)`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +78,9 @@ class EngineMakers:
             return None
         engine = self.returned(*target)
         if engine is not None and (value.args or value.keywords):
-            # Which database it is depends on the arguments.
-            arguments = ast.Tuple([*value.args, *(keyword.value for keyword in value.keywords)])
+            # Which database it is depends on the arguments, but for those that only concern connections.
+            keywords = [keyword for keyword in value.keywords if not (keyword.arg or "").startswith(_OF_CONNECTIONS)]
+            arguments = ast.Tuple([*value.args, *(keyword.value for keyword in keywords)])
             return Engine(engine.is_async, f"{resolved}{self._absolute(module, arguments, local)}")
         return engine
 
@@ -84,8 +90,30 @@ class EngineMakers:
         url = next(iter([*call.args, *(item.value for item in call.keywords if item.arg in {"url", "sync_engine"})]), None)
         inner = self.engine(module, url, local) if maker == "AsyncEngine" else None
         if inner is not None:
-            return Engine(True, inner.url)
-        return Engine(maker in ASYNC_MAKERS, "" if url is None else self._absolute(module, url, local))
+            return replace(inner, is_async=True)
+        if url is None:
+            return Engine(maker in ASYNC_MAKERS)
+        return Engine(maker in ASYNC_MAKERS, self._absolute(module, url, local), *self._trace(module, url, local))
+
+    def _trace(self, module: Module, node: ast.expr, local: Locals | None) -> tuple[frozenset[str], frozenset[str]]:
+        """The texts of an expression as variables lead to it, and of what it is made from by methods."""
+        texts: tuple[set[str], set[str]] = set(), set()
+        made = 0
+        for _ in range(9):  # names may lead in a circle
+            texts[made].update({self._absolute(module, node, local)} - {""})
+            match node:
+                case ast.Call(func=ast.Name(id="str"), args=[inner, *_]):
+                    node = inner
+                case ast.Call(func=ast.Attribute(value=inner)):
+                    node, made = inner, 1
+                case ast.Name(id=name) if name not in (local or {}):
+                    found = find_constant(self.sources, module, name)
+                    if found is None:
+                        break
+                    module, node = found
+                case _:
+                    break
+        return frozenset(texts[0]), frozenset(texts[1])
 
     def _absolute(self, module: Module, node: ast.expr, local: Locals | None) -> str:
         """The text of an expression in which every name is absolute."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -14,6 +14,10 @@ from .syntax import assignments, child_nodes, defined_names, expression_name, la
 
 _SESSIONS = frozenset({"sessionmaker", "async_sessionmaker", "Session", "AsyncSession"})
 _MAKERS = ASYNC_MAKERS | SYNC_MAKERS
+_ARGUMENT_PARSERS = frozenset({"argparse", "typer", "click", "fire", "docopt"})
+_FRAMEWORKS = frozenset({"fastapi", "starlette", "litestar"})
+_SERVERS = frozenset({"uvicorn", "hypercorn", "granian"})
+_MAIN_GUARDS = frozenset({"__name__ == '__main__'", "'__main__' == __name__"})
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -35,7 +39,9 @@ class EngineUses:
     def __init__(self, sources: Sources, makers: EngineMakers, models: Collection[str]) -> None:
         self.sources = sources
         self.makers = makers
-        self.aside = _list_aside(sources, models)
+        self.aside = _list_unimported(sources, lambda module: is_aside(module.name, models))
+        self.tools = _list_unimported(sources, _is_tool) - self.aside
+        """Command-line tools that no other module imports: what they use counts where nothing else does."""
         self.bound: dict[str, str] = {}
         """Dotted names of engines that sessions are bound to, with the module that binds them."""
         self.urls: set[str] = set()
@@ -50,12 +56,15 @@ class EngineUses:
         for module in sources.modules.values():
             if module.name in self.aside:
                 self.read_aside |= {node.attr for node in module.nodes if isinstance(node, ast.Attribute)}
-            elif not self._has_engines(module):
+            elif module.name in self.tools or not self._has_engines(module):
                 self.read |= {
                     node.attr for node in module.nodes if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load)
                 }
             else:
                 self._visit(module)
+        if not self.bound and not self.urls:
+            for name in sorted(self.tools):
+                self._visit(sources.modules[name])
         for module in sources.modules.values():
             if module.name not in self.aside and self._passed_on:
                 self._visit_callers(module)
@@ -234,9 +243,21 @@ def _enter(module: Module, function: ast.FunctionDef | ast.AsyncFunctionDef, out
     )
 
 
-def _list_aside(sources: Sources, models: Collection[str]) -> frozenset[str]:
-    """The modules called like scripts and the like that no other module imports."""
-    aside = {name for name in sources.modules if is_aside(name, models)}
+def _is_tool(module: Module) -> bool:
+    """Whether a module is a command-line tool: it reads arguments, or is run by itself and is no web application."""
+    imported = {name.partition(".")[0] for name in module.imported_modules()}
+    if imported & _FRAMEWORKS:
+        return False
+    return bool(imported & _ARGUMENT_PARSERS) or (not imported & _SERVERS and any(map(_is_main_guard, module.tree.body)))
+
+
+def _is_main_guard(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.If) and ast.unparse(statement.test) in _MAIN_GUARDS
+
+
+def _list_unimported(sources: Sources, test: Callable[[Module], bool]) -> frozenset[str]:
+    """The modules that pass a test and that no other module imports."""
+    aside = {module.name for module in sources.modules.values() if test(module)}
     while True:
         imported = {
             name

@@ -19,6 +19,9 @@ _OTHERS_MARKS = ("pyvenv.cfg", "conda-meta", "script.py.mako")
 _SYSTEM_FOLDERS = frozenset("bin boot dev etc home lib lib32 lib64 media mnt opt proc root run sbin srv sys tmp usr var".split())
 # A larger source is not parsed: that takes up to two hundred times its size in memory, and most such files are data.
 LARGEST = 2_000_000
+_BUILD_FILES = ("pyproject.toml", "setup.py", "setup.cfg", "requirements.txt")
+# How deep the projects of a monorepo are looked for: `apps/backend/user-service`.
+_DEEPEST_PROJECT = 2
 AnyPath = TypeVar("AnyPath", str, Path)
 
 
@@ -33,9 +36,7 @@ def walk_sources(directory: Path, excluded: Collection[Path] = ()) -> Iterator[s
     Left out: virtual environments, tests, migrations (folders with a `script.py.mako`), hidden and vendored folders,
     folders that may not be read or that lead back to themselves, and whatever has a name that no import statement can say.
     """
-    skipped = _SKIPPED_FOLDERS | _SKIPPED_BESIDE
-    if directory == Path(directory.anchor):
-        skipped |= _SYSTEM_FOLDERS
+    skipped = _list_skipped(directory)
     start = os.fspath(directory)
     left_out = {os.fspath(path) for path in excluded}
     # Files to give, and folders to look into, with the real paths of those they are in; the next one is the last.
@@ -70,6 +71,37 @@ def _list_folder(
             if real not in above:
                 found.append((entry.path, above | {real}))
     return found
+
+
+def _list_skipped(directory: Path) -> frozenset[str]:
+    """The names of the folders in `directory` that are never the application's."""
+    system = _SYSTEM_FOLDERS if directory == Path(directory.anchor) else frozenset[str]()
+    return _SKIPPED_FOLDERS | _SKIPPED_BESIDE | system
+
+
+def list_inner_projects(directory: Path, excluded: Collection[Path] = ()) -> Iterator[Path]:
+    """Folders below `directory` that no import statement can name, `user-service` for example, with a file of a build tool."""
+    pending = [(directory, 0)]
+    skipped = _list_skipped(directory)
+    while pending:
+        folder, depth = pending.pop()
+        try:
+            entries = sorted((entry for entry in os.scandir(folder) if _is_folder(entry)), key=lambda entry: entry.name)
+        except OSError:
+            continue
+        for entry in entries:
+            path = Path(entry.path)
+            if entry.name.startswith(".") or entry.name in skipped or path in excluded:
+                continue
+            if not entry.name.isidentifier() and has_build_file(path):
+                yield path
+            elif depth < _DEEPEST_PROJECT and not entry.is_symlink():
+                pending.append((path, depth + 1))
+
+
+def has_build_file(folder: Path) -> bool:
+    """Whether a folder is that of a project, by a file of a build tool."""
+    return any(os.path.isfile(folder / name) for name in _BUILD_FILES)
 
 
 def _is_file(entry: os.DirEntry[str]) -> bool:

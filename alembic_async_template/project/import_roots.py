@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from .declared_roots import find_project_folder, read_declared_roots
-from .files import list_sources
+from .files import list_inner_projects, list_sources
 from .sources import Source, Sources, parse_source, read_module
 from .tables import TableFinder
 
@@ -26,7 +26,19 @@ def read_project(directory: Path, excluded: Collection[Path]) -> tuple[list[Path
 
     Above the ini, nothing is read but the package that the ini lies in and what pyproject.toml declares.
     """
-    folder = find_project_folder(directory)
+    roots, trees = _read_project(directory, find_project_folder(directory), excluded)
+    others: list[Path] = []
+    for folder in list_inner_projects(directory, excluded):
+        if not any(path.is_relative_to(folder) for path in trees):
+            inner_roots, inner_trees = _read_project(folder, folder, excluded)
+            if inner_trees and _hold_tables(inner_roots[0], inner_trees):
+                others += inner_roots
+                trees |= inner_trees
+    return (others if others and not _hold_tables(roots[0], trees) else [*roots, *others]), trees
+
+
+def _read_project(directory: Path, folder: Path | None, excluded: Collection[Path]) -> tuple[list[Path], Trees]:
+    """The same for a project whose pyproject.toml is in `folder`, without the projects in it that nothing names."""
     declared = read_declared_roots(folder) if folder else ()
     starts = [_outermost_package(directory)]
     starts += [root for root in declared if not _is_listed(root, starts[0])]

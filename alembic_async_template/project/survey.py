@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .engine_choice import EngineFinder
-from .files import LARGEST, is_too_large, list_sources
+from .files import LARGEST, has_build_file, is_too_large, list_sources
 from .import_roots import Trees, read_project
 from .sources import Sources, parse_source
 from .tables import TableFinder
@@ -26,20 +26,49 @@ class Project:
     """Values for `app_models`."""
     model_modules: tuple[str, ...] = ()
     """The modules that define tables."""
+    models_notes: tuple[str, ...] = ()
+    """What there is to say of `models`."""
     engines: tuple[str, ...] = ()
     """Values for `app_engine`."""
     engine_notes: Mapping[str, str] = field(default_factory=dict)
     """Where each of them is defined, and what uses it."""
-    url_variable: str | None = None
-    """The environment variable that the sources read a database URL from."""
+    other_engines: tuple[str, ...] = ()
+    """Other engines in the module of the only one in `engines`."""
+    engine_example: str = "app.db:engine"
+    """How an engine may be called that is not there yet."""
+    references: tuple[str, ...] = ()
+    """Every value for `app_engine` that leads to an engine or URL of the application."""
+    url_variables: tuple[str, ...] = ()
+    """The environment variables that the sources read a database URL from."""
     url_parts: tuple[str, tuple[str, ...]] | None = None
     """A settings object that has only the parts of a URL, and their names."""
     unread: tuple[str, ...] = ()
     """The sources that may not be read or are too large, each with the reason."""
 
+    @property
+    def url_variable(self) -> str | None:
+        """The environment variable that the sources read the database URL from, if it is one only."""
+        return self.url_variables[0] if len(self.url_variables) == 1 else None
+
+    @property
+    def application_folders(self) -> tuple[Path, ...]:
+        """Where `alembic init` makes an environment for one import root; empty if there is only one such folder."""
+        folders = dict.fromkeys(_find_folder(root, self.directory) for root in (self.import_root, *self.other_roots))
+        return tuple(folders) if len(folders) > 1 and self.directory not in folders else ()
+
     def relative_path(self, folder: Path) -> str:
         """A folder as seen from that of the ini."""
         return os.path.relpath(folder, self.directory).replace(os.sep, "/")
+
+
+def _find_folder(root: Path, directory: Path) -> Path:
+    """The folder of the project that has an import root: the nearest with a file of a build tool, below that of the ini."""
+    for folder in (root, *root.parents):
+        if folder == directory or not folder.is_relative_to(directory):
+            break
+        if has_build_file(folder):
+            return folder
+    return root.parent if root.name == "src" else root
 
 
 def survey_project(directory: Path, excluded: Collection[Path] = ()) -> Project:
@@ -61,7 +90,6 @@ def _describe(directory: Path, root: Path, others: tuple[Path, ...], trees: Tree
     table_finder = TableFinder(sources)
     tables = tuple(name for name, module in sources.modules.items() if table_finder.defines_tables(module))
     engine_finder = EngineFinder(sources, tables)
-    variables = engine_finder.url_variables()
     engines = engine_finder.candidates()
     return Project(
         directory=directory,
@@ -71,7 +99,9 @@ def _describe(directory: Path, root: Path, others: tuple[Path, ...], trees: Tree
         model_modules=tables,
         engines=tuple(engines),
         engine_notes=engines,
-        url_variable=variables[0] if len(variables) == 1 else None,
+        other_engines=engine_finder.other_engines(),
+        references=engine_finder.references(),
+        url_variables=engine_finder.url_variables(),
         url_parts=engine_finder.url_parts(),
         unread=tuple(_describe_unread(directory, [path for path, tree in trees.items() if tree is None])),
     )

@@ -32,11 +32,13 @@ from .cancellation import cancellation
 from .command import Command, read_command
 from .comparison import prepare_comparison
 from .connection import connect, connect_sync
+from .coroutines import refuse_coroutines
+from .known_facts import find_facts, list_facts
 from .logs import DATABASE, calm_logging, configure_logging, silence
 from .loop import run_coroutine
 from .migration_lock import hold_migration_lock
 from .outcome import report_outcome
-from .retries import refuse_coroutines, run_attempts, run_migrations
+from .retries import run_attempts, run_migrations
 from .session import create_schema, end_reading
 from .silence import SILENCE
 from .target import GivenMetadata, Target
@@ -113,7 +115,7 @@ class _Run:
         self.target = target
         self.progress = Progress()
         self.watch: Watch | None = None
-        self.user: str | None = None
+        self.known: dict[str, str | None] = {}
         self.current: tuple[str, ...] | None = None
         self.lock_wait_end: float | None = None
         self.has_begun = False
@@ -126,7 +128,7 @@ class _Run:
         try:
             if self.watch is not None and self.watch.silent_at is not None:
                 return explain_silence(error, self.environment.script, self.progress, self.watch.silent_at, SILENCE)
-            return explain_failure(error, self.environment.script, self.progress, self.current, self.user)
+            return explain_failure(error, self.environment.script, self.progress, self.current, self.known)
         except Exception as failed:  # an exception that cannot be described, a file that cannot be read
             log.debug("The error could not be explained: %r", failed)
             return error
@@ -220,7 +222,7 @@ class _Run:
     def _migrate_watched(self, connection: Connection, *, own: bool) -> None:
         in_transaction = connection.in_transaction()
         self.progress = Progress(in_callers_transaction=in_transaction)
-        self.user = connection.engine.url.username
+        self.known = list_facts(connection.engine.url)
         self.target.choose(connection.dialect)
         options: dict[str, Any] = {
             "connection": connection,
@@ -236,7 +238,7 @@ class _Run:
             options.setdefault("transactional_ddl", True)
         create_schema(connection, options.get("version_table_schema"))
         if self.command.compares:
-            prepare_comparison(self.command, self.target, connection, options, self.cleanup)
+            prepare_comparison(self.command, self.target, connection, options, self.cleanup, in_transaction=in_transaction)
         if not in_transaction and connection.in_transaction():
             connection.rollback()  # what was read above; Alembic takes an open transaction for the caller's
         if self.command.name == "stamp":
@@ -246,7 +248,8 @@ class _Run:
         self.was_configured = True
         try:
             self._run_command(connection, in_transaction=in_transaction, own=own)
-        except (Exception, SystemExit):
+        except (Exception, SystemExit) as error:
+            self.known |= find_facts(error, connection, self.command.settings)
             with suppress(SQLAlchemyError):  # the server may be gone
                 end_reading(connection, in_transaction=in_transaction)
             raise
@@ -269,7 +272,7 @@ class _Run:
         """Let a command work that changes the database: under the migration lock, unless there is nothing to do."""
         environment, settings = self.environment, self.command.settings
         context = environment.get_context()
-        refuse_coroutines(context, self.progress)
+        refuse_coroutines(context, environment.script, self.progress)
         if not environment.script.get_heads():
             log.warning("There are no revisions in %s", ", ".join(map(str, _compat.list_version_folders(environment.script))))
         try:
@@ -329,7 +332,7 @@ class _Run:
             }
         )
         if self.command.changes:
-            refuse_coroutines(self.environment.get_context(), self.progress)
+            refuse_coroutines(self.environment.get_context(), self.environment.script, self.progress)
         run_migrations(self.environment)
 
     # Both

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
 import random
 import re
@@ -18,7 +17,7 @@ from sqlalchemy.exc import PendingRollbackError, SQLAlchemyError
 
 from .. import _compat
 from ..diagnosis.driver_errors import describe, describe_outage, is_lock_failure
-from ..diagnosis.explain import explain_coroutine, locate_failure
+from ..diagnosis.explain import locate_failure
 from ..errors import LockTimeoutError
 from ..errors.failure import Progress
 from ..masking import shorten_statement
@@ -104,23 +103,6 @@ class _Steps:
         self.progress.committed = self.commits
         if self.progress.in_one_transaction:
             self.done = 0
-
-
-def refuse_coroutines(context: MigrationContext, progress: Progress) -> None:
-    """Let the command refuse revisions whose function is a coroutine's: Alembic calls it, and would not wait for it.
-
-    :raises RevisionFailedError: once the steps are known, before any of them runs.
-    """
-
-    def find_steps(heads: tuple[str, ...], context: MigrationContext) -> list[Any]:
-        steps = list(asked(heads, context))
-        for step in steps:
-            if inspect.iscoroutinefunction(step.migration_fn):
-                progress.revision, progress.upgrades = step.info.up_revision_id, step.info.is_upgrade
-                raise explain_coroutine(step.migration_fn, progress)
-        return steps
-
-    asked = _compat.exchange_work(context, find_steps)
 
 
 def run_migrations(environment: EnvironmentContext) -> None:

@@ -1,7 +1,9 @@
 """`alembic init -t async-fastapi`: what it prints, what it keeps, and what it refuses."""
 
+import os
 import re
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 from alembic.config import Config
 
 from alembic_async_template.commands.wrappers import TEMPLATES
+from support.commands import ALEMBIC, keep_variables
 from support.project import Project
 
 MODELS = "from sqlmodel import Field, SQLModel\nclass A(SQLModel, table=True):\n    id: int = Field(primary_key=True)\n"
@@ -37,6 +40,77 @@ def test_it_says_what_it_found_and_what_to_type_next(project: Project) -> None:
     ini = (project.directory / "alembic.ini").read_text()
     for line in ("prepend_sys_path = %(here)s/src", "app_models = shop", "app_engine = shop.db:engine"):
         assert f"\n{line}\n" in ini
+
+
+def test_it_names_the_engines_that_it_did_not_take(project: Project) -> None:
+    """One line says which engine is in the ini, and which others are in its module."""
+    text = "from sqlalchemy.ext.asyncio import create_async_engine\nlocal = create_async_engine('x')\nengine = create_async_engine('x')"
+    project.write({"shop/models.py": MODELS, "shop/db.py": text})
+    output = project.alembic("init", "-t", "async-fastapi", "migrations").stdout
+    assert "\n  engine       shop.db:engine (not shop.db:local)\nNothing in it needs to be edited.\n" in output
+
+
+DB = "import os\nfrom sqlalchemy.ext.asyncio import create_async_engine\nengine = create_async_engine(os.environ['DATABASE_URL'])\n"
+
+
+def write_services(project: Project, *names: str) -> None:
+    """Applications whose packages have the same name, each with a table."""
+    for name in names:
+        main = "from app.db import engine\nfrom app.models import SQLModel\n"
+        project.write({f"{name}/app/models.py": MODELS, f"{name}/app/db.py": DB, f"{name}/app/main.py": main})
+
+
+def test_each_application_of_a_monorepo_gets_the_command_for_its_environment(project: Project) -> None:
+    """All import roots are named, and the lines that make an environment in each are typed as they are printed."""
+    write_services(project, "services/orders", "services/the users/src", "services/bill-service")
+    project.write({f"services/{name}/pyproject.toml": "[project]\nname = 'x'\n" for name in ("the users", "bill-service")})
+    output = project.alembic("init", "-t", "async-fastapi", "migrations").stdout
+    assert "  import root  services/orders; services/bill-service, services/the users/src are too\n" in output
+    ini = (project.directory / "alembic.ini").read_text()
+    assert "# Those of services/orders:\n# app_models = app\napp_models =\n" in ini
+    assert "# That of services/orders:\n# app_engine = app.db:engine\n" in ini
+    commands = output[output.index("In place of this environment, one in each:\n") :].splitlines()[1:]
+    assert commands == [
+        "  rm -r migrations alembic.ini",
+        "  (cd services/orders && alembic init -t async-fastapi migrations)",
+        "  (cd services/bill-service && alembic init -t async-fastapi migrations)",
+        "  (cd 'services/the users' && alembic init -t async-fastapi migrations)",
+    ]
+    for command in commands:
+        run_shell(project, command)
+    assert not (project.directory / "alembic.ini").exists()
+    for name, root in [("orders", "%(here)s"), ("bill-service", "%(here)s"), ("the users", "%(here)s/src")]:
+        folder = project.directory / "services" / name
+        ini = (folder / "alembic.ini").read_text()
+        for line in (f"prepend_sys_path = {root}", "app_models = app", "app_engine = app.db:engine"):
+            assert f"\n{line}\n" in ini
+        environment = {"DATABASE_URL": "sqlite+aiosqlite:///app.db"}
+        for arguments in (["revision", "--autogenerate", "-m", "x"], ["upgrade", "head"], ["check"]):
+            project.alembic(*arguments, cwd=folder, env=environment)
+        (revision,) = (folder / "migrations/versions").glob("*.py")
+        assert 'op.create_table(\n        "a"' in revision.read_text()
+
+
+def test_an_application_of_a_monorepo_that_has_an_environment_keeps_it(project: Project) -> None:
+    """The command of the others is printed, from wherever `init` is typed."""
+    write_services(project, "services/orders", "services/users")
+    project.write({"services/users/alembic.ini": "[alembic]\nscript_location = migrations\n"})
+    folder = project.directory / "services"
+    arguments = ["-c", "../alembic.ini", "init", "-t", "async-fastapi", "../migrations"]
+    output = project.alembic(*arguments, cwd=folder).stdout
+    assert output.splitlines()[-3:] == [
+        "  rm -r ../migrations ../alembic.ini",
+        "  (cd orders && alembic init -t async-fastapi migrations)",
+        "  # users has an alembic.ini already",
+    ]
+
+
+def run_shell(project: Project, command: str) -> None:
+    """Type a command as it is printed."""
+    environment = keep_variables(**project.environment)
+    environment["PATH"] = f"{ALEMBIC.parent}{os.pathsep}{environment['PATH']}"
+    result = subprocess.run(command, shell=True, cwd=project.directory, env=environment, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
 
 
 def test_nothing_of_the_project_is_imported(project: Project) -> None:

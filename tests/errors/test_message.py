@@ -34,6 +34,7 @@ BASES = {
 }
 EXAMPLES: list[AlembicAsyncTemplateError] = [
     errors.InitError("alembic"),
+    errors.InitError("other", "billing"),
     errors.ConfigNotFoundError(Path("/app/alembic.ini"), given=False),
     errors.SettingError("lock_wait", "soon", PLACE, "is not a duration"),
     errors.ApplicationImportError(
@@ -95,7 +96,7 @@ EXAMPLES: list[AlembicAsyncTemplateError] = [
     errors.EnumOfflineError("public.status", "remove_enum_value"),
     errors.UncommittedWorkError("public.status", "live"),
     errors.UncommittedEnumValueError("unsafe use of new value"),
-    errors.EnumCheckError("status", "live", "mysql", "post", "ck", "status IN ('draft')"),
+    errors.EnumCheckError("status", ["live"], "mysql", "post", "ck", "status IN ('draft')"),
     errors.OperationClashError("add_enum_value", ["one", "two"], "fit none of them"),
 ]
 each = pytest.mark.parametrize("error", EXAMPLES, ids=lambda error: type(error).__name__)

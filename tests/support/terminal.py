@@ -7,7 +7,7 @@ import pty
 import select
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 
@@ -15,13 +15,14 @@ def run_on_terminal(
     command: Sequence[str | Path],
     directory: Path,
     environment: Mapping[str, str],
-    answers: Sequence[tuple[str, str]] = (),
+    answers: Sequence[tuple[str, str | Callable[[], str]]] = (),
     *,
     timeout: float = 60,
 ) -> tuple[int, str]:
     """Run a command whose three streams are a terminal: how it ended, and all that was shown, with plain line ends.
 
     :param answers: for each question the text to wait for, and what is typed then; `\\x03` is Ctrl-C and `\\x04` the end of input.
+        A function is called for it, to look at what is going on while the command waits.
     """
     terminal, stream = pty.openpty()
     process = subprocess.Popen(
@@ -42,7 +43,8 @@ def run_on_terminal(
             shown += chunk
             if waiting and (found := shown.find(waiting[0][0].encode(), seen)) >= 0:
                 seen = found + len(waiting[0][0].encode())
-                os.write(terminal, waiting.pop(0)[1].encode())
+                answer = waiting.pop(0)[1]
+                os.write(terminal, (answer if isinstance(answer, str) else answer()).encode())
         returncode = process.wait(timeout)
     finally:
         os.close(terminal)

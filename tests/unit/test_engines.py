@@ -95,6 +95,102 @@ def test_of_engines_with_one_url_the_plain_name_is_chosen(tmp_path: Path, engine
     assert found == (f"app.db:{chosen}",) if chosen else len(found) == 2
 
 
+@pytest.mark.parametrize(
+    ("engines", "chosen", "others"),
+    [
+        (
+            "async_engine = create_async_engine(URL)\nasync_local_session_engine = create_async_engine(URL, x=1)\n"
+            "S = async_sessionmaker(async_local_session_engine)",
+            "async_engine",
+            "async_local_session_engine",
+        ),
+        (
+            "DIRECT = URL.replace('6432', '5432')\nlocal_engine = create_async_engine(DIRECT)\n"
+            "async_engine = create_async_engine(URL)\nS = async_sessionmaker(async_engine)\nT = async_sessionmaker(local_engine)",
+            "async_engine",
+            "local_engine",
+        ),
+        (
+            "def make(url, **options):\n    return create_async_engine(url, **options)\n"
+            "pooled = make(URL, pool_size=3)\nengine = make(URL)",
+            "engine",
+            "pooled",
+        ),
+        (
+            "engine = create_async_engine(FIRST)\nother = create_async_engine(SECOND)\nS = async_sessionmaker(engine)",
+            "engine",
+            "other",
+        ),
+        ("engine = create_engine(URL)\nasync_engine = create_async_engine(URL)", "async_engine", "engine"),
+    ],
+)
+def test_the_other_engines_of_the_module_are_named(tmp_path: Path, engines: str, chosen: str, others: str) -> None:
+    """One is taken, the one that the plain name says; the ini names those that are there too."""
+    project = survey(tmp_path, db=f"{IMPORTS}URL = os.environ['DATABASE_URL']\n{VARIABLES}{engines}")
+    assert project.engines == (f"app.db:{chosen}",)
+    assert project.other_engines == (f"app.db:{others}",)
+    assert f"# Other engines there: app.db:{others}.\napp_engine = app.db:{chosen}\n" in setting_lines(project)
+
+
+@pytest.mark.parametrize(
+    "engines",
+    [
+        "engine = create_async_engine(URL)\nother = create_async_engine(make(URL))",
+        "one = create_async_engine(URL)\nother = create_async_engine(URL.replace('a', 'b'))",
+        "engine = create_async_engine(URL.replace('a', 'b'))\nother = create_async_engine(URL.replace('b', 'c'))",
+    ],
+)
+def test_engines_that_may_be_of_two_databases_are_both_listed(tmp_path: Path, engines: str) -> None:
+    """Without a plain name that has the URL itself, nothing says which of them is the application's."""
+    project = survey(tmp_path, db=f"{IMPORTS}URL = os.environ['DATABASE_URL']\n{engines}")
+    assert len(project.engines) == 2
+    assert project.other_engines == ()
+
+
+@pytest.mark.parametrize(
+    "tool",
+    [
+        "import argparse\nparser = argparse.ArgumentParser()\n",
+        "import typer\napp = typer.Typer()\n",
+        "from click import command\n",
+        "if __name__ == '__main__':\n    run()\n",
+        "if '__main__' == __name__:\n    run()\n",
+    ],
+)
+def test_what_a_command_line_tool_has_is_the_last_choice(tmp_path: Path, tool: str) -> None:
+    """The application's engine or URL goes before the tool's, even if only the tool has sessions; alone, the tool's is taken."""
+    loader = f"{IMPORTS}{tool}engine = create_async_engine('x://b')\nS = async_sessionmaker(engine)\n{USERS}"
+    assert survey(tmp_path / "alone", loader=loader).engines == ("app.loader:engine",)
+    db = IMPORTS + "database = create_async_engine('x://a')"
+    assert survey(tmp_path / "engine", db=db, loader=loader).engines == ("app.db:database",)
+    config = SETTINGS + "class Settings(BaseSettings):\n    database_url: str\nsettings = Settings()"
+    assert survey(tmp_path / "url", config=config, loader=loader).engines == ("app.config:settings.database_url",)
+
+
+@pytest.mark.parametrize(
+    "application",
+    [
+        "import uvicorn\nif __name__ == '__main__':\n    uvicorn.run('app.main:app')\n",
+        "import argparse\nfrom fastapi import FastAPI\n",
+        "if __name__ == 'app.server':\n    run()\n",
+    ],
+)
+def test_an_application_that_starts_itself_is_no_tool(tmp_path: Path, application: str) -> None:
+    """A web application may read arguments and start its own server: its engine is as good as any."""
+    server = f"{IMPORTS}{application}engine = create_async_engine('x://b')\nS = async_sessionmaker(engine)\n"
+    db = IMPORTS + "stray = create_async_engine('x://a')"
+    assert survey(tmp_path, db=db, server=server).engines == ("app.server:engine",)
+
+
+def test_a_tool_that_the_application_imports_is_a_part_of_it(tmp_path: Path) -> None:
+    """A module that can be run for a try (`python -m app.db`) is the application's where another one imports it."""
+    db = (
+        f"{IMPORTS}engine = create_async_engine('x://b')\nS = async_sessionmaker(engine)\nif __name__ == '__main__':\n    run()\n"
+    )
+    stray = IMPORTS + "stray = create_async_engine('x://a')"
+    assert survey(tmp_path, db=db, stray=stray, main="from app.db import S").engines == ("app.db:engine",)
+
+
 def test_of_two_engines_with_sessions_that_of_the_models_is_chosen(tmp_path: Path) -> None:
     """The modules that import models import its sessions, however they are called; where both are, nothing is chosen."""
     db = ENGINES + "Sa = async_sessionmaker(a)\nSb = async_sessionmaker(b)\ndef open_b():\n    return Sb()\n"
