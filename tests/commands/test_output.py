@@ -80,7 +80,8 @@ def compare(name: str, text: str) -> None:
 def on_terminal(project: Project, **variables: str) -> Run:
     def run(*arguments: str) -> str:
         environment = keep_variables(**project.environment, **{"TERM": "xterm", "COLUMNS": "80"} | variables)
-        returncode, shown = run_on_terminal([ALEMBIC, *arguments], project.directory, environment)
+        answers = [("Was post.title renamed to post.headline? [y/N]", "y\n")] if "change" in arguments else []
+        returncode, shown = run_on_terminal([ALEMBIC, *arguments], project.directory, environment, answers)
         return f"$ alembic {' '.join(arguments)}\n{shown.replace(chr(27), '<ESC>')}({returncode})\n\n"
 
     return run
