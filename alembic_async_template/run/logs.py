@@ -19,6 +19,9 @@ _SECTIONS = ("loggers", "handlers", "formatters")
 _OWN = "alembic_async_template"
 _LOGGERS = ("alembic", _OWN)
 
+# What says at INFO how models and database differ.
+_COMPARISON = ("alembic.autogenerate", f"{_OWN}.autogenerate", f"{_OWN}.enums")
+
 # What Alembic says at INFO and no one acts on, by the logger that says it.
 _CHATTER = {
     "alembic.runtime.migration": ("Context impl %s.", "Generating static SQL", "Will assume %s DDL."),
@@ -68,8 +71,8 @@ def calm_logging(config: Config, command: str | None, *, changes: bool) -> Itera
                 for name in _LOGGERS:
                     stack.enter_context(_warnings_only(name))
             if command == "check":
-                stack.enter_context(_warnings_only("alembic.autogenerate"))
-                stack.enter_context(_warnings_only(f"{_OWN}.autogenerate"))
+                for name in _COMPARISON:
+                    stack.enter_context(_warnings_only(name))
         yield
 
 
