@@ -156,7 +156,7 @@ def explain_loading(error: Exception, script: ScriptDirectory) -> RevisionFailed
         return None  # it was explained, or has its place, already
     if failure.line is None and _find_origin(error, None) is not Origin.HISTORY:
         return None
-    explained = explain_failure(error, script, Progress(), None, None)
+    explained = explain_failure(error, script, Progress(), None, {})
     return explained if isinstance(explained, RevisionFailedError) else None
 
 
