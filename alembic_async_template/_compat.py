@@ -1,4 +1,4 @@
-"""Every private name of Alembic and SQLAlchemy that this package uses, seen in the versions given with each.
+"""Every private name of Alembic, SQLAlchemy and Python that this package uses, seen in the versions given with each.
 
 `tests/unit/test_compat.py` pins them, so that a release that moves one fails there and not in a user's deployment.
 """
@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import traceback
+import warnings
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine, Iterator
     from pathlib import Path
     from types import CodeType
 
@@ -274,3 +276,22 @@ def copy_column(column: Column[Any]) -> Column[Any]:
 def list_sequences(metadata: MetaData) -> list[Sequence]:
     """The sequences that `create_all` creates; `MetaData._sequences`: SQLAlchemy 2.0.29 to 2.1.9."""
     return list(metadata._sequences.values())
+
+
+@contextmanager
+def catch_unawaited(note: Callable[[object], bool]) -> Iterator[None]:
+    """Ask `note` of every coroutine that is released without having run; Python warns only of those that it does not take.
+
+    `warnings._warn_unawaited_coroutine`, which Python calls with the coroutine itself: Python 3.11 to 3.14.
+    """
+    warn: Callable[[Coroutine[Any, Any, Any]], None] = warnings._warn_unawaited_coroutine  # type: ignore[attr-defined]
+
+    def ask(coroutine: Coroutine[Any, Any, Any]) -> None:
+        if not note(coroutine):
+            warn(coroutine)
+
+    warnings._warn_unawaited_coroutine = ask  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        warnings._warn_unawaited_coroutine = warn  # type: ignore[attr-defined]

@@ -56,6 +56,8 @@ class Settings:
     """How often a revision that did not get a lock is retried."""
     statement_timeout: float
     """How long a statement of a migration may take."""
+    upgrade_on_reload: bool
+    """Whether a program upgrades although it was started by a change of its sources."""
 
     @property
     def place(self) -> str:
@@ -111,6 +113,7 @@ def _read(config: Config, config_file: str, section: str, place: str, directory:
         lock_timeout=_read_seconds(config, "lock_timeout", "5s", place),
         lock_retries=_read_number(config, "lock_retries", "5", place),
         statement_timeout=_read_seconds(config, "statement_timeout", "off", place),
+        upgrade_on_reload=_read_switch(config, "upgrade_on_reload", "off", place),
     )
 
 
@@ -140,6 +143,17 @@ def _read_number(config: Config, name: str, default: str, place: str) -> int:
     if not value.isdecimal():
         raise SettingError(name, value, place, "is not a number")
     return int(value)
+
+
+def _read_switch(config: Config, name: str, default: str, place: str) -> bool:
+    """`on` or `off`.
+
+    :raises SettingError: it is neither.
+    """
+    value = read_setting(config, name) or default
+    if value not in {"on", "off"}:
+        raise SettingError(name, value, place, "is neither on nor off")
+    return value == "on"
 
 
 def _list_beside(directory: Path, roots: Sequence[Path], app_models: Sequence[str]) -> Iterator[Path]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from inspect import signature
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,15 +16,13 @@ from ..enums.model import qualify
 from ..enums.ops import DIRECTIVES, CreateEnumOp, EnumOperation, RemoveEnumValueOp, RenameEnumOp, RenameEnumValueOp
 from ..postgresql import escape_colons, quote_if_needed
 from .column_conversions import ConvertColumnOp
+from .comments import write_comment
 from .enum_changes import EnumAdditionOps, EnumChangeOps, EnumRebuildOps, pair_renames
 from .enum_columns import EnumUse, find_enum_use
 from .render_types import RenderItem, render_variants
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
-
-# How long a comment's line is, which is indented by four: formatters allow 88 unless they are told otherwise.
-_WIDTH = 84
 
 
 def render(context: AutogenContext, operation: ops.MigrateOperation) -> list[str]:
@@ -75,7 +72,7 @@ def _comment_renames(context: AutogenContext, additions: EnumChangeOps) -> list[
     # op.replace_enum_values is correct after a rename too, so it stays.
     (rebuild,) = EnumRebuildOps(additions.enum_name, additions.existing_values, additions.values).ops
     rest = f" and the removal of {_write(rebuild.value)}" if isinstance(rebuild, RemoveEnumValueOp) else ""
-    return _comment(
+    return write_comment(
         f"If {_join_words(was_renamed, 'and')}, write this instead of {instead}{rest}:",
         [_render_directive(context, rename) for rename in renames],
     )
@@ -89,7 +86,7 @@ def _comment_removal(rebuild: EnumChangeOps) -> list[str]:
     pairs = pair_renames(rebuild.existing_values, rebuild.values)
     replacements = {value: pairs.get(value, rebuild.values[0]) for value in removed}
     written = _write(replacements if len(removed) > 1 else replacements[removed[0]])
-    return _comment(
+    return write_comment(
         f"Refused while rows hold {_join_words(list(map(_write, removed)), 'or')}, unless it is told what they get, for example:",
         [f"replace_with={written}"],
     )
@@ -109,12 +106,7 @@ def _comment_creation(context: AutogenContext, operation: CreateEnumOp) -> list[
         statement = escape_colons(f"ALTER TYPE {moved} SET SCHEMA {new_schema}")
         steps.append(f"{_prefix(context)}execute({_write(statement)})")
     old, new = _write(qualify(name, schema)), _write(qualify(operation.enum_name, operation.schema))
-    return _comment(f"If {old} became {new}, write this instead of all that is here about the two types:", steps)
-
-
-def _comment(text: str, code: Sequence[str] = ()) -> list[str]:
-    lines = textwrap.wrap(text, _WIDTH - len("# "), break_long_words=False, break_on_hyphens=False)
-    return [f"# {line}" for line in (*lines, *code)]
+    return write_comment(f"If {old} became {new}, write this instead of all that is here about the two types:", steps)
 
 
 def _join_words(parts: Sequence[str], word: str) -> str:
@@ -137,7 +129,7 @@ def _render_conversion(context: AutogenContext, operation: ConvertColumnOp) -> l
     text = render_op_text(context, plain)
     if operation.using is None:
         return [text]
-    comment = _comment("Refused unless each array has one element.") if operation.using.startswith("array_to_") else []
+    comment = write_comment("Refused unless each array has one element.") if operation.using.startswith("array_to_") else []
     return [*comment, f"{text.removesuffix(')')},\n{' ' * 11}postgresql_using={operation.using!r})"]
 
 

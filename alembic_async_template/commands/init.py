@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import shlex
 import tomllib
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ from alembic.util import coerce_resource_to_filename
 
 from ..application.settings import read_setting
 from ..autogenerate.render_types import SQLMODEL_IMPORT
+from ..errors.block import join
+from ..errors.failure import shorten_path
 from ..project.files import list_sources, read_source
 from ..project.ini import Form, Setting, section_text, setting_lines
 from ..project.survey import Project, survey_project
@@ -80,8 +83,11 @@ def initialise(stock: Callable[..., Any], config: Config, directory: str, *, in_
         others = list(list_sections(config)) if target.form is Form.INI else []
         project = choose_for_section(survey_project(target.file.parent, [folder.absolute()]), target.section, others)
         kept = existed and target.has_section(config)
-        with _initialising(project, target.section), _without_ini(config) if target.form is Form.TOML else nullcontext():
+        ini = _without_ini(config) if target.form is Form.TOML else nullcontext()
+        quiet = redirect_stdout(io.StringIO())  # Alembic names each file, with `-q` too, and asks for edits that are not needed
+        with _initialising(project, target.section), quiet, ini:
             result = stock(config, directory, **options)
+        config.print_stdout(_describe_files(folder, None if existed else target.file))
         if not _uses_sqlmodel(target.file.parent, folder.absolute()):
             _leave_sqlmodel_out(folder / "script.py.mako")
         if kept or (existed and target.form is Form.INI and not _append_section(config, project, target, folder)):
@@ -130,19 +136,23 @@ def _forgetting(config: Config) -> Iterator[None]:
             vars(config).pop(name, None)
 
 
+def _describe_files(folder: Path, ini: Path | None) -> str:
+    names = [f"{path.name}/" if path.is_dir() else path.name for path in sorted(folder.iterdir()) if path.name != "__pycache__"]
+    written = f"{shorten_path(folder)}/ with {join(names)}"
+    return f"Created {written}" if ini is None else f"Created {shorten_path(ini)}, and {written}"
+
+
 @contextmanager
 def _without_ini(config: Config) -> Iterator[None]:
-    """Let Alembic, which writes an ini beside pyproject.toml in any case, write that elsewhere, and not speak of it."""
-    ini, said = config.config_file_name, config.messaging_opts
+    """Let Alembic, which writes an ini beside pyproject.toml in any case, write that elsewhere."""
+    ini = config.config_file_name
     with TemporaryDirectory() as place:
         Path(place, "alembic.ini").touch()  # what exists, Alembic keeps
         config.config_file_name = os.path.join(place, "alembic.ini")
-        vars(config)["messaging_opts"] = {**said, "quiet": True}
         try:
             yield
         finally:
             config.config_file_name = ini
-            vars(config)["messaging_opts"] = said
 
 
 def _append_section(config: Config, project: Project, target: _Target, folder: Path) -> bool:

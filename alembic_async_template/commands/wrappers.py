@@ -80,7 +80,9 @@ def generate_revision(stock: Callable[..., Any], script: ScriptDirectory, *argum
         from ..autogenerate.render_types import require_sqlmodel
 
         require_sqlmodel(script)
-    return stock(script, *arguments, **options)
+    from .write_hook import write_calmly
+
+    return write_calmly(stock, script, *arguments, **options)
 
 
 def run_env(stock: Callable[..., Any], script: ScriptDirectory) -> None:
@@ -88,8 +90,10 @@ def run_env(stock: Callable[..., Any], script: ScriptDirectory) -> None:
     try:
         stock(script)
     except SystemExit as error:
+        from .failures import uses_this_package
+
         # Neither Ctrl-C, which has been told, nor the end of an `env.py` that has done its work.
-        if isinstance(error.__cause__, KeyboardInterrupt) or _compat.is_configured() or not _uses_this_package(script):
+        if isinstance(error.__cause__, KeyboardInterrupt) or _compat.is_configured() or not uses_this_package(script):
             raise
         from ..diagnosis.explain import explain_exit
         from ..errors.failure import Progress
@@ -103,20 +107,20 @@ def run_cmd(stock: Callable[..., Any], command_line: CommandLine, config: Config
 
     try:
         stock(command_line, config, Namespace(**{**vars(options), "raiseerr": True}))
-    except CommandError as error:
+    except Exception as error:
         if options.raiseerr:
             raise
-        if hasattr(error, "failure"):
-            print(f"FAILED: {error}", file=sys.stderr)
-            sys.exit(-1)  # as Alembic does
+        from .failures import describe_failure
 
+        block = describe_failure(error, config)
+        if block is not None:
+            print(block, file=sys.stderr)
+            sys.exit(-1)  # as Alembic does
+        if not isinstance(error, CommandError):
+            raise
         failed = error
 
         def fail(_config: Config) -> None:
             raise failed
 
         stock(command_line, config, Namespace(raiseerr=False, cmd=(fail, [], [])))  # Alembic prints its own errors
-
-
-def _uses_this_package(script: ScriptDirectory) -> bool:
-    return b"run_environment" in Path(script.dir, "env.py").read_bytes()

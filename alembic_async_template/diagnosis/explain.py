@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import ast
 import asyncio
-import linecache
+import os
 import re
+import shlex
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import alembic.script.revision
 from alembic.script import ScriptDirectory
@@ -34,11 +33,14 @@ from ..errors import (
 )
 from ..errors.block import Fix, render_block, render_parts
 from ..errors.failure import Progress
-from ..masking import HIDDEN, drop_tracebacks, hide_secrets, is_about_secret, mask_message, mask_statement
+from ..masking import HIDDEN, drop_tracebacks, hide_secrets, is_about_secret, mask_statement
 from .driver_errors import describe_outage
 from .exceptions import describe_exception
 from .match import Origin, find_fix
+from .python_errors import explain_python
+from .quotes import is_inside, quote_statement, read_message
 from .rules.revision import REVISION_RULES
+from .statement_facts import read_operation
 
 # What revisions use most, apart from the application.
 _IMPORTS = {
@@ -57,41 +59,34 @@ def locate_failure(error: BaseException, script: ScriptDirectory, progress: Prog
     found: TracebackType | None = None
     step = error.__traceback__
     while step is not None:
-        if any(folder in Path(step.tb_frame.f_code.co_filename).resolve().parents for folder in folders):
+        if is_inside(step.tb_frame.f_code.co_filename, folders):
             found = step
         step = step.tb_next
     revision, message = progress.revision, ""
-    if found is None:
+    file: Path | None
+    if found is None and isinstance(error, SyntaxError) and is_inside(error.filename, folders):
+        file, line, operation = Path(str(error.filename)), error.lineno, _shorten(" ".join((error.text or "").split()), error)
+    elif found is None:
         file = line = operation = None
         if _compat.failed_at_commit(error):
             operation = "COMMIT"
             revision = None if progress.in_one_transaction else revision
     else:
-        file, line, operation = Path(found.tb_frame.f_code.co_filename), found.tb_lineno, _quote_source(found)
+        file, line = Path(found.tb_frame.f_code.co_filename), found.tb_lineno
+        operation = quote_statement(str(file), *_find_place(found))
         if operation is not None:
-            operation = mask_statement(operation, always=is_about_secret(error))
-            operation = operation if len(operation) <= _LONGEST else f"{operation[:_LONGEST]}..."
+            operation = _shorten(operation, error)
         if found.tb_frame.f_code.co_name != "<module>":  # it runs, and is not being read
             revision = revision or found.tb_frame.f_globals.get("revision")
-            message = _read_message(found.tb_frame.f_globals)
+            message = read_message(found.tb_frame.f_globals)
     known = asdict(replace(progress, revision=revision))
     return Failure(file=file, line=line, operation=operation, message=message, **known)
 
 
-def _read_message(module: Mapping[str, Any]) -> str:
-    """The first line of a revision's docstring, which is what `-m` gave it."""
-    return mask_message((module.get("__doc__") or "").strip().partition("\n")[0])
-
-
-def explain_coroutine(function: Callable[..., Any], progress: Progress) -> RevisionFailedError:
-    """The error for a revision whose `upgrade` or `downgrade` is a coroutine function."""
-    code = function.__code__
-    operation, message = f"async def {code.co_name}()", _read_message(getattr(function, "__globals__", {}))
-    return RevisionFailedError(
-        Failure(file=Path(code.co_filename), line=code.co_firstlineno, operation=operation, message=message, **asdict(progress)),
-        "Alembic does not wait for a coroutine, so none of it would run, and the revision would count as done",
-        Fix("leave async out, and use op and op.get_bind() without await", f"def {code.co_name}()"),
-    )
+def _shorten(source: str, error: BaseException) -> str:
+    """Source text as a message quotes it."""
+    source = mask_statement(source, always=is_about_secret(error))
+    return source if len(source) <= _LONGEST else f"{source[:_LONGEST]}..."
 
 
 def explain_exit(error: SystemExit, script: ScriptDirectory, progress: Progress) -> RevisionFailedError | ApplicationExitError:
@@ -116,6 +111,12 @@ def explain_silence(
     return ServerSilentError(failure, statement, seconds)
 
 
+def _find_place(step: TracebackType) -> tuple[int, int]:
+    """The line and column of what failed."""
+    line, _, column, _ = list(step.tb_frame.f_code.co_positions())[step.tb_lasti // 2]
+    return line or step.tb_lineno, column or 0
+
+
 def describe_interruption(error: KeyboardInterrupt, script: ScriptDirectory, progress: Progress) -> str:
     """Where Ctrl-C has ended a command, and what is committed."""
     # A loop cancels what it runs first, and raises the interrupt afterwards.
@@ -124,55 +125,39 @@ def describe_interruption(error: KeyboardInterrupt, script: ScriptDirectory, pro
     return render_block("by Ctrl-C", failure.list_parts())
 
 
-def _quote_source(step: TracebackType) -> str | None:
-    """The statement that failed, on one line, and of a compound one what stands before its body; None without the source."""
-    code = step.tb_frame.f_code
-    linecache.checkcache(code.co_filename)
-    lines = linecache.getlines(code.co_filename)
-    line, _, column, _ = list(code.co_positions())[step.tb_lasti // 2]
-    place = (line or step.tb_lineno, column or 0)
-    try:
-        statements = [node for node in ast.walk(ast.parse("".join(lines))) if isinstance(node, ast.stmt)]
-    except SyntaxError:  # the file was changed meanwhile
-        return None
-    around = [node for node in statements if (node.lineno, node.col_offset) <= place <= _find_end(node)]
-    if not around:
-        return None
-    statement = max(around, key=lambda node: (node.lineno, node.col_offset))
-    body: list[ast.stmt] = getattr(statement, "body", [])
-    end_line, end_column = (body[0].lineno, body[0].col_offset) if body else _find_end(statement)
-    quoted = [text.encode() for text in lines[statement.lineno - 1 : end_line]]
-    quoted[-1] = quoted[-1][:end_column]
-    quoted[0] = quoted[0][statement.col_offset :]
-    return " ".join(b"".join(quoted).decode().split())
-
-
-def _find_end(node: ast.stmt) -> tuple[int, int]:
-    return node.end_lineno or 0, node.end_col_offset or 0
-
-
 def explain_failure(
     error: Exception | SystemExit,
     script: ScriptDirectory,
     progress: Progress,
     current: Sequence[str] | None,
-    user: str | None,
+    known: Mapping[str, str | None],
 ) -> Exception:
     """What to raise: an error that tells the fix, or the same one, with a note of its place if no rule knows it.
 
     Neither shows a secret, nor does what led to it.
 
     :param current: the revisions that the database is at, if it was asked.
-    :param user: the role that migrates.
+    :param known: what the braces of a fix stand for: the role that migrates, the name of the database, and the like.
     """
     if isinstance(error, SystemExit):
         return explain_exit(error, script, progress)
     failure = locate_failure(error, script, progress)
     secret = _hide_secrets(error, failure)
-    explained = _explain(error, failure, script, progress, current, user)
+    explained = _explain(error, failure, script, progress, current, known)
     if secret:
         drop_tracebacks(error)
     return explained
+
+
+def explain_loading(error: Exception, script: ScriptDirectory) -> RevisionFailedError | None:
+    """The error for revisions that cannot be read, by a command or a call that needs no `env.py`; None for every other error."""
+    failure = locate_failure(error, script, Progress())
+    if isinstance(error, CommandError) or hasattr(error, "__notes__"):
+        return None  # it was explained, or has its place, already
+    if failure.line is None and _find_origin(error, None) is not Origin.HISTORY:
+        return None
+    explained = explain_failure(error, script, Progress(), None, {})
+    return explained if isinstance(explained, RevisionFailedError) else None
 
 
 def _hide_secrets(error: BaseException, failure: Failure) -> bool:
@@ -187,7 +172,7 @@ def _explain(
     script: ScriptDirectory,
     progress: Progress,
     current: Sequence[str] | None,
-    user: str | None,
+    known: Mapping[str, str | None],
 ) -> Exception:
     if isinstance(error, AlembicAsyncTemplateError):
         if error.failure is None and failure.line is not None:
@@ -203,9 +188,13 @@ def _explain(
             vars(error)["failure"] = failure
         return explained
     origins = [where for where in (origin, None if progress.upgrades else Origin.DOWNGRADE) if where]
-    facts = {"revision": failure.revision, "user": user, "import": _find_import(error, failure.operation or "")}
+    facts = {**known, "revision": failure.revision, "import": _find_import(error, failure.operation or "")}
+    origins += [Origin.ENUM_COLUMN] if known.get("labels") else []
+    facts |= read_operation(failure.operation) | {"versions": _find_versions(script)}
     raised = origin is Origin.REVISION and (failure.operation or "").startswith("raise ")
-    found = None if raised else find_fix(REVISION_RULES, error, facts, origins)
+    is_python = origin is Origin.REVISION or isinstance(error, SyntaxError)
+    found = explain_python(error, failure.operation or "", _IMPORTS) if is_python and not raised else None
+    found = None if raised else found or find_fix(REVISION_RULES, error, facts, origins)
     if found is not None:
         return RevisionFailedError(failure, found.problem, *found.fixes)
     if failure.revision or failure.line:
@@ -240,9 +229,15 @@ def _find_import(error: BaseException, operation: str) -> str | None:
     return f"import {name}{dotted[1] if dotted else ''}"
 
 
+def _find_versions(script: ScriptDirectory) -> str:
+    """The folder of the revisions, as a command names it."""
+    return shlex.quote(os.path.relpath(_compat.list_version_folders(script)[0]))
+
+
 def _find_origin(error: BaseException, file: Path | None) -> Origin | None:
     """Whether an exception comes from the revision, or an import in it, or from Alembic's reading of all of them."""
-    names = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)]
+    frames = [frame.f_code for frame, _ in traceback.walk_tb(error.__traceback__)]
+    names = [code.co_filename for code in frames if code.co_name != "__getattr__"]  # of a module that is asked for a name
     files = [Path(name) for name in names if not name.startswith("<frozen importlib")]
     if files and files[-1] == file:
         return Origin.REVISION

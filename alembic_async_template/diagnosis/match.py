@@ -12,6 +12,7 @@ from typing import NamedTuple
 from ..errors.block import Fix
 from ..postgresql import quote_if_needed
 from .driver_errors import describe, find_detail, find_number, find_own_sqlstate, list_causes
+from .statement_facts import read_statement, write_labels
 
 # The code of what a driver says without one, and of what comes from no database.
 NO_CODE, NO_DATABASE = "~", "-"
@@ -37,9 +38,33 @@ _EXAMPLES = {
     "schema": "public",
     "user": "app",
     "create": "createdb --host=localhost --port=5432 --username=app app",
+    "url": "postgresql+asyncpg://app@localhost/app",
+    "package": "psycopg2-binary",
+    "read": "DATABASE_URL",
+    "partial": "app.models",
+    "missing": "Post",
+    "python": "3.14",
+    "table": "post",
+    "of_table": "post",
+    "of_schema": "",
+    "labels": '"draft", "live"',
+    "database": "app",
+    "file": "app.db",
+    "versions": "migrations/versions",
+    "operation": 'op.execute("VACUUM")',
+    "object": "'SELECT 1'",
+    "first": "...",
+    "extension": "citext",
+    "target": "integer",
+    "constraint": "note_post_id_fkey",
+    "columns": "id",
+    "length": "1",
+    "short": "ix_post_title",
+    "function": "nowhere",
+    "parameter": "x",
 }
 # How much of a statement, and of a text, is compared.
-_BEGINNING = 200
+_BEGINNING = 1000
 _LONGEST = 2000
 
 
@@ -61,6 +86,12 @@ class Origin(Enum):
     MISSING_VARIABLE = auto()
     UNKNOWN_VARIABLE = auto()
     INVALID_VARIABLE = auto()
+    SYNC_ENGINE = auto()
+    """An engine that is not an async one."""
+    NEWER_PYTHON = auto()
+    """A project that asks for a newer Python than runs."""
+    ENUM_COLUMN = auto()
+    """A column of MySQL's own enum type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +106,10 @@ class Sign:
     """A pattern for what it says, ignoring case. Its named groups fill the braces of the fix, as those of `statement` do."""
     statement: str = ""
     """A pattern for the beginning of the SQL statement."""
+    both: str = ""
+    """A pattern for what it says, followed by ` | ` and the beginning of the SQL statement."""
+    detail: str = ""
+    """A pattern for what PostgreSQL adds about rows or dependents."""
     function: str = ""
     """The beginning of the name of the function that raised it."""
     origin: Origin | None = None
@@ -105,13 +140,25 @@ class Rule:
     def explain(self, problem: str, facts: Mapping[str, str | None]) -> Known:
         """The error, with what is known in the braces of its fixes."""
         known = _EXAMPLES | {name: value for name, value in facts.items() if value}
-        known["example"] = "postgresql://app@localhost/app" if re.search("UR[IL]|DSN", known["variable"]) else "value"
-        known |= {name: quote_if_needed(known[name]) for name in ("name", "schema", "user")}
+        is_url = re.search("UR[IL]|DSN", known["variable"])
+        known.setdefault("example", known["url"] if is_url else "value")
+        known |= {f"py_{name}": write_labels([known[name]]) for name in ("type", "value")}
+        known.setdefault("batch", f'with op.batch_alter_table("{known["of_table"]}") as batch: batch.alter_column(...)')
+        known["sql_column"] = quote_if_needed(known["column"])
+        known |= {name: quote_if_needed(known[name]) for name in ("name", "schema", "user", "database", "constraint")}
         if within := known.get("within"):
             known["name"] = f"{quote_if_needed(within)}.{known['name']}"
         known["in_schema"] = f', schema="{within}"' if within else ""
         ways = filter(None, [(self.fix, self.example), self.other])
-        return Known(problem, tuple(Fix(fix.format_map(known), example.format_map(known)) for fix, example in ways))
+        return Known(problem, tuple(Fix(fix.format_map(known), _quote_sql(example.format_map(known))) for fix, example in ways))
+
+
+def _quote_sql(example: str) -> str:
+    """A call with SQL in it that has quoted names: in quotes that end later."""
+    sql = re.fullmatch(r'op\.execute\("(.*)"\)', example)
+    if sql is None or '"' not in sql[1]:
+        return example
+    return f'op.execute("""{sql[1]}{" " if sql[1].endswith(chr(34)) else ""}""")'
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +169,7 @@ class _Signature:
     code: str
     text: str
     statement: str
+    detail: str
     function: str
     origins: Collection[Origin]
 
@@ -134,7 +182,13 @@ class _Signature:
             or (sign.origin is not None and sign.origin not in self.origins)
         ):
             return None
-        matches = [re.search(sign.text, self.text, re.IGNORECASE), re.search(sign.statement, self.statement, re.IGNORECASE)]
+        patterns = (
+            (sign.text, self.text),
+            (sign.statement, self.statement),
+            (sign.both, f"{self.text} | {self.statement}"),
+            (sign.detail, self.detail),
+        )
+        matches = [re.search(pattern, text, re.IGNORECASE) for pattern, text in patterns]
         if None in matches:
             return None
         return {name: value for match in matches if match for name, value in match.groupdict().items() if value}
@@ -158,6 +212,7 @@ def find_fix(
             if found is not None:
                 if "kind" in found:
                     found["kind"] = found["kind"].upper()
+                found = read_statement(signature.statement) | found
                 found |= _find_schema(found, str(getattr(error, "statement", None) or ""))
                 return rule.explain(_describe_problem(signature.cause), {**(facts or {}), **found})
     return None
@@ -177,6 +232,7 @@ def _find_schema(found: Mapping[str, str], statement: str) -> dict[str, str]:
         return {}
     within, _, name = found[kind].replace('"', "").rpartition(".") if kind == "type" else ("", "", found[kind])
     in_statement = re.search(rf'(\w+|"[^"]+")\."?{re.escape(name)}(?!\w)', statement)
+    in_statement = in_statement or re.match(r'CREATE .*?INDEX .*?\bON (?:ONLY )?(\w+|"[^"]+")\.', statement)  # where its table is
     within = within or (in_statement[1].strip('"') if in_statement else "")
     return {kind: name, "within": within} if within else {kind: name}
 
@@ -190,4 +246,5 @@ def _list_signatures(error: BaseException, origins: Collection[Origin]) -> Itera
         frames = traceback.extract_tb(cause.__traceback__)
         said = re.sub(r"^<class '[^']*'>: ", "", str(cause)[:_LONGEST])
         text = " ".join(re.split(r"\n(?:DETAIL|HINT|NOTE|LINE \d+):", said)[0].split())
-        yield _Signature(cause, str(code), text, statement, frames[-1].name if frames else "", origins)
+        detail = (find_detail(cause) or "") if is_sqlalchemys else ""
+        yield _Signature(cause, str(code), text, statement, detail, frames[-1].name if frames else "", origins)

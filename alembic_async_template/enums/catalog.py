@@ -178,16 +178,17 @@ def find_enum(enums: Sequence[EnumType], name: str, schema: str | None) -> EnumT
     raise UnknownEnumError(qualify(name, schema), names, elsewhere=bool(elsewhere), example=example)
 
 
-def require_labels(enum: EnumType, *labels: str | None) -> None:
+def require_labels(enum: EnumType, *labels: str | None, addition: str = "") -> None:
     """Make sure that a type has these labels.
 
+    :param addition: the call that adds a missing one, where that may be what is meant.
     :raises UnknownEnumValueError: a label is missing; the error names similar ones.
     """
     for label in labels:
         if label is not None and label not in enum.labels:
             folded = {known.lower(): known for known in enum.labels}
             near = [folded[match] for match in get_close_matches(label.lower(), folded, n=3)]
-            raise UnknownEnumValueError(enum.qualified_name, label, enum.labels, near)
+            raise UnknownEnumValueError(enum.qualified_name, label, enum.labels, near, addition)
 
 
 def describe_dependents(connection: Connection, enum: EnumType) -> list[str]:

@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection, ExceptionContext
 
 from .. import _compat
 from ..diagnosis.driver_errors import describe, find_sqlstate
+from ..diagnosis.statement_facts import write_labels
 from ..errors import (
     EnumCheckError,
     EnumExistsError,
@@ -26,7 +27,7 @@ from ..errors import (
     UncommittedEnumValueError,
     UncommittedWorkError,
 )
-from ..postgresql import SQLState, qualified
+from ..postgresql import SQLState, escape_colons, literal, qualified
 from . import sql
 from .catalog import current_schema, describe_dependents, find_enum, has_done_work, reflect_enums, require_labels
 from .model import Change, EnumType, check_labels, check_name, qualify
@@ -118,7 +119,8 @@ def _remove_enum_value(operation: RemoveEnumValueOp, operations: Operations) -> 
             _mention_rows(value, new)
         return
     connection, enum = _require_enum(context, operation, "remove_enum_value")
-    require_labels(enum, value, new)
+    require_labels(enum, value, addition=_write_call(operation, "add_enum_value", value))
+    require_labels(enum, new)
     target = tuple(label for label in enum.labels if label != value)
     if not target:
         raise InvalidEnumError(name, f'Value "{value}" is the only one', _write_call(operation, "drop_enum", [value]))
@@ -251,9 +253,8 @@ def _require_enum(context: MigrationContext, operation: EnumOperation, name: str
 
 def _mention_rows(old: str, new: str) -> None:
     log.warning(
-        'Rows hold the text "%s", change it in each table that has it, for example: '
-        "op.execute(\"UPDATE post SET status = '%s' WHERE status = '%s'\")",
-        *(old, new, old),
+        'Rows hold the text "%s", change it in each table that has it, for example: op.execute(%s)',
+        *(old, write_labels([escape_colons(f"UPDATE post SET status = {literal(new)} WHERE status = {literal(old)}")])),
     )
 
 
@@ -274,9 +275,9 @@ def _require_listed(context: MigrationContext, operation: EnumOperation, *values
             if not is_meant or " in " not in definition.lower():
                 continue
             written = definition.replace("\\'", "''")  # MariaDB writes the first for the second
-            for value in values:
-                if "'" + value.replace("'", "''") + "'" not in written:
-                    raise EnumCheckError(enum, value, connection.dialect.name, table, name, definition)
+            missing = [value for value in values if "'" + value.replace("'", "''") + "'" not in written]
+            if missing:
+                raise EnumCheckError(enum, missing, connection.dialect.name, table, name, definition)
 
 
 def _require_free_name(enums: list[EnumType], schema: str | None, name: str, *, renames: bool = False) -> None:

@@ -41,6 +41,8 @@
     │   ├── EnumComparisonClashError
     │   ├── EnumDeclarationsDifferError
     │   ├── PluginFailedError
+    │   ├── RenameAnswerError
+    │   ├── RenameTrialError
     │   └── SQLModelNotInstalledError
     └── EnumOperationError         an enum operation cannot be carried out
         ├── InvalidEnumError
@@ -83,6 +85,8 @@ from .autogenerate_errors import (
     ExistingEnumsError,
     ExistingTablesError,
     PluginFailedError,
+    RenameAnswerError,
+    RenameTrialError,
     SQLModelNotInstalledError,
 )
 from .base import (
@@ -179,6 +183,8 @@ __all__ = [
     "NoTablesError",
     "OperationClashError",
     "PluginFailedError",
+    "RenameAnswerError",
+    "RenameTrialError",
     "RevisionError",
     "RevisionFailedError",
     "RevisionNotFoundError",

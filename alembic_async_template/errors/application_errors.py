@@ -17,6 +17,7 @@ SETTING_FIXES = {
     "lock_timeout": (Fix("give a duration, or off", "lock_timeout = 5s"),),
     "lock_retries": (Fix("give a number", "lock_retries = 5"),),
     "statement_timeout": (Fix("give a duration, or off", "statement_timeout = 5min"),),
+    "upgrade_on_reload": (Fix("say on or off", "upgrade_on_reload = off"),),
     "prepend_sys_path": (Fix("name the folder from which the application is imported", "prepend_sys_path = %(here)s/src"),),
     "app_models": (Fix("name the modules or packages that define the models", "app_models = app.models, app.billing"),),
     "app_engine": (

@@ -189,7 +189,12 @@ class DatabaseNotAtHeadError(DatabaseAccessError, DatabaseNotAtHead):
             )
         if self.enums:
             write = Fix("write the revision that is missing", 'alembic revision --autogenerate -m "change enums"')
-            return f"{at}, which is the head, but its enum types are not the application's", write
+            more = [
+                _write_addition(name, value) for name, declared, there in self.enums for value in there if value not in declared
+            ]
+            first = "if no revision adds it, put this first in its upgrade(), for databases without the value"
+            added = (Fix(first, "\n".join(more), label="then"),) if more else ()
+            return (f"{at}, which is the head, but its enum types are not the application's", write, *added)
         if set(self.current) == set(self.heads):
             return (
                 f"{at}, which is the head, and was not when the command looked: another process has migrated it",
@@ -303,6 +308,12 @@ class ServerSilentError(DatabaseAccessError):
 
 def _name_source(source: str) -> str:
     return f"the database URL from {source}"
+
+
+def _write_addition(enum: str, value: str) -> str:
+    """The call that adds a value to a type, as messages name that."""
+    schema, _, name = enum.rpartition(".")
+    return f"op.add_enum_value({', '.join([repr(name), repr(value), *([f'schema={schema!r}'] if schema else [])])})"
 
 
 def _describe_enum(name: str, declared: Sequence[str], there: Sequence[str]) -> str:

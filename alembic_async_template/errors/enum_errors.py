@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
+from ..postgresql import escape_colons, literal, quote_if_needed
 from .base import AlembicAsyncTemplateError
 from .block import Fix, join, quote_all, series
 
@@ -21,7 +23,9 @@ class InvalidEnumError(EnumOperationError):
 
     def __init__(self, enum: str, problem: str, example: str | None = None) -> None:
         self.problem = problem
-        fix = Fix("correct the arguments", example or 'op.create_enum("status", ["draft", "live"])')
+        schema, name = _split(enum) if re.fullmatch(r"(\w+\.)?\w{1,63}", enum) else ("", "status")
+        in_schema = f', schema="{schema}"' if schema else ""
+        fix = Fix("correct the arguments", example or f'op.create_enum("{name}", ["draft", "live"]{in_schema})')
         super().__init__(enum, f"Enum {enum}: {problem}", fix)
 
 
@@ -42,12 +46,19 @@ class UnknownEnumError(EnumOperationError):
 class UnknownEnumValueError(EnumOperationError):
     """An enum type has no such value."""
 
-    def __init__(self, enum: str, value: str, values: Sequence[str], near: Sequence[str]) -> None:
+    def __init__(self, enum: str, value: str, values: Sequence[str], near: Sequence[str], addition: str = "") -> None:
+        """The parts of the message.
+
+        :param near: values that are spelt alike.
+        :param addition: the call that adds the value, where it is to be removed and another database may have it.
+        """
         self.value = value
         self.values = tuple(values)
         self.near = tuple(near)
-        correct = f"correct the value: is it {quote_all(near)}?" if near else "correct the value"
-        super().__init__(enum, f'Enum {enum} has no value "{value}"', Fix(correct), where=f"its values are {quote_all(values)}")
+        fixes = [Fix(f"correct the value: is it {quote_all(near)}?" if near else "correct the value")]
+        if addition:
+            fixes.append(Fix("if another database got it without a revision, put this first in the function", addition))
+        super().__init__(enum, f'Enum {enum} has no value "{value}"', *fixes, where=f"its values are {quote_all(values)}")
 
 
 class EnumExistsError(EnumOperationError):
@@ -64,7 +75,7 @@ class EnumExistsError(EnumOperationError):
             f"Enum {enum} exists already",
             *(() if renames else created),
             Fix("choose another name"),
-            Fix("drop it first, if nothing uses it", f"DROP TYPE {enum}"),
+            Fix("drop it first, if nothing uses it", f"DROP TYPE {'.'.join(map(quote_if_needed, filter(None, _split(enum))))}"),
             where=f"its values are {quote_all(values)}",
         )
 
@@ -89,13 +100,16 @@ class EnumInUseError(EnumOperationError):
     def __init__(self, enum: str, dependents: Sequence[str]) -> None:
         self.dependents = tuple(dependents)
         uses, this = ("uses", "this") if len(dependents) == 1 else ("use", "these")
+        columns = (re.fullmatch(r"column (\w+) of table (?:(\w+)\.)?(\w+)", dependent) for dependent in dependents)
+        column, schema, table = next((found.groups() for found in columns if found), ("status", None, "post"))
+        in_schema = f', schema="{schema}"' if schema else ""
         super().__init__(
             enum,
             f"Enum {enum} cannot be dropped: {series(dependents)} {uses} it",
             Fix(f"drop {this} first"),
             Fix(
                 "let a column have another type",
-                'op.alter_column("post", "status", type_=sa.String(), postgresql_using="status::text")',
+                f'op.alter_column("{table}", "{column}", type_=sa.String(), postgresql_using="{column}::text"{in_schema})',
             ),
         )
 
@@ -198,8 +212,8 @@ class UncommittedEnumValueError(EnumOperationError):
 class EnumCheckError(EnumOperationError):
     """On a database without enum types, a CHECK constraint lists other values."""
 
-    def __init__(self, enum: str, value: str, dialect: str, table: str, constraint: str, definition: str) -> None:
-        self.value = value
+    def __init__(self, enum: str, values: Sequence[str], dialect: str, table: str, constraint: str, definition: str) -> None:
+        self.value = value = values[0]
         self.dialect = dialect
         self.table = table
         self.constraint = constraint
@@ -207,10 +221,11 @@ class EnumCheckError(EnumOperationError):
             enum,
             f'Value "{value}" is not allowed in enum {enum}, which is text on {dialect}',
             Fix(
-                "change the constraint first",
-                f"with op.batch_alter_table({table!r}) as batch:\n"
-                f'    batch.drop_constraint({constraint!r}, type_="check")\n'
-                f'    batch.create_check_constraint({constraint!r}, "...")',
+                f"change the constraint first, on {dialect} only: PostgreSQL has a type instead",
+                f"if op.get_context().dialect.name == {dialect!r}:\n"
+                f"    with op.batch_alter_table({table!r}) as batch:\n"
+                f'        batch.drop_constraint(op.f({constraint!r}), type_="check")\n'
+                f"        batch.create_check_constraint(op.f({constraint!r}), {_extend(definition, values)!r})",
             ),
             where=f"constraint {constraint} of table {table}: CHECK ({definition})",
         )
@@ -227,3 +242,15 @@ class OperationClashError(EnumOperationError):
             f"op.{operation} is an operation of {' and of '.join(packages)}, and the arguments {problem}",
             Fix("import op from the package that is meant", "from alembic_async_template import op"),
         )
+
+
+def _split(enum: str) -> tuple[str, str]:
+    """Schema and name of a type, as messages name it."""
+    schema, _, name = enum.rpartition(".")
+    return schema, name
+
+
+def _extend(definition: str, values: Sequence[str]) -> str:
+    """A condition that lists values, with more of them, as `op.create_check_constraint` takes it."""
+    more = "".join(f", {literal(value)}" for value in values)
+    return escape_colons(re.sub(r"\)(?=[^)']*$)", lambda _: f"{more})", definition, count=1))

@@ -46,7 +46,7 @@ class Failure(Progress):
         """Revision, file and line, and below them the operation."""
         revision = f"{'' if self.upgrades else 'downgrade of '}revision {self.revision}" if self.revision else ""
         named = f'{revision} "{self.message}"' if revision and self.message else revision
-        place = f"{_shorten(self.file)}:{self.line}" if self.file else ""
+        place = f"{shorten_path(self.file)}:{self.line}" if self.file else ""
         return "\n".join(filter(None, [", ".join(filter(None, [named, place])), self.operation]))
 
     @property
@@ -81,7 +81,7 @@ class Failure(Progress):
         return [("where", self.where), ("state", self.state), *list_fixes(self.repairs)]
 
 
-def _shorten(file: Path) -> str:
+def shorten_path(file: Path) -> str:
     """The path from the working directory, of a file that is inside."""
     with suppress(ValueError, OSError):
         return str(file.relative_to(Path.cwd()))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.engine import Connection
 
@@ -17,17 +18,32 @@ from ..autogenerate.directives import (
     refuse_several_heads,
 )
 from ..autogenerate.naming_conventions import use_convention, warn_of_lost_convention
+from ..autogenerate.rename_comparison import settle_renames
+from ..autogenerate.rename_operations import TRANSACTIONAL
+from ..autogenerate.renames import Rename
 from ..autogenerate.render_types import render_items
 from ..errors import NoTablesError
 from .command import Command
+from .rename_answers import RenameAnswers, is_terminal
 from .target import Target
+
+if TYPE_CHECKING:
+    from alembic.operations.ops import MigrationScript
+    from alembic.runtime.migration import MigrationContext
 
 
 def prepare_comparison(
-    command: Command, target: Target, connection: Connection, options: dict[str, Any], cleanup: ExitStack
+    command: Command,
+    target: Target,
+    connection: Connection,
+    options: dict[str, Any],
+    cleanup: ExitStack,
+    *,
+    in_transaction: bool,
 ) -> None:
     """Refuse a comparison that would mislead, and add to the options of `context.configure` what it needs.
 
+    :param in_transaction: whether the connection is in a transaction of the caller's.
     :param cleanup: restores afterwards what was changed of the models for the time of the command.
     :raises NoTablesError: the models have no tables.
     :raises SeveralHeadsError: a revision is to be written, and it is not clear after which one. Where a hook may name that, or
@@ -57,6 +73,34 @@ def prepare_comparison(
     )
     options.setdefault("include_schemas", bool(model_schemas(metadatas)))
     options["process_revision_directives"] = process_directives(
-        command.config, metadatas, options.get("process_revision_directives"), baseline=baseline, writes=writes, heads=heads
+        command.config,
+        metadatas,
+        options.get("process_revision_directives"),
+        _settle_by(command, connection, options, in_transaction=in_transaction) if writes and not baseline else None,
+        baseline=baseline,
+        writes=writes,
+        heads=heads,
     )
+    options["transaction_per_migration"] = True  # nothing is open that a question or a savepoint would be in the way of
     options["render_item"] = render_items(options.get("render_item"))
+
+
+def _settle_by(
+    command: Command, connection: Connection, options: dict[str, Any], *, in_transaction: bool
+) -> Callable[[MigrationContext, MigrationScript], Sequence[Rename]]:
+    """What settles the renames of a comparison: the answers of `-x`, and on a terminal those of the person who sits there.
+
+    Nothing is asked in a transaction of the caller's, which would stay open meanwhile.
+    """
+    arguments: Any = command.environment.get_x_argument()
+    # An `env.py` that compares several databases has a place in the revision for each.
+    is_partial = options.get("upgrade_token", "upgrades") != "upgrades"
+    asks = not in_transaction and is_command_line(command.config) and connection.dialect.name in TRANSACTIONAL and is_terminal()
+
+    def settle(context: MigrationContext, directive: MigrationScript) -> Sequence[Rename]:
+        end_transaction = connection.rollback if asks else None
+        answers = RenameAnswers(arguments, connection.dialect, end_transaction, is_partial=is_partial)
+        settle_renames(context, directive, answers.choose)
+        return answers.open
+
+    return settle

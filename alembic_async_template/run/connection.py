@@ -10,13 +10,11 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from shlex import quote
 from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.engine.url import URL
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -28,6 +26,7 @@ from ..diagnosis.rules.connection import CONNECTION_RULES
 from ..errors import ConnectionFailedError, DatabaseNotReachableError, MemoryDatabaseError
 from ..masking import mask_url
 from .cancellation import raise_if_cancelled
+from .known_facts import list_facts
 from .loop import run_coroutine
 from .session import Limits, prepare
 from .silence import ANSWER, KEEPALIVE_WORDS, SILENCE, cut_after, keep_alive
@@ -160,7 +159,7 @@ class _Outage:
         url = self.database.url
         problem = describe_outage(error, on_socket=str(url.query.get("host") or url.host or "").startswith("/"))
         over = problem is None or time.monotonic() >= self.end
-        if over and (known := find_fix(CONNECTION_RULES, error, _list_facts(url))):
+        if over and (known := find_fix(CONNECTION_RULES, error, list_facts(url))):
             raise ConnectionFailedError(mask_url(url), self.database.source, known.problem, *known.fixes) from error
         if problem is None:
             raise error
@@ -170,18 +169,6 @@ class _Outage:
             log.info("Waiting for the database: %s", problem)
             self.mentioned = True
         return random.uniform(*_PAUSE)
-
-
-def _list_facts(url: URL) -> dict[str, str | None]:
-    """What an example of a command says about a database."""
-    user, name, host = url.username or "app", url.database or "app", url.host or "localhost"
-    create = (
-        f"createdb --host={host} --port={url.port or 5432} --username={quote(user)} {quote(name)}"
-        if url.get_backend_name() == "postgresql"
-        else f"mysql --host={host} --port={url.port or 3306} --user={quote(user)} --password "
-        f"--execute={quote(f'CREATE DATABASE `{name}`')}"
-    )
-    return {"user": user, "folder": quote(name.rpartition("/")[0] or "."), "create": create}
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from alembic.util.exc import CommandError
 from sqlalchemy.engine import Connection, Engine
@@ -33,18 +33,19 @@ from .cancellation import cancellation
 from .command import Command, read_command
 from .comparison import prepare_comparison
 from .connection import connect, connect_sync
-from .logs import configure_logging, silence
+from .coroutines import refuse_coroutines
+from .known_facts import find_facts, list_facts
+from .logs import DATABASE, calm_logging, configure_logging, silence
 from .loop import run_coroutine
 from .migration_lock import hold_migration_lock
-from .retries import refuse_coroutines, run_attempts, run_migrations
-from .session import create_schema
+from .outcome import report_outcome
+from .retries import run_attempts, run_migrations
+from .session import create_schema, end_reading
 from .silence import SILENCE
 from .target import GivenMetadata, Target
+from .terminal import paint_block
 from .turn import have_turn
 from .watch import Watch, watch_statements
-
-if TYPE_CHECKING:
-    pass
 
 log = logging.getLogger("alembic_async_template")
 
@@ -83,7 +84,8 @@ def run_environment(
     settings = read_settings(config)
     command = read_command(environment, settings, naming_convention, context_configure_arguments)
     run = _Run(command, Target(command, target_metadata))
-    with have_turn(), project_directory(settings, config), run.cleanup:
+    calm = calm_logging(config, command.name, changes=command.changes)
+    with have_turn(), calm, project_directory(settings, config), run.cleanup:
         try:
             if environment.is_offline_mode():
                 run.offline()
@@ -97,7 +99,8 @@ def run_environment(
         except KeyboardInterrupt as error:
             if not is_command_line(config):
                 raise
-            print(f"INTERRUPTED: {describe_interruption(error, environment.script, run.progress)}", file=sys.stderr)
+            block = f"INTERRUPTED: {describe_interruption(error, environment.script, run.progress)}"
+            print(paint_block(block, sys.stderr), file=sys.stderr)
             raise SystemExit(_INTERRUPTED) from error
         finally:
             _compat.reinstate_environment(environment)  # a command that was refused meanwhile has taken it away
@@ -113,7 +116,7 @@ class _Run:
         self.target = target
         self.progress = Progress()
         self.watch: Watch | None = None
-        self.user: str | None = None
+        self.known: dict[str, str | None] = {}
         self.current: tuple[str, ...] | None = None
         self.lock_wait_end: float | None = None
         self.has_begun = False
@@ -126,7 +129,7 @@ class _Run:
         try:
             if self.watch is not None and self.watch.silent_at is not None:
                 return explain_silence(error, self.environment.script, self.progress, self.watch.silent_at, SILENCE)
-            return explain_failure(error, self.environment.script, self.progress, self.current, self.user)
+            return explain_failure(error, self.environment.script, self.progress, self.current, self.known)
         except Exception as failed:  # an exception that cannot be described, a file that cannot be read
             log.debug("The error could not be explained: %r", failed)
             return error
@@ -218,7 +221,7 @@ class _Run:
     def _migrate_watched(self, connection: Connection, *, own: bool) -> None:
         in_transaction = connection.in_transaction()
         self.progress = Progress(in_callers_transaction=in_transaction)
-        self.user = connection.engine.url.username
+        self.known = list_facts(connection.engine.url)
         self.target.choose(connection.dialect)
         options: dict[str, Any] = {
             "connection": connection,
@@ -234,7 +237,7 @@ class _Run:
             options.setdefault("transactional_ddl", True)
         create_schema(connection, options.get("version_table_schema"))
         if self.command.compares:
-            prepare_comparison(self.command, self.target, connection, options, self.cleanup)
+            prepare_comparison(self.command, self.target, connection, options, self.cleanup, in_transaction=in_transaction)
         if not in_transaction and connection.in_transaction():
             connection.rollback()  # what was read above; Alembic takes an open transaction for the caller's
         if self.command.name == "stamp":
@@ -244,11 +247,12 @@ class _Run:
         self.was_configured = True
         try:
             self._run_command(connection, in_transaction=in_transaction, own=own)
-        except (Exception, SystemExit):
+        except (Exception, SystemExit) as error:
+            self.known |= find_facts(error, connection, self.command.settings)
             with suppress(SQLAlchemyError):  # the server may be gone
-                _end_reading(connection, in_transaction=in_transaction)
+                end_reading(connection, in_transaction=in_transaction)
             raise
-        _end_reading(connection, in_transaction=in_transaction)
+        end_reading(connection, in_transaction=in_transaction)
 
     def _run_command(self, connection: Connection, *, in_transaction: bool, own: bool) -> None:
         try:
@@ -267,7 +271,7 @@ class _Run:
         """Let a command work that changes the database: under the migration lock, unless there is nothing to do."""
         environment, settings = self.environment, self.command.settings
         context = environment.get_context()
-        refuse_coroutines(context, self.progress)
+        refuse_coroutines(context, environment.script, self.progress)
         if not environment.script.get_heads():
             log.warning("There are no revisions in %s", ", ".join(map(str, _compat.list_version_folders(environment.script))))
         try:
@@ -280,6 +284,7 @@ class _Run:
             connection.rollback()
         if idle:
             run_migrations(environment)
+            report_outcome(environment, connection, self.progress, 0)
             return
         if self.target.lacks_convention():
             if own:
@@ -293,7 +298,9 @@ class _Run:
         with hold_migration_lock(connection, table, settings.lock_wait, self.lock_wait_end) as check_lock:
             self.has_begun = True
             assert self.watch is not None
-            run_attempts(environment, connection, check_lock, settings.lock_retries, self.progress, self.watch)
+            began = time.monotonic()
+            done = run_attempts(environment, connection, check_lock, settings.lock_retries, self.progress, self.watch)
+            report_outcome(environment, connection, self.progress, done, time.monotonic() - began)
 
     # Offline
 
@@ -324,7 +331,7 @@ class _Run:
             }
         )
         if self.command.changes:
-            refuse_coroutines(self.environment.get_context(), self.progress)
+            refuse_coroutines(self.environment.get_context(), self.environment.script, self.progress)
         run_migrations(self.environment)
 
     # Both
@@ -336,11 +343,5 @@ class _Run:
         """Say which database this run is for, and let its revisions know."""
         for warning in database.warnings:
             log.warning(warning)
-        log.info("Database %s, from %s", mask_url(database.url), database.source)
+        log.info(DATABASE, mask_url(database.url), database.source)
         self.cleanup.enter_context(lend_url(self.config, database.original))
-
-
-def _end_reading(connection: Connection, *, in_transaction: bool) -> None:
-    """End what a command has only read: the next one on the connection is not to take it for a transaction of the caller's."""
-    if not in_transaction and connection.in_transaction():
-        connection.rollback()

@@ -4,18 +4,32 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from logging.config import fileConfig
 from typing import TYPE_CHECKING
 
 from ..application.settings import is_command_line
+from .terminal import paint
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
 _SECTIONS = ("loggers", "handlers", "formatters")
 _OWN = "alembic_async_template"
+_LOGGERS = ("alembic", _OWN)
+
+# What says at INFO how models and database differ.
+_COMPARISON = ("alembic.autogenerate", f"{_OWN}.autogenerate", f"{_OWN}.enums")
+
+# What Alembic says at INFO and no one acts on, by the logger that says it.
+_CHATTER = {
+    "alembic.runtime.migration": ("Context impl %s.", "Generating static SQL", "Will assume %s DDL."),
+    "alembic.runtime.plugins": ("setup plugin %s", "setting up autogenerate plugin %s"),
+    "alembic.ddl.postgresql": ("Detected sequence named '%s' as owned by integer column '%s(%s)', assuming SERIAL and omitting",),
+}
+# What each run says first. A probe that asks every few seconds need not say it in a program without logging.
+DATABASE = "Database %s, from %s"
 
 
 def configure_logging(config: Config) -> None:
@@ -36,18 +50,101 @@ def configure_logging(config: Config) -> None:
 
 
 @contextmanager
-def silence(name: str) -> Iterator[None]:
-    """Drop what a logger is told in the block: it has said so before."""
-    logger = logging.getLogger(name)
+def calm_logging(config: Config, command: str | None, *, changes: bool) -> Iterator[None]:
+    """On the command line, let Alembic's chatter be DEBUG, and with `-q` only warnings be heard.
 
-    def drop(_record: logging.LogRecord) -> bool:
-        return False
+    `check` tells each difference when it ends.
 
-    logger.addFilter(drop)
+    A program's own logging stays as it is. If it has none at all, a migration and a wait are printed on standard error:
+    otherwise it would seem to hang.
+
+    :param changes: whether the command changes the database.
+    """
+    with ExitStack() as stack:
+        if not is_command_line(config):
+            if sys.stderr is not None and not _is_heard(_OWN):
+                stack.enter_context(_print_records(changes=changes))
+        else:
+            for name in _CHATTER:
+                stack.enter_context(_filter(logging.getLogger(name), _lower))
+            if config.messaging_opts.get("quiet"):
+                for name in _LOGGERS:
+                    stack.enter_context(_warnings_only(name))
+            if command == "check":
+                for name in _COMPARISON:
+                    stack.enter_context(_warnings_only(name))
+        yield
+
+
+def _lower(record: logging.LogRecord) -> bool:
+    """Make a record of chatter DEBUG; false if its logger leaves that out."""
+    if record.msg not in _CHATTER.get(record.name, ()):
+        return True
+    record.levelno, record.levelname = logging.DEBUG, logging.getLevelName(logging.DEBUG)
+    return logging.getLogger(record.name).isEnabledFor(logging.DEBUG)
+
+
+@contextmanager
+def _filter(filterer: logging.Filterer, function: Callable[[logging.LogRecord], bool]) -> Iterator[None]:
+    filterer.addFilter(function)
     try:
         yield
     finally:
-        logger.removeFilter(drop)
+        filterer.removeFilter(function)
+
+
+@contextmanager
+def _warnings_only(name: str) -> Iterator[None]:
+    """Let a logger leave out what is INFO; one that was told to say even more says it."""
+    logger = logging.getLogger(name)
+    previous = logger.level
+    if logger.getEffectiveLevel() == logging.INFO:
+        logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(previous)
+
+
+def _is_heard(name: str) -> bool:
+    """Whether a logger has a handler, or was told what to leave out: then the program has logging."""
+    logger: logging.Logger | None = logging.getLogger(name)
+    while logger is not None:
+        if any(not isinstance(handler, logging.NullHandler) for handler in logger.handlers):
+            return True
+        if logger.disabled or (logger.parent is not None and (logger.level != logging.NOTSET or not logger.propagate)):
+            return True
+        logger = logger.parent
+    return False
+
+
+@contextmanager
+def _print_records(*, changes: bool) -> Iterator[None]:
+    """Print what the loggers of Alembic and this package say, as long as the body runs."""
+
+    def is_told(record: logging.LogRecord) -> bool:
+        return (changes or record.msg != DATABASE) and record.msg not in _CHATTER.get(record.name, ())
+
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_ColumnFormatter())
+    handler.addFilter(is_told)
+    loggers = [logging.getLogger(name) for name in _LOGGERS if not _is_heard(name)]
+    for logger in loggers:
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeHandler(handler)
+            logger.setLevel(logging.NOTSET)
+
+
+@contextmanager
+def silence(name: str) -> Iterator[None]:
+    """Drop what a logger is told in the block: it has said so before."""
+    with _filter(logging.getLogger(name), lambda _record: False):
+        yield
 
 
 def _set_level(name: str, level: int) -> None:
@@ -56,10 +153,28 @@ def _set_level(name: str, level: int) -> None:
         logger.setLevel(level)
 
 
+class _PlainFormatter(logging.Formatter):
+    """The message alone, and in front of it the level of what is more, or less, than information."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        if record.levelno == logging.INFO:
+            return text
+        label = f"{record.levelname}:"
+        return f"{paint(label, 'yellow', sys.stderr) if record.levelno >= logging.WARNING else label} {text}"
+
+
+class _ColumnFormatter(logging.Formatter):
+    """The level and the message, as servers such as uvicorn print them."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return f"{f'{record.levelname}:':<9} {super().format(record)}"
+
+
 def _configure_default() -> None:
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(levelname)-5.5s [%(name)s] %(message)s"))
-    for name in ("alembic", _OWN):
+    handler.setFormatter(_PlainFormatter())
+    for name in _LOGGERS:
         _set_level(name, logging.INFO)
         logger = logging.getLogger(name)
         if all(isinstance(existing, logging.NullHandler) for existing in logger.handlers):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
 import random
 import re
@@ -18,7 +17,7 @@ from sqlalchemy.exc import PendingRollbackError, SQLAlchemyError
 
 from .. import _compat
 from ..diagnosis.driver_errors import describe, describe_outage, is_lock_failure
-from ..diagnosis.explain import explain_coroutine, locate_failure
+from ..diagnosis.explain import locate_failure
 from ..errors import LockTimeoutError
 from ..errors.failure import Progress
 from ..masking import shorten_statement
@@ -106,23 +105,6 @@ class _Steps:
             self.done = 0
 
 
-def refuse_coroutines(context: MigrationContext, progress: Progress) -> None:
-    """Let the command refuse revisions whose function is a coroutine's: Alembic calls it, and would not wait for it.
-
-    :raises RevisionFailedError: once the steps are known, before any of them runs.
-    """
-
-    def find_steps(heads: tuple[str, ...], context: MigrationContext) -> list[Any]:
-        steps = list(asked(heads, context))
-        for step in steps:
-            if inspect.iscoroutinefunction(step.migration_fn):
-                progress.revision, progress.upgrades = step.info.up_revision_id, step.info.is_upgrade
-                raise explain_coroutine(step.migration_fn, progress)
-        return steps
-
-    asked = _compat.exchange_work(context, find_steps)
-
-
 def run_migrations(environment: EnvironmentContext) -> None:
     """Let the command do its work, in the transactions that Alembic has for it."""
     try:
@@ -142,12 +124,13 @@ def run_attempts(
     retries: int,
     progress: Progress,
     watch: Watch,
-) -> None:
+) -> int:
     """Run the revisions; retry each one that fails to get a lock and was rolled back.
 
     :param check_lock: is called between two revisions, and raises if the migration lock was lost.
     :param watch: what is known of the statement that runs, and of who is in its way.
     :param progress: is kept up to date. In the caller's transaction nothing is retried.
+    :return: how many steps were done.
     :raises LockTimeoutError: no attempt got the lock, or it has committed something and cannot be retried.
     """
     steps = _Steps(environment.get_context(), connection, check_lock, progress)
@@ -164,7 +147,7 @@ def run_attempts(
                     connection.commit()
                     progress.committed = steps.commits
                 run_migrations(environment)
-                return
+                return steps.done
             except Exception as error:
                 steps.note_failure(error)
                 _find_invalid_indexes(error, connection, progress, watch)

@@ -165,6 +165,12 @@ def create_schema(connection: Connection, schema: str | None) -> None:
         connection.commit()
 
 
+def end_reading(connection: Connection, *, in_transaction: bool) -> None:
+    """End what a command has only read: the next one on the connection is not to take it for a transaction of the caller's."""
+    if not in_transaction and connection.in_transaction():
+        connection.rollback()
+
+
 def pause(connection: Connection, seconds: float) -> None:
     """Sleep; where the connection belongs to an event loop, let that run.
 

@@ -1,6 +1,6 @@
-"""Watches the statements of a migration from outside: who blocks one, and whether the server still works for it.
+"""Watches the statements of a migration from outside: how long one runs, who blocks it, whether the server still works for it.
 
-PostgreSQL knows it only during the wait (`pg_blocking_pids`), so another connection has to ask, from a thread of its own.
+PostgreSQL knows who it is only during the wait (`pg_blocking_pids`), so another connection has to ask, from a thread of its own.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from .blockers import find_blockers
 from .connection import call_apart
 from .session import BACKEND, find_backend
 from .silence import ANSWER, SILENCE, cut_after, find_address, find_cut, is_silent
+from .statement_progress import find_progress
 
 log = logging.getLogger("alembic_async_template")
 
@@ -30,6 +31,10 @@ log = logging.getLogger("alembic_async_template")
 _INTERVAL = 2.0
 # How long until the next connection, when one could not be made or ended, in seconds.
 _PAUSE = 10.0
+# After how long a statement is told of, and how often: every few seconds, and less often when it has run for a minute.
+_LONG = 5.0
+_MINUTE = 60.0
+_SELDOM = 30.0
 # How long its end is waited for: it may be about to connect to a server that does not answer.
 _PATIENCE = 1.0
 
@@ -58,6 +63,10 @@ class Watch:
         self.doing = ""
         """The statement that runs, or COMMIT, or ROLLBACK."""
         self.blockers: list[str] = []
+        self.running: tuple[float, str] | None = None
+        """The statement that the server has not answered yet, and since when."""
+        self.how_far = ""
+        """What it waits for, or does, as far as is known."""
         self.stopped = threading.Event()
         self.silent_at: str | None = None
         """What ran when the server was found to be silent, and the connection was cut."""
@@ -66,9 +75,11 @@ class Watch:
         self._heard: tuple[float, bool] = (0.0, True)
 
     def begin(self, connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
-        self.pid = connection.info.get(BACKEND) or find_backend(connection)
-        self.statement, self.blockers = statement, []
+        if connection.dialect.name == "postgresql":
+            self.pid = connection.info.get(BACKEND) or find_backend(connection)
+        self.statement, self.blockers, self.how_far = statement, [], ""
         self._set_out(statement)
+        self.running = (time.monotonic(), statement)
 
     def begin_commit(self, _connection: Connection) -> None:
         self._set_out("COMMIT")
@@ -77,14 +88,37 @@ class Watch:
         self._set_out("ROLLBACK")
 
     def _set_out(self, doing: str) -> None:
+        self.running = None
         self.doing, self.since = doing, time.monotonic()
 
     def end(self, *_: Any) -> None:
-        self.since = None
+        self.since = self.running = None
+
+    def fail(self, *_: Any) -> None:
+        """The statement has failed, and what surrounds it is rolled back."""
+        self.running = None
 
     def _is_slow(self) -> bool:
         since = self.since
         return since is not None and self.pid is not None and time.monotonic() - since >= self.interval
+
+    # That it still runs
+
+    def tell(self) -> None:
+        """Log every few seconds that a statement runs, and how far it is, until the migration ends."""
+        told: tuple[float, str] | None = None
+        wait = _LONG
+        while not self.stopped.wait(_LONG / 10):
+            running = self.running
+            if running is None:
+                continue
+            if running is not told:
+                told, wait = running, _LONG
+            seconds = time.monotonic() - running[0]
+            if seconds >= wait:
+                how_far = f", {self.how_far}" if self.how_far else ""
+                log.info("Running for %.0f s%s, at: %s", seconds, how_far, shorten_statement(running[1]))
+                wait = seconds + (_LONG if seconds < _MINUTE else _SELDOM)
 
     # Who is in the way
 
@@ -104,8 +138,11 @@ class Watch:
                 since = self.since
                 with cut_after(connection, ANSWER):
                     blockers = find_blockers(connection, self.pid)
+                    how_far = f"waiting for {', '.join(blockers)}" if blockers else find_progress(connection, self.pid)
                     self._note_state(connection)
                     connection.rollback()
+                if since == self.since:
+                    self.how_far = how_far
                 if blockers and since == self.since and blockers != self.blockers:
                     self.blockers = blockers
                     log.warning("Waiting for %s, at: %s", ", ".join(blockers), shorten_statement(self.doing))
@@ -154,25 +191,27 @@ def _is_idle(loop: asyncio.AbstractEventLoop) -> bool:
 
 @contextmanager
 def watch_statements(connection: Connection, lock_timeout: float) -> Iterator[Watch]:
-    """While the body runs, log who blocks a statement that waits, and cut the connection to a silent server; on PostgreSQL only.
+    """While the body runs, log which statement takes long, on PostgreSQL also who blocks it; there, cut it off a silent server.
 
     Only an asynchronous driver's wait can be told from the work of a revision, and only what goes through a network is silent.
     """
     watch = Watch(connection, min(_INTERVAL, lock_timeout / 3) if lock_timeout else _INTERVAL)
-    if connection.dialect.name != "postgresql":
-        yield watch
-        return
     listeners: list[tuple[str, Callable[..., None]]] = [
         ("before_cursor_execute", watch.begin),
         ("after_cursor_execute", watch.end),
+        ("rollback_savepoint", watch.fail),
         ("commit", watch.begin_commit),
         ("rollback", watch.begin_rollback),
     ]
-    threads = [threading.Thread(target=watch.ask, name="alembic_async_template watch", daemon=True)]
-    address, cut = find_address(connection), find_cut(connection)
-    if connection.dialect.is_async and address is not None and cut is not None:
-        arguments = (address, asyncio.get_running_loop(), cut)
-        threads.append(threading.Thread(target=watch.listen, args=arguments, name="alembic_async_template silence", daemon=True))
+    threads = [threading.Thread(target=watch.tell, name="alembic_async_template statements", daemon=True)]
+    if connection.dialect.name == "postgresql":
+        threads.append(threading.Thread(target=watch.ask, name="alembic_async_template watch", daemon=True))
+        address, cut = find_address(connection), find_cut(connection)
+        if connection.dialect.is_async and address is not None and cut is not None:
+            arguments = (address, asyncio.get_running_loop(), cut)
+            threads.append(
+                threading.Thread(target=watch.listen, args=arguments, name="alembic_async_template silence", daemon=True)
+            )
     for name, listener in listeners:
         event.listen(connection, name, listener)
     for thread in threads:

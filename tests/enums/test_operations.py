@@ -173,7 +173,7 @@ def test_renaming_keeps_rows_and_defaults_and_is_rolled_back_whole(on_connection
             EnumInUseError,
             "Enum public.mood cannot be dropped: column m of table t, column many of table t, default value for column m of "
             "table t use it\n  fix    drop these first\n  or     let a column have another type:\n         "
-            'op.alter_column("post", "status", type_=sa.String(), postgresql_using="status::text")',
+            'op.alter_column("t", "m", type_=sa.String(), postgresql_using="m::text")',
         ),
     ],
 )

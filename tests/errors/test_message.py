@@ -80,6 +80,10 @@ EXAMPLES: list[AlembicAsyncTemplateError] = [
     errors.ExistingEnumsError(["public.status"]),
     errors.EnumDeclarationsDifferError("public.status", ("post.one", ["a"]), ("note.two", ["b"]), "post_one"),
     errors.PluginFailedError("plugin", "plugin.compare", "/plugin.py:3", "ValueError: no", installed=True),
+    errors.RenameAnswerError.malformed("rename=item.raw"),
+    errors.RenameAnswerError.unfit("rename=a.b:c", (["item.raw"], ["item.raw_data"]), ["rename=item.raw:raw_data"]),
+    errors.RenameAnswerError.unsupported("rename=a.b:c", "mysql"),
+    errors.RenameTrialError("-x rename=item.raw:raw_data", "must be owner of table item"),
     errors.SQLModelNotInstalledError(Path("/app/migrations/script.py.mako")),
     errors.EnumComparisonClashError("alembic_postgresql_enum", [(Path("/app/env.py"), 3)]),
     errors.InvalidEnumError("public.status", "The list of values is empty"),
@@ -96,7 +100,7 @@ EXAMPLES: list[AlembicAsyncTemplateError] = [
     errors.EnumOfflineError("public.status", "remove_enum_value"),
     errors.UncommittedWorkError("public.status", "live"),
     errors.UncommittedEnumValueError("unsafe use of new value"),
-    errors.EnumCheckError("status", "live", "mysql", "post", "ck", "status IN ('draft')"),
+    errors.EnumCheckError("status", ["live"], "mysql", "post", "ck", "status IN ('draft')"),
     errors.OperationClashError("add_enum_value", ["one", "two"], "fit none of them"),
 ]
 each = pytest.mark.parametrize("error", EXAMPLES, ids=lambda error: type(error).__name__)

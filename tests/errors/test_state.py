@@ -124,8 +124,8 @@ def test_a_transaction_of_the_caller_stays_the_callers(tmp_path: Path, embedded_
                 f"AssertionError\n  where  revision two, {tmp_path}/migrations/versions/two.py:{LINE}"
                 "\n         with op.get_context().autocommit_block():"
                 "\n  state  the transaction is yours: roll it back"
-                "\n  fix    an autocommit block works only in a transaction that Alembic has begun itself, and not in another block: "
-                "hand over an engine, not a connection:\n         await Migrations(bind=engine).upgrade()"
+                "\n  fix    an autocommit block needs a transaction of Alembic's own, not in another one: hand over an engine:"
+                "\n         await Migrations(bind=engine).upgrade()"
             )
             assert connection.in_transaction()
             await connection.execute(text("SELECT 1 FROM one"))

@@ -11,7 +11,7 @@ from sqlalchemy.engine import make_url
 from support.project import Project
 
 MODELS = "from sqlmodel import Field, SQLModel\nclass A(SQLModel, table=True):\n    id: int = Field(primary_key=True)\n"
-LINE = "INFO  [alembic_async_template] Database "
+LINE = "Database "
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def add_setting(project: Project, line: str) -> None:
 
 
 def database_line(output: str) -> str:
-    (line,) = (line for line in output.splitlines() if line.startswith(LINE))
+    (line,) = (line for line in output.splitlines() if line.startswith(LINE) and ", from " in line)
     return line.removeprefix(LINE)
 
 

@@ -28,7 +28,7 @@ def test_the_models_naming_convention_names_constraints_of_a_revision(app: Proje
     )
     sql = app.alembic("upgrade", "head", "--sql").stdout
     assert "CONSTRAINT unique_two_x UNIQUE (x)" in sql
-    assert app.alembic("upgrade", "head").output.count("Context impl") == 1
+    assert app.alembic("upgrade", "head").output.count("Database sqlite") == 1
 
 
 BY_HAND = 'op.create_table("two", sa.Column("x", sa.Integer), sa.UniqueConstraint("x"))'

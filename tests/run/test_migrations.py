@@ -237,7 +237,9 @@ def test_ensure_head_names_both_revisions(make: Make, postgresql_url: str) -> No
         assert message(enums=True) == (
             "The database is at revision one, which is the head, but its enum types are not the application's\n"
             '  where  public.mood: "sad", "glad", "bored" in the database, "sad", "glad" in the application\n'
-            '  fix    write the revision that is missing:\n         alembic revision --autogenerate -m "change enums"'
+            '  fix    write the revision that is missing:\n         alembic revision --autogenerate -m "change enums"\n'
+            "  then   if no revision adds it, put this first in its upgrade(), for databases without the value:\n"
+            "         op.add_enum_value('mood', 'bored', schema='public')"
         )
 
 

@@ -161,7 +161,7 @@ def test_an_environment_runs_through_a_pooler(app: Project, pgbouncer_url: str) 
             )
         app.alembic("upgrade", "head")
         assert "moods" in table_names(pgbouncer_url)
-        assert "'remove_table'" in app.alembic("check", check=False).stdout
+        assert "The models have no table moods" in app.alembic("check", check=False).block
         app.alembic("downgrade", "base")
         assert table_names(pgbouncer_url) == {"alembic_version"}
 
@@ -195,7 +195,7 @@ def test_logging_is_short_and_disables_nothing(app: Project, sqlite_url: str) ->
     result = app.alembic("revision", "--autogenerate", "-m", "tables")
     assert "still here" in result.stderr
     assert "plugin" not in result.stderr
-    assert result.stderr.count("[alembic_async_template] Database") == 1
+    assert result.stderr.count("Database sqlite") == 1
     failed = app.alembic("upgrade", "nowhere", check=False)
     assert failed.output.count("There is no revision nowhere among the files") == 1
     quiet = app.alembic("-q", "upgrade", "nowhere", check=False)
@@ -213,7 +213,7 @@ def test_logging_sections_of_the_ini_are_used(app: Project, sqlite_url: str) -> 
     ini = app.directory / "alembic.ini"
     ini.write_text(f"{ini.read_text()}\n[loggers]{sections}".replace("(levelname)-5.5s", "(levelname)s FROM-INI"))
     result = app.alembic("revision", "--autogenerate", "-m", "tables")
-    assert "INFO FROM-INI [alembic.runtime.migration]" in result.stderr
+    assert "INFO FROM-INI [alembic.autogenerate.compare.tables]" in result.stderr
     assert "still here" in result.stderr
     assert "plugin" not in result.stderr
 

@@ -26,6 +26,7 @@ def upgrade() -> None:
                existing_type=postgresql.ARRAY(sa.VARCHAR()),
                server_default=None,
                existing_nullable=True)
+    # This may lose data: only the values of the enum fit.
     op.alter_column('post', 'status',
                existing_type=postgresql.ARRAY(sa.VARCHAR()),
                type_=postgresql.ARRAY(postgresql.ENUM('draft', 'live', name='status', create_type=False)),

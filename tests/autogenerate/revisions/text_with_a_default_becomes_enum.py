@@ -26,6 +26,7 @@ def upgrade() -> None:
                existing_type=sa.TEXT(),
                server_default=None,
                existing_nullable=False)
+    # This may lose data: only the values of the enum fit.
     op.alter_column('post', 'status',
                existing_type=sa.TEXT(),
                type_=postgresql.ENUM('draft', 'live', name='status', create_type=False),

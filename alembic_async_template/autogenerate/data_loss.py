@@ -1,0 +1,87 @@
+"""Finds what a revision loses of the data, and says so: in front of each operation, and in one list for a warning."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from alembic.operations import ops
+from sqlalchemy.engine import Dialect
+
+from ..enums.model import qualify
+from ..enums.ops import RemoveEnumValueOp, ReplaceEnumValuesOp
+from .column_conversions import ConvertColumnOp
+from .comments import CommentOp
+from .enum_changes import EnumChangeOps
+from .narrowing import explain_loss, write_type
+from .renames import is_known
+
+# What else to say about an operation: in the comment in front of it, and in the warning.
+Advise = Callable[[ops.MigrateOperation], tuple[Sequence[str | ops.MigrateOperation], str]]
+
+
+def comment_losses(container: ops.OpContainer, dialect: Dialect, advise: Advise) -> list[str]:
+    """Put a comment in front of each operation that loses data; returns what is lost, for a warning.
+
+    :param advise: what follows in the comment, and in the warning.
+    """
+    losses: list[str] = []
+    commented: list[ops.MigrateOperation] = []
+    for operation in container.ops:
+        if isinstance(operation, EnumChangeOps):  # its renderer says what happens to the rows
+            losses += [f"value '{value}' of enum {name}" for name, value in _list_removed_values(operation)]
+        elif isinstance(operation, ops.OpContainer):
+            losses += comment_losses(operation, dialect, advise)
+        elif found := _find_loss(operation, dialect):
+            subject, sentence = found
+            advice, hint = advise(operation)
+            losses.append(f"{subject} {hint}".strip())
+            if sentence or advice:
+                commented.append(CommentOp(*_join(sentence, advice)))
+        commented.append(operation)
+    container.ops = commented
+    return losses
+
+
+def _join(sentence: str, advice: Sequence[str | ops.MigrateOperation]) -> Iterator[str | ops.MigrateOperation]:
+    """The parts of a comment; a text that follows the first sentence continues its line."""
+    if advice and isinstance(advice[0], str):
+        yield f"{sentence} {advice[0]}".strip()
+        yield from advice[1:]
+    else:
+        yield sentence
+
+
+def _find_loss(operation: ops.MigrateOperation, dialect: Dialect) -> tuple[str, str] | None:
+    """What an operation loses: its subject, and a sentence about it."""
+    if isinstance(operation, ops.DropTableOp):
+        name = qualify(operation.table_name, operation.schema)
+        return f"table {name}", f"This loses data: all rows of table {name}."
+    if isinstance(operation, ops.DropColumnOp) and not _is_generated(operation):
+        name = _name_column(operation)
+        return f"column {name}", f"This loses data: all values of column {name}."
+    if not isinstance(operation, ops.AlterColumnOp) or operation.existing_type is None or operation.modify_type is None:
+        return None
+    lost = explain_loss(operation.existing_type, operation.modify_type, dialect)
+    if lost is None:
+        return None
+    types = [write_type(type_, dialect) for type_ in (operation.existing_type, operation.modify_type)]
+    said = isinstance(operation, ConvertColumnOp) and "array" in lost  # by its renderer
+    return f"type of {_name_column(operation)} ({' to '.join(types)})", "" if said else f"This may lose data: {lost}."
+
+
+def _name_column(operation: ops.DropColumnOp | ops.AlterColumnOp) -> str:
+    return f"{qualify(operation.table_name, operation.schema)}.{operation.column_name}"
+
+
+def _is_generated(operation: ops.DropColumnOp) -> bool:
+    """Whether the values of a column are computed from others."""
+    return is_known(operation) and operation.to_column().computed is not None
+
+
+def _list_removed_values(container: EnumChangeOps) -> Iterator[tuple[str, str]]:
+    for operation in container.ops:
+        name = qualify(operation.enum_name, operation.schema)
+        if isinstance(operation, RemoveEnumValueOp):
+            yield name, operation.value
+        elif isinstance(operation, ReplaceEnumValuesOp):
+            yield from ((name, value) for value in operation.existing_values or () if value not in operation.values)

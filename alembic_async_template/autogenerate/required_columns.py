@@ -1,0 +1,205 @@
+"""Says what to write for a new column that takes no nulls and has no default: it cannot be added to a table with rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from alembic.operations import ops
+from sqlalchemy import Column, MetaData, Table, text
+from sqlalchemy import UniqueConstraint as Unique
+from sqlalchemy.engine import Dialect
+from sqlalchemy.schema import DefaultClause
+from sqlalchemy.sql.elements import TextClause
+from sqlalchemy.types import (
+    ARRAY,
+    JSON,
+    Boolean,
+    Date,
+    DateTime,
+    Enum,
+    Float,
+    Integer,
+    Interval,
+    LargeBinary,
+    Numeric,
+    String,
+    Time,
+    TypeEngine,
+    Uuid,
+)
+
+from .. import _compat
+from ..application.column_types import find_implementation
+from ..enums.model import qualify
+from ..postgresql import escape_colons, literal
+from .comments import CommentOp
+from .operation_tree import find_table
+from .renames import Rename
+
+# The databases that refuse such a column; MySQL gives every row an empty value.
+_REFUSING = {"postgresql", "sqlite"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Value:
+    """A value for the rows: as an expression of SQL, and as a server default where it can be one."""
+
+    expression: str
+    default: str | TextClause | None = None
+
+
+def comment_required_columns(
+    container: ops.OpContainer, dialect: Dialect, metadatas: Iterable[MetaData], renames: Iterable[Rename], *, as_batch: bool
+) -> None:
+    """Put a comment in front of each column that the database refuses to add while the table has rows.
+
+    :param renames: those that may be: a value would be written over the loss of the old column's.
+    :param as_batch: whether the operations of a table are rendered as a batch; its comments are in front of it then.
+    """
+    if dialect.name not in _REFUSING:
+        return
+    tables = {
+        (None if table.schema == dialect.default_schema_name else table.schema, table.name): table
+        for metadata in metadatas
+        for table in metadata.tables.values()
+    }
+    old_names = {rename.new: str(rename.column) for rename in reversed(list(renames))}
+    commented: list[ops.MigrateOperation] = []
+    for operation in container.ops:
+        if isinstance(operation, ops.ModifyTableOps):
+            inner: list[ops.MigrateOperation] = []
+            for one in operation.ops:
+                if isinstance(one, ops.AddColumnOp) and _is_required(one.column):
+                    key = find_table(one)
+                    old_name = old_names.get((*key, str(one.column.name)))
+                    comment = _write_comment(one, tables.get(key), dialect, old_name, as_batch=as_batch)
+                    (commented if as_batch else inner).append(comment)
+                inner.append(one)
+            operation.ops = inner
+        commented.append(operation)
+    container.ops = commented
+
+
+def _is_required(column: Column[Any]) -> bool:
+    """Whether rows that are there would need a value which the column does not give them."""
+    given = column.server_default is not None or column.computed is not None or column.identity is not None
+    return not (column.nullable or column.primary_key or given)
+
+
+def _write_comment(
+    operation: ops.AddColumnOp, table: Table | None, dialect: Dialect, old_name: str | None, *, as_batch: bool
+) -> CommentOp:
+    column = operation.column
+    name = f"{qualify(operation.table_name, operation.schema)}.{column.name}"
+    value = _choose_value(column, table, dialect)
+    parts: list[str | ops.MigrateOperation] = []
+    start = f"Fails while the table has rows, which get no value for {name}."
+    if old_name is not None:
+        start += f" If it was {old_name} before, see what is said about its removal. If not:"
+    if value is not None and value.default is not None:
+        parts += [
+            f"{start} {'Give' if old_name is None else 'give'} them one with a server default, which the model then has too:",
+            _wrap(_add(operation, server_default=DefaultClause(value.default)), as_batch=as_batch),
+            "Or add it, fill it, and refuse nulls then:",
+        ]
+    else:
+        parts.append(f"{start} {'Add' if old_name is None else 'add'} it, fill it, and refuse nulls then:")
+    parts.append(_add(operation, nullable=True))
+    if value is not None:
+        quote = dialect.__class__(paramstyle="named").identifier_preparer.quote  # type: ignore[call-arg]
+        target = ".".join(quote(part) for part in (operation.schema, operation.table_name) if part)
+        parts.append(ops.ExecuteSQLOp(escape_colons(f"UPDATE {target} SET {quote(column.name)} = {value.expression}")))
+    parts.append(
+        _wrap(
+            ops.AlterColumnOp(
+                operation.table_name,
+                column.name,
+                schema=operation.schema,
+                existing_type=column.type,
+                modify_nullable=False,
+            ),
+            as_batch=as_batch,
+        )
+    )
+    return CommentOp(*parts)
+
+
+def _add(operation: ops.AddColumnOp, **changes: Any) -> ops.AddColumnOp:
+    column = _compat.copy_column(operation.column)
+    for name, value in changes.items():
+        setattr(column, name, value)
+    return ops.AddColumnOp(operation.table_name, column, schema=operation.schema)
+
+
+def _wrap(operation: Any, *, as_batch: bool) -> ops.MigrateOperation:
+    return ops.ModifyTableOps(operation.table_name, [operation], schema=operation.schema) if as_batch else operation
+
+
+def _choose_value(column: Column[Any], table: Table | None, dialect: Dialect) -> _Value | None:
+    """A value that the rows can have; None where only the project knows one."""
+    quote = dialect.__class__(paramstyle="named").identifier_preparer.quote  # type: ignore[call-arg]
+    is_unique = bool(column.unique) or (table is not None and column.name in _list_unique(table))
+    declared = None if table is None else table.c.get(column.key)
+    keys = list(column.foreign_keys or (() if declared is None else declared.foreign_keys))
+    type_ = find_implementation(column.type, dialect)
+    if keys:
+        if is_unique or len(keys) > 1:
+            return None
+        *place, target = keys[0].target_fullname.split(".")
+        return _Value(f"(SELECT {quote(target)} FROM {'.'.join(map(quote, place))} LIMIT 1)")
+    if isinstance(type_, Uuid) and dialect.name == "postgresql":
+        return _Value("gen_random_uuid()", text("gen_random_uuid()"))
+    if not is_unique:
+        return _choose_constant(column, type_, dialect)
+    key = list(table.primary_key.columns) if table is not None else []
+    if len(key) == 1 and isinstance(find_implementation(key[0].type, dialect), Integer):
+        if isinstance(type_, Integer):
+            return _Value(quote(key[0].name))
+        if isinstance(type_, String) and not isinstance(type_, Enum):
+            return _Value(f"CAST({quote(key[0].name)} AS {type_.compile(dialect=dialect)})")
+    return None
+
+
+def _list_unique(table: Table) -> Iterator[str]:
+    """The columns that are unique by themselves."""
+    constraints: list[Any] = [constraint for constraint in table.constraints if isinstance(constraint, Unique)]
+    indexes = [index for index in table.indexes if index.unique]
+    for columns in (list(one.columns) for one in (*constraints, *indexes)):
+        if len(columns) == 1:
+            yield columns[0].name
+
+
+def _choose_constant(column: Column[Any], type_: TypeEngine[Any], dialect: Dialect) -> _Value | None:
+    given: Any = getattr(column.default, "arg", None) if getattr(column.default, "is_scalar", False) else None
+    match type_:
+        case Enum(enums=[first, *_]):
+            labels = list(map(str, type_.enums))
+            label = next((str(one) for one in (getattr(given, "name", None), given) if str(one) in labels), str(first))
+            return _write_string(label, dialect)
+        case Boolean():
+            word = "true" if given is True else "false"
+            return _Value(word, text(word))
+        case Integer() | Numeric() | Float():
+            number = str(given) if isinstance(given, int | float) and not isinstance(given, bool) else "0"
+            return _Value(number, number)
+        case String():
+            return _write_string(given if isinstance(given, str) else "", dialect)
+        case DateTime() | Date() | Time():
+            words = {DateTime: "CURRENT_TIMESTAMP", Date: "CURRENT_DATE", Time: "CURRENT_TIME"}
+            expression = next(now for class_, now in words.items() if isinstance(type_, class_))
+            return _Value(expression, text(expression))
+        case JSON() | ARRAY():
+            return _write_string("{}", dialect)
+        case LargeBinary() if dialect.name == "postgresql":
+            return _write_string("", dialect)
+        case Interval() if dialect.name == "postgresql":
+            return _write_string("0", dialect)
+        case _:
+            return None
+
+
+def _write_string(value: str, dialect: Dialect) -> _Value:
+    doubled = value.replace("'", "''")
+    return _Value(literal(value) if dialect.name == "postgresql" else f"'{doubled}'", value)

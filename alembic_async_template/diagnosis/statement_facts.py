@@ -1,0 +1,85 @@
+"""What a fix can take over from the statement that failed, and from the line of the revision that sent it."""
+
+from __future__ import annotations
+
+import re
+
+from ..masking import HIDDEN
+
+_NAME = r'(?:"(?:[^"]|"")+"|`[^`]+`|[\w$]+)'
+_QUALIFIED = rf"(?:{_NAME}\.)?{_NAME}"
+_TEXT = r"'((?:[^']|'')*)'"
+_TABLE = re.compile(
+    r"^(?:(?:ALTER|DROP|CREATE|LOCK) TABLE|TRUNCATE(?: TABLE)?|UPDATE|INSERT INTO|DELETE FROM|CREATE (?:UNIQUE )?INDEX .*?\bON)"
+    rf"(?: IF(?: NOT)? EXISTS| ONLY)* (?P<table>{_QUALIFIED})",
+    re.IGNORECASE,
+)
+_COLUMN = re.compile(
+    rf"^ALTER TABLE .*? (?:ALTER|ADD|MODIFY)(?: COLUMN)?(?: IF NOT EXISTS)? (?!CONSTRAINT\b)(?P<column>{_NAME})", re.IGNORECASE
+)
+_VALUE = re.compile(rf"^ALTER TYPE (?P<type>{_QUALIFIED}) (?:ADD|DROP) VALUE (?:IF NOT EXISTS )?{_TEXT}", re.IGNORECASE)
+_LABELS = re.compile(rf"^CREATE TYPE {_QUALIFIED} AS ENUM ?\((?P<labels>.*)\)$", re.IGNORECASE)
+# The copy that a batch operation makes of a table.
+_COPY = "_alembic_tmp_"
+_ARGUMENT = r"""(?:"[^"]*"|'[^']*'|None)"""
+# Operations whose first argument is the table, and those that have it after their own name.
+_OF_TABLE = re.compile(rf"op\.(?P<call>alter_column|add_column|drop_column)\((?P<table>{_ARGUMENT}), (?P<rest>.*)\)", re.DOTALL)
+_OF_CONSTRAINT = re.compile(
+    rf"op\.(?P<call>\w+_(?:constraint|foreign_key|primary_key))\((?P<name>(?:op\.f\()?{_ARGUMENT}\)?), (?P<table>{_ARGUMENT})"
+    r"(?P<rest>.*)\)",
+    re.DOTALL,
+)
+# A line that is longer is no example.
+_LONGEST = 90
+
+
+def read_statement(statement: str) -> dict[str, str]:
+    """The table, the column and the enum type that a statement of SQL is about, as far as it is known from its beginning.
+
+    :param statement: on one line.
+    """
+    facts: dict[str, str] = {}
+    if match := _TABLE.match(statement):
+        facts |= _name_table(match["table"].replace(_COPY, ""))
+    if match := _COLUMN.match(statement):
+        facts["column"] = _unquote(match["column"])
+    if match := _VALUE.match(statement):
+        facts |= {"type": match["type"], "value": match[2].replace("''", "'")}
+    if match := _LABELS.match(statement):
+        facts["labels"] = write_labels([label.replace("''", "'") for label in re.findall(_TEXT, match["labels"])])
+    return facts
+
+
+def write_labels(labels: list[str]) -> str:
+    """The values of an enum type as arguments of Python."""
+    return ", ".join(_write_text(label) for label in labels)
+
+
+def _write_text(text: str) -> str:
+    return f'"{text}"' if re.fullmatch(r"[^\"\\\x00-\x1f]*", text) else repr(text)
+
+
+def _name_table(written: str) -> dict[str, str]:
+    """A table as SQL writes it, and as the arguments of an operation name it."""
+    schema, name = re.findall(_NAME, f"{written}") if "." in re.sub(_NAME, "", written) else ("", written)
+    in_schema = f', schema="{_unquote(schema)}"' if schema else ""
+    return {"table": written, "of_table": _unquote(name), "of_schema": in_schema}
+
+
+def _unquote(name: str) -> str:
+    return name[1:-1].replace('""', '"') if name[:1] in {'"', "`"} else name
+
+
+def read_operation(operation: str | None) -> dict[str, str | None]:
+    """The line that failed, where it is short enough to be shown again, and the same in a batch operation.
+
+    :param operation: its source on one line.
+    """
+    if operation is None or len(operation) > _LONGEST or HIDDEN in operation or not re.fullmatch(r"op\..*\)", operation):
+        return {}
+    match = _OF_CONSTRAINT.fullmatch(operation) or _OF_TABLE.fullmatch(operation)
+    if match is None:
+        return {"operation": operation}
+    arguments = f"{match['name']}{match['rest']}" if "name" in match.re.groupindex else match["rest"]
+    batch = f"with op.batch_alter_table({match['table']}) as batch: batch.{match['call']}({arguments})"
+    return {"operation": operation, "batch": batch}

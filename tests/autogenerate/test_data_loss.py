@@ -1,0 +1,232 @@
+"""What loses data is said as the revision is written: one warning, and a comment in front of each operation."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+from pathlib import Path
+from textwrap import dedent, indent
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy import Column, ForeignKey, Integer, MetaData, Table, create_engine
+from sqlalchemy.dialects import postgresql as pg
+from sqlalchemy.dialects.postgresql.base import PGDialect
+
+from alembic_async_template.autogenerate.narrowing import explain_loss
+from support.constructs import key
+from support.history import History, migrate
+
+COLOURS = sa.Enum("red", "green", name="colour")
+
+
+def item(*columns: Any, schema: str | None = None) -> MetaData:
+    """Models with one table, and one that it may refer to."""
+    metadata = MetaData()
+    Table("owner", metadata, key(), schema=schema)
+    Table("item", metadata, key(), *columns, schema=schema)
+    return metadata
+
+
+def execute(url: str, *statements: str) -> list[Any]:
+    """Run SQL; the rows of the last statement."""
+    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"), poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        for statement in statements:
+            result = connection.exec_driver_sql(statement)
+        return list(result) if result.returns_rows else []
+
+
+def read_warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+
+
+def test_one_warning_lists_all_that_is_lost_and_each_operation_has_its_comment(
+    database_url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Tables, columns and types are told alike, in a batch of SQLite too; the downgrade has no comments, and `check` says nothing."""
+    migrations = History(tmp_path / "one", database_url).initialise()
+    before = item(Column("raw", sa.Text), Column("price", sa.Numeric(10, 2)), Column("kept", sa.String(5)))
+    Table("gone", before, key())
+    migrate(migrations, "before", before)
+    caplog.clear()
+    migrations.metadata = item(Column("price", sa.Numeric(8, 1)), Column("kept", sa.String(9)))
+    migrations.find_differences()
+    assert read_warnings(caplog) == []
+    text = migrations.revise(migrations.metadata, "after")
+    assert text is not None
+    assert read_warnings(caplog) == [
+        "This revision loses data, as its comments say: table gone, type of item.price (NUMERIC(10, 2) to NUMERIC(8, 1)), "
+        "column item.raw"
+    ]
+    upgrade, downgrade = text.split("def downgrade")
+    for comment, operation in (
+        ("This loses data: all rows of table gone.", "op.drop_table('gone')"),
+        ("This may lose data: decimal places are rounded, and larger numbers do not fit.", "alter_column('price'"),
+        ("This loses data: all values of column item.raw.", "drop_column('raw'"),
+    ):
+        below = upgrade.replace("'item', ", "").partition(f"# {comment}\n")[2].partition("\n")[0]
+        assert operation in below
+    assert "lose" not in downgrade
+    migrations.upgrade()
+    assert migrations.find_differences() == []
+    migrations.downgrade("-1")
+    migrations.upgrade()
+
+
+def test_a_value_that_goes_is_listed(postgresql_url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """An enum value that is removed, alone or with others, is in the warning; the comment about its rows is that of the renderer."""
+    migrations = History(tmp_path / "one", postgresql_url).initialise()
+    migrate(migrations, "one", item(Column("colour", sa.Enum("a", "b", "c", "d", name="colour"))))
+    text = migrate(migrations, "two", item(Column("colour", sa.Enum("a", "b", "c", name="colour"))))
+    assert "# Refused while rows hold 'd'" in text
+    migrate(migrations, "three", item(Column("colour", sa.Enum("a", name="colour"))))
+    assert read_warnings(caplog) == [
+        "This revision loses data, as its comments say: value 'd' of enum colour",
+        "This revision loses data, as its comments say: value 'b' of enum colour, value 'c' of enum colour",
+    ]
+
+
+def test_a_generated_column_loses_nothing(postgresql_url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Its values are computed from those of other columns, which stay."""
+    migrations = History(tmp_path / "one", postgresql_url).initialise()
+    migrate(migrations, "one", item(Column("n", Integer), Column("double", Integer, sa.Computed("n * 2", persisted=True))))
+    migrate(migrations, "two", item(Column("n", Integer)))
+    assert read_warnings(caplog) == []
+
+
+@pytest.mark.parametrize(
+    ("existing", "target", "loss"),
+    [
+        (sa.String(20), sa.String(10), "texts longer than 10 do not fit"),
+        (sa.Text(), sa.String(10), "texts longer than 10 do not fit"),
+        (sa.String(10), sa.String(20), None),
+        (sa.String(10), sa.Text(), None),
+        (sa.BigInteger(), sa.Integer(), "larger numbers do not fit"),
+        (sa.Integer(), sa.BigInteger(), None),
+        (sa.Integer(), sa.SmallInteger(), "larger numbers do not fit"),
+        (sa.Numeric(10, 2), sa.Numeric(10, 1), "decimal places are rounded"),
+        (sa.Numeric(10, 2), sa.Numeric(9, 2), "larger numbers do not fit"),
+        (sa.Numeric(10, 2), sa.Numeric(11, 3), None),
+        (sa.Numeric(10, 2), sa.Numeric(), None),
+        (sa.Numeric(), sa.Numeric(10, 2), "decimal places are rounded, and larger numbers do not fit"),
+        (sa.Numeric(9, 2), sa.Integer(), "decimal places are rounded"),
+        (sa.Integer(), sa.Numeric(5, 2), "larger numbers do not fit"),
+        (sa.Integer(), sa.Numeric(12, 2), None),
+        (sa.Float(), sa.Integer(), "decimal places are rounded, and larger numbers do not fit"),
+        (sa.Double(), sa.REAL(), "digits after the first 6 are lost"),
+        (sa.REAL(), sa.Double(), None),
+        (sa.BigInteger(), sa.Double(), "digits after the first 15 are lost"),
+        (sa.Integer(), sa.Double(), None),
+        (sa.DateTime(), sa.Date(), "the time of day is lost"),
+        (sa.Date(), sa.DateTime(), None),
+        (sa.DateTime(), sa.Time(), "the date is lost"),
+        (
+            sa.DateTime(timezone=True),
+            sa.DateTime(),
+            "the time zone is lost: each value becomes the local time of the session that runs this",
+        ),
+        (sa.DateTime(), sa.DateTime(timezone=True), "each value is read as a local time of the session that runs this"),
+        (pg.TIMESTAMP(precision=6), pg.TIMESTAMP(precision=0), "fractions of seconds are rounded"),
+        (pg.TIMESTAMP(), sa.DateTime(), None),
+        (sa.Integer(), sa.Text(), None),
+        (sa.Integer(), sa.String(5), "values longer than 5 do not fit"),
+        (sa.Uuid(), sa.String(36), None),
+        (sa.Text(), sa.Integer(), "values that are none of the new type do not fit"),
+        (sa.JSON(), pg.JSONB(), "the order of keys, and all but the last of equal keys, are lost"),
+        (pg.JSONB(), sa.JSON(), None),
+        (pg.ARRAY(sa.BigInteger), pg.ARRAY(sa.Integer), "larger numbers do not fit"),
+        (pg.ARRAY(sa.Integer), sa.Integer(), "only arrays of one element fit"),
+        (COLOURS, sa.Text(), None),
+        (COLOURS, sa.String(4), "values longer than 4 do not fit"),
+        (sa.Text(), COLOURS, "only the values of the enum fit"),
+        (COLOURS, sa.Enum("green", name="other"), "the new type does not have 'red'"),
+        (sa.Integer(), sa.Boolean(), "all values but two become the same as another, or do not fit"),
+        (pg.INET(), pg.CIDR(), "values that are none of the new type do not fit"),
+        (pg.DOMAIN("short", sa.String(5)), sa.String(5), None),
+        (sa.types.NullType(), sa.Integer(), None),
+    ],
+)
+def test_what_a_type_loses(existing: Any, target: Any, loss: str | None) -> None:
+    """What becomes narrower is told in words, and what every value survives is not."""
+    assert explain_loss(existing, target, PGDialect()) == loss  # type: ignore[no-untyped-call,unused-ignore]
+
+
+REQUIRED: dict[str, Callable[[], tuple[Column[Any], ...]]] = {
+    "text": lambda: (Column("new", sa.String(4), nullable=False),),
+    "quoted": lambda: (Column("New: %", sa.String, default="it's", nullable=False),),
+    "number": lambda: (Column("new", sa.Numeric(5, 2), nullable=False),),
+    "truth": lambda: (Column("new", sa.Boolean, default=True, nullable=False),),
+    "moment": lambda: (Column("new", sa.DateTime, nullable=False),),
+    "day": lambda: (Column("new", sa.Date, nullable=False),),
+    "json": lambda: (Column("new", sa.JSON, nullable=False),),
+    "enum": lambda: (Column("new", sa.Enum("red", "green", name="colour"), nullable=False),),
+    "array": lambda: (Column("new", sa.JSON().with_variant(pg.ARRAY(Integer), "postgresql"), nullable=False),),
+    "key": lambda: (Column("new", ForeignKey("owner.id"), nullable=False),),
+    "unique": lambda: (Column("new", sa.String(40), unique=True, nullable=False),),
+    "uuid": lambda: (Column("new", sa.String(40).with_variant(pg.UUID(), "postgresql"), unique=True, nullable=False),),
+}
+
+
+@pytest.mark.parametrize("way", [0, 1])
+@pytest.mark.parametrize("kind", REQUIRED)
+def test_each_way_to_add_a_required_column_works_as_printed(kind: str, way: int, database_url: str, tmp_path: Path) -> None:
+    """The operation as written fails on a table with rows; the code of the comment in its place adds and fills the column."""
+    migrations = History(tmp_path / "one", database_url).initialise()
+    migrate(migrations, "one", item())
+    execute(database_url, "INSERT INTO owner VALUES (1)", "INSERT INTO item VALUES (1), (2)")
+    columns = REQUIRED[kind]()
+    metadata = item(*columns)
+    text = migrations.revise(metadata, "two")
+    assert text is not None
+    ways = read_ways(text)
+    if way >= len(ways):
+        assert kind in {"key", "unique", "uuid"}
+        return
+    (path,) = (tmp_path / "one/migrations/versions").glob("two*.py")
+    with pytest.raises(Exception, match=r"(?i)not.null|null values"):
+        migrations.upgrade()
+    lines = path.read_text().splitlines()
+    place = next(number for number, line in enumerate(lines) if line.strip().startswith("# Fails while"))
+    lines[place:place] = indent(ways[way], "    ").splitlines()
+    changed = re.sub(
+        r"^    ( *)batch_op\.add_column\(.*\)$",
+        r"    \1pass",
+        "\n".join(lines[place + ways[way].count("\n") + 1 :]),
+        count=1,
+        flags=re.M,
+    )
+    changed = re.sub(r"^    op\.add_column\(.*\)\n", "", changed, count=1, flags=re.M)
+    path.write_text("\n".join([*lines[: place + ways[way].count("\n") + 1], changed]))
+    migrations.upgrade()
+    name = columns[0].name.replace("%", "%%")
+    assert execute(database_url, f'SELECT count(*), count("{name}") FROM item') == [(2, 2)]
+    differences = migrations.find_differences()
+    is_default = way == 0 and len(ways) == 2
+    assert [difference[0][0] for difference in differences] == (["modify_default"] if is_default else [])
+    migrations.downgrade("-1")
+
+
+def read_ways(text: str) -> list[str]:
+    """The code of each way in the comment about a required column."""
+    comment = re.search(r"^( *# Fails while .*\n(?: *#.*\n)+)", text, re.M)
+    assert comment, text
+    ways: list[list[str]] = []
+    for line in dedent(comment[1]).splitlines():
+        code = line.removeprefix("# ")
+        if code.endswith((" too:", " then:")):
+            ways.append([])
+        elif ways and not code.startswith("Or "):
+            ways[-1].append(code)
+    return ["\n".join(lines) for lines in ways]
+
+
+def test_a_column_that_has_a_value_needs_no_comment(database_url: str, tmp_path: Path) -> None:
+    """With a default, or where nulls are allowed, the column can be added as it is; in a new table any column can."""
+    migrations = History(tmp_path / "one", database_url).initialise()
+    migrate(migrations, "one", item())
+    metadata = item(Column("a", Integer), Column("b", Integer, server_default="1", nullable=False))
+    Table("new", metadata, key(), Column("c", Integer, nullable=False))
+    assert "# Fails" not in migrate(migrations, "two", metadata)
