@@ -156,7 +156,10 @@ def explain_loading(error: Exception, script: ScriptDirectory) -> RevisionFailed
         return None  # it was explained, or has its place, already
     if failure.line is None and _find_origin(error, None) is not Origin.HISTORY:
         return None
-    explained = explain_failure(error, script, Progress(), None, None)
+    try:
+        explained = explain_failure(error, script, Progress(), None, {})
+    except Exception:  # one that cannot be described
+        return None
     return explained if isinstance(explained, RevisionFailedError) else None
 
 

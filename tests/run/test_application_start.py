@@ -47,7 +47,7 @@ def start(project: Project, url: str, call: str = "upgrade") -> str:
     write_environment(project.directory, url, one="pass")
     project.write({"main.py": MAIN.replace("START", call)})
     project.set(database_wait="1s")
-    command = [UVICORN, "main:app", "--port", "0"]
+    command = [str(UVICORN), "main:app", "--port", "0"]
     done = subprocess.run(command, cwd=project.directory, env=keep_variables(), capture_output=True, text=True, timeout=60)
     assert done.returncode == 3
     return done.stdout + done.stderr
@@ -85,7 +85,8 @@ def test_an_application_that_does_not_start(
         "no URL": None,
         "not at head": url,
     }
-    text = "" if urls[name] is None else urls[name].render_as_string(hide_password=False).replace("%", "%%")
+    chosen = urls[name]
+    text = "" if chosen is None else chosen.render_as_string(hide_password=False).replace("%", "%%")
     output = start(project, text, "ensure_head" if name == "not at head" else "upgrade")
     block = take_block(output)
     assert re.fullmatch(rf"alembic_async_template\.errors\.{headline}", block[0]), output
