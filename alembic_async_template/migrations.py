@@ -55,6 +55,7 @@ def _raise_short(call: Callable[Arguments, Awaitable[Result]]) -> Callable[Argum
         try:
             return await call(*arguments, **options)
         except CommandError as error:
+            error.__context__ = error.__cause__ or error.__context__  # the cause has no secrets
             raise error.with_traceback(None) from None
 
     return raise_short

@@ -13,8 +13,10 @@ from ..diagnosis.match import Known, Origin, find_fix
 from ..diagnosis.rules.application import APPLICATION_RULES
 from ..errors import ApplicationImportError
 from ..errors.block import Fix
+from ..project.declared_roots import find_newer_python
 from ..project.files import list_sources, name_modules, walk_sources
 from .pydantic_settings import describe_rejection
+from .url_examples import describe_engine
 
 if TYPE_CHECKING:
     from .settings import Settings
@@ -61,14 +63,19 @@ def find_import_fix(error: BaseException, settings: Settings, module: str = "") 
             facts["path"] = error.name.replace(".", "/")
     elif type(error).__name__ == "ValidationError":
         facts, origin = describe_rejection(error)
+    elif isinstance(error, SyntaxError):
+        facts["python"] = find_newer_python(settings.directory)
+        origin = Origin.NEWER_PYTHON if facts["python"] else None
     elif isinstance(error, KeyError) and traceback.extract_tb(error.__traceback__)[-1].filename in {os.__file__, "<frozen os>"}:
         origin = Origin.ENVIRONMENT
     else:  # a table may be declared again
         frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
         run = [frame.f_globals["__name__"] for frame in frames if frame.f_code.co_name == "<module>"]
         facts = {"app_models": ", ".join(settings.app_models), "copy": run[-1] if run else module}
+    engine, is_sync = describe_engine(error, settings)
+    origins = [*([origin] if origin else []), *([Origin.SYNC_ENGINE] if is_sync else [])]
     try:
-        return find_fix(APPLICATION_RULES, error, facts, [origin] if origin else [])
+        return find_fix(APPLICATION_RULES, error, engine | facts, origins)
     except Exception:  # an exception of the application's that cannot be described
         return None
 

@@ -26,7 +26,7 @@ from ..project.files import LARGEST, is_too_large, walk_sources
 from ..project.scan_cache import recall_tables
 from ..project.sources import Sources
 from ..project.tables import FoundTable
-from .imports import find_package_above, find_root, import_application, refuse_module
+from .imports import find_import_fix, find_package_above, find_root, import_application, refuse_module
 
 if TYPE_CHECKING:
     from .settings import Settings
@@ -96,7 +96,10 @@ def _accept_unread(names: Iterable[str], sources: Sources, settings: Settings) -
     for name in names:
         path = sources.unreadable[name]
         if not is_too_large(path):
-            raise refuse_module(name, settings, *_explain_unread(path, f"app_models = {models}, ~{name}"))
+            problem, *fixes = _explain_unread(path, f"app_models = {models}, ~{name}")
+            if (known := find_import_fix(SyntaxError(), settings)) and "syntax error" in problem:
+                fixes = [*known.fixes]
+            raise refuse_module(name, settings, problem, *fixes)
         if name in settings.app_models:
             yield name
         else:

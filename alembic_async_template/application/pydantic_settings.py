@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import traceback
 from pathlib import Path
@@ -12,6 +13,9 @@ from ..diagnosis.match import Origin
 
 # By pydantic's type of error: https://docs.pydantic.dev/latest/errors/validation_errors/; the first one is told first.
 _ORIGINS = {"missing": Origin.MISSING_VARIABLE, "extra_forbidden": Origin.UNKNOWN_VARIABLE}
+
+# A value of each kind: what pydantic's types of errors begin with, and names of types.
+_EXAMPLES = {"int": "10", "float": "1.5", "decimal": "1.5", "bool": "true", "date": "2026-01-31"}
 
 
 def describe_rejection(error: Any) -> tuple[dict[str, str | None], Origin | None]:
@@ -26,6 +30,7 @@ def describe_rejection(error: Any) -> tuple[dict[str, str | None], Origin | None
     config = settings.model_config
     delimiter = config.get("env_nested_delimiter") or "__"
     variables: list[str] = []
+    facts: dict[str, str | None] = {}
     origins: set[Origin] = set()
     for item in error.errors():
         names = list(map(str, item["loc"]))
@@ -35,6 +40,8 @@ def describe_rejection(error: Any) -> tuple[dict[str, str | None], Origin | None
         if nested and config.get("env_nested_delimiter"):
             names.append(next(iter(nested)))
         if names:
+            if not variables and (example := _find_example(item, field)):
+                facts["example"] = example
             variables.append((prefix + delimiter.join(names)).upper())
             origins.add(_ORIGINS.get(item["type"], Origin.INVALID_VARIABLE))
     files = config.get("env_file") or ()
@@ -42,9 +49,19 @@ def describe_rejection(error: Any) -> tuple[dict[str, str | None], Origin | None
     described = [f"{path} was read too" if os.path.exists(path) else f"{path} is not there" for path in paths]
     if not variables:  # a validator of the whole
         return {}, None
-    facts: dict[str, str | None] = {
+    facts |= {
         "variables": ", ".join(variables),
         "variable": variables[0],
         "files": "; ".join(described) or "no .env file is read",
     }
     return facts, next(origin for origin in (*_ORIGINS.values(), Origin.INVALID_VARIABLE) if origin in origins)
+
+
+def _find_example(item: Any, field: Any) -> str | None:
+    """A value that pydantic takes; None where any text is one."""
+    expected = re.match("'([^']*)'", str((item.get("ctx") or {}).get("expected", "")))  # of a literal or an enum
+    if expected:
+        return expected[1]
+    kind = str(item["type"]).partition("_")[0]
+    annotation = getattr(field, "annotation", None)
+    return _EXAMPLES.get(kind) or _EXAMPLES.get(getattr(annotation, "__name__", ""))

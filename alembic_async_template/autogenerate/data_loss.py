@@ -13,6 +13,7 @@ from .column_conversions import ConvertColumnOp
 from .comments import CommentOp
 from .enum_changes import EnumChangeOps
 from .narrowing import explain_loss, write_type
+from .renames import is_known
 
 # What else to say about an operation: in the comment in front of it, and in the warning.
 Advise = Callable[[ops.MigrateOperation], tuple[Sequence[str | ops.MigrateOperation], str]]
@@ -74,10 +75,7 @@ def _name_column(operation: ops.DropColumnOp | ops.AlterColumnOp) -> str:
 
 def _is_generated(operation: ops.DropColumnOp) -> bool:
     """Whether the values of a column are computed from others."""
-    try:
-        return operation.to_column().computed is not None
-    except ValueError:
-        return False
+    return is_known(operation) and operation.to_column().computed is not None
 
 
 def _list_removed_values(container: EnumChangeOps) -> Iterator[tuple[str, str]]:

@@ -173,7 +173,7 @@ def _comment(
     if any(isinstance(operation, CommentOp) for operation in list_operations(upgrade_ops)):
         return []
     as_batch = bool(context.opts.get("render_as_batch"))
-    comment_required_columns(upgrade_ops, context.dialect, metadatas, as_batch=as_batch)
+    comment_required_columns(upgrade_ops, context.dialect, metadatas, open_renames, as_batch=as_batch)
     return comment_losses(upgrade_ops, context.dialect, advise_renames(open_renames, context.dialect))
 
 

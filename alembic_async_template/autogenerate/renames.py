@@ -129,11 +129,19 @@ def read_difference(upgrade_ops: ops.UpgradeOps, dialect: Dialect) -> Difference
             difference.added_tables[name(operation)] = [part for part in operation.columns if isinstance(part, Column)]
     for table_ops in list_table_operations(upgrade_ops):
         for inner in table_ops.ops:
-            if isinstance(inner, ops.DropColumnOp):
+            if isinstance(inner, ops.DropColumnOp) and is_known(inner):
                 difference.removed_columns.setdefault(name(table_ops), []).append(inner.to_column())
             elif isinstance(inner, ops.AddColumnOp):
                 difference.added_columns.setdefault(name(table_ops), []).append(inner.column)
     return difference
+
+
+def is_known(operation: ops.DropColumnOp) -> bool:
+    """Whether the operation tells what the column was, as those of Alembic's comparison do; others may not."""
+    try:
+        return operation.to_column() is not None
+    except ValueError:
+        return False
 
 
 def find_candidates(difference: Difference, dialect: Dialect) -> list[Rename]:

@@ -38,6 +38,12 @@ _EXAMPLES = {
     "schema": "public",
     "user": "app",
     "create": "createdb --host=localhost --port=5432 --username=app app",
+    "url": "postgresql+asyncpg://app@localhost/app",
+    "package": "psycopg2-binary",
+    "read": "DATABASE_URL",
+    "partial": "app.models",
+    "missing": "Post",
+    "python": "3.14",
     "table": "post",
     "of_table": "post",
     "of_schema": "",
@@ -80,6 +86,10 @@ class Origin(Enum):
     MISSING_VARIABLE = auto()
     UNKNOWN_VARIABLE = auto()
     INVALID_VARIABLE = auto()
+    SYNC_ENGINE = auto()
+    """An engine that is not an async one."""
+    NEWER_PYTHON = auto()
+    """A project that asks for a newer Python than runs."""
     ENUM_COLUMN = auto()
     """A column of MySQL's own enum type."""
 
@@ -130,7 +140,8 @@ class Rule:
     def explain(self, problem: str, facts: Mapping[str, str | None]) -> Known:
         """The error, with what is known in the braces of its fixes."""
         known = _EXAMPLES | {name: value for name, value in facts.items() if value}
-        known["example"] = "postgresql://app@localhost/app" if re.search("UR[IL]|DSN", known["variable"]) else "value"
+        is_url = re.search("UR[IL]|DSN", known["variable"])
+        known.setdefault("example", known["url"] if is_url else "value")
         known |= {f"py_{name}": write_labels([known[name]]) for name in ("type", "value")}
         known.setdefault("batch", f'with op.batch_alter_table("{known["of_table"]}") as batch: batch.alter_column(...)')
         known["sql_column"] = quote_if_needed(known["column"])

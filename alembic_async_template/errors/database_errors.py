@@ -193,8 +193,8 @@ class DatabaseNotAtHeadError(DatabaseAccessError, DatabaseNotAtHead):
                 _write_addition(name, value) for name, declared, there in self.enums for value in there if value not in declared
             ]
             first = "if no revision adds it, put this first in its upgrade(), for databases without the value"
-            added = [Fix(first, "\n".join(more), label="then")] if more else []
-            return f"{at}, which is the head, but its enum types are not the application's", write, *added
+            added = (Fix(first, "\n".join(more), label="then"),) if more else ()
+            return (f"{at}, which is the head, but its enum types are not the application's", write, *added)
         if set(self.current) == set(self.heads):
             return (
                 f"{at}, which is the head, and was not when the command looked: another process has migrated it",

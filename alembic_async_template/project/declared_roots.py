@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +19,18 @@ def find_project_folder(directory: Path) -> Path | None:
         if os.path.exists(folder / ".git"):
             return None
     return None
+
+
+def find_newer_python(directory: Path) -> str | None:
+    """The oldest Python that the project of a folder asks for, if that is newer than the one that runs: `3.14`."""
+    folder = find_project_folder(directory)
+    if folder is None:
+        return None
+    project = _read(folder)
+    wanted = _table(project, "project").get("requires-python") or _table(project, "tool", "poetry", "dependencies").get("python")
+    versions = re.findall(r"(?:>=|~=|==|\^|~)\s*(\d+)\.(\d+)", wanted if isinstance(wanted, str) else "")
+    oldest = max(((int(major), int(minor)) for major, minor in versions), default=(0, 0))
+    return ".".join(map(str, oldest)) if oldest > sys.version_info[:2] else None
 
 
 def read_declared_roots(folder: Path) -> tuple[Path, ...]:

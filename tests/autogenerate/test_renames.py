@@ -15,8 +15,8 @@ from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.dialects.postgresql.base import PGDialect
 
 from alembic_async_template.autogenerate.renames import Difference, Rename, find_candidates
-from alembic_async_template.errors import RenameAnswerError
-from alembic_async_template.run.rename_answers import read_answers
+from alembic_async_template.errors import RenameAnswerError, RenameTrialError
+from alembic_async_template.run.rename_answers import RenameAnswers, read_answers
 from support.commands import ALEMBIC, keep_variables
 from support.constructs import key
 from support.fingerprint import read_fingerprint
@@ -244,6 +244,204 @@ def test_a_rename_that_is_answered_ahead_keeps_the_values(
     assert migrations.find_differences() == []
 
 
+# What PostgreSQL has besides.
+
+
+def elsewhere(column: str, table: str) -> Declare:
+    def models(metadata: MetaData) -> None:
+        Table("item", metadata, key(), Column(column, Text, index=True), schema="s")
+        Table(table, metadata, key(), Column("item_id", ForeignKey("s.item.id")), schema="public")
+
+    return models
+
+
+def partitioned(column: str, table: str) -> Declare:
+    def models(metadata: MetaData) -> None:
+        columns = [Column(name, sa.Date, primary_key=True) for name in ("id", "day")]
+        Table(table, metadata, *columns, Column(column, Text, index=True), postgresql_partition_by="RANGE (day)")
+
+    return models
+
+
+def inherited(column: str, _table: str) -> Declare:
+    def models(metadata: MetaData) -> None:
+        Table("a_parent", metadata, key(), Column(column, Text))
+        Table("child", metadata, Column("more", Text), postgresql_inherits="a_parent")
+
+    return models
+
+
+def numbered(column: str, table: str) -> Declare:
+    def models(metadata: MetaData) -> None:
+        counter = sa.Sequence("counter", metadata=metadata)
+        counted = Column("n", Integer, counter, server_default=counter.next_value())
+        Table(table, metadata, Column("id", Integer, sa.Identity(), primary_key=True), counted, Column(column, Text))
+        Table(f"{table}_serial", metadata, key(), Column("x", Integer))
+
+    return models
+
+
+def named_enum(column: str, _table: str) -> Declare:
+    def models(metadata: MetaData) -> None:
+        Table("item", metadata, key(), Column(column, sa.Enum("a", "b", name=f"type_of_{column}"), server_default="a"))
+
+    return models
+
+
+ON_POSTGRESQL: dict[str, tuple[Callable[[str, str], Declare], list[str], list[str]]] = {
+    "schema": (elsewhere, ["rename=s.item.old:new", "rename_table=public.t_old:t_new"], []),
+    "partitions": (
+        partitioned,
+        ["rename_table=t_old:t_new", "rename=t_old.old:new"],
+        ["CREATE TABLE part PARTITION OF t_old FOR VALUES FROM ('2020-01-01') TO ('2030-01-01')"],
+    ),
+    "children": (inherited, ["rename=a_parent.old:new"], []),
+    "enum": (named_enum, ["rename=item.old:new"], []),
+    "view": (elsewhere, ["rename=s.item.old:new", "rename_table=t_old:t_new"], ["CREATE VIEW v AS SELECT old FROM s.item"]),
+    "numbers": (
+        numbered,
+        ["rename_table=t_old:t_new", "rename=t_new.old:new", "rename_table=t_old_serial:t_new_serial"],
+        ["INSERT INTO t_old DEFAULT VALUES", "INSERT INTO t_old_serial DEFAULT VALUES"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ON_POSTGRESQL)
+def test_what_depends_on_a_renamed_table_or_column_follows(name: str, postgresql_url: str, tmp_path: Path) -> None:
+    """Schemas, partitions, inherited columns, views, enum types and numbers: it runs both ways and nothing differs."""
+    declaration, answers, statements = ON_POSTGRESQL[name]
+    migrations = History(tmp_path / "one", postgresql_url).initialise()
+    migrations.options["include_name"] = lambda name, _kind, _parents: name not in {"part", "v"}
+    migrate(migrations, "one", declare(declaration("old", "t_old")))
+    if statements:
+        execute(postgresql_url, *statements)
+    fingerprint = read_tables(postgresql_url)
+    migrations.arguments = answers
+    text = migrations.revise(declare(declaration("new", "t_new")), "two")
+    assert text is not None
+    assert not re.search("drop_(table|column|index|constraint)", text)
+    for _ in range(2):
+        migrations.upgrade()
+        assert migrations.find_differences() == []
+        if name == "numbers":
+            statement = "INSERT INTO t_new DEFAULT VALUES RETURNING id, n, (SELECT count(*) FROM t_new)"
+            ((number, counted, rows),) = execute(postgresql_url, statement)
+            assert number == counted > rows
+            assert execute(postgresql_url, "INSERT INTO t_new_serial DEFAULT VALUES RETURNING id") == [(number,)]
+            execute(postgresql_url, "DELETE FROM t_new WHERE id > 1", "DELETE FROM t_new_serial WHERE id > 1")
+        migrations.downgrade("-1")
+        assert read_tables(postgresql_url) == fingerprint
+
+
+def test_constraints_keep_names_that_no_convention_has_for_them(postgresql_url: str, tmp_path: Path) -> None:
+    """PostgreSQL's own names stay, as does one that the project has given."""
+    migrations = History(tmp_path / "one", postgresql_url).initialise()
+
+    def models(table: str, column: str) -> MetaData:
+        metadata = MetaData()
+        checks = [CheckConstraint(f"{column} > 0", name="positive"), sa.UniqueConstraint(column, name="only_once")]
+        Table(table, metadata, key(), Column(column, Integer, unique=True), Column("up", ForeignKey(f"{table}.id")), *checks)
+        return metadata
+
+    migrate(migrations, "one", models("post", "n"))
+    migrations.arguments = ["rename_table=post:article", "rename=post.n:m"]
+    text = migrate(migrations, "two", models("article", "m"))
+    upgrade = read_upgrade(text).strip().splitlines()
+    assert upgrade == ["op.rename_table('post', 'article')", "op.alter_column('article', 'n', new_column_name='m')"]
+    assert migrations.find_differences() == []
+
+
+def test_the_filters_of_the_project_decide_what_can_be_renamed(database_url: str, tmp_path: Path) -> None:
+    """A column that `include_object` leaves out is no candidate, and no answer fits it."""
+    migrations = History(tmp_path / "one", database_url).initialise()
+    migrate(migrations, "one", declare(plain_before))
+    migrations.options["include_object"] = lambda _item, name, kind, *_: (kind, name) != ("column", "raw")
+    migrations.arguments = ["rename=item.raw:raw_data"]
+    with pytest.raises(RenameAnswerError, match=r"in the database only: nothing\n         in the models only: item\.raw_data"):
+        migrations.revise(declare(plain_after), "two")
+
+
+def test_a_table_in_use_or_of_another_role_cannot_be_tried(postgresql_url: str, tmp_path: Path) -> None:
+    """The error says why, after two seconds at most, and nothing was changed."""
+    migrations = History(tmp_path / "one", postgresql_url).initialise()
+    migrate(migrations, "one", declare(plain_before))
+    migrations.arguments = ["rename=item.raw:raw_data"]
+    engine = sa.create_engine(postgresql_url.replace("postgresql:", "postgresql+psycopg:"), poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        connection.execute(sa.text("SELECT * FROM item"))
+        with pytest.raises(RenameTrialError) as caught:
+            migrations.revise(declare(plain_after), "two")
+    assert str(caught.value) == (
+        "The rename cannot be tried: canceling statement due to lock timeout\n"
+        "  where  -x rename=item.raw:raw_data: autogenerate renames, compares and takes the rename back\n"
+        "  state  nothing was changed\n"
+        "  fix    run the command where it can: as the owner of the table, on a server that takes writes, while no program uses it\n"
+        "  or     write the revision without it; a comment in it shows the line to use instead:\n"
+        "         alembic revision --autogenerate < /dev/null"
+    )
+    name = engine.url.database
+    execute(postgresql_url, f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    with pytest.raises(RenameTrialError, match="read-only transaction"):
+        migrations.revise(declare(plain_after), "two")
+
+
+def test_a_table_is_locked_for_the_comparison_only(postgresql_url: str, tmp_path: Path) -> None:
+    """On a caller's connection, in its transaction: the locks of the trial are gone, and so is the rename."""
+    migrations = History(tmp_path / "one", postgresql_url).initialise()
+    migrate(migrations, "one", declare(plain_before))
+    migrations.arguments = ["rename=item.raw:raw_data"]
+    (tmp_path / "one/migrations/env.py").write_text(
+        "from alembic import context\nfrom alembic_async_template import run_environment\n"
+        "import sqlalchemy as sa\n"
+        "attributes = context.config.attributes\n"
+        "with sa.create_engine(attributes['url'], poolclass=sa.NullPool).begin() as connection:\n"
+        "    connection.execute(sa.text('SELECT 1'))\n"
+        "    attributes['connection'] = connection\n"
+        "    run_environment(attributes['metadata'])\n"
+        "    locks = sa.text(\"SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted\")\n"
+        "    assert connection.scalar(locks) == 0\n"
+        "    assert connection.in_transaction()\n"
+        "    connection.execute(sa.text('SELECT raw FROM item'))\n"
+    )
+    assert "new_column_name" in (migrations.revise(declare(plain_after), "two") or "")
+
+
+def test_an_answer_for_one_of_several_databases_is_not_refused_for_another() -> None:
+    """An `env.py` that compares several databases for one revision gives each the same arguments."""
+    dialect = PGDialect()  # type: ignore[no-untyped-call]
+    assert RenameAnswers(["rename=a.b:c"], dialect, None, is_partial=True).choose(Difference(), []) == ()
+    with pytest.raises(RenameAnswerError):
+        RenameAnswers(["rename=a.b:c"], dialect, None, is_partial=False).choose(Difference(), [])
+
+
+def test_mysql_gets_a_comment(mysql_url: str, tmp_path: Path) -> None:
+    """It takes back no rename: an answer is refused, and the line of the comment has the type that MySQL needs."""
+    migrations = History(tmp_path / "one", mysql_url).initialise()
+
+    def models(column: str) -> MetaData:
+        metadata = MetaData()
+        Table("t", metadata, key(), Column(column, String(9)))
+        return metadata
+
+    migrate(migrations, "one", models("a"))
+    migrations.arguments = ["rename=t.a:b"]
+    with pytest.raises(RenameAnswerError, match="mysql does not"):
+        migrations.revise(models("b"), "two")
+    migrations.arguments = []
+    text = migrations.revise(models("b"), "two")
+    assert text is not None
+    line = "op.alter_column('t', 'a', new_column_name='b', existing_type=mysql.VARCHAR(length=9), existing_nullable=True)"
+    assert f"# {line}\n" in text
+    (path,) = (tmp_path / "one/migrations/versions").glob("two*.py")
+    path.write_text(
+        re.sub(r"^    op\.add_column\(.*$", f"    {line}", text, count=1, flags=re.M).replace(
+            "    op.drop_column('t', 'a')\n", "", 1
+        )
+    )
+    migrations.upgrade()
+    assert migrations.find_differences() == []
+
+
 MODELS = """
 from sqlmodel import Field, SQLModel
 
@@ -383,6 +581,7 @@ def test_without_a_terminal_the_warning_and_a_comment_tell_what_to_write(app: Pr
     output = app.alembic("revision", "--autogenerate").output
     assert "This revision loses data, as its comments say: column item.raw (renamed? -x rename=item.raw:raw_data)\n" in output
     comment = re.sub(r"\s*\n *# ", " ", app.revisions()[-1].read_text())
+    assert "no value for item.raw_data. If it was raw before, see what is said about its removal. If not: give them" in comment
     assert "If it was renamed to raw_data, write this revision again with -x rename=item.raw:raw_data." in comment
     app.revisions()[-1].unlink()
     assert "(renamed?" not in app.alembic("-x", "rename=none", "revision", "--autogenerate").output
@@ -485,8 +684,8 @@ def test_the_candidates_have_types_that_fit_and_come_in_a_stable_order() -> None
 
 def test_tables_are_candidates_where_most_columns_are_the_same() -> None:
     """Half of the columns are not enough, and a table does not move to another schema."""
-    old = [Column("id", Integer), Column("a", Text), Column("b", Text)]
-    added = {
+    old: list[Column[Any]] = [Column("id", Integer), Column("a", Text), Column("b", Text)]
+    added: dict[tuple[str | None, str], list[Column[Any]]] = {
         (None, "same"): old,
         (None, "most"): [*old[:2], Column("c", Text)],
         (None, "few"): [old[0], Column("c", Text)],

@@ -89,8 +89,8 @@ SQLAlchemy's asyncio needs the library greenlet, which cannot be imported: impor
         "MissingGreenlet",
         "MissingGreenlet: greenlet_spawn has not been called; can't call await_() here. Was IO attempted in an unexpected place? "
         "(Background on this error at: https://sqlalche.me/e/{version}/xd2s)",
-        "an async driver is used without await when the module is imported: make the engine with create_async_engine, and connect in a function",
-        "async with engine.connect() as connection",
+        "the import connects with an async driver: make a create_async_engine, and connect in a coroutine",
+        "async with engine.connect() as connection: ...",
         models=f"from sqlalchemy import create_engine\ncreate_engine('sqlite+aiosqlite:///app.db').connect()\n{MODELS}",
     ),
     "a wrong password": unopened(

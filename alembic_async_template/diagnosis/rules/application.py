@@ -27,10 +27,28 @@ APPLICATION_RULES = (
         "{path}.py",
     ),
     Rule(
-        "No module named 'psycopg2'; No module named 'psycopg'; Can't load plugin: sqlalchemy.dialects:postgres",
-        (Sign(raised="ModuleNotFoundError", function="import_dbapi"), Sign(text=r"Can't load plugin: sqlalchemy\.dialects")),
-        "the URL of an engine names its driver, which is not installed, or none: give create_async_engine one that is",
-        "postgresql+asyncpg://app@localhost/app",
+        "No module named 'psycopg2', of create_engine",
+        (Sign(raised="ModuleNotFoundError", function="import_dbapi", origin=Origin.SYNC_ENGINE),),
+        "the URL of a sync engine names this driver, which is not installed: install it",
+        "pip install {package}",
+    ),
+    Rule(
+        "No module named 'psycopg2', of create_async_engine",
+        (Sign(raised="ModuleNotFoundError", function="import_dbapi"),),
+        "the URL of an async engine names a driver that is not installed, or none: give it one that is",
+        "{url}",
+    ),
+    Rule(
+        "Can't load plugin: sqlalchemy.dialects:postgres",
+        (Sign(text=r"Can't load plugin: sqlalchemy\.dialects"),),
+        "SQLAlchemy has no such database: in the URL of an engine it is written so",
+        "{url}",
+    ),
+    Rule(
+        "SyntaxError, in a project that asks for a newer Python",
+        (Sign(origin=Origin.NEWER_PYTHON),),
+        "requires-python in pyproject.toml asks for Python {python}: run Alembic with that",
+        "python{python} -m venv .venv",
     ),
     Rule(
         "No module named 'something'",
@@ -40,10 +58,12 @@ APPLICATION_RULES = (
     ),
     Rule(
         "cannot import name ... from partially initialized module",
-        (Sign(text="partially initialized module|circular import"),),
-        "two modules import each other: import one of them inside the function that needs it, or move what both "
-        "need into a third one",
-        "app/shared.py",
+        (
+            Sign(text=r"cannot import name '(?P<missing>\w+)' from partially initialized module '(?P<partial>[\w.]+)'"),
+            Sign(text="partially initialized module|circular import"),
+        ),
+        "two modules import each other: import one inside the function that needs it, or part them",
+        "from {partial} import {missing}",
     ),
     Rule(
         "ValidationError: 1 validation error for Settings",
@@ -73,26 +93,24 @@ APPLICATION_RULES = (
         "ArgumentError: Expected string or URL object, got None",
         (Sign(text="Expected string or URL object, got None"),),
         "the URL that the application gives to its engine is not set",
-        "export DATABASE_URL={example}",
+        "export {read}={url}",
     ),
     Rule(
         "The asyncio extension requires an async driver to be used",
         (Sign(text="requires an async driver"),),
         "give create_async_engine a URL with one",
-        "postgresql+asyncpg://app@localhost/app",
+        "{url}",
     ),
     Rule(
         "MissingGreenlet: greenlet_spawn has not been called",
         (Sign(raised="MissingGreenlet"),),
-        "an async driver is used without await when the module is imported: make the engine with "
-        "create_async_engine, and connect in a function",
-        "async with engine.connect() as connection",
+        "the import connects with an async driver: make a create_async_engine, and connect in a coroutine",
+        "async with engine.connect() as connection: ...",
     ),
     Rule(
         "Table 'post' is already defined for this MetaData instance",
         (Sign(text="Table '(?P<name>[^']*)' is already defined for this MetaData instance"),),
-        "it is declared twice, or its module is imported by two names, as app.models and as models: import it by "
-        "one name everywhere",
+        "it is declared twice, or imported as app.models and as models: import it by one name everywhere",
         "from app.models import Post",
         ("if {copy} is a copy that nothing imports, leave it out", "app_models = {app_models}, ~{copy}"),
     ),

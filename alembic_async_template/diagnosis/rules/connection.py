@@ -35,9 +35,9 @@ CONNECTION_RULES = (
     ),
     Rule(
         'too many connections for database "app"',
-        (Sign(text='too many connections for database "(?P<name>.+?)"$'),),
+        (Sign(text='too many connections for database "(?P<database>.+?)"$'),),
         "close some of its connections, or let it have more",
-        "ALTER DATABASE {name} CONNECTION LIMIT 20",
+        "ALTER DATABASE {database} CONNECTION LIMIT 20",
     ),
     Rule(
         "sorry, too many clients already; remaining connection slots are reserved",
@@ -45,7 +45,7 @@ CONNECTION_RULES = (
             Sign(codes=(SQLState.TOO_MANY_CONNECTIONS, "1040", "1203")),
             Sign(text="too many (connections|clients)|connection slots are reserved"),
         ),
-        "the server is full: close some connections, put a pooler in front of it, or let it have more and restart it",
+        "the server is full: close some connections, or let it have more and restart it",
         "ALTER SYSTEM SET max_connections = 200",
     ),
     Rule(
@@ -56,12 +56,15 @@ CONNECTION_RULES = (
     ),
     Rule(
         'permission denied for database "app"',
-        (
-            Sign(codes=(SQLState.INSUFFICIENT_PRIVILEGE, NO_CODE), text='permission denied for database "?(?P<name>.+?)"?$'),
-            Sign(codes=("1044",)),
-        ),
+        (Sign(codes=(SQLState.INSUFFICIENT_PRIVILEGE, NO_CODE), text='permission denied for database "?(?P<database>.+?)"?$'),),
         "let the role connect",
-        "GRANT CONNECT ON DATABASE {name} TO {user}",
+        "GRANT CONNECT ON DATABASE {database} TO {user}",
+    ),
+    Rule(
+        "Access denied for user 'app'@'%' to database 'app', of MySQL",
+        (Sign(codes=("1044",)),),
+        "let the user who migrates have the database",
+        "GRANT ALL ON {database}.* TO {user}",
     ),
     Rule(
         'role "app" is not permitted to log in',
