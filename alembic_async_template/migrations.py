@@ -193,7 +193,7 @@ class Migrations:
             except SystemExit as error:  # of a revision that is read without env.py, or of env.py
                 raise explain_exit(error, ScriptDirectory.from_config(config), Progress()) from error
             except Exception as error:
-                if explained := explain_loading(error, ScriptDirectory.from_config(config)):
+                if explained := explain_loading(error, config):
                     raise explained from error
                 raise
         finally:
