@@ -55,6 +55,7 @@ def _raise_short(call: Callable[Arguments, Awaitable[Result]]) -> Callable[Argum
         try:
             return await call(*arguments, **options)
         except CommandError as error:
+            error.__context__ = error.__cause__ or error.__context__  # the cause has no secrets
             raise error.with_traceback(None) from None
 
     return raise_short
@@ -192,7 +193,7 @@ class Migrations:
             except SystemExit as error:  # of a revision that is read without env.py, or of env.py
                 raise explain_exit(error, ScriptDirectory.from_config(config), Progress()) from error
             except Exception as error:
-                if explained := explain_loading(error, ScriptDirectory.from_config(config)):
+                if explained := explain_loading(error, config):
                     raise explained from error
                 raise
         finally:

@@ -269,7 +269,7 @@ class _Run:
 
     def _change(self, connection: Connection, *, in_transaction: bool, own: bool) -> None:
         """Let a command work that changes the database: under the migration lock, unless there is nothing to do."""
-        environment, settings = self.environment, self.command.settings
+        environment, settings, is_stamp = self.environment, self.command.settings, self.command.name == "stamp"
         context = environment.get_context()
         refuse_coroutines(context, environment.script, self.progress)
         if not environment.script.get_heads():
@@ -284,7 +284,7 @@ class _Run:
             connection.rollback()
         if idle:
             run_migrations(environment)
-            report_outcome(environment, connection, self.progress, 0)
+            report_outcome(environment, connection, self.progress, 0, is_stamp=is_stamp)
             return
         if self.target.lacks_convention():
             if own:
@@ -300,7 +300,7 @@ class _Run:
             assert self.watch is not None
             began = time.monotonic()
             done = run_attempts(environment, connection, check_lock, settings.lock_retries, self.progress, self.watch)
-            report_outcome(environment, connection, self.progress, done, time.monotonic() - began)
+            report_outcome(environment, connection, self.progress, done, time.monotonic() - began, is_stamp=is_stamp)
 
     # Offline
 
