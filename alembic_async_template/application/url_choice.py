@@ -51,7 +51,11 @@ def resolve_database(settings: Settings, x_url: str | None, *, offline: bool) ->
 
             project = describe_project(settings.directory, settings.import_roots, settings.excluded_folders)
             raise NoDatabaseURLError(
-                settings.place, settings.config_file, settings.database_url_env, project.engines, project.engine_notes
+                settings.place,
+                settings.config_file,
+                settings.database_url_env,
+                [name for name in project.engines if name not in settings.other_engines],
+                project.engine_notes,
             )
         database = adapt(*configured.pop(0), not offline)
     for source, text in configured:
