@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import difflib
 import os
 import re
 import sys
@@ -16,6 +17,7 @@ from alembic.util import coerce_resource_to_filename
 
 from ..errors import SettingError
 from ..errors.block import Fix
+from ..masking import mask_message
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -23,6 +25,18 @@ if TYPE_CHECKING:
 
 # The longest timeout of PostgreSQL, in milliseconds: https://www.postgresql.org/docs/current/runtime-config-client.html.
 _LONGEST = 2**31 - 1
+# This package's own settings; a name that is nearly one of them is a misspelt one, and no other tool's.
+_OWN = (
+    "app_models",
+    "app_engine",
+    "database_url_env",
+    "database_wait",
+    "lock_wait",
+    "lock_timeout",
+    "lock_retries",
+    "statement_timeout",
+)
+_NEAR = 0.86
 _INTERPOLATION = re.compile(r"%%|%\(([^)]+)\)s")
 
 
@@ -68,7 +82,10 @@ def describe_place(section: str, file: str) -> str:
 
 
 def read_settings(config: Config) -> Settings:
-    """Read the settings of the section that Alembic was started with."""
+    """Read the settings of the section that Alembic was started with.
+
+    :raises SettingError: a setting is misspelt, or has a value that it cannot have.
+    """
     ini = Path(config.config_file_name) if config.config_file_name else None
     toml = Path(config.toml_file_name) if config.toml_file_name and config.toml_alembic_config else None
     file = toml if toml is not None and (ini is None or not ini.exists()) else ini
@@ -83,6 +100,7 @@ def read_settings(config: Config) -> Settings:
     config_file = file.name if file else "the configuration"
     section = "tool.alembic" if file is toml and file is not None else config.config_ini_section
     place = describe_place(section, config_file)
+    _refuse_misspelt(config, place)
     return Settings(
         config_file=config_file,
         section=section,
@@ -100,6 +118,26 @@ def read_settings(config: Config) -> Settings:
         statement_timeout=_read_seconds(config, "statement_timeout", "off", place),
         upgrade_on_reload=_read_switch(config, "upgrade_on_reload", "off", place),
     )
+
+
+def _refuse_misspelt(config: Config, place: str) -> None:
+    """Refuse a name that is nearly a setting's: what it says would be ignored, another database be migrated for example.
+
+    :raises SettingError: there is one.
+    """
+    parser, section = config.file_config, config.config_ini_section
+    given = dict(parser.items(section, raw=True)) if parser.has_section(section) else {}
+    for name, value in {**config.toml_alembic_config, **given}.items():
+        near = difflib.get_close_matches(name.lower(), _OWN, 1, _NEAR)
+        if near and name not in _OWN:
+            text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+            correction = Fix("correct the name", f"{near[0]} = {mask_message(text)}")
+            raise SettingError(name, text, place, "is not read, since there is no such setting", correction)
+
+
+def list_own_settings(config: Config) -> list[str]:
+    """The settings of this package that a section has."""
+    return [name for name in _OWN if read_setting(config, name) is not None]
 
 
 def _read_seconds(config: Config, name: str, default: str, place: str) -> float:

@@ -111,8 +111,19 @@ def _describe_written_ini(project: Project, ini: Path) -> str:
     lines += _name_unread(project)
     if project.models and not _needs_choice(project):
         lines += ["Nothing in it needs to be edited."]
-    choose = f"choose in {ini.name}, then " if _needs_choice(project) else ""
-    return "\n".join([*lines, "", f'Next: {choose}alembic revision --autogenerate -m "create tables"'])
+    first = "".join(f"{step}, " for step in _list_steps(project, ini))
+    return "\n".join([*lines, "", f'Next: {first}{"then " if first else ""}alembic revision --autogenerate -m "create tables"'])
+
+
+def _list_steps(project: Project, ini: Path) -> Iterator[str]:
+    """What comes before the first revision: without tables, or without a database, autogenerate has nothing to write."""
+    if _needs_choice(project):
+        yield f"choose in {ini.name}"
+    if not project.models:
+        yield "define tables"
+        variable = project.url_variable or "DATABASE_URL"
+        if not project.engines and project.url_parts is None and not os.environ.get(variable):
+            yield f"set {variable}"
 
 
 def _name_roots(project: Project) -> str:
