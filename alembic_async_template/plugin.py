@@ -46,6 +46,7 @@ _RENDERERS = {
     ".autogenerate.enum_changes": ("EnumChangeOps", ".autogenerate.render_enums", "render"),
     ".autogenerate.column_conversions": ("ConvertColumnOp", ".autogenerate.render_enums", "render"),
     ".autogenerate.comments": ("CommentOp", ".autogenerate.comments", "render_comment"),
+    ".autogenerate.rename_operations": ("RenameOp", ".autogenerate.rename_operations", "render_rename"),
     ".autogenerate.identity": ("AlterIdentityOp", ".autogenerate.identity", "render_identity"),
 }
 

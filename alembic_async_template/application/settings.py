@@ -7,15 +7,15 @@ import difflib
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from alembic.util import coerce_resource_to_filename
 
-from ..errors import SettingError
+from ..errors import AlembicAsyncTemplateError, SettingError
 from ..errors.block import Fix
 from ..masking import mask_message
 
@@ -35,8 +35,12 @@ _OWN = (
     "lock_timeout",
     "lock_retries",
     "statement_timeout",
+    "upgrade_on_reload",
 )
 _NEAR = 0.86
+TOML_SECTION = "tool.alembic"
+# What Alembic itself reads from pyproject.toml for every section.
+_ALEMBICS_OWN = frozenset({"script_location", "prepend_sys_path", "version_locations", "version_path_separator"})
 _INTERPOLATION = re.compile(r"%%|%\(([^)]+)\)s")
 
 
@@ -87,19 +91,31 @@ def read_settings(config: Config) -> Settings:
     :raises SettingError: a setting is misspelt, or has a value that it cannot have.
     """
     ini = Path(config.config_file_name) if config.config_file_name else None
-    toml = Path(config.toml_file_name) if config.toml_file_name and config.toml_alembic_config else None
-    file = toml if toml is not None and (ini is None or not ini.exists()) else ini
+    toml = Path(config.toml_file_name) if config.toml_file_name and _is_in_toml(config) else None
+    file = toml or ini
     directory = file.absolute().parent if file else Path.cwd()
+    config_file = file.name if file else "the configuration"
+    section = config.config_ini_section if toml is None else TOML_SECTION
+    place = describe_place(section, config_file)
+    try:
+        return _read(config, config_file, section, place, directory)
+    except SettingError as error:
+        if toml is not None:
+            error.write_in_toml()
+        raise
+
+
+def _read(config: Config, config_file: str, section: str, place: str, directory: Path) -> Settings:
+    paths = config.get_prepend_sys_paths_list() or ["."]
+    if isinstance(paths, str):
+        raise SettingError("prepend_sys_path", paths, place, "is not a list", Fix("make it one", f"prepend_sys_path = {paths}"))
     # A path that is not absolute starts at the ini, as the project does, and not where the command happens to be started.
-    roots = tuple((directory / root).resolve() for root in config.get_prepend_sys_paths_list() or ["."])
+    roots = tuple((directory / root).resolve() for root in paths)
     script_location = read_setting(config, "script_location")
     # A location may be a folder of an importable package, as in app:migrations.
     locations = [script_location, *(config.get_version_locations_list() or [])]
     migrations = [coerce_resource_to_filename(location).resolve() for location in locations if location]
     app_models = split_names(_or_default(read_setting(config, "app_models"), "*"))
-    config_file = file.name if file else "the configuration"
-    section = "tool.alembic" if file is toml and file is not None else config.config_ini_section
-    place = describe_place(section, config_file)
     _refuse_misspelt(config, place)
     return Settings(
         config_file=config_file,
@@ -196,17 +212,45 @@ def read_setting(config: Config, name: str) -> str | None:
     """One setting, with `%(here)s` and the like filled in and every other `%` as it stands.
 
     ConfigParser's own interpolation raises on the `%40` of an encoded password; here `%%` and `%` are both a percent sign.
-    A `[tool.alembic]` table in `pyproject.toml` is read where the ini has no such setting, as Alembic does.
+    A `[tool.alembic]` table in `pyproject.toml` is read where the ini has no such setting, as Alembic does; but a section that
+    `-n` names is another database's, and an ini elsewhere another project's: they have neither their URL nor models from there.
     """
     parser, section = config.file_config, config.config_ini_section
     if parser.has_option(section, name):
         known = {key: parser.get(section, key, raw=True) for key in parser.options(section)}
         return _interpolate(parser.get(section, name, raw=True), known).strip()
-    value = config.toml_alembic_config.get(name)
+    if name not in _ALEMBICS_OWN and not _shares_toml(config):
+        return None
+    value = _find_in_toml(config.toml_alembic_config, name)
     if value is None:
         return None
     text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
-    return _interpolate(text, config.toml_args)
+    return _interpolate(text, config.toml_args).strip()
+
+
+def _find_in_toml(table: Mapping[str, Any], name: str) -> Any:
+    """A value of the table; `sqlalchemy.url = "..."` without quotes around the name is a table in it."""
+    if name in table or "." not in name:
+        return table.get(name)
+    owner, _, rest = name.partition(".")
+    inner = table.get(owner)
+    return inner.get(rest) if isinstance(inner, dict) else None
+
+
+def _is_in_toml(config: Config) -> bool:
+    """Whether the environment is that of pyproject.toml: an ini beside it may have nothing but the logging, or more sections."""
+    ini = config.config_file_name
+    if "script_location" in config.toml_alembic_config:
+        return not config.file_config.has_option(config.config_ini_section, "script_location")
+    return bool(config.toml_alembic_config) and (ini is None or not Path(ini).exists())
+
+
+def _shares_toml(config: Config) -> bool:
+    """Whether pyproject.toml has settings of this environment: not those of a section with a name, or of an ini elsewhere."""
+    ini, toml = config.config_file_name, config.toml_file_name
+    if config.config_ini_section != "alembic":
+        return False
+    return ini is None or toml is None or not Path(ini).exists() or Path(ini).absolute().parent == Path(toml).absolute().parent
 
 
 def _interpolate(text: str, known: dict[str, str]) -> str:
@@ -230,18 +274,22 @@ def project_directory(settings: Settings, config: Config) -> Iterator[None]:
     """Run with the import roots on `sys.path` and, when the command line runs, in the project's working directory.
 
     Applications, and revisions that import their types, read `.env` relative to the working directory, and `alembic -c` may be
-    started anywhere. A program that runs migrations keeps its own working directory.
+    started anywhere. A program that runs migrations keeps its own working directory. Errors show settings as the
+    project has them.
     """
     sys.path[:0] = [str(root) for root in settings.import_roots if str(root) not in sys.path]
-    if not is_command_line(config):
-        yield
-        return
-    previous = Path.cwd()
-    os.chdir(settings.directory)
+    previous = Path.cwd() if is_command_line(config) else None
+    if previous is not None:
+        os.chdir(settings.directory)
     try:
         yield
+    except AlembicAsyncTemplateError as error:
+        if settings.section == TOML_SECTION:
+            error.write_in_toml()
+        raise
     finally:
-        os.chdir(previous)
+        if previous is not None:
+            os.chdir(previous)
 
 
 @contextmanager

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 # How long a comment's line is, which is indented by four: formatters allow 88 unless they are told otherwise.
 _WIDTH = 84
+# At which no line is broken.
+_KEPT_SPACE = "\N{NO-BREAK SPACE}"
 
 
 class CommentOp(ops.MigrateOperation):
@@ -47,7 +49,12 @@ def render_comment(context: AutogenContext, operation: CommentOp) -> list[str]:
 def write_comment(text: str, code: Sequence[str] = ()) -> list[str]:
     """The lines of a comment: text that is wrapped, and code that is not."""
     lines = textwrap.wrap(text, _WIDTH - len("# "), break_long_words=False, break_on_hyphens=False)
-    return [f"# {line}" for line in (*lines, *code)]
+    return [f"# {line}" for line in (*(line.replace(_KEPT_SPACE, " ") for line in lines), *code)]
+
+
+def keep_together(text: str) -> str:
+    """Words of a comment that stay on one line."""
+    return text.replace(" ", _KEPT_SPACE)
 
 
 def _lay_out(code: str) -> list[str]:

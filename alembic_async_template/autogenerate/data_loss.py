@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from alembic.operations import ops
 from sqlalchemy.engine import Dialect
@@ -13,15 +13,16 @@ from .column_conversions import ConvertColumnOp
 from .comments import CommentOp
 from .enum_changes import EnumChangeOps
 from .narrowing import explain_loss, write_type
+from .renames import is_known
 
-# What else to say in front of an operation.
-Advise = Callable[[ops.MigrateOperation], tuple[str | ops.MigrateOperation, ...]]
+# What else to say about an operation: in the comment in front of it, and in the warning.
+Advise = Callable[[ops.MigrateOperation], tuple[Sequence[str | ops.MigrateOperation], str]]
 
 
 def comment_losses(container: ops.OpContainer, dialect: Dialect, advise: Advise) -> list[str]:
     """Put a comment in front of each operation that loses data; returns what is lost, for a warning.
 
-    :param advise: what follows in the comment.
+    :param advise: what follows in the comment, and in the warning.
     """
     losses: list[str] = []
     commented: list[ops.MigrateOperation] = []
@@ -32,8 +33,8 @@ def comment_losses(container: ops.OpContainer, dialect: Dialect, advise: Advise)
             losses += comment_losses(operation, dialect, advise)
         elif found := _find_loss(operation, dialect):
             subject, sentence = found
-            losses.append(subject)
-            advice = advise(operation)
+            advice, hint = advise(operation)
+            losses.append(f"{subject} {hint}".strip())
             if sentence or advice:
                 commented.append(CommentOp(*_join(sentence, advice)))
         commented.append(operation)
@@ -41,7 +42,7 @@ def comment_losses(container: ops.OpContainer, dialect: Dialect, advise: Advise)
     return losses
 
 
-def _join(sentence: str, advice: tuple[str | ops.MigrateOperation, ...]) -> Iterator[str | ops.MigrateOperation]:
+def _join(sentence: str, advice: Sequence[str | ops.MigrateOperation]) -> Iterator[str | ops.MigrateOperation]:
     """The parts of a comment; a text that follows the first sentence continues its line."""
     if advice and isinstance(advice[0], str):
         yield f"{sentence} {advice[0]}".strip()
@@ -74,10 +75,7 @@ def _name_column(operation: ops.DropColumnOp | ops.AlterColumnOp) -> str:
 
 def _is_generated(operation: ops.DropColumnOp) -> bool:
     """Whether the values of a column are computed from others."""
-    try:
-        return operation.to_column().computed is not None
-    except ValueError:
-        return False
+    return is_known(operation) and operation.to_column().computed is not None
 
 
 def _list_removed_values(container: EnumChangeOps) -> Iterator[tuple[str, str]]:

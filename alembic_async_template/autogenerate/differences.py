@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from sqlalchemy import Column, Constraint, DefaultClause, ForeignKeyConstraint, Index, Table
+from sqlalchemy import CheckConstraint, Column, Constraint, DefaultClause, ForeignKeyConstraint, Index, Table
 from sqlalchemy.sql.elements import TextClause
 
 from ..errors.block import quote_all
@@ -41,14 +41,14 @@ def _describe(kind: str, *what: Any) -> str:
             return f"{_ADDED} column {_qualify(schema, table)}.{column.name}"
         case "remove_column", schema, table, Column() as column:
             return f"{_REMOVED} column {_qualify(schema, table)}.{column.name}"
-        case "add_index" | "add_constraint" | "add_fk", element:
+        case "add_index" | "add_constraint" | "add_fk", Index() | Constraint() as element:
             return f"{_ADDED} {_name(element)}"
-        case "remove_index" | "remove_constraint" | "remove_fk", element:
+        case "remove_index" | "remove_constraint" | "remove_fk", Index() | Constraint() as element:
             return f"{_REMOVED} {_name(element)}"
         case "add_table_comment", Table() as table, existing:
-            return f"Table {table.key} has the comment {table.comment!r} in the models, and {_or_none(existing)} in the database"
+            return f"Table {table.key} has {_comment(table.comment)} in the models, and {_comment(existing)} in the database"
         case "remove_table_comment", Table() as table:
-            return f"Table {table.key} has a comment in the database, and none in the models"
+            return f"Table {table.key} has no comment in the models, and one in the database"
         case (
             "modify_type" | "modify_nullable" | "modify_default" | "modify_comment",
             schema,
@@ -73,7 +73,7 @@ def _describe_column(kind: str, column: str, existing: Any, declared: Any) -> st
         case "modify_default":
             return f"{column} has {_default(declared)} in the models, and {_default(existing)} in the database"
         case _:
-            return f"{column} has the comment {_or_none(declared)} in the models, and {_or_none(existing)} in the database"
+            return f"{column} has {_comment(declared)} in the models, and {_comment(existing)} in the database"
 
 
 def _describe_enum(kind: str, *what: Any) -> str:
@@ -86,6 +86,10 @@ def _describe_enum(kind: str, *what: Any) -> str:
             return f'Enum {_qualify(schema, name)} has no value "{value}" in the database'
         case "remove_enum_value", schema, name, value:
             return f'Enum {_qualify(schema, name)} has no value "{value}" in the models'
+        case "rename_enum_value", schema, name, existing, value:
+            return f'Value "{existing}" of enum {_qualify(schema, name)} is "{value}" in the models'
+        case "rename_enum", schema, name, new_name:
+            return f"Enum {_qualify(schema, name)} is enum {_qualify(schema, new_name)} in the models"
         case "reorder_enum_values" | "replace_enum_values", schema, name, existing, values:
             enum = _qualify(schema, name)
             return (
@@ -100,18 +104,17 @@ def _qualify(schema: str | None, name: str) -> str:
 
 
 def _name(element: Index | Constraint) -> str:
-    table = element.table
-    place = "" if table is None else table.key
+    place = "" if element.table is None else f" on {element.table.key}"
     name = f" {element.name}" if element.name else ""
     if isinstance(element, ForeignKeyConstraint):
         targets = ", ".join(key.target_fullname for key in element.elements)
-        return f"foreign key{name} from {place} ({', '.join(element.column_keys)}) to {targets}"
+        return f"foreign key{name} from {element.table.key} ({', '.join(element.column_keys)}) to {targets}"
     if isinstance(element, Index):
         columns = [str(getattr(expression, "name", expression)) for expression in element.expressions]
-        return f"{'unique ' if element.unique else ''}index{name} on {place} ({', '.join(columns)})"
+        return f"{'unique ' if element.unique else ''}index{name}{place} ({', '.join(columns)})"
     columns = [column.name for column in getattr(element, "columns", ())]
-    kind = element.__visit_name__.replace("_", " ")
-    return f"{kind}{name} on {place}" + (f" ({', '.join(columns)})" if columns else "")
+    kind = "check constraint" if isinstance(element, CheckConstraint) else element.__visit_name__.replace("_", " ")
+    return f"{kind}{name}{place}" + (f" ({', '.join(columns)})" if columns else "")
 
 
 def _nullable(value: Any) -> str:
@@ -125,5 +128,5 @@ def _default(default: Any) -> str:
     return f"the default {text.text if isinstance(text, TextClause) else repr(text)}"
 
 
-def _or_none(comment: Any) -> str:
-    return repr(comment) if comment else "none"
+def _comment(comment: Any) -> str:
+    return f"the comment {comment!r}" if comment else "no comment"

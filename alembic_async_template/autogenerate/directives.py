@@ -10,10 +10,12 @@ from alembic.operations import ops
 from sqlalchemy import ForeignKeyConstraint, MetaData, Table, inspect, select, table, text
 from sqlalchemy.engine import Connection
 
-from ..errors import BaselineError, ExistingTablesError
+from ..errors import BaselineError, ExistingTablesError, SeveralHeadsError
 from .comments import CommentOp
 from .data_loss import comment_losses
 from .operation_tree import drop_empty_containers, find_table, list_operations, list_table_operations
+from .rename_operations import advise_renames
+from .renames import Rename
 from .required_columns import comment_required_columns
 from .schema_objects import add_schema_objects
 
@@ -32,6 +34,7 @@ _EXTENSION_TABLES = text(
 
 IncludeName = Callable[[str | None, str, dict[str, str | None]], bool]
 Directives = list[ops.MigrationScript]
+SettleRenames = Callable[["MigrationContext", ops.MigrationScript], Sequence[Rename]]
 ProcessDirectives = Callable[["MigrationContext", Any, Directives], None]
 
 
@@ -117,17 +120,27 @@ def filter_names(
 
 
 def process_directives(
-    config: Config, metadatas: Sequence[MetaData], given: ProcessDirectives | None, *, baseline: bool, writes: bool
+    config: Config,
+    metadatas: Sequence[MetaData],
+    given: ProcessDirectives | None,
+    settle_renames: SettleRenames | None,
+    *,
+    baseline: bool,
+    writes: bool,
+    heads: Sequence[str] = (),
 ) -> ProcessDirectives:
     """The `process_revision_directives` of a comparison.
 
-    Schemas and sequences are created before their tables, then `given` may change the revision, then what loses data is said and
-    a revision with nothing to do is not written.
+    Renames are settled first. Schemas and sequences are created before their tables, then `given` may change the revision, then
+    what loses data is said and a revision with nothing to do is not written.
 
+    :param settle_renames: writes renames in place of what is dropped and added, and returns those that may be and are not known.
     :param writes: whether the command writes a revision; `alembic check` looks at the operations only.
+    :param heads: the newest revisions, after one of which it is written.
     """
 
     def process_revision_directives(context: MigrationContext, revision: Any, directives: Directives) -> None:
+        open_renames = settle_renames(context, directives[0]) if settle_renames and directives else ()
         for directive in directives:
             _keep_equal_foreign_keys(context, directive)
             add_schema_objects(context, directive, metadatas, baseline=baseline)
@@ -141,18 +154,31 @@ def process_directives(
                 loss
                 for directive in directives
                 for upgrade_ops in directive.upgrade_ops_list
-                for loss in _comment(context, upgrade_ops, metadatas)
+                for loss in _comment(context, upgrade_ops, metadatas, open_renames)
             ]
             if losses:
                 log.warning("This revision loses data, as its comments say: %s", ", ".join(losses))
         if writes and directives and all(_is_empty(directive) for directive in directives):
             directives.clear()
             config.print_stdout("No difference between the models and the database: no revision was written.")
+        for directive in directives:
+            refuse_several_heads(heads, directive.head)
 
     return process_revision_directives
 
 
-def _comment(context: MigrationContext, upgrade_ops: ops.UpgradeOps, metadatas: Sequence[MetaData]) -> list[str]:
+def refuse_several_heads(heads: Sequence[str], head: str | None) -> None:
+    """Make sure that a revision can follow what it is to follow, by default the only head.
+
+    :raises SeveralHeadsError: there are several heads.
+    """
+    if len(heads) > 1 and head in {None, "head"}:
+        raise SeveralHeadsError(heads, "revision")
+
+
+def _comment(
+    context: MigrationContext, upgrade_ops: ops.UpgradeOps, metadatas: Sequence[MetaData], open_renames: Sequence[Rename]
+) -> list[str]:
     """Say in front of each operation what it loses, or why it fails; returns the losses.
 
     Where `env.py` compares several databases for one revision, operations that have their comments come here again.
@@ -160,8 +186,8 @@ def _comment(context: MigrationContext, upgrade_ops: ops.UpgradeOps, metadatas: 
     if any(isinstance(operation, CommentOp) for operation in list_operations(upgrade_ops)):
         return []
     as_batch = bool(context.opts.get("render_as_batch"))
-    comment_required_columns(upgrade_ops, context.dialect, metadatas, as_batch=as_batch)
-    return comment_losses(upgrade_ops, context.dialect, lambda _operation: ())
+    comment_required_columns(upgrade_ops, context.dialect, metadatas, open_renames, as_batch=as_batch)
+    return comment_losses(upgrade_ops, context.dialect, advise_renames(open_renames, context.dialect))
 
 
 def _is_empty(directive: ops.MigrationScript) -> bool:

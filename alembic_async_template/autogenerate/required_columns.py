@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from alembic.operations import ops
-from sqlalchemy import Column, Index, MetaData, Table, text
+from sqlalchemy import Column, MetaData, Table, text
 from sqlalchemy import UniqueConstraint as Unique
 from sqlalchemy.engine import Dialect
 from sqlalchemy.schema import DefaultClause
@@ -36,6 +36,7 @@ from ..enums.model import qualify
 from ..postgresql import escape_colons, literal
 from .comments import CommentOp
 from .operation_tree import find_table
+from .renames import Rename
 
 # The databases that refuse such a column; MySQL gives every row an empty value.
 _REFUSING = {"postgresql", "sqlite"}
@@ -50,10 +51,11 @@ class _Value:
 
 
 def comment_required_columns(
-    container: ops.OpContainer, dialect: Dialect, metadatas: Iterable[MetaData], *, as_batch: bool
+    container: ops.OpContainer, dialect: Dialect, metadatas: Iterable[MetaData], renames: Iterable[Rename], *, as_batch: bool
 ) -> None:
     """Put a comment in front of each column that the database refuses to add while the table has rows.
 
+    :param renames: those that may be: a value would be written over the loss of the old column's.
     :param as_batch: whether the operations of a table are rendered as a batch; its comments are in front of it then.
     """
     if dialect.name not in _REFUSING:
@@ -63,13 +65,16 @@ def comment_required_columns(
         for metadata in metadatas
         for table in metadata.tables.values()
     }
+    old_names = {rename.new: str(rename.column) for rename in reversed(list(renames))}
     commented: list[ops.MigrateOperation] = []
     for operation in container.ops:
         if isinstance(operation, ops.ModifyTableOps):
             inner: list[ops.MigrateOperation] = []
             for one in operation.ops:
                 if isinstance(one, ops.AddColumnOp) and _is_required(one.column):
-                    comment = _write_comment(one, tables.get(find_table(one)), dialect, as_batch=as_batch)
+                    key = find_table(one)
+                    old_name = old_names.get((*key, str(one.column.name)))
+                    comment = _write_comment(one, tables.get(key), dialect, old_name, as_batch=as_batch)
                     (commented if as_batch else inner).append(comment)
                 inner.append(one)
             operation.ops = inner
@@ -83,20 +88,24 @@ def _is_required(column: Column[Any]) -> bool:
     return not (column.nullable or column.primary_key or given)
 
 
-def _write_comment(operation: ops.AddColumnOp, table: Table | None, dialect: Dialect, *, as_batch: bool) -> CommentOp:
+def _write_comment(
+    operation: ops.AddColumnOp, table: Table | None, dialect: Dialect, old_name: str | None, *, as_batch: bool
+) -> CommentOp:
     column = operation.column
     name = f"{qualify(operation.table_name, operation.schema)}.{column.name}"
     value = _choose_value(column, table, dialect)
     parts: list[str | ops.MigrateOperation] = []
     start = f"Fails while the table has rows, which get no value for {name}."
+    if old_name is not None:
+        start += f" If it was {old_name} before, see what is said about its removal. If not:"
     if value is not None and value.default is not None:
         parts += [
-            f"{start} Give them one with a server default, which the model then has too:",
+            f"{start} {'Give' if old_name is None else 'give'} them one with a server default, which the model then has too:",
             _wrap(_add(operation, server_default=DefaultClause(value.default)), as_batch=as_batch),
             "Or add it, fill it, and refuse nulls then:",
         ]
     else:
-        parts.append(f"{start} Add it, fill it, and refuse nulls then:")
+        parts.append(f"{start} {'Add' if old_name is None else 'add'} it, fill it, and refuse nulls then:")
     parts.append(_add(operation, nullable=True))
     if value is not None:
         quote = dialect.__class__(paramstyle="named").identifier_preparer.quote  # type: ignore[call-arg]
@@ -132,7 +141,8 @@ def _choose_value(column: Column[Any], table: Table | None, dialect: Dialect) ->
     """A value that the rows can have; None where only the project knows one."""
     quote = dialect.__class__(paramstyle="named").identifier_preparer.quote  # type: ignore[call-arg]
     is_unique = bool(column.unique) or (table is not None and column.name in _list_unique(table))
-    keys = list(column.foreign_keys or (table.c[column.key].foreign_keys if table is not None else ()))
+    declared = None if table is None else table.c.get(column.key)
+    keys = list(column.foreign_keys or (() if declared is None else declared.foreign_keys))
     type_ = find_implementation(column.type, dialect)
     if keys:
         if is_unique or len(keys) > 1:
@@ -154,8 +164,8 @@ def _choose_value(column: Column[Any], table: Table | None, dialect: Dialect) ->
 
 def _list_unique(table: Table) -> Iterator[str]:
     """The columns that are unique by themselves."""
-    constraints = [constraint for constraint in table.constraints if isinstance(constraint, Unique)]
-    indexes: list[Index] = [index for index in table.indexes if index.unique]
+    constraints: list[Any] = [constraint for constraint in table.constraints if isinstance(constraint, Unique)]
+    indexes = [index for index in table.indexes if index.unique]
     for columns in (list(one.columns) for one in (*constraints, *indexes)):
         if len(columns) == 1:
             yield columns[0].name
@@ -177,8 +187,8 @@ def _choose_constant(column: Column[Any], type_: TypeEngine[Any], dialect: Diale
         case String():
             return _write_string(given if isinstance(given, str) else "", dialect)
         case DateTime() | Date() | Time():
-            word = {DateTime: "CURRENT_TIMESTAMP", Date: "CURRENT_DATE", Time: "CURRENT_TIME"}
-            expression = next(word[class_] for class_ in word if isinstance(type_, class_))
+            words = {DateTime: "CURRENT_TIMESTAMP", Date: "CURRENT_DATE", Time: "CURRENT_TIME"}
+            expression = next(now for class_, now in words.items() if isinstance(type_, class_))
             return _Value(expression, text(expression))
         case JSON() | ARRAY():
             return _write_string("{}", dialect)

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 def describe_failure(error: Exception, config: Config) -> str | None:
     """The block to print on standard error, None for what Alembic, or Python, prints itself."""
-    block = _describe(error, config)
+    try:
+        block = _describe(error, config)
+    except Exception:  # what is to be described says more
+        return None
     return None if block is None else paint_block(f"FAILED: {block}", sys.stderr)
 
 
@@ -30,11 +33,7 @@ def _describe(error: Exception, config: Config) -> str | None:
         return _describe_differences(error) if ours else None
     if isinstance(error, CommandError):
         return str(error) if hasattr(error, "failure") else None
-    try:
-        script = ScriptDirectory.from_config(config)
-        explained = explain_loading(error, script) if uses_this_package(script) else None
-    except Exception:  # the one that is to be described says more
-        return None
+    explained = explain_loading(error, config) if uses_this_package(ScriptDirectory.from_config(config)) else None
     return None if explained is None else str(explained)
 
 

@@ -22,39 +22,62 @@ if TYPE_CHECKING:
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 TEMPLATE = TEMPLATES / "async-fastapi"
+# Only what it has of its own is in its folder.
+PYPROJECT_TEMPLATE = TEMPLATES / "async-fastapi-pyproject"
 
 
-class _TemplateFolders:
-    """Alembic's folder of templates and this package's, as one folder."""
+class _Folders:
+    """Several folders as one: what stands in the first hides what has the same name in another."""
 
     def __init__(self, *folders: Path) -> None:
         self._folders = folders
+        self.name = folders[0].name
 
-    def __truediv__(self, name: str) -> Path:
-        return next((folder / name for folder in self._folders if (folder / name).exists()), self._folders[0] / name)
+    def __truediv__(self, name: str) -> Any:
+        return _join_template(
+            next((folder / name for folder in self._folders if (folder / name).exists()), self._folders[0] / name)
+        )
 
-    def iterdir(self) -> Iterator[Path]:
-        for folder in self._folders:
-            yield from sorted(path for path in folder.iterdir() if (path / "README").is_file())
+    def iterdir(self) -> Iterator[Any]:
+        found = {path.name: path for folder in self._folders[::-1] for path in folder.iterdir() if _is_listed(path)}
+        return map(_join_template, sorted(found.values(), key=lambda path: (path.parent != self._folders[0], path.name)))
+
+    def exists(self) -> bool:
+        return True
+
+    def resolve(self) -> Path:
+        return self._folders[0].resolve()
+
+
+def _is_listed(path: Path) -> bool:
+    """Whether something is a template, or a file of one."""
+    return path.is_file() or (path / "README").is_file()
+
+
+def _join_template(path: Path) -> Any:
+    """A template, with what it shares with another one."""
+    return _Folders(path, TEMPLATE) if path.resolve() == PYPROJECT_TEMPLATE.resolve() else path
 
 
 def find_templates(config: Config) -> Any:
     """The templates that `alembic init` and `alembic list_templates` see."""
-    return _TemplateFolders(Path(config.get_template_directory()), TEMPLATES)
+    return _Folders(Path(config.get_template_directory()), TEMPLATES)
 
 
 def init(stock: Callable[..., Any], config: Config, directory: str, template: str = "generic", package: bool = False) -> Any:
-    """`alembic.command.init`, which surveys the project first when it is asked for this package's template."""
+    """`alembic.command.init`, which surveys the project first when it is asked for a template of this package."""
     near = None if _compat.find_template(config, template).exists() else _find_near_template(template)
     if near and _compat.find_template(config, near).exists():  # a program may have a folder of its own
         from ..errors import TemplateNotFoundError
 
         raise TemplateNotFoundError(template, near, directory)
-    if _compat.find_template(config, template).resolve() != TEMPLATE.resolve():
+    found = _compat.find_template(config, template).resolve()
+    if found not in {TEMPLATE.resolve(), PYPROJECT_TEMPLATE.resolve()}:
         return stock(config, directory, template=template, package=package)
     from .init import initialise
 
-    return initialise(stock, config, directory, template=template, package=package)
+    in_toml = found == PYPROJECT_TEMPLATE.resolve()
+    return initialise(stock, config, directory, in_toml=in_toml, template=template, package=package)
 
 
 def _find_near_template(template: str) -> str | None:

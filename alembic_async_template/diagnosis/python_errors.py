@@ -12,6 +12,7 @@ from types import ModuleType, TracebackType
 
 from ..errors.block import Fix
 from ..errors.failure import shorten_path
+from ..masking import HIDDEN
 from .match import Known
 
 # How alike two names are at least, of which one may be meant by the other.
@@ -28,7 +29,7 @@ def explain_python(error: Exception, operation: str, known: Iterable[str]) -> Kn
         return _explain_syntax(error)
     if isinstance(error, NameError) and error.name and error.name not in known:
         near = _find_near(error.name, _list_names(error.__traceback__))
-        return Known(f"NameError: {error}", (_propose(error.name, near, operation),)) if near else None
+        return Known(str(error), (_propose(error.name, near, operation),)) if near else None
     if isinstance(error, AttributeError):
         return _explain_attribute(error, operation)
     if isinstance(error, ImportError) and not isinstance(error, ModuleNotFoundError):
@@ -50,9 +51,9 @@ def _explain_attribute(error: AttributeError, operation: str) -> Known | None:
     if name is None or owner is None:
         return None
     if near := _find_near(name, dir(owner)):
-        return Known(f"AttributeError: {error}", (_propose(name, near, operation),))
+        return Known(str(error), (_propose(name, near, operation),))
     if isinstance(owner, ModuleType):
-        return Known(f"AttributeError: {error}", (Fix("see what it has", f"python -m pydoc {owner.__name__}"),))
+        return Known(str(error), (Fix("see what it has", f"python -m pydoc {owner.__name__}"),))
     return None
 
 
@@ -61,7 +62,8 @@ def _propose(name: str, near: str, operation: str) -> Fix:
     corrected = re.sub(rf"\b{re.escape(name)}\b", near, operation)
     dotted = re.search(rf"(?:\w+\.)*\b{re.escape(near)}\b", corrected)
     short = dotted[0] if dotted else near
-    return Fix(f"write {short}, if that is meant", corrected if dotted and not operation.endswith("...") else short)
+    is_whole = dotted and HIDDEN not in operation and not operation.endswith("...")
+    return Fix(f"write {short}, if that is meant", corrected if is_whole else short)
 
 
 def _explain_import(error: ImportError) -> Known | None:
@@ -72,7 +74,7 @@ def _explain_import(error: ImportError) -> Known | None:
     near = _find_near(name, dir(sys.modules.get(module)))
     keep = Fix("if the application has changed: write what the revision needs into it, and leave the import out")
     fixes = (Fix("import what is meant", f"from {module} import {near}"), keep) if near else (keep,)
-    return Known(f"ImportError: cannot import name '{name}' from '{module}'", fixes)
+    return Known(f"cannot import name '{name}' from '{module}'", fixes)
 
 
 def _find_near(name: str, others: Iterable[str]) -> str | None:

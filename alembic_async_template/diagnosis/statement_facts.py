@@ -10,7 +10,8 @@ _NAME = r'(?:"(?:[^"]|"")+"|`[^`]+`|[\w$]+)'
 _QUALIFIED = rf"(?:{_NAME}\.)?{_NAME}"
 _TEXT = r"'((?:[^']|'')*)'"
 _TABLE = re.compile(
-    r"^(?:(?:ALTER|DROP|CREATE|LOCK) TABLE|TRUNCATE(?: TABLE)?|UPDATE|INSERT INTO|DELETE FROM|(?:CREATE|DROP) (?:UNIQUE )?INDEX .*?\bON)"
+    r"^(?:(?:ALTER|DROP|CREATE|LOCK) TABLE|TRUNCATE(?: TABLE)?|UPDATE|INSERT INTO|DELETE FROM|"
+    r"(?:CREATE|DROP) (?:UNIQUE )?INDEX .*?\bON)"
     rf"(?: IF(?: NOT)? EXISTS| ONLY)* (?P<table>{_QUALIFIED})",
     re.IGNORECASE,
 )

@@ -43,6 +43,8 @@
     │   ├── EnumComparisonClashError
     │   ├── EnumDeclarationsDifferError
     │   ├── PluginFailedError
+    │   ├── RenameAnswerError
+    │   ├── RenameTrialError
     │   └── SQLModelNotInstalledError
     └── EnumOperationError         an enum operation cannot be carried out
         ├── InvalidEnumError
@@ -87,6 +89,8 @@ from .autogenerate_errors import (
     ExistingEnumsError,
     ExistingTablesError,
     PluginFailedError,
+    RenameAnswerError,
+    RenameTrialError,
     SQLModelNotInstalledError,
 )
 from .base import (
@@ -184,6 +188,8 @@ __all__ = [
     "NoTablesError",
     "OperationClashError",
     "PluginFailedError",
+    "RenameAnswerError",
+    "RenameTrialError",
     "RevisionError",
     "RevisionFailedError",
     "RevisionNotFoundError",

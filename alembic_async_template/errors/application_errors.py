@@ -31,8 +31,16 @@ SETTING_FIXES = {
 class InitError(AlembicAsyncTemplateError):
     """`alembic init` was asked for an environment that would not work."""
 
-    def __init__(self, directory: str) -> None:
+    def __init__(self, directory: str, section: str | None = None) -> None:
         self.directory = directory
+        self.section = section
+        if section is not None:
+            command = f"alembic -n {shlex.quote(section)} init -t async-fastapi {shlex.quote(directory)}"
+            super().__init__(
+                f'[tool.alembic] of pyproject.toml is one environment, and -n asks for the section "{section}"',
+                Fix("let an alembic.ini have it", command),
+            )
+            return
         super().__init__(
             f'Directory "{directory}" with --package would be a Python package named alembic, and hide Alembic itself',
             Fix("choose another name", "alembic init -t async-fastapi --package migrations"),

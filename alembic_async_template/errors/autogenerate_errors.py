@@ -92,6 +92,73 @@ class PluginFailedError(AutogenerateError):
         )
 
 
+class RenameAnswerError(AutogenerateError):
+    """An argument of `-x` says that a table or column was renamed, and that cannot be written."""
+
+    def __init__(self, argument: str, problem: str, *fixes: Fix, where: str = "") -> None:
+        self.argument = argument
+        self.problem = problem
+        super().__init__(f"-x {argument} {problem}", *fixes, where=where)
+
+    @classmethod
+    def malformed(cls, argument: str) -> RenameAnswerError:
+        """The argument does not have the form of an answer."""
+        return cls(
+            argument,
+            "does not say which name became which",
+            Fix("for a column", "-x rename=[schema.]table.column:new_name"),
+            Fix("for a table", "-x rename_table=[schema.]table:new_name"),
+            Fix("if nothing was renamed", "-x rename=none"),
+            where="a name with a dot, a colon or a quote is in double quotes, which the shell has to leave alone",
+        )
+
+    @classmethod
+    def unfit(cls, argument: str, names: tuple[Sequence[str], Sequence[str]], possible: Sequence[str]) -> RenameAnswerError:
+        """No such table or column goes while one of the new name comes.
+
+        :param names: what goes, and what comes.
+        :param possible: the arguments that would fit.
+        """
+        goes, comes = (series(found, 10) or "nothing" for found in names)
+        fixes = [Fix("one that fits", f"alembic -x {one} revision --autogenerate") for one in possible]
+        return cls(
+            argument,
+            "fits nothing that differs between the database and the models",
+            *fixes,
+            Fix("leave it out", "alembic revision --autogenerate"),
+            where=f"in the database only: {goes}\nin the models only: {comes}",
+        )
+
+    @classmethod
+    def unsupported(cls, argument: str, dialect: str) -> RenameAnswerError:
+        """The database takes back no rename, so that it cannot be compared with the models as if something were renamed."""
+        return cls(
+            argument,
+            f"needs a database that takes back what is tried in a transaction, and {dialect} does not",
+            Fix("leave it out; a comment in the revision shows what to write", "alembic revision --autogenerate"),
+        )
+
+
+class RenameTrialError(AutogenerateError):
+    """A table or column that was renamed cannot be compared: the database does not let this connection rename it for that."""
+
+    def __init__(self, argument: str, problem: str) -> None:
+        self.argument = argument
+        self.problem = problem
+        super().__init__(
+            f"The rename cannot be tried: {problem}",
+            Fix(
+                "run the command where it can: as the owner of the table, on a server that takes writes, while no program uses it"
+            ),
+            Fix(
+                "write the revision without it; a comment in it shows the line to use instead",
+                "alembic revision --autogenerate < /dev/null",
+            ),
+            where=f"{argument}: autogenerate renames, compares and takes the rename back",
+            state="nothing was changed",
+        )
+
+
 class SQLModelNotInstalledError(AutogenerateError):
     """New revisions would import SQLModel, which is not installed."""
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from alembic.util.exc import CommandError
 
-from .block import Fix, Part, list_fixes, render_block, render_line
+from .block import Fix, Part, list_fixes, render_block, render_line, setting_in_toml
 from .failure import Failure
 
 
@@ -76,6 +77,10 @@ class AlembicAsyncTemplateError(CommandError):
     def _list_parts(self) -> list[Part]:
         first = self.failure.repairs if self.failure else ()
         return [("where", self.where), ("state", self.state or ""), *list_fixes(first), *list_fixes(self.fixes)]
+
+    def write_in_toml(self) -> None:
+        """Show settings as pyproject.toml has them, instead of as an ini does."""
+        self.fixes = tuple(replace(fix, example=setting_in_toml(fix.example)) for fix in self.fixes)
 
     def add_failure(self, failure: Failure) -> None:
         """Say where it happened, and what is committed."""

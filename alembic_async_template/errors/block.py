@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 # Where the text of a part begins, below its label.
 _MARGIN = " " * 9
+_SETTING = re.compile(
+    r"(app_models|prepend_sys_path|app_engine|database_url_env|sqlalchemy\.url|database_wait|lock_\w+|statement_timeout) = (.+)"
+)
+_LISTS = frozenset({"app_models", "prepend_sys_path"})
 Part = tuple[str, str]
 """A label, and its text of one or more lines."""
 
@@ -46,6 +52,16 @@ def render_parts(parts: Iterable[Part]) -> str:
 def render_line(headline: str, parts: Iterable[Part]) -> str:
     """The same facts as the block, for a log."""
     return " | ".join([_join_lines(headline), *(f"{label}: {_join_lines(text)}" for label, text in parts if text)])
+
+
+def setting_in_toml(line: str) -> str:
+    """A line that sets something in an ini, as it is in pyproject.toml; other examples as they are."""
+    match = _SETTING.fullmatch(line)
+    if match is None:
+        return line
+    name, text = match.groups()
+    value: object = text.split(", ") if name in _LISTS else int(text) if text.isdecimal() else text
+    return f"{name if '.' not in name else json.dumps(name)} = {json.dumps(value, ensure_ascii=False)}"
 
 
 def _indent(text: str, first: str = "") -> list[str]:

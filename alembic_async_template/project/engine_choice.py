@@ -44,6 +44,11 @@ class EngineFinder:
         paths = self._find_dependents(chosen)
         return {reference.text: self._describe(reference, paths[reference.text]) for reference in chosen}
 
+    def references(self) -> tuple[str, ...]:
+        """All that may be the application's database, engines first."""
+        found = sorted(self._found, key=lambda reference: reference.kind)
+        return tuple(reference.text for reference in found if not reference.is_new)
+
     def other_engines(self) -> tuple[str, ...]:
         """The other engines in the module of the one that is chosen, as values for `app_engine`."""
         engines = [reference.text for reference in self._found if reference.is_variable and reference.engine is not None]

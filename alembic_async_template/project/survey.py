@@ -26,18 +26,29 @@ class Project:
     """Values for `app_models`."""
     model_modules: tuple[str, ...] = ()
     """The modules that define tables."""
+    models_notes: tuple[str, ...] = ()
+    """What there is to say of `models`."""
     engines: tuple[str, ...] = ()
     """Values for `app_engine`."""
     engine_notes: Mapping[str, str] = field(default_factory=dict)
     """Where each of them is defined, and what uses it."""
     other_engines: tuple[str, ...] = ()
     """Other engines in the module of the only one in `engines`."""
-    url_variable: str | None = None
-    """The environment variable that the sources read a database URL from."""
+    engine_example: str = "app.db:engine"
+    """How an engine may be called that is not there yet."""
+    references: tuple[str, ...] = ()
+    """Every value for `app_engine` that leads to an engine or URL of the application."""
+    url_variables: tuple[str, ...] = ()
+    """The environment variables that the sources read a database URL from."""
     url_parts: tuple[str, tuple[str, ...]] | None = None
     """A settings object that has only the parts of a URL, and their names."""
     unread: tuple[str, ...] = ()
     """The sources that may not be read or are too large, each with the reason."""
+
+    @property
+    def url_variable(self) -> str | None:
+        """The environment variable that the sources read the database URL from, if it is one only."""
+        return self.url_variables[0] if len(self.url_variables) == 1 else None
 
     @property
     def application_folders(self) -> tuple[Path, ...]:
@@ -79,7 +90,6 @@ def _describe(directory: Path, root: Path, others: tuple[Path, ...], trees: Tree
     table_finder = TableFinder(sources)
     tables = tuple(name for name, module in sources.modules.items() if table_finder.defines_tables(module))
     engine_finder = EngineFinder(sources, tables)
-    variables = engine_finder.url_variables()
     engines = engine_finder.candidates()
     return Project(
         directory=directory,
@@ -90,7 +100,8 @@ def _describe(directory: Path, root: Path, others: tuple[Path, ...], trees: Tree
         engines=tuple(engines),
         engine_notes=engines,
         other_engines=engine_finder.other_engines(),
-        url_variable=variables[0] if len(variables) == 1 else None,
+        references=engine_finder.references(),
+        url_variables=engine_finder.url_variables(),
         url_parts=engine_finder.url_parts(),
         unread=tuple(_describe_unread(directory, [path for path, tree in trees.items() if tree is None])),
     )

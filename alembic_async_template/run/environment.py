@@ -28,6 +28,7 @@ from ..errors import (
 )
 from ..errors.failure import Progress
 from ..masking import mask_url
+from .bind import resolve_bind
 from .cancellation import cancellation
 from .command import Command, read_command
 from .comparison import prepare_comparison
@@ -139,19 +140,17 @@ class _Run:
         self.target.load_models()  # before any loop runs: applications may run one when imported
         if self.command.name is None:
             self.target.load_convention()  # a program's own work may run revisions at once
-        bind = self.config.attributes.get("connection")
-        if bind is None:
+        given = self.config.attributes.get("connection")
+        if given is None:
             self._run_in_loop(self._resolve_database(offline=False))
-        elif isinstance(bind, AsyncConnection):
-            if bind.sync_connection is None:
+            return
+        match resolve_bind(given):
+            case AsyncConnection(sync_connection=None):
                 raise ConnectionBindError("is an AsyncConnection that is not open")
-            self._run_on_callers(bind.sync_connection)
-        elif isinstance(bind, Connection):
-            self._run_on_callers(bind)
-        elif isinstance(bind, AsyncEngine | Engine):
-            self._run_on_engine(bind)
-        else:
-            raise ConnectionBindError(f"is of type {type(bind).__name__}, neither an engine nor a connection of SQLAlchemy")
+            case AsyncConnection(sync_connection=Connection() as connection) | (Connection() as connection):
+                self._run_on_callers(connection)
+            case AsyncEngine() | Engine() as engine:
+                self._run_on_engine(engine)
 
     def _run_on_callers(self, connection: Connection) -> None:
         if connection.closed:
@@ -238,7 +237,7 @@ class _Run:
             options.setdefault("transactional_ddl", True)
         create_schema(connection, options.get("version_table_schema"))
         if self.command.compares:
-            prepare_comparison(self.command, self.target, connection, options, self.cleanup)
+            prepare_comparison(self.command, self.target, connection, options, self.cleanup, in_transaction=in_transaction)
         if not in_transaction and connection.in_transaction():
             connection.rollback()  # what was read above; Alembic takes an open transaction for the caller's
         if self.command.name == "stamp":
@@ -270,7 +269,7 @@ class _Run:
 
     def _change(self, connection: Connection, *, in_transaction: bool, own: bool) -> None:
         """Let a command work that changes the database: under the migration lock, unless there is nothing to do."""
-        environment, settings = self.environment, self.command.settings
+        environment, settings, is_stamp = self.environment, self.command.settings, self.command.name == "stamp"
         context = environment.get_context()
         refuse_coroutines(context, environment.script, self.progress)
         if not environment.script.get_heads():
@@ -285,7 +284,7 @@ class _Run:
             connection.rollback()
         if idle:
             run_migrations(environment)
-            report_outcome(environment, connection, self.progress, 0)
+            report_outcome(environment, connection, self.progress, 0, is_stamp=is_stamp)
             return
         if self.target.lacks_convention():
             if own:
@@ -301,7 +300,7 @@ class _Run:
             assert self.watch is not None
             began = time.monotonic()
             done = run_attempts(environment, connection, check_lock, settings.lock_retries, self.progress, self.watch)
-            report_outcome(environment, connection, self.progress, done, time.monotonic() - began)
+            report_outcome(environment, connection, self.progress, done, time.monotonic() - began, is_stamp=is_stamp)
 
     # Offline
 

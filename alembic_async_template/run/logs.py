@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 _SECTIONS = ("loggers", "handlers", "formatters")
 _OWN = "alembic_async_template"
 _LOGGERS = ("alembic", _OWN)
+# Web servers that log on standard error, and set up no loggers but their own.
+_SERVERS = frozenset({"uvicorn", "hypercorn", "granian"})
+
+# What says at INFO how models and database differ.
+_COMPARISON = ("alembic.autogenerate", f"{_OWN}.autogenerate", f"{_OWN}.enums")
 
 # What Alembic says at INFO and no one acts on, by the logger that says it.
 _CHATTER = {
@@ -57,14 +62,14 @@ def calm_logging(config: Config, command: str | None, *, changes: bool) -> Itera
 
     `check` tells each difference when it ends.
 
-    A program's own logging stays as it is. If it has none at all, a migration and a wait are printed on standard error:
-    otherwise it would seem to hang.
+    A program's own logging stays as it is. If a web server runs an application without any logging, a migration and a wait are
+    printed on standard error: otherwise its start would seem to hang.
 
     :param changes: whether the command changes the database.
     """
     with ExitStack() as stack:
         if not is_command_line(config):
-            if sys.stderr is not None and not _is_heard(_OWN):
+            if sys.stderr is not None and not _is_heard(_OWN) and not _SERVERS.isdisjoint(sys.modules):
                 stack.enter_context(_print_records(changes=changes))
         else:
             for name in _CHATTER:
@@ -73,8 +78,8 @@ def calm_logging(config: Config, command: str | None, *, changes: bool) -> Itera
                 for name in _LOGGERS:
                     stack.enter_context(_warnings_only(name))
             if command == "check":
-                stack.enter_context(_warnings_only("alembic.autogenerate"))
-                stack.enter_context(_warnings_only(f"{_OWN}.autogenerate"))
+                for name in _COMPARISON:
+                    stack.enter_context(_warnings_only(name))
         yield
 
 

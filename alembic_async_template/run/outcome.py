@@ -9,7 +9,6 @@ from alembic.runtime.environment import EnvironmentContext
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from .. import _compat
 from ..diagnosis.driver_errors import describe
 from ..errors.failure import Progress
 from .session import end_reading
@@ -18,7 +17,13 @@ log = logging.getLogger("alembic_async_template")
 
 
 def report_outcome(
-    environment: EnvironmentContext, connection: Connection, progress: Progress, steps: int, seconds: float = 0
+    environment: EnvironmentContext,
+    connection: Connection,
+    progress: Progress,
+    steps: int,
+    seconds: float = 0,
+    *,
+    is_stamp: bool,
 ) -> None:
     """Log where the database is now, and how many revisions have brought it there.
 
@@ -32,7 +37,6 @@ def report_outcome(
     except SQLAlchemyError as error:  # the command has succeeded all the same
         log.debug("Where the database is now is not known: %s", describe(error))
         return
-    is_stamp = _compat.running_command() == "stamp"
     outcome = describe_outcome(
         current, environment.script.get_heads(), steps, seconds, is_stamp=is_stamp, upgrades=progress.upgrades
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent, indent
 from typing import Any
@@ -150,10 +151,10 @@ def test_a_generated_column_loses_nothing(postgresql_url: str, tmp_path: Path, c
 )
 def test_what_a_type_loses(existing: Any, target: Any, loss: str | None) -> None:
     """What becomes narrower is told in words, and what every value survives is not."""
-    assert explain_loss(existing, target, PGDialect()) == loss  # type: ignore[no-untyped-call]
+    assert explain_loss(existing, target, PGDialect()) == loss  # type: ignore[no-untyped-call,unused-ignore]
 
 
-REQUIRED = {
+REQUIRED: dict[str, Callable[[], tuple[Column[Any], ...]]] = {
     "text": lambda: (Column("new", sa.String(4), nullable=False),),
     "quoted": lambda: (Column("New: %", sa.String, default="it's", nullable=False),),
     "number": lambda: (Column("new", sa.Numeric(5, 2), nullable=False),),

@@ -170,7 +170,8 @@ def test_settings_that_were_rejected_are_in_no_traceback(
     ini.write_text(f"{ini.read_text()}app_engine = {module}:settings\nprepend_sys_path = %(here)s\npath_separator = os\n")
     with pytest.raises(errors.ApplicationImportError) as refused:
         asyncio.run(Migrations(ini).upgrade())
-    printed = "".join(traceback.format_exception(refused.value))
+    shown = (refused.value, refused.value.__context__)
+    printed = "".join(line for error in shown for line in traceback.format_exception(error))
     assert "zq7" not in printed
     assert "2 validation errors for Settings\na\n  Input should be a valid integer" in printed
 

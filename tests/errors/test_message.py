@@ -34,6 +34,7 @@ BASES = {
 }
 EXAMPLES: list[AlembicAsyncTemplateError] = [
     errors.InitError("alembic"),
+    errors.InitError("other", "billing"),
     errors.ConfigNotFoundError(Path("/app/alembic.ini"), given=False),
     errors.SettingError("lock_wait", "soon", PLACE, "is not a duration"),
     errors.ApplicationImportError(
@@ -81,6 +82,10 @@ EXAMPLES: list[AlembicAsyncTemplateError] = [
     errors.ExistingEnumsError(["public.status"]),
     errors.EnumDeclarationsDifferError("public.status", ("post.one", ["a"]), ("note.two", ["b"]), "post_one"),
     errors.PluginFailedError("plugin", "plugin.compare", "/plugin.py:3", "ValueError: no", installed=True),
+    errors.RenameAnswerError.malformed("rename=item.raw"),
+    errors.RenameAnswerError.unfit("rename=a.b:c", (["item.raw"], ["item.raw_data"]), ["rename=item.raw:raw_data"]),
+    errors.RenameAnswerError.unsupported("rename=a.b:c", "mysql"),
+    errors.RenameTrialError("-x rename=item.raw:raw_data", "must be owner of table item"),
     errors.SQLModelNotInstalledError(Path("/app/migrations/script.py.mako")),
     errors.EnumComparisonClashError("alembic_postgresql_enum", [(Path("/app/env.py"), 3)]),
     errors.InvalidEnumError("public.status", "The list of values is empty"),

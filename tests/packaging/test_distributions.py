@@ -38,6 +38,8 @@ FILES = {
     "templates/async-fastapi/alembic.ini.mako",
     "templates/async-fastapi/env.py",
     "templates/async-fastapi/script.py.mako",
+    "templates/async-fastapi-pyproject/README",
+    "templates/async-fastapi-pyproject/pyproject.toml.mako",
 }
 
 

@@ -1,4 +1,4 @@
-"""Alembic runs this file for every command that needs the database. Its settings are in alembic.ini."""
+"""Alembic runs this file for every command that needs the database. Its settings are in alembic.ini or pyproject.toml."""
 
 from alembic_async_template import run_environment
 

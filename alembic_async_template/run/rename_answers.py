@@ -1,0 +1,178 @@
+"""Answers whether tables and columns were renamed: by `-x` ahead, or by a question on the terminal."""
+
+from __future__ import annotations
+
+import re
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from difflib import get_close_matches
+
+from sqlalchemy.engine import Dialect
+
+from ..autogenerate.rename_operations import TRANSACTIONAL
+from ..autogenerate.renames import NAME, Difference, Rename, drop_answered, find_candidates
+from ..errors import RenameAnswerError
+
+_ANSWER = re.compile(rf"((?:{NAME})(?:\.(?:{NAME}))*):({NAME})")
+# How many names each kind of answer has in front of the colon, with the schema and without.
+_KINDS = {"rename": (2, 3), "rename_table": (1, 2)}
+_NONE = "none"
+# From how many questions on it is said how to be asked none.
+_MANY = 5
+
+
+def read_answers(arguments: Sequence[str]) -> tuple[dict[str, Rename], bool]:
+    """The renames that `-x` names, each by its argument, and whether nothing else was renamed.
+
+    :raises RenameAnswerError: an argument does not have the form of an answer.
+    """
+    renames: dict[str, Rename] = {}
+    nothing_else = False
+    for argument in arguments:
+        kind, _, value = argument.partition("=")
+        if kind in _KINDS and value.strip() == _NONE:
+            nothing_else = True
+        elif kind in _KINDS:
+            renames[argument] = _parse(argument, kind, value)
+    return renames, nothing_else
+
+
+def _parse(argument: str, kind: str, value: str) -> Rename:
+    match = _ANSWER.fullmatch(value.strip())
+    names = [_unquote(name) for name in re.findall(NAME, match[1])] if match else []
+    if match is None or len(names) not in _KINDS[kind]:
+        raise RenameAnswerError.malformed(argument)
+    table_depth = 1 if kind == "rename_table" else 2
+    schema = names[0] if len(names) > table_depth else None
+    table, column = (names[-1], None) if kind == "rename_table" else (names[-2], names[-1])
+    return Rename(schema, table, column, _unquote(match[2]))
+
+
+def _unquote(name: str) -> str:
+    return name[1:-1].replace('""', '"') if name.startswith('"') else name
+
+
+class RenameAnswers:
+    """What is known of the renames of one comparison, and what was asked.
+
+    :param arguments: those of `-x`.
+    :param end_transaction: called before a question: whoever answers it takes their time. None where no one can be asked.
+    :param is_partial: whether other databases are compared too, which the answers of `-x` may be about.
+    """
+
+    def __init__(
+        self, arguments: Sequence[str], dialect: Dialect, end_transaction: Callable[[], None] | None, *, is_partial: bool
+    ) -> None:
+        given, self._nothing_else = read_answers(arguments)
+        default = dialect.default_schema_name
+        self._given = {
+            argument: Rename(None if one.schema == default else one.schema, one.table, one.column, one.new_name)
+            for argument, one in given.items()
+        }
+        self._dialect = dialect
+        self._end_transaction = end_transaction
+        self._is_partial = is_partial
+        self._refused: set[Rename] = set()
+        self.open: list[Rename] = []
+        """The renames that may be, and that no one has answered."""
+
+    def choose(self, difference: Difference, accepted: Sequence[Rename]) -> Sequence[Rename]:
+        """The renames that were answered with yes; none if nothing is left to ask.
+
+        :param accepted: those of the rounds before.
+        :raises RenameAnswerError: an answer of `-x` fits nothing.
+        """
+        ahead = self._take_given(difference, accepted)
+        if ahead:
+            if self._dialect.name not in TRANSACTIONAL:
+                raise RenameAnswerError.unsupported(ahead[0].argument.removeprefix("-x "), self._dialect.name)
+            return ahead
+        candidates = [] if self._nothing_else else find_candidates(difference, self._dialect)
+        candidates = [one for one in drop_answered(candidates, accepted) if one not in self._refused]
+        if self._end_transaction is None or not candidates:
+            self.open = candidates
+            self._refuse_unused(difference)
+            return ()
+        self._end_transaction()
+        return self._ask_about(candidates)
+
+    def _take_given(self, difference: Difference, accepted: Sequence[Rename]) -> list[Rename]:
+        """The answers of `-x` that fit now. A column may be named with the old or the new name of its table."""
+        tables = {one.old[:2]: one.new_name for one in accepted if one.column is None}
+        taken: list[Rename] = []
+        for argument, given in list(self._given.items()):
+            table = tables.get((given.schema, given.table), given.table) if given.column else given.table
+            rename = Rename(given.schema, table, given.column, given.new_name)
+            if difference.fits(rename) and rename in drop_answered([rename], taken):
+                taken.append(rename)
+                del self._given[argument]
+        return taken
+
+    def _refuse_unused(self, difference: Difference) -> None:
+        for argument in [] if self._is_partial else self._given:
+            possible = [one.argument.removeprefix("-x ") for one in difference.list_possible()]
+            near = get_close_matches(argument, possible, 3, 0) if len(possible) > 3 else possible
+            raise RenameAnswerError.unfit(argument, _list_names(difference), near)
+
+    def _ask_about(self, candidates: Sequence[Rename]) -> list[Rename]:
+        """Ask about tables first, and stop there if one was renamed: then its columns can be candidates too."""
+        accepted: list[Rename] = []
+        remaining = list(candidates)
+        if len(candidates) > _MANY:
+            print(f"{len(candidates)} questions at most; -x rename=none answers all of them with no.", file=sys.stderr)
+        with _interruptible():
+            while remaining and not (accepted and accepted[0].column is None and remaining[0].column is not None):
+                candidate = remaining.pop(0)
+                if _ask(candidate.question):
+                    accepted.append(candidate)
+                    remaining = drop_answered(remaining, accepted)
+                else:
+                    self._refused.add(candidate)
+        return accepted
+
+
+def _list_names(difference: Difference) -> tuple[list[str], list[str]]:
+    """What goes and what comes, for a message."""
+    names = []
+    for tables, columns in (
+        (difference.removed_tables, difference.removed_columns),
+        (difference.added_tables, difference.added_columns),
+    ):
+        shown = [".".join(filter(None, key)) for key in tables]
+        shown += [".".join([*filter(None, key), column.name]) for key, found in columns.items() for column in found]
+        names.append(shown)
+    return names[0], names[1]
+
+
+def is_terminal() -> bool:
+    """Whether a person can be asked: both streams that a question needs are a terminal."""
+    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))
+
+
+def _ask(question: str) -> bool:
+    while True:
+        print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+        answer = sys.stdin.readline()
+        if not answer:
+            print(file=sys.stderr)
+        match answer.strip().lower():
+            case "y" | "yes":
+                return True
+            case "" | "n" | "no":
+                return False
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C end the command at once: asyncio's own handler cancels a task, which does not run while a line is read."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
