@@ -237,7 +237,14 @@ REVISION_RULES = (
     ),
     Rule(
         "Data truncated for column 'status', of an ENUM of MySQL or MariaDB",
-        (Sign(codes=("1265",), text="column '(?P<column>[^']+)'", origin=Origin.ENUM_COLUMN),),
+        (
+            Sign(
+                codes=("1265",),
+                text="column '(?P<column>[^']+)'",
+                statement="^(INSERT|UPDATE|REPLACE)",
+                origin=Origin.ENUM_COLUMN,
+            ),
+        ),
         "the column has no such value: give it one more before, for MySQL and MariaDB",
         'op.alter_column("{of_table}", "{column}", existing_type=sa.Enum({labels}), type_=sa.Enum({labels}, {py_value}))',
     ),
