@@ -222,24 +222,17 @@ def _describe_written(project: Project, target: _Target, exclusions: list[tuple[
     lines += _name_unread(project)
     if project.models and not exclusions and not hiding and not _needs_choice(project):
         lines += ["Nothing in it needs to be edited."]
-    first = "".join(f"{step}, " for step in _list_steps(project, file))
-    first += "then " if first else ""
+    steps = [f"choose in {file}"] if _needs_choice(project) else []
+    if not project.models:
+        variable = project.url_variable or "DATABASE_URL"
+        is_open = not (project.engines or project.url_parts or os.environ.get(variable))
+        steps += ["define tables", *([f"set {variable}"] if is_open else [])]
     for header, line in exclusions:
         lines += ["", f"In {header}, leave out the models of {target.header}:", f"  {line}"]
     if hiding:
         lines += ["", f"Remove these from [alembic] of alembic.ini, which comes first: {', '.join(hiding)}."]
-    return "\n".join([*lines, "", f'Next: {first}alembic {target.option}revision --autogenerate -m "create tables"'])
-
-
-def _list_steps(project: Project, file: str) -> Iterator[str]:
-    """What comes before the first revision: without tables, or without a database, autogenerate has nothing to write."""
-    if _needs_choice(project):
-        yield f"choose in {file}"
-    if not project.models:
-        yield "define tables"
-        variable = project.url_variable or "DATABASE_URL"
-        if not project.engines and project.url_parts is None and not os.environ.get(variable):
-            yield f"set {variable}"
+    command = f'alembic {target.option}revision --autogenerate -m "create tables"'
+    return "\n".join([*lines, "", f"Next: {', '.join([*steps, f'then {command}']) if steps else command}"])
 
 
 def _name_roots(project: Project) -> str:

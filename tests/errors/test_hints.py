@@ -338,7 +338,7 @@ def test_a_hint_about_a_connection_works(
             servers.callback(execute, url, f"GRANT CONNECT ON DATABASE {url.database} TO PUBLIC")
             execute(url, "GRANT ALL ON SCHEMA public TO PUBLIC")
         execute(url, *filter(None, [hint.set_up.replace("{database}", str(url.database))]))
-        parts = {
+        parts: dict[str, Any] = {
             name: str(value).replace("{folder}", str(tmp_path)) if name == "database" else value
             for name, value in hint.url.items()
         }
