@@ -104,12 +104,15 @@ def advise_renames(renames: Sequence[Rename], dialect: Dialect) -> Callable[[ops
         parts: list[Any] = []
         for rename in found:
             comes = "creation" if rename.column is None else "addition"
-            again = keep_together(rename.argument)
-            again = f"write this revision again with {again}. By hand, this" if dialect.name in TRANSACTIONAL else "this"
-            parts.append(
-                f"If it was renamed to {rename.new_name}, {again} takes the place of the {comes} of {rename.new_name} and of the "
-                "next line, and its reverse the place of theirs in downgrade():"
-            )
+            again = keep_together(rename.argument) if dialect.name in TRANSACTIONAL else ""
+            if parts:
+                parts.append(f"If to {rename.new_name}{f', {again}' if again else ''}:")
+            else:
+                again = f"write this revision again with {again}. By hand, this" if again else "this"
+                parts.append(
+                    f"If it was renamed to {rename.new_name}, {again} takes the place of the {comes} of {rename.new_name} and of "
+                    "the drop, and its reverse the place of theirs in downgrade():"
+                )
             instead = write_rename(rename)
             if isinstance(operation, ops.DropColumnOp) and dialect.name in _NEEDING_TYPE:
                 column = operation.to_column()

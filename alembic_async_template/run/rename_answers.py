@@ -20,6 +20,8 @@ _ANSWER = re.compile(rf"((?:{NAME})(?:\.(?:{NAME}))*):({NAME})")
 # How many names each kind of answer has in front of the colon, with the schema and without.
 _KINDS = {"rename": (2, 3), "rename_table": (1, 2)}
 _NONE = "none"
+# From how many questions on it is said how to be asked none.
+_MANY = 5
 
 
 def read_answers(arguments: Sequence[str]) -> tuple[dict[str, Rename], bool]:
@@ -119,6 +121,8 @@ class RenameAnswers:
         """Ask about tables first, and stop there if one was renamed: then its columns can be candidates too."""
         accepted: list[Rename] = []
         remaining = list(candidates)
+        if len(candidates) > _MANY:
+            print(f"{len(candidates)} questions at most; -x rename=none answers all of them with no.", file=sys.stderr)
         with _interruptible():
             while remaining and not (accepted and accepted[0].column is None and remaining[0].column is not None):
                 candidate = remaining.pop(0)

@@ -529,6 +529,26 @@ def test_each_name_is_renamed_once_and_the_best_match_is_asked_about_first(app: 
     assert output.count("[y/N]") == 2
 
 
+def test_many_questions_say_how_to_be_asked_none(project: Project, sqlite_url: str) -> None:
+    """Columns that all fit each other are many pairs; without a terminal the best three of each are shown."""
+    project.environment["DATABASE_URL"] = sqlite_url
+    model = "from sqlmodel import Field, SQLModel\n\n\nclass Item(SQLModel, table=True):\n    id: int = Field(primary_key=True)\n"
+    project.write({"app/models.py": f"{model}    old_one: str\n    old_two: str\n"})
+    project.alembic("init", "-t", "async-fastapi", "migrations")
+    project.alembic("revision", "--autogenerate", "-m", "one")
+    project.alembic("upgrade", "head")
+    project.write({"app/models.py": f"{model}    one: str\n    two: str\n    three: str\n    four: str\n"})
+    project.alembic("revision", "--autogenerate")
+    text = project.revisions()[-1].read_text()
+    shown = re.findall(r"new_column_name='(\w+)'", text.partition("values of column item.old_two")[2].partition("drop_column")[0])
+    assert len(shown) == 3
+    assert shown[0] == "two"
+    project.revisions()[-1].unlink()
+    returncode, output = ask(project, *[("? [y/N] ", "n\n")] * 8)
+    assert returncode == 0, output
+    assert "8 questions at most; -x rename=none answers all of them with no.\n" in output
+
+
 def test_ctrl_c_at_a_question_writes_nothing(app: Project) -> None:
     """The command ends at once, though an event loop waits behind it."""
     change(app, ("raw:", "raw_data:"))

@@ -6,9 +6,17 @@ import os
 import pty
 import select
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+
+# Makes the terminal the one that controls the process, so that Ctrl-C reaches it.
+_TAKE_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
 
 
 def run_on_terminal(
@@ -26,7 +34,13 @@ def run_on_terminal(
     """
     terminal, stream = pty.openpty()
     process = subprocess.Popen(
-        command, cwd=directory, env=environment, stdin=stream, stdout=stream, stderr=stream, preexec_fn=_take_terminal
+        [sys.executable, "-c", _TAKE_TERMINAL, *command],
+        cwd=directory,
+        env=environment,
+        stdin=stream,
+        stdout=stream,
+        stderr=stream,
+        start_new_session=True,
     )
     os.close(stream)
     shown, seen, waiting, end = b"", 0, list(answers), time.monotonic() + timeout
@@ -54,12 +68,3 @@ def run_on_terminal(
     text = shown.decode().replace("\r\n", "\n")
     assert not waiting, f"never asked: {waiting[0][0]!r}\n{text}"
     return returncode, text
-
-
-def _take_terminal() -> None:
-    """Make the terminal the one that controls the process, so that Ctrl-C reaches it."""
-    import fcntl
-    import termios
-
-    os.setsid()
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
