@@ -151,10 +151,11 @@ def replace_template_path(config_class: type[Config], template_path: Callable[[C
 def clone_engine(engine: Engine) -> Engine:
     """A new engine with the dialect, connect arguments and events of `engine`, and a pool that keeps no connection.
 
-    `Pool._creator`, the `_dispatch` argument of `Pool`, `Engine.dispatch._update` and `Engine._has_events`: SQLAlchemy
-    2.0.29 to 2.1.9.
+    `Pool._creator`, the `_dispatch` argument of `Pool`, `Engine.dispatch._update`, `Engine._has_events` and
+    `OptionEngineMixin._proxied`: SQLAlchemy 2.0.29 to 2.1.9.
     """
     from sqlalchemy.engine import Engine as SQLAlchemyEngine
+    from sqlalchemy.engine.base import OptionEngineMixin
     from sqlalchemy.pool import NullPool
 
     from .masking import split_secrets
@@ -169,6 +170,8 @@ def clone_engine(engine: Engine) -> Engine:
         hide_parameters=engine.hide_parameters,
     )
     clone._has_events = engine._has_events
+    while isinstance(engine, OptionEngineMixin):  # what `engine.execution_options(...)` gives
+        engine = engine._proxied
     clone.dispatch._update(engine.dispatch, only_propagate=False)
     return clone
 

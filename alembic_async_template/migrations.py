@@ -30,11 +30,11 @@ from .autogenerate.compare_enums import list_differing_enums
 from .diagnosis.explain import explain_exit, explain_loading
 from .errors import ConfigNotFoundError, ConnectionBindError, DatabaseNotAtHeadError, NoTablesError
 from .errors.failure import Progress
+from .run.bind import Bind, resolve_bind
 from .run.loop import call_in_thread
 from .run.reload import is_reload
 from .run.turn import end_turn, try_turn
 
-Bind = AsyncEngine | AsyncConnection | Engine | Connection
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
@@ -87,13 +87,11 @@ class Migrations:
         bind: Bind | None = None,
         section: str = "alembic",
     ) -> None:
-        if not isinstance(bind, Bind | None):
-            raise ConnectionBindError(f"is of type {type(bind).__name__}, neither an engine nor a connection of SQLAlchemy")
         found = config if isinstance(config, Config) else _find_config(config, section)
         if isinstance(found, ConfigNotFoundError):
             raise found
         self._config = found
-        self._bind = bind
+        self._bind = None if bind is None else resolve_bind(bind)
 
     @_raise_short
     async def upgrade(self, revision: str = "head") -> None:
@@ -195,7 +193,7 @@ class Migrations:
             except SystemExit as error:  # of a revision that is read without env.py, or of env.py
                 raise explain_exit(error, ScriptDirectory.from_config(config), Progress()) from error
             except Exception as error:
-                if explained := explain_loading(error, ScriptDirectory.from_config(config)):
+                if explained := explain_loading(error, config):
                     raise explained from error
                 raise
         finally:

@@ -10,7 +10,7 @@ from alembic.operations import ops
 from sqlalchemy import ForeignKeyConstraint, MetaData, Table, inspect, select, table, text
 from sqlalchemy.engine import Connection
 
-from ..errors import BaselineError, ExistingTablesError
+from ..errors import BaselineError, ExistingTablesError, SeveralHeadsError
 from .comments import CommentOp
 from .data_loss import comment_losses
 from .operation_tree import drop_empty_containers, find_table, list_operations, list_table_operations
@@ -127,6 +127,7 @@ def process_directives(
     *,
     baseline: bool,
     writes: bool,
+    heads: Sequence[str] = (),
 ) -> ProcessDirectives:
     """The `process_revision_directives` of a comparison.
 
@@ -135,6 +136,7 @@ def process_directives(
 
     :param settle_renames: writes renames in place of what is dropped and added, and returns those that may be and are not known.
     :param writes: whether the command writes a revision; `alembic check` looks at the operations only.
+    :param heads: the newest revisions, after one of which it is written.
     """
 
     def process_revision_directives(context: MigrationContext, revision: Any, directives: Directives) -> None:
@@ -159,8 +161,19 @@ def process_directives(
         if writes and directives and all(_is_empty(directive) for directive in directives):
             directives.clear()
             config.print_stdout("No difference between the models and the database: no revision was written.")
+        for directive in directives:
+            refuse_several_heads(heads, directive.head)
 
     return process_revision_directives
+
+
+def refuse_several_heads(heads: Sequence[str], head: str | None) -> None:
+    """Make sure that a revision can follow what it is to follow, by default the only head.
+
+    :raises SeveralHeadsError: there are several heads.
+    """
+    if len(heads) > 1 and head in {None, "head"}:
+        raise SeveralHeadsError(heads, "revision")
 
 
 def _comment(

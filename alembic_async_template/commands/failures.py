@@ -33,8 +33,7 @@ def _describe(error: Exception, config: Config) -> str | None:
         return _describe_differences(error) if ours else None
     if isinstance(error, CommandError):
         return str(error) if hasattr(error, "failure") else None
-    script = ScriptDirectory.from_config(config)
-    explained = explain_loading(error, script) if uses_this_package(script) else None
+    explained = explain_loading(error, config) if uses_this_package(ScriptDirectory.from_config(config)) else None
     return None if explained is None else str(explained)
 
 

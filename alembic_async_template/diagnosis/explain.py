@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 
 import alembic.script.revision
+from alembic.config import Config
 from alembic.script import ScriptDirectory
 from alembic.util import to_tuple
 from alembic.util.exc import CommandError
@@ -149,16 +150,16 @@ def explain_failure(
     return explained
 
 
-def explain_loading(error: Exception, script: ScriptDirectory) -> RevisionFailedError | None:
+def explain_loading(error: Exception, config: Config) -> RevisionFailedError | None:
     """The error for revisions that cannot be read, by a command or a call that needs no `env.py`; None for every other error."""
-    failure = locate_failure(error, script, Progress())
     if isinstance(error, CommandError) or hasattr(error, "__notes__"):
         return None  # it was explained, or has its place, already
-    if failure.line is None and _find_origin(error, None) is not Origin.HISTORY:
-        return None
     try:
+        script = ScriptDirectory.from_config(config)
+        if locate_failure(error, script, Progress()).line is None and _find_origin(error, None) is not Origin.HISTORY:
+            return None
         explained = explain_failure(error, script, Progress(), None, {})
-    except Exception:  # one that cannot be described
+    except Exception:  # as of an exception that cannot be described
         return None
     return explained if isinstance(explained, RevisionFailedError) else None
 

@@ -42,7 +42,9 @@ class SeveralHeadsError(RevisionError):
         super().__init__(
             f"The revisions have {len(heads)} heads, {', '.join(heads)}: probably written in parallel; their order is undefined",
             Fix("join them", 'alembic merge -m "merge" heads'),
-            Fix("go to all of them", f"alembic {command} heads"),
+            Fix("write the revision after one of them", f'alembic revision --autogenerate --head {heads[0]} -m "message"')
+            if command == "revision"
+            else Fix("go to all of them", f"alembic {command} heads"),
         )
 
 

@@ -10,13 +10,19 @@ from sqlalchemy.engine import Connection
 
 from .. import _compat
 from ..application.settings import is_command_line
-from ..autogenerate.directives import filter_names, model_schemas, process_directives, refuse_existing_tables
+from ..autogenerate.directives import (
+    filter_names,
+    model_schemas,
+    process_directives,
+    refuse_existing_tables,
+    refuse_several_heads,
+)
 from ..autogenerate.naming_conventions import use_convention, warn_of_lost_convention
 from ..autogenerate.rename_comparison import settle_renames
 from ..autogenerate.rename_operations import TRANSACTIONAL
 from ..autogenerate.renames import Rename
 from ..autogenerate.render_types import render_items
-from ..errors import NoTablesError, SeveralHeadsError
+from ..errors import NoTablesError
 from .command import Command
 from .rename_answers import RenameAnswers, is_terminal
 from .target import Target
@@ -40,7 +46,8 @@ def prepare_comparison(
     :param in_transaction: whether the connection is in a transaction of the caller's.
     :param cleanup: restores afterwards what was changed of the models for the time of the command.
     :raises NoTablesError: the models have no tables.
-    :raises SeveralHeadsError: a revision is to be written, and it is not clear after which one.
+    :raises SeveralHeadsError: a revision is to be written, and it is not clear after which one. Where a hook may name that, or
+        leave nothing to write, it is raised after the comparison.
     """
     metadatas, script = target.own, command.environment.script
     if not any(metadata.tables for metadata in metadatas):
@@ -48,11 +55,11 @@ def prepare_comparison(
     writes = command.name != "check"
     use_convention(metadatas, command.naming_convention, None if writes else cleanup)
     baseline = writes and "baseline" in command.x_arguments
+    heads = script.get_heads() if writes else []
     if writes:
-        # Alembic asks for the head only after the comparison.
-        heads = script.get_heads()
-        if len(heads) > 1 and _compat.revision_arguments().get("head") in {None, "head"}:
-            raise SeveralHeadsError(heads)
+        # Alembic itself asks for the head only after the comparison; a hook of a program or of env.py comes in between.
+        if is_command_line(command.config) and not options.get("process_revision_directives"):
+            refuse_several_heads(heads, _compat.revision_arguments().get("head"))
         refuse_existing_tables(connection, script, metadatas, options, baseline=baseline)
     if command.naming_convention is None and not baseline:
         warn_of_lost_convention(connection, metadatas)
@@ -72,6 +79,7 @@ def prepare_comparison(
         _settle_by(command, connection, options, in_transaction=in_transaction) if writes and not baseline else None,
         baseline=baseline,
         writes=writes,
+        heads=heads,
     )
     options["transaction_per_migration"] = True  # nothing is open that a question or a savepoint would be in the way of
     options["render_item"] = render_items(options.get("render_item"))

@@ -28,6 +28,7 @@ from ..errors import (
 )
 from ..errors.failure import Progress
 from ..masking import mask_url
+from .bind import resolve_bind
 from .cancellation import cancellation
 from .command import Command, read_command
 from .comparison import prepare_comparison
@@ -139,19 +140,17 @@ class _Run:
         self.target.load_models()  # before any loop runs: applications may run one when imported
         if self.command.name is None:
             self.target.load_convention()  # a program's own work may run revisions at once
-        bind = self.config.attributes.get("connection")
-        if bind is None:
+        given = self.config.attributes.get("connection")
+        if given is None:
             self._run_in_loop(self._resolve_database(offline=False))
-        elif isinstance(bind, AsyncConnection):
-            if bind.sync_connection is None:
+            return
+        match resolve_bind(given):
+            case AsyncConnection(sync_connection=None):
                 raise ConnectionBindError("is an AsyncConnection that is not open")
-            self._run_on_callers(bind.sync_connection)
-        elif isinstance(bind, Connection):
-            self._run_on_callers(bind)
-        elif isinstance(bind, AsyncEngine | Engine):
-            self._run_on_engine(bind)
-        else:
-            raise ConnectionBindError(f"is of type {type(bind).__name__}, neither an engine nor a connection of SQLAlchemy")
+            case AsyncConnection(sync_connection=Connection() as connection) | (Connection() as connection):
+                self._run_on_callers(connection)
+            case AsyncEngine() | Engine() as engine:
+                self._run_on_engine(engine)
 
     def _run_on_callers(self, connection: Connection) -> None:
         if connection.closed:

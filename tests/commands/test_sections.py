@@ -1,10 +1,14 @@
 """`alembic -n name init`: one environment more in the same project, with the section of its own database."""
 
+import io
 import re
 from pathlib import Path
 
 import pytest
+from alembic import command
+from alembic.config import Config
 
+from alembic_async_template.commands import init
 from support.models import TABLE
 from support.project import Project
 
@@ -186,13 +190,8 @@ def test_a_first_ini_has_the_section_that_was_named(project: Project) -> None:
     assert autogenerate(project, "-n", "billing") == ("app.db from the environment variable DATABASE_URL", ["invoice"])
 
 
-def test_a_section_that_cannot_be_written_is_printed_whole(
-    shop: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_section_that_cannot_be_written_is_printed_whole(shop: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pasted as it is printed, it works."""
-    from alembic.config import main
-
-    from alembic_async_template.commands import init
 
     def refuse(ini: Path, text: str) -> None:
         raise PermissionError(ini, text)
@@ -200,8 +199,10 @@ def test_a_section_that_cannot_be_written_is_printed_whole(
     monkeypatch.setattr(init, "append_section", refuse)
     monkeypatch.chdir(shop.directory)
     shop.write(INVOICES)
-    main(["-n", "billing", "init", "-t", "async-fastapi", "migrations_billing"])
-    output = capsys.readouterr().out
+    said = io.StringIO()
+    config = Config("alembic.ini", ini_section="billing", stdout=said)
+    command.init(config, "migrations_billing", template="async-fastapi")
+    output = said.getvalue()
     section = output[output.index("Paste this section into it.\n\n") + 29 : output.index("\n\nNext: ")]
     assert section.startswith("[billing]\n")
     ini = shop.directory / "alembic.ini"

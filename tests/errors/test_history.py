@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import io
+import shlex
 import shutil
 from pathlib import Path
 
 import pytest
 from alembic import command
 from alembic.config import Config
+from alembic.operations.ops import MigrationScript
+from alembic.script import Script
 from sqlalchemy.engine import make_url
 
 from alembic_async_template import Migrations, errors
@@ -52,7 +55,7 @@ def test_a_failed_purge_keeps_the_revision(tmp_path: Path, database_url: str) ->
 
 
 def test_a_revision_for_several_heads(templates: Path, tmp_path: Path, sqlite_url: str) -> None:
-    """Autogenerate is refused before it compares, unless a head is named."""
+    """Autogenerate on the command line is refused before it compares, unless a head is named."""
     files = {f"migrations/versions/{name}.py": f"revision = '{name}'\ndown_revision = None\n" for name in ("one", "two")}
     project = Project(tmp_path / "ours")
     for arguments, refused in ((), True), (("--head", "one"), False):
@@ -60,3 +63,137 @@ def test_a_revision_for_several_heads(templates: Path, tmp_path: Path, sqlite_ur
         result = run(project, case, templates / "async-fastapi", make_url(sqlite_url))
         assert ("FAILED: The revisions have 2 heads, one, two" in result.stderr) is refused, str(result)
         shutil.rmtree(project.directory)
+
+
+MODELS = """from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Item(Base):
+    __tablename__ = "item"
+    id: Mapped[int] = mapped_column(primary_key=True)
+"""
+REVISION = "revision = {!r}\ndown_revision = {!r}\nbranch_labels = {!r}\ndef upgrade(): pass\ndef downgrade(): pass\n"
+BRANCHES = {
+    f"migrations/versions/{name}.py": REVISION.format(name, previous, label)
+    for name, previous, label in [("root", None, None), ("bills", "root", ("billing",)), ("goods", "root", ("stock",))]
+}
+
+
+@pytest.fixture
+def branched(project: Project) -> Project:
+    """A project with a table that no revision makes, on a database that is at both heads of its history."""
+    project.environment["DATABASE_URL"] = "sqlite:///app.db"
+    project.write({"app/models.py": MODELS})
+    project.alembic("init", "-t", "async-fastapi", "migrations")
+    project.write(BRANCHES)
+    project.alembic("upgrade", "heads")
+    return project
+
+
+@pytest.fixture
+def stock(tmp_path: Path) -> Project:
+    """The same with Alembic's own template."""
+    project = Project(tmp_path / "stock")
+    project.write({"app/models.py": MODELS})
+    project.alembic("init", "-t", "async", "migrations")
+    env = (project.directory / "migrations/env.py").read_text()
+    env = env.replace("target_metadata = None", "from app.models import Base\ntarget_metadata = Base.metadata")
+    project.write({**BRANCHES, "migrations/env.py": env})
+    project.set(**{"sqlalchemy.url": "sqlite+aiosqlite:///app.db"})
+    project.alembic("upgrade", "heads")
+    return project
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "check",
+        "revision -m x",
+        "revision --head bills -m x",
+        "revision --autogenerate -m x",
+        "revision --autogenerate --head bills -m x",
+        "revision --autogenerate --head billing@head -m x",
+        "revision --autogenerate --head stock@head --branch-label goods2 -m x",
+        "revision --autogenerate --head heads -m x",
+        "revision --autogenerate --head root -m x",
+        "revision --autogenerate --head root --splice -m x",
+        "revision --autogenerate --head base --branch-label third -m x",
+        "revision --autogenerate --head bills --depends-on goods -m x",
+        "upgrade head",
+        "upgrade billing@head",
+        "upgrade heads",
+        "downgrade -1",
+        "downgrade billing@root",
+        "downgrade billing@-1",
+        "stamp head",
+        "stamp heads",
+        "current --check-heads",
+    ],
+)
+def test_a_branched_history_is_refused_where_alembic_refuses_it(branched: Project, stock: Project, arguments: str) -> None:
+    """The same commands succeed as with Alembic's own template, and their revisions follow the same one."""
+    ours, theirs = (project.alembic(*arguments.split(), check=False) for project in (branched, stock))
+    # A comparison that finds something is told in the same way.
+    assert (ours.returncode == 0) is (theirs.returncode == 0), f"{ours}\n{theirs}"
+    written = [
+        [line.strip() for path in project.revisions() for line in path.read_text().splitlines() if line.startswith("Revises:")]
+        for project in (branched, stock)
+    ]
+    assert written[0] == written[1]
+    if arguments == "check":
+        assert "item" in ours.block
+
+
+def test_a_program_compares_a_branched_history(branched: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hook that writes nothing, as pytest-alembic's, or one that names the head, has its way; without one, no head is guessed."""
+    monkeypatch.chdir(branched.directory)
+    monkeypatch.setenv("DATABASE_URL", "sqlite:///app.db")
+    config = Config("alembic.ini")
+    seen: list[object] = []
+
+    def look(_context: object, _revision: object, directives: list[MigrationScript]) -> None:
+        seen.extend(directives[0].upgrade_ops_list[0].ops)
+        directives.clear()
+
+    def choose(_context: object, _revision: object, directives: list[MigrationScript]) -> None:
+        directives[0].head = "stock@head"
+
+    command.revision(config, "x", autogenerate=True, process_revision_directives=look)
+    assert [type(operation).__name__ for operation in seen] == ["CreateTableOp"]
+    with pytest.raises(errors.SeveralHeadsError, match="The revisions have 2 heads, bills, goods"):
+        command.revision(config, "x", autogenerate=True)
+    script = command.revision(config, "x", autogenerate=True, process_revision_directives=choose)
+    assert isinstance(script, Script)
+    assert script.down_revision == "goods"
+
+
+def test_a_hook_of_env_py_names_the_head(branched: Project) -> None:
+    """As Alembic's documentation shows it: the branch depends on what was changed."""
+    hook = "def choose(context, revision, directives):\n    directives[0].head = 'billing@head'\n"
+    env = (branched.directory / "migrations/env.py").read_text()
+    branched.write(
+        {"migrations/env.py": env.replace("run_environment()", f"{hook}run_environment(process_revision_directives=choose)")}
+    )
+    branched.alembic("revision", "--autogenerate", "-m", "x")
+    assert "Revises: bills\n" in branched.revisions()[-1].read_text()
+
+
+def test_the_lines_for_several_heads_work(branched: Project) -> None:
+    """After one of them, or merged: each is typed as it is printed, and a revision is written."""
+    block = branched.alembic("revision", "--autogenerate", "-m", "x", check=False).block
+    assert block.splitlines()[1:] == [
+        "  fix    join them:",
+        '         alembic merge -m "merge" heads',
+        "  or     write the revision after one of them:",
+        '         alembic revision --autogenerate --head bills -m "message"',
+    ]
+    branched.alembic(*shlex.split(block.splitlines()[4])[1:])
+    assert "Revises: bills\n" in branched.revisions()[-1].read_text()
+    branched.revisions()[-1].unlink()
+    branched.alembic(*shlex.split(block.splitlines()[2])[1:])
+    branched.alembic("upgrade", "head")
+    branched.alembic("revision", "--autogenerate", "-m", "x")

@@ -7,16 +7,18 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 from uuid import uuid4
 
 import pytest
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import create_engine, event, inspect, text
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import StaticPool
 
+from alembic_async_template import Migrations
 from alembic_async_template.errors import ConnectionBindError, MemoryDatabaseError
 from support.project import Project
 
@@ -82,6 +84,19 @@ def test_a_sync_engine_is_used(configure: Configure, database_url: str) -> None:
         assert table_names(connection) == {"item", "alembic_version"}
     command.check(configure(engine))
     command.downgrade(configure(engine), "base")
+    with engine.connect() as connection:
+        assert table_names(connection) == {"alembic_version"}
+    engine.dispose()
+
+
+def test_an_engine_with_options_is_used(configure: Configure, database_url: str, async_engine: AsyncEngine) -> None:
+    """`execution_options` of an engine gives another one on its pool, which keeps the listeners of the first."""
+    engine = create_engine(sync_url(database_url))
+    statements = []
+    event.listen(engine, "before_cursor_execute", lambda *arguments: statements.append(arguments[2]))
+    command.upgrade(configure(engine.execution_options(logging_token="x").execution_options(x=1)), "head")
+    assert any("CREATE TABLE item" in statement for statement in statements)
+    command.downgrade(configure(async_engine.execution_options(logging_token="x")), "base")
     with engine.connect() as connection:
         assert table_names(connection) == {"alembic_version"}
     engine.dispose()
@@ -196,6 +211,105 @@ def test_an_async_engine_inside_run_sync_uses_its_own_loop(configure: Configure)
     run(migrate())
 
 
+class Wrapper:
+    """Hands on what it is asked for, as pytest-alembic's WrappingConnection, tracers and fixtures do."""
+
+    def __init__(self, wrapped: object) -> None:
+        self.wrapped = wrapped
+
+    def connect(self) -> "Wrapper":
+        return self
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.wrapped, name)
+
+
+def test_a_wrapper_around_a_connection_is_that_connection(configure: Configure, postgresql_url: str) -> None:
+    """The caller's transaction, and a savepoint in it, hold what is migrated; a wrapper around a wrapper is one too."""
+    engine = create_engine(sync_url(postgresql_url))
+    with engine.connect() as connection:
+        transaction = connection.begin()
+        with connection.begin_nested() as savepoint:
+            command.upgrade(configure(Wrapper(Wrapper(connection))), "head")
+            assert table_names(connection) == {"item", "alembic_version"}
+            savepoint.rollback()
+        assert table_names(connection) == set()
+        command.upgrade(configure(Wrapper(connection)), "head")
+        command.check(configure(Wrapper(connection)))
+        transaction.rollback()
+        assert table_names(connection) == set()
+    engine.dispose()
+
+
+def test_a_wrapper_around_an_engine_is_that_engine(configure: Configure, database_url: str, async_engine: AsyncEngine) -> None:
+    """A synchronous one and an asynchronous one, for Alembic's commands and for `Migrations`."""
+    engine = create_engine(sync_url(database_url))
+    command.upgrade(configure(Wrapper(engine)), "head")
+    command.downgrade(configure(Wrapper(async_engine)), "base")
+    bind: Any = Wrapper(async_engine)
+    run(Migrations(configure(None), bind=bind).upgrade())
+    with engine.connect() as connection:
+        assert table_names(connection) == {"item", "alembic_version"}
+    engine.dispose()
+
+
+def test_a_wrapper_around_an_async_connection_is_used_where_that_lives(configure: Configure, postgresql_url: str) -> None:
+    """In its loop and its transaction."""
+
+    async def migrate() -> None:
+        engine = create_async_engine(async_url(postgresql_url))
+        async with engine.connect() as connection:
+            transaction = await connection.begin()
+            wrapper: Any = Wrapper(connection)
+            await Migrations(configure(None), bind=wrapper).upgrade()
+            assert await connection.run_sync(table_names) == {"item", "alembic_version"}
+            await connection.run_sync(lambda _: command.downgrade(configure(wrapper), "base"))
+            await transaction.rollback()
+            assert await connection.run_sync(table_names) == set()
+        await engine.dispose()
+
+    run(migrate())
+
+
+@pytest.mark.parametrize("other", [MagicMock(), Wrapper("x"), create_engine, object(), Engine])
+def test_what_hands_on_no_connection_is_refused(configure: Configure, other: object) -> None:
+    """A stand-in that answers everything is not a connection, and neither is a class."""
+    with pytest.raises(ConnectionBindError, match="neither an engine nor a connection of SQLAlchemy"):
+        command.upgrade(configure(other), "head")
+
+
+def test_pytest_alembics_tests_pass(project: Project, postgresql_url: str) -> None:
+    """Also the one that migrates on a wrapped connection and compares what a downgrade leaves behind."""
+    project.environment["DATABASE_URL"] = postgresql_url
+    model = "from enum import Enum\nfrom sqlmodel import Field, SQLModel\nStatus = Enum('Status', {names!r})\n"
+    model += "class Item(SQLModel, table=True):\n    id: int = Field(primary_key=True)\n    status: Status\n"
+    project.write({"app/models.py": model.format(names="draft live")})
+    project.alembic("init", "-t", "async-fastapi", "migrations")
+    for number, names in enumerate(["draft live", "draft live gone", "live gone"]):
+        project.write({"app/models.py": model.format(names=names)})
+        project.alembic("revision", "--autogenerate", "-m", f"step {number}")
+        project.alembic("upgrade", "head")
+    project.alembic("downgrade", "base")
+    conftest = (
+        "import os, pytest\nfrom sqlalchemy import NullPool\nfrom sqlalchemy.ext.asyncio import create_async_engine\n"
+        "@pytest.fixture\ndef alembic_engine():\n"
+        "    return create_async_engine(os.environ['DATABASE_URL'], poolclass=NullPool)\n"
+    )
+    tests = (
+        "from pytest_alembic.tests import *\n"
+        "from pytest_alembic.tests.experimental.downgrade_leaves_no_trace import test_downgrade_leaves_no_trace\n"
+    )
+    project.write({"checks/conftest.py": conftest, "checks/test_migrations.py": tests})
+    result = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "checks"],
+        cwd=project.directory,
+        env={**os.environ, "DATABASE_URL": async_url(postgresql_url)},
+        capture_output=True,
+        text=True,
+    )
+    assert "5 passed" in result.stdout, result.stdout + result.stderr
+
+
 def test_what_cannot_be_used_is_refused(configure: Configure, tmp_path: Path) -> None:
     """A connection of another loop, one that is not open, and anything else, each with what to do."""
 
@@ -265,7 +379,10 @@ def test_a_program_keeps_its_loggers_and_its_working_directory(project: Project,
         check=False,
     )
     assert result.returncode == 0, result.stderr
-    assert result.stderr == ""
+    # The root logger has no handler, so what happens is printed.
+    assert [line.split()[:2] for line in result.stderr.splitlines()] == [
+        ["INFO:", word] for word in ["Database", "Running", "Database"] * 2
+    ]
     assert result.stdout.splitlines()[-1] == f"imported in {tmp_path}"
 
 
