@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 # The longest timeout of PostgreSQL, in milliseconds: https://www.postgresql.org/docs/current/runtime-config-client.html.
 _LONGEST = 2**31 - 1
+TOML_SECTION = "tool.alembic"
+# What Alembic itself reads from pyproject.toml for every section.
+_ALEMBICS_OWN = frozenset({"script_location", "prepend_sys_path", "version_locations", "version_path_separator"})
 # This package's own settings; a name that is nearly one of them is a misspelt one, and no other tool's.
 _OWN = (
     "app_models",
@@ -38,9 +41,6 @@ _OWN = (
     "upgrade_on_reload",
 )
 _NEAR = 0.86
-TOML_SECTION = "tool.alembic"
-# What Alembic itself reads from pyproject.toml for every section.
-_ALEMBICS_OWN = frozenset({"script_location", "prepend_sys_path", "version_locations", "version_path_separator"})
 _INTERPOLATION = re.compile(r"%%|%\(([^)]+)\)s")
 
 

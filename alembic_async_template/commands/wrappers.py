@@ -66,17 +66,17 @@ def find_templates(config: Config) -> Any:
 
 def init(stock: Callable[..., Any], config: Config, directory: str, template: str = "generic", package: bool = False) -> Any:
     """`alembic.command.init`, which surveys the project first when it is asked for a template of this package."""
-    near = None if _compat.find_template(config, template).exists() else _find_near_template(template)
+    folder = _compat.find_template(config, template)
+    near = None if folder.exists() else _find_near_template(template)
     if near and _compat.find_template(config, near).exists():  # a program may have a folder of its own
         from ..errors import TemplateNotFoundError
 
         raise TemplateNotFoundError(template, near, directory)
-    found = _compat.find_template(config, template).resolve()
-    if found not in {TEMPLATE.resolve(), PYPROJECT_TEMPLATE.resolve()}:
+    if folder.resolve() not in {TEMPLATE.resolve(), PYPROJECT_TEMPLATE.resolve()}:
         return stock(config, directory, template=template, package=package)
     from .init import initialise
 
-    in_toml = found == PYPROJECT_TEMPLATE.resolve()
+    in_toml = folder.resolve() == PYPROJECT_TEMPLATE.resolve()
     return initialise(stock, config, directory, in_toml=in_toml, template=template, package=package)
 
 
