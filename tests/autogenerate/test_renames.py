@@ -699,6 +699,7 @@ def test_the_candidates_have_types_that_fit_and_come_in_a_stable_order() -> None
     ]
     assert find([number], [Column("n", Integer, sa.Computed("1")), Column("when", sa.DateTime), Column("is", sa.Boolean)]) == []
     assert find([Column("x", pg.ARRAY(Text))], [Column("y", pg.ARRAY(String)), Column("z", pg.ARRAY(Integer))]) == ["x:y"]
+    assert find([Column("x", sa.types.NullType)], [Column("y", sa.types.NullType)]) == ["x:y"]
     assert find([text], [text, Column("other", Text)]) == find([text], [Column("other", Text), text])
 
 
