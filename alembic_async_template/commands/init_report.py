@@ -16,7 +16,7 @@ from alembic.util import coerce_resource_to_filename
 from ..application.settings import read_setting
 from ..errors.block import join
 from ..errors.failure import shorten_path
-from ..project.ini import Form, Setting, section_text, setting_lines
+from ..project.ini import Form, Setting, joined_roots, section_text, setting_lines
 from ..project.survey import Project
 
 if TYPE_CHECKING:
@@ -117,6 +117,9 @@ def describe_applications(project: Project, template: str, target: Target, folde
             lines.append(f"  # {os.path.relpath(place)} has an alembic.ini already")
         else:
             lines.append(f"  (cd {_quote(place)} && {initialisation})")
+    if project.can_be_joined:
+        settings = [setting.render(target.form) for setting in joined_roots(project)]
+        lines += [f"Or they are one application. Then set in {target.file.name}:", *(f"  {line}" for line in settings)]
     return "\n".join(lines)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from .survey import Project
@@ -33,7 +34,8 @@ class Setting:
             name = name if name.isidentifier() else json.dumps(name)
             text = json.dumps(value, ensure_ascii=False)
         else:
-            text = ", ".join(value) if isinstance(value, tuple) else str(value)
+            separator = os.pathsep if name == "prepend_sys_path" else ", "
+            text = separator.join(value) if isinstance(value, tuple) else str(value)
         return f"{'# ' if self.proposed else ''}{name} = {text}".rstrip()
 
 
@@ -67,14 +69,29 @@ def _found_settings(project: Project) -> Iterator[Block]:
     ]
 
 
-def _import_root(project: Project) -> Block:
+def joined_roots(project: Project) -> list[Setting]:
+    """The settings by which all import roots are one application's."""
+    return [Setting("prepend_sys_path", _name_roots(project)), Setting("app_models", ("*",))]
+
+
+def _propose(settings: Iterable[Setting]) -> Iterator[Setting]:
+    return (replace(setting, proposed=True) for setting in settings)
+
+
+def _name_roots(project: Project) -> tuple[str, ...]:
     roots = [project.relative_path(root) for root in (project.import_root, *project.other_roots)]
-    values = [("%(here)s" if root == "." else f"%(here)s/{root}",) for root in roots]
+    return tuple("%(here)s" if root == "." else f"%(here)s/{root}" for root in roots)
+
+
+def _import_root(project: Project) -> Block:
+    first, *others = _name_roots(project)
     block: Block = ["# Import root: the folder from which the application is imported."]
     if project.other_roots:
         block += ["# Several folders look like one; choose the one of this database."]
-        block += [Setting("prepend_sys_path", value, proposed=True) for value in values[1:]]
-    return [*block, Setting("prepend_sys_path", values[0])]
+        block += [Setting("prepend_sys_path", (root,), proposed=True) for root in others]
+        if project.can_be_joined:
+            block += ["# Where they are one application, all of them are its import roots:", *_propose(joined_roots(project))]
+    return [*block, Setting("prepend_sys_path", (first,))]
 
 
 def _models(project: Project) -> Block:

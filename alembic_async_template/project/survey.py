@@ -22,6 +22,8 @@ class Project:
     import_root: Path
     other_roots: tuple[Path, ...] = ()
     """Folders that are import roots of their own, with tables of their own."""
+    can_be_joined: bool = False
+    """Whether all import roots can be one application's: no two have a module of the same name."""
     models: tuple[str, ...] = ()
     """Values for `app_models`."""
     model_modules: tuple[str, ...] = ()
@@ -95,6 +97,7 @@ def _describe(directory: Path, root: Path, others: tuple[Path, ...], trees: Tree
         directory=directory,
         import_root=root,
         other_roots=others,
+        can_be_joined=bool(others) and _have_distinct_names((root, *others), trees),
         models=_group_models(sources, tables),
         model_modules=tables,
         engines=tuple(engines),
@@ -105,6 +108,13 @@ def _describe(directory: Path, root: Path, others: tuple[Path, ...], trees: Tree
         url_parts=engine_finder.url_parts(),
         unread=tuple(_describe_unread(directory, [path for path, tree in trees.items() if tree is None])),
     )
+
+
+def _have_distinct_names(roots: Iterable[Path], trees: Trees) -> bool:
+    tops = [
+        {path.relative_to(root).parts[0].removesuffix(".py") for path in trees if path.is_relative_to(root)} for root in roots
+    ]
+    return sum(map(len, tops)) == len(set().union(*tops))
 
 
 def _describe_unread(directory: Path, paths: Iterable[Path]) -> Iterator[str]:

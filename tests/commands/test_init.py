@@ -90,6 +90,36 @@ def test_each_application_of_a_monorepo_gets_the_command_for_its_environment(pro
         assert 'op.create_table(\n        "a"' in revision.read_text()
 
 
+@pytest.mark.parametrize("template", ["async-fastapi", "async-fastapi-pyproject"])
+def test_packages_of_a_monorepo_that_are_one_application_are_joined(project: Project, template: str) -> None:
+    """A service and the library that it imports: the settings that are printed are set, and tables of both are found."""
+    base = "from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column\nclass Base(DeclarativeBase): pass\n"
+    table = "class {0}(Base):\n    __tablename__ = '{0}'\n    id: Mapped[int] = mapped_column(primary_key=True)\n"
+    imports = "from sqlalchemy.orm import Mapped, mapped_column\nfrom core.base import Base\n"
+    project.write(
+        {
+            "libs/core/src/core/base.py": base,
+            "libs/core/src/core/users.py": imports + table.format("user"),
+            "services/api/src/api/models.py": imports + table.format("orders"),
+            "services/api/src/api/main.py": "from core.users import user\nfrom api.models import orders\n",
+        }
+    )
+    output = project.alembic("init", "-t", template, "migrations").stdout
+    file = project.directory / ("pyproject.toml" if "pyproject" in template else "alembic.ini")
+    settings = output[output.index(f"Or they are one application. Then set in {file.name}:\n") :].splitlines()[1:]
+    text = file.read_text()
+    for line in map(str.strip, settings):
+        assert f"\n# {line}\n" in text
+        name = line.partition(" = ")[0]
+        text = re.sub(rf"^{name} = ?.*$", line.replace("\\", "\\\\"), text, flags=re.MULTILINE)
+    file.write_text(text)
+    project.environment["DATABASE_URL"] = "sqlite:///app.db"
+    project.alembic("revision", "--autogenerate", "-m", "x")
+    assert set(re.findall(r'op.create_table\(\s+"(\w+)"', project.revisions()[0].read_text())) == {"user", "orders"}
+    project.alembic("upgrade", "head")
+    project.alembic("check")
+
+
 def test_an_application_of_a_monorepo_that_has_an_environment_keeps_it(project: Project) -> None:
     """The command of the others is printed, from wherever `init` is typed."""
     write_services(project, "services/orders", "services/users")
