@@ -44,9 +44,8 @@ def execute(url: str, *statements: str) -> list[Any]:
     """Run SQL; the rows of the last statement."""
     engine = sa.create_engine(url.replace("postgresql:", "postgresql+psycopg:"), poolclass=sa.NullPool)
     with engine.begin() as connection:
-        for statement in statements:
-            result = connection.execute(sa.text(statement.replace(":", "\\:")))
-        return list(result) if result.returns_rows else []
+        results = [connection.execute(sa.text(statement.replace(":", "\\:"))) for statement in statements]
+        return list(results[-1]) if results[-1].returns_rows else []
 
 
 def read_warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
