@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import alembic
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Integer, MetaData, String, Table, Text
@@ -31,6 +32,7 @@ CONVENTION = {
     "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
     "pk": "pk_%(table_name)s",
 }
+ALEMBIC_VERSION = tuple(map(int, alembic.__version__.split(".")[:3]))
 Declare = Callable[[MetaData], None]
 
 
@@ -217,6 +219,8 @@ def test_a_rename_that_is_answered_ahead_keeps_the_values(
     """Upgrade: the rows are there and nothing differs; downgrade: as before in every detail; upgrade again: the same."""
     before, after, rows, answers, old, new = CASES[name]
     on_sqlite = database_url.startswith("sqlite")
+    if name == "keys" and ALEMBIC_VERSION < (1, 18, 3):
+        pytest.skip("this Alembic compares no key to a table that goes")
     if name == "generated" and on_sqlite:
         pytest.skip("Alembic itself cannot change a table with generated columns on SQLite")
     migrations = History(tmp_path / "one", database_url).initialise()
