@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -142,13 +141,16 @@ def test_the_lines_for_an_ini_that_exists_never_name_the_folder_to_remove(projec
     output = project.alembic("init", "-t", "async-fastapi", "new").stdout
     assert ini.read_text() == before
     said = output[output.index(f"{ini} existed and was kept.") :]
-    assert "new" not in re.sub(r"the new env\.py", "", said)
     assert "script_location =" not in said
-    assert "Move the new env.py and script.py.mako to migrations, in place of those there" in said
     assert "sqlalchemy.url" not in said  # it is the placeholder
-    for name in ("env.py", "script.py.mako"):
-        (project.directory / "new" / name).replace(project.directory / "migrations" / name)
-    shutil.rmtree(project.directory / "new")
+    lines = said.splitlines()
+    assert lines[1] == "Its script_location stays. Put the new files there, and keep the old env.py to read:"
+    assert lines[2] == "  mv migrations/env.py migrations/env.py.old && mv new/env.py new/script.py.mako migrations && rm -r new"
+    assert lines[3] == "Give run_environment in the new env.py what the old one gives to context.configure."
+    assert not any("new" in line for line in lines[4:])
+    run_shell(project, lines[2])
+    assert "target_metadata = None" in (project.directory / "migrations/env.py.old").read_text()
+    assert not (project.directory / "new").exists()
     paste(project, output)
     project.environment["DATABASE_URL"] = "sqlite:///app.db"
     project.alembic("revision", "--autogenerate", "-m", "x")

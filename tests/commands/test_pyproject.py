@@ -1,6 +1,7 @@
 """`alembic init -t async-fastapi-pyproject`: the settings are in `[tool.alembic]` of pyproject.toml, and there is no ini."""
 
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -193,13 +194,12 @@ def test_a_table_that_exists_is_kept(project: Project) -> None:
     output = project.alembic("init", "-t", "async-fastapi-pyproject", "new").stdout
     assert (project.directory / "pyproject.toml").read_text() == before
     assert not (project.directory / "alembic.ini").exists()
-    assert "Move the new env.py and script.py.mako to migrations, in place of those there" in output
+    (command,) = re.findall(r"^  (mv .*)$", output, re.MULTILINE)
+    subprocess.run(command, shell=True, cwd=project.directory, check=True)
     said = "Paste these lines into its [tool.alembic] section, in place of its prepend_sys_path.\n\n"
     lines = output[output.index(said) + len(said) : output.index("\nNext: ")]
     text = re.sub(r"^prepend_sys_path = \[\n.*\n\]\n", "", before, flags=re.MULTILINE)
     project.write({"pyproject.toml": text.replace("[tool.alembic]\n", f"[tool.alembic]\n{lines}", 1)})
-    for name in ("env.py", "script.py.mako"):
-        (project.directory / "new" / name).replace(project.directory / "migrations" / name)
     project.environment["DATABASE_URL"] = "sqlite:///app.db"
     run_cycle(project)
 

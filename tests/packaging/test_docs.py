@@ -12,6 +12,7 @@ A page is played from top to bottom in a project of its own. In it
 import inspect
 import os
 import re
+import socket
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -61,6 +62,8 @@ class Reader:
         self.state = folder / ".state"
         self.database_url = database_url
         self.projects = 0
+        with socket.create_server(("127.0.0.1", 0)) as unused:
+            self.port = unused.getsockname()[1]
 
     def new_project(self) -> None:
         """An application with one table and an SQLite database, in an empty folder."""
@@ -99,6 +102,7 @@ class Reader:
 
     def type(self, command: str, *, may_fail: bool) -> str:
         command = command.replace(POSTGRESQL_URL, f"'{self.database_url}'")
+        command = re.sub(r"(127\.0\.0\.1:|--port )8000\b", rf"\g<1>{self.port}", command)
         script = f"source {self.state}; {command}\nstatus=$?; (export -p; echo cd $PWD) >{self.state}; exit $status"
         environment = {
             **os.environ,

@@ -619,7 +619,7 @@ BODIES = [
         Typed.INSTEAD,
         (POSTGRESQL,),
         set_up="CREATE TABLE post (id int UNIQUE)",
-        filled={"...": "post_id_key"},
+        filled={'"..."': '"post_id_key"'},
     ),
     Hint(
         "canceling statement due to statement timeout",

@@ -244,9 +244,7 @@ REVISION_RULES = (
     Rule(
         'column "title" of relation "post" contains null values, of ALTER COLUMN',
         (
-            Sign(
-                codes=(SQLState.NOT_NULL_VIOLATION,), text='column "(?P<column>[^"]*)"', statement="ALTER COLUMN .* SET NOT NULL"
-            ),
+            Sign(codes=(SQLState.NOT_NULL_VIOLATION,), text='column "(?P<column>[^"]*)"', statement=r"\bSET NOT NULL\b"),
             Sign(codes=("1138", "1265"), statement="^ALTER TABLE .* (MODIFY|CHANGE) .* NOT NULL"),
             Sign(
                 codes=(NO_CODE,),
