@@ -223,7 +223,7 @@ def _find_config(path: str | os.PathLike[str] | None, section: str) -> Config | 
 def _refuse_unused_bind(config: Config) -> None:
     """Refuse a hand-written `env.py` that does not look at what is handed over: it would change another database."""
     env = Path(ScriptDirectory.from_config(config).dir, "env.py")
-    if not re.search(r"run_environment|attributes", env.read_text()):
+    if env.exists() and not re.search(r"run_environment|attributes", env.read_text()):
         raise ConnectionBindError(f"is not looked at by {env}, which would change the database of its settings")
 
 

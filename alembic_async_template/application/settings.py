@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import difflib
 import os
 import re
 import sys
@@ -16,6 +17,7 @@ from alembic.util import coerce_resource_to_filename
 
 from ..errors import AlembicAsyncTemplateError, SettingError
 from ..errors.block import Fix
+from ..masking import mask_message
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -26,6 +28,19 @@ _LONGEST = 2**31 - 1
 TOML_SECTION = "tool.alembic"
 # What Alembic itself reads from pyproject.toml for every section.
 _ALEMBICS_OWN = frozenset({"script_location", "prepend_sys_path", "version_locations", "version_path_separator"})
+# This package's own settings; a name that is nearly one of them is a misspelt one, and no other tool's.
+_OWN = (
+    "app_models",
+    "app_engine",
+    "database_url_env",
+    "database_wait",
+    "lock_wait",
+    "lock_timeout",
+    "lock_retries",
+    "statement_timeout",
+    "upgrade_on_reload",
+)
+_NEAR = 0.86
 _INTERPOLATION = re.compile(r"%%|%\(([^)]+)\)s")
 
 
@@ -73,7 +88,10 @@ def describe_place(section: str, file: str) -> str:
 
 
 def read_settings(config: Config) -> Settings:
-    """Read the settings of the section that Alembic was started with."""
+    """Read the settings of the section that Alembic was started with.
+
+    :raises SettingError: a setting is misspelt, or has a value that it cannot have.
+    """
     ini = Path(config.config_file_name) if config.config_file_name else None
     toml = Path(config.toml_file_name) if config.toml_file_name and _is_in_toml(config) else None
     file = toml or ini
@@ -100,6 +118,7 @@ def _read(config: Config, config_file: str, section: str, place: str, directory:
     locations = [script_location, *(config.get_version_locations_list() or [])]
     migrations = [coerce_resource_to_filename(location).resolve() for location in locations if location]
     app_models = split_names(_or_default(read_setting(config, "app_models"), "*"))
+    _refuse_misspelt(config, place)
     return Settings(
         config_file=config_file,
         section=section,
@@ -126,6 +145,26 @@ def _list_other_engines(config: Config) -> Iterator[str]:
             yield config.file_config.get(name, "app_engine", raw=True, fallback="").strip()
     if config.config_ini_section != "alembic":
         yield str(config.toml_alembic_config.get("app_engine", ""))
+
+
+def _refuse_misspelt(config: Config, place: str) -> None:
+    """Refuse a name that is nearly a setting's: what it says would be ignored, another database be migrated for example.
+
+    :raises SettingError: there is one.
+    """
+    parser, section = config.file_config, config.config_ini_section
+    given = dict(parser.items(section, raw=True)) if parser.has_section(section) else {}
+    for name, value in {**config.toml_alembic_config, **given}.items():
+        near = difflib.get_close_matches(name.lower(), _OWN, 1, _NEAR)
+        if near and name not in _OWN:
+            text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+            correction = Fix("correct the name", f"{near[0]} = {mask_message(text)}")
+            raise SettingError(name, text, place, "is not read, since there is no such setting", correction)
+
+
+def list_own_settings(config: Config) -> list[str]:
+    """The settings of this package that a section has."""
+    return [name for name in _OWN if read_setting(config, name) is not None]
 
 
 def _read_seconds(config: Config, name: str, default: str, place: str) -> float:

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..errors import AlembicAsyncTemplateError, ApplicationImportError, EngineReferenceError, NoDatabaseURLError
 from ..masking import mask_url
+from .dotenv_file import find_variable
 from .engine_reference import resolve_reference
 from .url import PLACEHOLDER, Database, absolute_sqlite, adapt_url, parse_url, same_database
 
@@ -50,12 +51,14 @@ def resolve_database(settings: Settings, x_url: str | None, *, offline: bool) ->
             from ..project.survey import describe_project  # which reads sources as init does, and takes a moment to import
 
             project = describe_project(settings.directory, settings.import_roots, settings.excluded_folders)
+            variable = settings.database_url_env
             raise NoDatabaseURLError(
                 settings.place,
                 settings.config_file,
-                settings.database_url_env,
+                variable,
                 [name for name in project.engines if name not in settings.other_engines],
                 project.engine_notes,
+                find_variable(settings.directory, variable),
             )
         database = adapt(*configured.pop(0), not offline)
     for source, text in configured:

@@ -9,7 +9,7 @@ from sqlalchemy import CheckConstraint, Column, Constraint, DefaultClause, Forei
 from sqlalchemy.sql.elements import TextClause
 
 from ..errors.block import quote_all
-from ..masking import shorten_statement
+from ..masking import mask_statement, shorten_statement
 
 _ADDED, _REMOVED = "The database has no", "The models have no"
 
@@ -71,7 +71,7 @@ def _describe_column(kind: str, column: str, existing: Any, declared: Any) -> st
         case "modify_nullable":
             return f"{column} {_nullable(declared)} in the models, and {_nullable(existing)} in the database"
         case "modify_default":
-            return f"{column} has {_default(declared)} in the models, and {_default(existing)} in the database"
+            return mask_statement(f"{column} has {_default(declared)} in the models, and {_default(existing)} in the database")
         case _:
             return f"{column} has {_comment(declared)} in the models, and {_comment(existing)} in the database"
 

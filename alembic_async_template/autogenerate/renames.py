@@ -31,6 +31,7 @@ from sqlalchemy.types import (
 )
 
 from ..application.column_types import find_implementation
+from .narrowing import write_type
 from .operation_tree import TableKey, list_table_operations
 
 # A name as `-x` takes it: in double quotes if it has a dot, a colon or a quote.
@@ -183,7 +184,7 @@ def _compare_tables(old: list[Column[Any]], new: list[Column[Any]], dialect: Dia
 
 
 def _compare_columns(old: Column[Any], new: Column[Any], dialect: Dialect) -> float:
-    types = [find_implementation(column.type, dialect).compile(dialect=dialect) for column in (old, new)]
+    types = [write_type(find_implementation(column.type, dialect), dialect) for column in (old, new)]
     return (types[0] == types[1]) * _SAME_TYPE + (bool(old.nullable) == bool(new.nullable)) * _SAME_NULLABLE
 
 

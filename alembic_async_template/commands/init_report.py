@@ -81,12 +81,17 @@ def describe_written(project: Project, target: Target, exclusions: list[tuple[st
     lines += _name_unread(project)
     if project.models and not exclusions and not hiding and not _needs_choice(project):
         lines += ["Nothing in it needs to be edited."]
-    choose = f"choose in {file}, then " if _needs_choice(project) else ""
+    steps = [f"choose in {file}"] if _needs_choice(project) else []
+    if not project.models:
+        variable = project.url_variable or "DATABASE_URL"
+        is_open = not (project.engines or project.url_parts or os.environ.get(variable))
+        steps += ["define tables", *([f"set {variable}"] if is_open else [])]
     for header, line in exclusions:
         lines += ["", f"In {header}, leave out the models of {target.header}:", f"  {line}"]
     if hiding:
         lines += ["", f"Remove these from [alembic] of alembic.ini, which comes first: {', '.join(hiding)}."]
-    return "\n".join([*lines, "", f'Next: {choose}alembic {target.option}revision --autogenerate -m "create tables"'])
+    command = f'alembic {target.option}revision --autogenerate -m "create tables"'
+    return "\n".join([*lines, "", f"Next: {', '.join([*steps, f'then {command}']) if steps else command}"])
 
 
 def _name_roots(project: Project, target: Target) -> str:

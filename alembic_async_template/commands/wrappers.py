@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator
+from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,13 +66,29 @@ def find_templates(config: Config) -> Any:
 
 def init(stock: Callable[..., Any], config: Config, directory: str, template: str = "generic", package: bool = False) -> Any:
     """`alembic.command.init`, which surveys the project first when it is asked for a template of this package."""
-    found = _compat.find_template(config, template).resolve()
-    if found not in {TEMPLATE.resolve(), PYPROJECT_TEMPLATE.resolve()}:
+    folder = _compat.find_template(config, template)
+    near = None if folder.exists() else _find_near_template(template)
+    if near and _compat.find_template(config, near).exists():  # a program may have a folder of its own
+        from ..errors import TemplateNotFoundError
+
+        raise TemplateNotFoundError(template, near, directory)
+    if folder.resolve() not in {TEMPLATE.resolve(), PYPROJECT_TEMPLATE.resolve()}:
         return stock(config, directory, template=template, package=package)
     from .init import initialise
 
-    in_toml = found == PYPROJECT_TEMPLATE.resolve()
+    in_toml = folder.resolve() == PYPROJECT_TEMPLATE.resolve()
     return initialise(stock, config, directory, in_toml=in_toml, template=template, package=package)
+
+
+def _find_near_template(template: str) -> str | None:
+    """The template of this package that a misspelt name stands for."""
+
+    def simplify(name: str) -> str:
+        return "".join(filter(str.isalpha, name.lower()))
+
+    names = {simplify(path.name): path.name for path in sorted(TEMPLATES.iterdir())}
+    near = get_close_matches(simplify(template), names, 1, 0.85)
+    return names[near[0]] if near else TEMPLATE.name if "fastapi" in simplify(template) else None
 
 
 def generate_revision(stock: Callable[..., Any], script: ScriptDirectory, *arguments: Any, **options: Any) -> Any:
@@ -87,6 +104,7 @@ def generate_revision(stock: Callable[..., Any], script: ScriptDirectory, *argum
 
 def run_env(stock: Callable[..., Any], script: ScriptDirectory) -> None:
     """`ScriptDirectory.run_env`, which explains an `env.py` that exits before it has run the command."""
+    _require_environment(script)
     try:
         stock(script)
     except SystemExit as error:
@@ -124,3 +142,17 @@ def run_cmd(stock: Callable[..., Any], command_line: CommandLine, config: Config
             raise failed
 
         stock(command_line, config, Namespace(raiseerr=False, cmd=(fail, [], [])))  # Alembic prints its own errors
+
+
+def _require_environment(script: ScriptDirectory) -> None:
+    """Explain an `env.py` that is not there, where the settings are this package's."""
+    path = Path(script.dir, "env.py")
+    if path.exists():
+        return
+    from ..application.settings import describe_place, list_own_settings
+    from ..errors import EnvironmentNotFoundError
+
+    config = _compat.current_environment().config
+    if list_own_settings(config):
+        name = Path(config.config_file_name or "the configuration").name
+        raise EnvironmentNotFoundError(path, f"script_location in {describe_place(config.config_ini_section, name)}")

@@ -75,7 +75,10 @@ def list_causes(error: BaseException | None) -> Iterator[BaseException]:
 
 def describe(error: BaseException) -> str:
     """What the driver said, on one line: PostgreSQL's details and SQLAlchemy's prefixes left out."""
-    line = str(next(list_causes(error))).strip().partition("\n")[0]
+    cause = next(list_causes(error))
+    number = find_number(cause)
+    text = f"{cause.args[1]} ({number})" if number is not None and len(cause.args) > 1 else str(cause)  # MySQL's are pairs
+    line = text.strip().partition("\n")[0]
     return mask_message(_NOISE.sub("", line), always=is_about_secret(error)).removesuffix(".")
 
 

@@ -10,6 +10,7 @@ from enum import Enum, auto
 from typing import NamedTuple
 
 from ..errors.block import Fix
+from ..masking import HIDDEN
 from ..postgresql import quote_if_needed
 from .driver_errors import describe, find_detail, find_number, find_own_sqlstate, list_causes
 from .statement_facts import read_statement, write_labels
@@ -63,6 +64,10 @@ _EXAMPLES = {
     "function": "nowhere",
     "parameter": "x",
 }
+# Objects of a case: where one is not known, its place is left open, since another name would be another object.
+_OPEN = dict.fromkeys(
+    ("name", "type", "column", "value", "table", "of_table", "labels", "object", "constraint", "function"), "..."
+)
 # How much of a statement, and of a text, is compared.
 _BEGINNING = 1000
 _LONGEST = 2000
@@ -144,8 +149,9 @@ class Rule:
         known.setdefault("example", known["url"] if is_url else "value")
         known |= {f"py_{name}": write_labels([known[name]]) for name in ("type", "value")}
         known.setdefault("batch", f'with op.batch_alter_table("{known["of_table"]}") as batch: batch.alter_column(...)')
-        known["sql_column"] = quote_if_needed(known["column"])
-        known |= {name: quote_if_needed(known[name]) for name in ("name", "schema", "user", "database", "constraint")}
+        known["sql_column"] = known["column"]
+        names = ("name", "schema", "user", "database", "constraint", "sql_column")
+        known |= {name: quote_if_needed(known[name]) for name in names if known[name] != "..."}
         if within := known.get("within"):
             known["name"] = f"{quote_if_needed(within)}.{known['name']}"
         known["in_schema"] = f', schema="{within}"' if within else ""
@@ -212,9 +218,9 @@ def find_fix(
             if found is not None:
                 if "kind" in found:
                     found["kind"] = found["kind"].upper()
-                found = read_statement(signature.statement) | found
+                found = {name: text for name, text in (read_statement(signature.statement) | found).items() if HIDDEN not in text}
                 found |= _find_schema(found, str(getattr(error, "statement", None) or ""))
-                return rule.explain(_describe_problem(signature.cause), {**(facts or {}), **found})
+                return rule.explain(_describe_problem(signature.cause), {**_OPEN, **(facts or {}), **found})
     return None
 
 

@@ -78,8 +78,10 @@ def _explain_import(error: ImportError) -> Known | None:
 
 
 def _find_near(name: str, others: Iterable[str]) -> str | None:
-    names = [other for other in others if not other.startswith("_") or name.startswith("_")]
-    return next(iter(get_close_matches(name, names, 1, _NEAR)), None)
+    names = {other for other in others if not other.startswith("_") or name.startswith("_")}
+    if name in names:
+        return None  # it is there, and failed for another reason
+    return next(iter(get_close_matches(name, sorted(names), 1, _NEAR)), None)
 
 
 def _list_names(step: TracebackType | None) -> list[str]:

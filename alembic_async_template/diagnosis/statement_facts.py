@@ -10,7 +10,8 @@ _NAME = r'(?:"(?:[^"]|"")+"|`[^`]+`|[\w$]+)'
 _QUALIFIED = rf"(?:{_NAME}\.)?{_NAME}"
 _TEXT = r"'((?:[^']|'')*)'"
 _TABLE = re.compile(
-    r"^(?:(?:ALTER|DROP|CREATE|LOCK) TABLE|TRUNCATE(?: TABLE)?|UPDATE|INSERT INTO|DELETE FROM|CREATE (?:UNIQUE )?INDEX .*?\bON)"
+    r"^(?:(?:ALTER|DROP|CREATE|LOCK) TABLE|TRUNCATE(?: TABLE)?|UPDATE|INSERT INTO|DELETE FROM|"
+    r"(?:CREATE|DROP) (?:UNIQUE )?INDEX .*?\bON)"
     rf"(?: IF(?: NOT)? EXISTS| ONLY)* (?P<table>{_QUALIFIED})",
     re.IGNORECASE,
 )
@@ -45,7 +46,7 @@ def read_statement(statement: str) -> dict[str, str]:
         facts["column"] = _unquote(match["column"])
     if match := _VALUE.match(statement):
         facts |= {"type": match["type"], "value": match[2].replace("''", "'")}
-    if match := _LABELS.match(statement):
+    if (match := _LABELS.match(statement)) and "'" in match["labels"]:
         facts["labels"] = write_labels([label.replace("''", "'") for label in re.findall(_TEXT, match["labels"])])
     return facts
 
@@ -80,6 +81,7 @@ def read_operation(operation: str | None) -> dict[str, str | None]:
     match = _OF_CONSTRAINT.fullmatch(operation) or _OF_TABLE.fullmatch(operation)
     if match is None:
         return {"operation": operation}
+    table = match["table"].strip("\"'")
     arguments = f"{match['name']}{match['rest']}" if "name" in match.re.groupindex else match["rest"]
     batch = f"with op.batch_alter_table({match['table']}) as batch: batch.{match['call']}({arguments})"
-    return {"operation": operation, "batch": batch}
+    return {"operation": operation, "batch": batch, "table": table, "of_table": table}

@@ -2,6 +2,8 @@
 
     AlembicAsyncTemplateError      also an `alembic.util.CommandError`: the command line prints no traceback
     ├── InitError                  `alembic init` cannot write this environment
+    ├── TemplateNotFoundError      `alembic init -t` was given a name that is nearly one
+    ├── EnvironmentNotFoundError   there is no env.py
     ├── ConfigNotFoundError
     ├── SettingError               a setting of alembic.ini means nothing
     ├── ApplicationError           the application's modules and models
@@ -70,11 +72,13 @@ from .application_errors import (
     ApplicationImportError,
     ConfigNotFoundError,
     DuplicateTableError,
+    EnvironmentNotFoundError,
     InitError,
     ModelsNotChosenError,
     NoTablesError,
     SettingError,
     SeveralMetadataError,
+    TemplateNotFoundError,
     UnlistedModelsError,
 )
 from .autogenerate_errors import (
@@ -165,6 +169,7 @@ __all__ = [
     "EnumOperationError",
     "EnumValueExistsError",
     "EnumValueInUseError",
+    "EnvironmentNotFoundError",
     "ExistingEnumsError",
     "ExistingTablesError",
     "Failure",
@@ -193,6 +198,7 @@ __all__ = [
     "SettingError",
     "SeveralHeadsError",
     "SeveralMetadataError",
+    "TemplateNotFoundError",
     "UncommittedEnumValueError",
     "UncommittedWorkError",
     "UnknownEnumError",

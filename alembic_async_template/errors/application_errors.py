@@ -47,6 +47,30 @@ class InitError(AlembicAsyncTemplateError):
         )
 
 
+class TemplateNotFoundError(AlembicAsyncTemplateError):
+    """`alembic init -t` was given a name that is nearly that of this package's template."""
+
+    def __init__(self, template: str, near: str, directory: str) -> None:
+        self.template = template
+        self.near = near
+        super().__init__(
+            f"There is no template {template}", Fix("correct the name", f"alembic init -t {near} {shlex.quote(directory)}")
+        )
+
+
+class EnvironmentNotFoundError(AlembicAsyncTemplateError):
+    """The folder of the revisions has no `env.py`."""
+
+    def __init__(self, path: Path, place: str) -> None:
+        self.path = path
+        super().__init__(
+            f"{path} is not there",
+            Fix("get the file back, or write it again", "from alembic_async_template import run_environment\nrun_environment()"),
+            Fix("if the revisions are elsewhere, name their folder", "script_location = %(here)s/migrations"),
+            where=place,
+        )
+
+
 class ConfigNotFoundError(AlembicAsyncTemplateError):
     """`Migrations` has no configuration."""
 

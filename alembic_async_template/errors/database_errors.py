@@ -23,6 +23,7 @@ class NoDatabaseURLError(DatabaseAccessError):
     :param variable: the environment variable that may hold the URL.
     :param candidates: the application's engines and URLs, as `app_engine` names them.
     :param notes: what is known of some of these.
+    :param dotenv: how to read the variable from a file that has it.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class NoDatabaseURLError(DatabaseAccessError):
         variable: str,
         candidates: Sequence[str] = (),
         notes: Mapping[str, str] | None = None,
+        dotenv: Fix | None = None,
     ) -> None:
         self.candidates = tuple(candidates)
         variable = mask_message(variable)
@@ -44,6 +46,7 @@ class NoDatabaseURLError(DatabaseAccessError):
         super().__init__(
             "No database URL was found",
             *fixes,
+            *([dotenv] if dotenv else []),
             Fix("set one", f"export {variable}=postgresql://app@localhost/app"),
             where=f"{place}\nlooked at -x url, app_engine, the environment variable {variable}, sqlalchemy.url",
         )

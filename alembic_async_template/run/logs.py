@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Iterator
+from configparser import NoOptionError, NoSectionError
 from contextlib import ExitStack, contextmanager
 from logging.config import fileConfig
 from typing import TYPE_CHECKING
@@ -42,7 +43,11 @@ def configure_logging(config: Config) -> None:
     if not is_command_line(config):
         return
     if config.config_file_name and all(config.file_config.has_section(section) for section in _SECTIONS):
-        fileConfig(config.config_file_name, disable_existing_loggers=False)
+        try:
+            fileConfig(config.config_file_name, disable_existing_loggers=False)
+        except (KeyError, ValueError, RuntimeError, NoSectionError, NoOptionError) as error:  # a section or a line is missing
+            _configure_default()
+            logging.getLogger(_OWN).debug("The logging sections of the ini are incomplete: %r", error)
     else:
         _configure_default()
     _set_level(_OWN, logging.INFO)

@@ -34,9 +34,8 @@ def execute(url: str, *statements: str) -> list[Any]:
     """Run SQL; the rows of the last statement."""
     engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"), poolclass=sa.NullPool)
     with engine.begin() as connection:
-        for statement in statements:
-            result = connection.exec_driver_sql(statement)
-        return list(result) if result.returns_rows else []
+        results = [connection.exec_driver_sql(statement) for statement in statements]
+        return list(results[-1]) if results[-1].returns_rows else []
 
 
 def read_warnings(caplog: pytest.LogCaptureFixture) -> list[str]:

@@ -167,6 +167,10 @@ def test_other_environments_keep_alembics_message(app: Project) -> None:
         ),
         (("execute", "CREATE  SCHEMA\n blog"), "The database needs CREATE SCHEMA blog"),
         (("add_view", "blog", 1), "add_view: 'blog', 1"),
+        (
+            ("modify_default", None, "account", "password", {}, None, sa.DefaultClause("zq7secret")),
+            "Column account.password has the default ***",
+        ),
         (("add_constraint", POSITIVE), "The database has no check constraint positive on post"),
         (("add_constraint", "post"), "add_constraint: 'post'"),
     ],

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import alembic
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Integer, MetaData, String, Table, Text
@@ -31,6 +32,7 @@ CONVENTION = {
     "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
     "pk": "pk_%(table_name)s",
 }
+ALEMBIC_VERSION = tuple(map(int, alembic.__version__.split(".")[:3]))
 Declare = Callable[[MetaData], None]
 
 
@@ -44,9 +46,8 @@ def execute(url: str, *statements: str) -> list[Any]:
     """Run SQL; the rows of the last statement."""
     engine = sa.create_engine(url.replace("postgresql:", "postgresql+psycopg:"), poolclass=sa.NullPool)
     with engine.begin() as connection:
-        for statement in statements:
-            result = connection.execute(sa.text(statement.replace(":", "\\:")))
-        return list(result) if result.returns_rows else []
+        results = [connection.execute(sa.text(statement.replace(":", "\\:"))) for statement in statements]
+        return list(results[-1]) if results[-1].returns_rows else []
 
 
 def read_warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -218,6 +219,8 @@ def test_a_rename_that_is_answered_ahead_keeps_the_values(
     """Upgrade: the rows are there and nothing differs; downgrade: as before in every detail; upgrade again: the same."""
     before, after, rows, answers, old, new = CASES[name]
     on_sqlite = database_url.startswith("sqlite")
+    if name == "keys" and ALEMBIC_VERSION < (1, 18, 3):
+        pytest.skip("this Alembic compares no key to a table that goes")
     if name == "generated" and on_sqlite:
         pytest.skip("Alembic itself cannot change a table with generated columns on SQLite")
     migrations = History(tmp_path / "one", database_url).initialise()
@@ -699,6 +702,7 @@ def test_the_candidates_have_types_that_fit_and_come_in_a_stable_order() -> None
     ]
     assert find([number], [Column("n", Integer, sa.Computed("1")), Column("when", sa.DateTime), Column("is", sa.Boolean)]) == []
     assert find([Column("x", pg.ARRAY(Text))], [Column("y", pg.ARRAY(String)), Column("z", pg.ARRAY(Integer))]) == ["x:y"]
+    assert find([Column("x", sa.types.NullType)], [Column("y", sa.types.NullType)]) == ["x:y"]
     assert find([text], [text, Column("other", Text)]) == find([text], [Column("other", Text), text])
 
 

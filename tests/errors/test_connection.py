@@ -141,7 +141,7 @@ SQLAlchemy's asyncio needs the library greenlet, which cannot be imported: impor
         "unexpected keyword argument 'pool_size'",
         "connect() got an unexpected keyword argument 'pool_size'",
         "the driver does not know that word of the URL: correct it, or leave it out",
-        "postgresql://app@localhost/app?sslmode=require",
+        "postgresql://app@localhost/app",
         url={"query": {"pool_size": "5"}},
     ),
     "a SQLite file in no folder": unopened(

@@ -58,6 +58,8 @@ EXAMPLES: list[AlembicAsyncTemplateError] = [
     errors.MemoryDatabaseError("-x url"),
     errors.ConnectionBindError("is a connection that is closed"),
     errors.ConnectionFailedError("postgresql://app@localhost/app", "-x url", "authentication failed", FIX),
+    errors.TemplateNotFoundError("fastapi", "async-fastapi", "migrations"),
+    errors.EnvironmentNotFoundError(Path("/app/migrations/env.py"), "section [alembic] of alembic.ini"),
     errors.DatabaseNotReachableError("postgresql://app@localhost/app", "-x url", "no answer in time", 10),
     errors.DatabaseNotAtHeadError(["one"], ["two"]),
     errors.DatabaseNotAtHeadError([], []),

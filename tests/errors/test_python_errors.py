@@ -162,6 +162,20 @@ def test_code_gets_the_same_error(project: Project, sqlite_url: str, monkeypatch
         assert isinstance(error.value.__context__, SyntaxError)
 
 
+def test_a_name_that_is_there_is_not_proposed(project: Project, sqlite_url: str) -> None:
+    """A property whose own code fails: nothing is said that does not help."""
+    body = (
+        "class Odd:\n        names = ()\n\n        @property\n        def name(self):\n            return op.name\n    Odd().name"
+    )
+    write_environment(project.directory, sqlite_url, one=body)
+    assert "python -m pydoc alembic.op" in project.alembic("upgrade", "head", check=False).block
+    body = body.replace("return op.name", 'raise AttributeError("no", name="name", obj=self)')
+    write_environment(project.directory, sqlite_url, one=body)
+    result = project.alembic("upgrade", "head", check=False)
+    assert "Traceback" in result.stderr
+    assert "if that is meant" not in result.stderr
+
+
 @pytest.mark.parametrize("env", [ENV, "from alembic import context\n"], ids=["ours", "another"])
 def test_other_errors_keep_their_traceback(project: Project, sqlite_url: str, env: str) -> None:
     """An unknown error is Python's to print; so is every error in an environment of another template."""

@@ -172,7 +172,7 @@ def test_the_template_is_found_however_it_was_installed(
         folder = tmp_path / name
         folder.mkdir()
         output = run(*command, cwd=folder)
-        assert 'Next: alembic revision --autogenerate -m "create tables"' in output
+        assert 'Next: define tables, set DATABASE_URL, then alembic revision --autogenerate -m "create tables"' in output
         (directory,) = (path for path in folder.iterdir() if path.is_dir())
         assert {"env.py", "script.py.mako", "README", "versions"} <= {path.name for path in directory.iterdir()}
         assert (directory / "__init__.py").exists() == (name == "package")

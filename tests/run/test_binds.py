@@ -394,10 +394,7 @@ def test_a_program_keeps_its_loggers_and_its_working_directory(project: Project,
         check=False,
     )
     assert result.returncode == 0, result.stderr
-    # The root logger has no handler, so what happens is printed.
-    assert [line.split()[:2] for line in result.stderr.splitlines()] == [
-        ["INFO:", word] for word in ["Database", "Running", "Database"] * 2
-    ]
+    assert result.stderr == ""
     assert result.stdout.splitlines()[-1] == f"imported in {tmp_path}"
 
 

@@ -1,4 +1,4 @@
-"""What is heard of a command: on the command line, in a program that has logging, and in one that has none."""
+"""What is heard of a command: on the command line, in a program that has logging, and under a web server without any."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ import asyncio
 import logging
 import sys
 
+import uvicorn
 from alembic_async_template import Migrations
 
 {setup}
@@ -144,6 +145,13 @@ def test_a_program_without_logging_that_only_asks(app: Project, call: str) -> No
     """A probe that asks every few seconds prints nothing."""
     assert run(app).returncode == 0
     assert run(app, call=call).stderr == ""
+
+
+def test_a_script_prints_nothing(app: Project) -> None:
+    """Where no web server is loaded, what is not asked for is not printed."""
+    write_files(app.directory, {"program.py": PROGRAM.format(setup="", call="upgrade").replace("import uvicorn", "")})
+    done = subprocess.run([sys.executable, "program.py"], cwd=app.directory, env=keep_variables(), capture_output=True, text=True)
+    assert (done.returncode, done.stderr, done.stdout) == (0, "take care\n", CLEAN)
 
 
 def test_a_program_without_logging_sees_a_wait(project: Project) -> None:

@@ -63,7 +63,7 @@ def test_a_server_that_starts_later_and_one_that_restarts(project: Project, writ
         ),
         ("postgresql://app:s%40cret@nowhere.invalid/app", "[Errno -2] Name or service not known"),
         ("postgresql://app:s%40cret@/app?host=/nowhere", "[Errno 2] No such file or directory"),
-        ("mysql+aiomysql://app:s%40cret@127.0.0.1:1/app", "(2003, \"Can't connect to MySQL server on '127.0.0.1'\")"),
+        ("mysql+aiomysql://app:s%40cret@127.0.0.1:1/app", "Can't connect to MySQL server on '127.0.0.1' (2003)"),
     ],
 )
 def test_a_database_that_does_not_come_up(project: Project, write: Write, url: str, problem: str) -> None:

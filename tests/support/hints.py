@@ -539,6 +539,14 @@ BODIES = [
         set_up=TEXT,
         filled={"SET ...": "SET title = 1"},
     ),
+    Hint(  # a value goes
+        'invalid input syntax for type integer: "a"; Data truncated for column',
+        'op.alter_column("post", "role", existing_type=sa.Enum("a", "b"), type_=sa.Enum("b"))',
+        Typed.BEFORE,
+        (MYSQL,),
+        set_up="CREATE TABLE post (role enum('a', 'b')); INSERT INTO post VALUES ('a')",
+        filled={"SET ...": "SET role = 'b'"},
+    ),
     Hint(
         'extension "vector" is not available',
         "op.execute('CREATE EXTENSION nowhere')",
@@ -619,7 +627,7 @@ BODIES = [
         Typed.INSTEAD,
         (POSTGRESQL,),
         set_up="CREATE TABLE post (id int UNIQUE)",
-        filled={"...": "post_id_key"},
+        filled={'"..."': '"post_id_key"'},
     ),
     Hint(
         "canceling statement due to statement timeout",

@@ -156,7 +156,7 @@ CONNECTION_RULES = (
         "connect() got an unexpected keyword argument; invalid connection option",
         (Sign(text="unexpected keyword argument|invalid connection option"),),
         "the driver does not know that word of the URL: correct it, or leave it out",
-        "postgresql://app@localhost/app?sslmode=require",
+        "postgresql://app@localhost/app",
     ),
     Rule(
         "no pq wrapper available",

@@ -237,16 +237,21 @@ REVISION_RULES = (
     ),
     Rule(
         "Data truncated for column 'status', of an ENUM of MySQL or MariaDB",
-        (Sign(codes=("1265",), text="column '(?P<column>[^']+)'", origin=Origin.ENUM_COLUMN),),
+        (
+            Sign(
+                codes=("1265",),
+                text="column '(?P<column>[^']+)'",
+                statement="^(INSERT|UPDATE|REPLACE)",
+                origin=Origin.ENUM_COLUMN,
+            ),
+        ),
         "the column has no such value: give it one more before, for MySQL and MariaDB",
         'op.alter_column("{of_table}", "{column}", existing_type=sa.Enum({labels}), type_=sa.Enum({labels}, {py_value}))',
     ),
     Rule(
         'column "title" of relation "post" contains null values, of ALTER COLUMN',
         (
-            Sign(
-                codes=(SQLState.NOT_NULL_VIOLATION,), text='column "(?P<column>[^"]*)"', statement="ALTER COLUMN .* SET NOT NULL"
-            ),
+            Sign(codes=(SQLState.NOT_NULL_VIOLATION,), text='column "(?P<column>[^"]*)"', statement=r"\bSET NOT NULL\b"),
             Sign(codes=("1138", "1265"), statement="^ALTER TABLE .* (MODIFY|CHANGE) .* NOT NULL"),
             Sign(
                 codes=(NO_CODE,),
