@@ -71,6 +71,8 @@ class Settings:
     """How often a revision that did not get a lock is retried."""
     statement_timeout: float
     """How long a statement of a migration may take."""
+    other_engines: tuple[str, ...]
+    """What other sections have as `app_engine`: engines of other databases."""
     upgrade_on_reload: bool
     """Whether a program upgrades although it was started by a change of its sources."""
 
@@ -132,6 +134,7 @@ def _read(config: Config, config_file: str, section: str, place: str, directory:
         lock_timeout=_read_seconds(config, "lock_timeout", "5s", place),
         lock_retries=_read_number(config, "lock_retries", "5", place),
         statement_timeout=_read_seconds(config, "statement_timeout", "off", place),
+        other_engines=tuple(_list_other_engines(config)),
         upgrade_on_reload=_read_switch(config, "upgrade_on_reload", "off", place),
     )
 
@@ -154,6 +157,14 @@ def _refuse_misspelt(config: Config, place: str) -> None:
 def list_own_settings(config: Config) -> list[str]:
     """The settings of this package that a section has."""
     return [name for name in _OWN if read_setting(config, name) is not None]
+
+
+def _list_other_engines(config: Config) -> Iterator[str]:
+    for name in config.file_config.sections():
+        if name != config.config_ini_section:
+            yield config.file_config.get(name, "app_engine", raw=True, fallback="").strip()
+    if config.config_ini_section != "alembic":
+        yield str(config.toml_alembic_config.get("app_engine", ""))
 
 
 def _read_seconds(config: Config, name: str, default: str, place: str) -> float:

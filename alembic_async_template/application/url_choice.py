@@ -56,7 +56,7 @@ def resolve_database(settings: Settings, x_url: str | None, *, offline: bool) ->
                 settings.place,
                 settings.config_file,
                 variable,
-                project.engines,
+                [name for name in project.engines if name not in settings.other_engines],
                 project.engine_notes,
                 find_variable(settings.directory, variable),
             )

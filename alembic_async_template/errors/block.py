@@ -10,7 +10,8 @@ from dataclasses import dataclass
 # Where the text of a part begins, below its label.
 _MARGIN = " " * 9
 _SETTING = re.compile(
-    r"(app_models|prepend_sys_path|app_engine|database_url_env|sqlalchemy\.url|database_wait|lock_\w+|statement_timeout) = (.+)"
+    r"(app_models|prepend_sys_path|app_engine|database_url_env|sqlalchemy\.url|database_wait|lock_\w+|statement_timeout"
+    r"|upgrade_on_reload) = (.+)"
 )
 _LISTS = frozenset({"app_models", "prepend_sys_path"})
 Part = tuple[str, str]

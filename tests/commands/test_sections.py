@@ -140,6 +140,16 @@ def test_models_that_both_have_are_said(shop: Project) -> None:
     assert autogenerate(shop, "-n", "archive") == ("archive.db from the environment variable ARCHIVE_DATABASE_URL", ["post"])
 
 
+def test_a_missing_url_is_not_that_of_another_section(shop: Project) -> None:
+    """The engine of the first database is no way to reach the second one."""
+    initialise(shop, "archive")
+    shop.environment.clear()
+    block = shop.alembic("-n", "archive", "upgrade", "head", check=False).block
+    assert "No database URL was found" in block
+    assert "app.db:engine" not in block
+    assert "export ARCHIVE_DATABASE_URL=" in block
+
+
 def test_modules_inside_of_one_package_are_told_apart(shop: Project) -> None:
     """The modules named after the section are named one by one where the others are in their package."""
     shop.write({"app/billing_models.py": TABLE.format(name="Invoice")})
