@@ -139,14 +139,6 @@ def _read(config: Config, config_file: str, section: str, place: str, directory:
     )
 
 
-def _list_other_engines(config: Config) -> Iterator[str]:
-    for name in config.file_config.sections():
-        if name != config.config_ini_section:
-            yield config.file_config.get(name, "app_engine", raw=True, fallback="").strip()
-    if config.config_ini_section != "alembic":
-        yield str(config.toml_alembic_config.get("app_engine", ""))
-
-
 def _refuse_misspelt(config: Config, place: str) -> None:
     """Refuse a name that is nearly a setting's: what it says would be ignored, another database be migrated for example.
 
@@ -165,6 +157,14 @@ def _refuse_misspelt(config: Config, place: str) -> None:
 def list_own_settings(config: Config) -> list[str]:
     """The settings of this package that a section has."""
     return [name for name in _OWN if read_setting(config, name) is not None]
+
+
+def _list_other_engines(config: Config) -> Iterator[str]:
+    for name in config.file_config.sections():
+        if name != config.config_ini_section:
+            yield config.file_config.get(name, "app_engine", raw=True, fallback="").strip()
+    if config.config_ini_section != "alembic":
+        yield str(config.toml_alembic_config.get("app_engine", ""))
 
 
 def _read_seconds(config: Config, name: str, default: str, place: str) -> float:
