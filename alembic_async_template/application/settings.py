@@ -6,6 +6,7 @@ import copy
 import difflib
 import os
 import re
+import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -90,7 +91,7 @@ def describe_place(section: str, file: str) -> str:
 def read_settings(config: Config) -> Settings:
     """Read the settings of the section that Alembic was started with.
 
-    :raises SettingError: a setting is misspelt, or has a value that it cannot have.
+    :raises SettingError: a setting is misspelt, or has a value that it cannot have; or there is no such section.
     """
     ini = Path(config.config_file_name) if config.config_file_name else None
     toml = Path(config.toml_file_name) if config.toml_file_name and _is_in_toml(config) else None
@@ -99,6 +100,7 @@ def read_settings(config: Config) -> Settings:
     config_file = file.name if file else "the configuration"
     section = config.config_ini_section if toml is None else TOML_SECTION
     place = describe_place(section, config_file)
+    _refuse_missing_section(config, config_file)
     try:
         return _read(config, config_file, section, place, directory)
     except SettingError as error:
@@ -152,6 +154,21 @@ def _refuse_misspelt(config: Config, place: str) -> None:
             text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
             correction = Fix("correct the name", f"{near[0]} = {mask_message(text)}")
             raise SettingError(name, text, place, "is not read, since there is no such setting", correction)
+
+
+def _refuse_missing_section(config: Config, file: str) -> None:
+    """Refuse a section that `-n` names and that has no setting: what Alembic finds elsewhere is another database's.
+
+    :raises SettingError: there is no such section.
+    """
+    parser, section = config.file_config, config.config_ini_section
+    if section == "alembic" or (parser.has_section(section) and set(parser.options(section)) - set(parser.defaults())):
+        return
+    near = difflib.get_close_matches(section, {*parser.sections(), "alembic"} - {section}, 1, _NEAR)
+    fixes = [Fix("take the one that is nearly called so", f"alembic -n {shlex.quote(one)} current") for one in near]
+    name = shlex.quote(section)
+    fixes.append(Fix("write it", f"alembic -n {name} init -t async-fastapi migrations_{name}"))
+    raise SettingError("-n", section, file, "is no section with settings", *fixes)
 
 
 def list_own_settings(config: Config) -> list[str]:

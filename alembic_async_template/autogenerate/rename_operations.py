@@ -108,10 +108,10 @@ def advise_renames(renames: Sequence[Rename], dialect: Dialect) -> Callable[[ops
             if parts:
                 parts.append(f"If to {rename.new_name}{f', {again}' if again else ''}:")
             else:
-                again = f"write this revision again with {again}. By hand, this" if again else "this"
+                again = f"write this revision again with {again}. By hand, write" if again else "write"
                 parts.append(
-                    f"If it was renamed to {rename.new_name}, {again} takes the place of the {comes} of {rename.new_name} and of "
-                    "the drop, and its reverse the place of theirs in downgrade():"
+                    f"If it was renamed to {rename.new_name}, {again} this in place of the {comes} of {rename.new_name}, and "
+                    "remove the next line; likewise its reverse in downgrade():"
                 )
             instead = write_rename(rename)
             if isinstance(operation, ops.DropColumnOp) and dialect.name in _NEEDING_TYPE:

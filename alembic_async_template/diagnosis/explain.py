@@ -9,6 +9,7 @@ import shlex
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from importlib import import_module
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from types import TracebackType
@@ -229,7 +230,9 @@ def _find_import(error: BaseException, operation: str) -> str | None:
         return _IMPORTS.get(name or "")
     dotted = re.search(rf"\b{re.escape(name)}((?:\.\w+)*)\.\w+", operation)
     if name[:1].isupper():
-        return f"from app.models import {name}"
+        homes = ("sqlalchemy", "sqlalchemy.dialects.postgresql")
+        home = next((home for home in homes if hasattr(import_module(home), name)), "app.models")
+        return f"from {home} import {name}"
     return f"import {name}{dotted[1] if dotted else ''}"
 
 

@@ -10,6 +10,8 @@ from typing import Any
 
 from ..masking import mask_message
 
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
 
 def read_message(module: Mapping[str, Any]) -> str:
     """The first line of a revision's docstring, which is what `-m` gave it."""
@@ -45,6 +47,13 @@ def quote_statement(file: str, line: int, column: int | None = None) -> str | No
     quoted[-1] = quoted[-1][:end_column]
     quoted[0] = quoted[0][statement.col_offset :]
     return " ".join(b"".join(quoted).decode().split())
+
+
+def is_in_coroutine(file: str, line: int) -> bool:
+    """Whether a line is in the body of an `async def`."""
+    functions = [node for node in ast.walk(ast.parse("".join(linecache.getlines(file)))) if isinstance(node, _FUNCTIONS)]
+    around = [node for node in functions if node.lineno <= line <= (node.end_lineno or 0)]
+    return isinstance(max(around, key=lambda node: node.lineno, default=None), ast.AsyncFunctionDef)
 
 
 def _find_end(node: ast.stmt) -> tuple[int, int]:

@@ -13,7 +13,7 @@ from ..errors import Failure, RevisionFailedError
 from ..errors.block import Fix
 from ..errors.failure import Progress
 from ..masking import mask_statement
-from .quotes import is_inside, quote_statement, read_message
+from .quotes import is_in_coroutine, is_inside, quote_statement, read_message
 
 Origin = tuple[tuple[str, int, str], ...]
 """Where a coroutine was created: file, line and function of each caller, the innermost first (`cr_origin`)."""
@@ -67,8 +67,12 @@ def explain_unawaited(
     return RevisionFailedError(
         Failure(file=Path(file), line=line, operation=statement or None, message=read_message(module), **asdict(progress)),
         f"The coroutine {name} was not awaited: it did not run, and the revision would count as done",
-        _advise(name, statement),
+        _advise_inside(name, statement) if is_in_coroutine(file, line) else _advise(name, statement),
     )
+
+
+def _advise_inside(name: str, statement: str) -> Fix:
+    return Fix("await it", f"await {_find_call(name, statement)}")
 
 
 def _advise(name: str, statement: str) -> Fix:
@@ -82,7 +86,7 @@ def _advise(name: str, statement: str) -> Fix:
         return Fix("use the revision's connection, without await", "connection = op.get_bind()")
     return Fix(
         "let the revision wait for it; its work is in the revision's transaction if it uses this connection",
-        f"op.run_async(lambda connection: {_find_call(name, statement)})",
+        f"op.run_async(lambda connection: {_find_call(name, statement).replace('op.get_bind()', 'connection')})",
     )
 
 

@@ -152,7 +152,8 @@ def _rewrite_tables(usage: Usage, change: Change, generated: Sequence[Default]) 
     for default in generated:
         action = f"ALTER COLUMN {default.quoted_column} SET EXPRESSION AS ({default.expression})"
         actions.setdefault(default.relation_name, []).append(action)
-    sizes = {relation.name: f" (about {relation.rows} rows, {relation.size})" for relation in usage.relations}
+    # Without ANALYZE the server knows no number of rows.
+    sizes = {one.name: f" ({f'about {one.rows} rows, ' if one.rows else ''}{one.size})" for one in usage.relations}
     for name, subcommands in actions.items():
         progress = f"table {name} is rewritten{sizes.get(name, '')}"
         yield Statement(f"ALTER TABLE {name} {', '.join(subcommands)}", EXCLUSIVE, progress)

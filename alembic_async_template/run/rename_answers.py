@@ -20,6 +20,8 @@ _ANSWER = re.compile(rf"((?:{NAME})(?:\.(?:{NAME}))*):({NAME})")
 # How many names each kind of answer has in front of the colon, with the schema and without.
 _KINDS = {"rename": (2, 3), "rename_table": (1, 2)}
 _NONE = "none"
+# How alike two names are at least, of which one may be meant by the other.
+_NEAR = 0.86
 # From how many questions on it is said how to be asked none.
 _MANY = 5
 
@@ -37,6 +39,8 @@ def read_answers(arguments: Sequence[str]) -> tuple[dict[str, Rename], bool]:
             nothing_else = True
         elif kind in _KINDS:
             renames[argument] = _parse(argument, kind, value)
+        elif get_close_matches(kind, _KINDS, 1, _NEAR):
+            raise RenameAnswerError.malformed(argument)  # it would be left out, and the column dropped
     return renames, nothing_else
 
 

@@ -665,6 +665,13 @@ def test_an_answer_without_form_is_refused(value: str) -> None:
     assert caught.value.example == "-x rename=[schema.]table.column:new_name"
 
 
+def test_an_answer_with_a_misspelt_name_is_refused() -> None:
+    """It would be left out, and the column be dropped. Arguments of a project's own are left alone."""
+    with pytest.raises(RenameAnswerError, match=r"renames=a\.b:c does not say which name became which"):
+        read_answers(["renames=a.b:c"])
+    assert read_answers(["name=x", "tenant=a.b:c"]) == ({}, False)
+
+
 def test_answers_are_read_with_their_quotes() -> None:
     """Every argument counts, not only the last; others are left alone."""
     arguments = [

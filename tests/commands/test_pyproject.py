@@ -238,6 +238,16 @@ def test_a_second_database_is_for_an_ini(shop: Project) -> None:
         assert f"/{database}, from" in result.stderr
 
 
+def test_a_section_that_is_not_there_is_refused(shop: Project) -> None:
+    """Alembic takes the revisions of pyproject.toml for it, which would run on the database of DATABASE_URL."""
+    initialise(shop)
+    for command in (["upgrade", "head"], ["check"], ["revision", "--autogenerate", "-m", "x"]):
+        block = shop.alembic("-n", "billing", *command, env={"DATABASE_URL": "sqlite:///billing.db"}, check=False).block
+        assert block.splitlines()[0] == '-n: "billing" is no section with settings'
+        assert block.splitlines()[-1] == "         alembic -n billing init -t async-fastapi migrations_billing"
+    assert not (shop.directory / "billing.db").exists()
+
+
 def test_another_projects_table_is_not_read(shop: Project, tmp_path: Path) -> None:
     """Alembic takes pyproject.toml from the working directory, whatever ini `-c` names: its models and URL are another project's."""
     initialise(shop)

@@ -27,6 +27,13 @@ REVISIONS = {
         "import it in the revision, as this package's script.py.mako does in new ones",
         "import sqlmodel",
     ),
+    "a type of PostgreSQL is not imported": broken(
+        "NameError: name 'JSONB' is not defined",
+        'op.create_table("post", sa.Column("body", JSONB()))',
+        "name 'JSONB' is not defined",
+        "import what the revision uses",
+        "from sqlalchemy.dialects.postgresql import JSONB",
+    ),
     "another name is not imported": broken(
         "NameError: name 'app' is not defined",
         "app.models.work()",

@@ -316,7 +316,7 @@ def run_pytest(project: Project, path: str, url: str) -> str:
     result = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", path],
         cwd=project.directory,
-        env={**os.environ, "DATABASE_URL": async_url(url)},
+        env={**os.environ, "DATABASE_URL": async_url(url), "PYTEST_ADDOPTS": ""},
         capture_output=True,
         text=True,
     )

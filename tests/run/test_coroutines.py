@@ -80,9 +80,21 @@ def test_what_is_not_awaited_fails_the_revision(kind: str, tmp_path: Path, datab
     assert tables(database_url) == {"before"}
 
 
+IN_COROUTINE = """
+    async def fill(connection):
+        connection.execute(sa.text("CREATE TABLE filled (id int)"))
+
+    op.run_async(fill)"""
+
+
 @pytest.mark.parametrize(
     ("body", "old"),
     [
+        (IN_COROUTINE.lstrip(), 'connection.execute(sa.text("CREATE TABLE filled (id int)"))'),
+        (
+            "import application\n    application.on_connection(op.get_bind(), 'filled')",
+            "application.on_connection(op.get_bind(), 'filled')",
+        ),
         (SESSION, "session = AsyncSession(engine)"),
         (CONNECTION, "connection = engine.connect()"),
         ("import application\n    application.async_upgrade()", "application.async_upgrade()"),
