@@ -111,7 +111,7 @@ def main() -> None:
         project.edit("app/models.py", MEMBER, "")
         removal = 'op.remove_enum_value("status", "archived"'
         revision = project.write_revision("no archive", expect=f"{removal})")
-        project.run("alembic upgrade head", expect="give a replacement", fails=True)
+        project.run("alembic upgrade head", expect="say which value takes its place, such as", fails=True)
         project.edit(revision, f"{removal})", f'{removal}, replace_with="published")')
         project.run("alembic upgrade head", expect="no archive")
         project.run("alembic check", expect="No new upgrade operations detected.")

@@ -142,7 +142,7 @@ class EnumValueInUseError(EnumOperationError):
         super().__init__(
             enum,
             f"{'Value' if len(values) == 1 else 'Values'} {quote_all(values)} cannot be removed from enum {enum}: {them}",
-            Fix("give a replacement", example),
+            Fix("say which value takes its place, such as", example),
         )
 
 

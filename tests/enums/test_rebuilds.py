@@ -862,7 +862,7 @@ def test_values_in_use_are_refused_with_counts(databases: Databases) -> None:
     assert error.value.defaults == ("public.t.m", "public.t.ms")
     assert str(error.value) == (
         f"""Value "{DRAFT}" cannot be removed from enum {SCHEMA}.{NAME}: 1 row of public.p1.m, 2 rows of public.t.m, 1 row of """
-        "public.t.ms, the default of public.t.m and the default of public.t.ms hold it\n  fix    give a replacement:\n"
+        "public.t.ms, the default of public.t.m and the default of public.t.ms hold it\n  fix    say which value takes its place, such as:\n"
         f"         op.remove_enum_value({NAME!r}, {DRAFT!r}, replace_with={LIVE!r}, schema={SCHEMA!r})"
     )
     with pytest.raises(EnumValueInUseError) as error:

@@ -216,7 +216,7 @@ Value "a" cannot be removed from enum public.status: 1 row of public.post.status
   where  revision one, migrations/versions/one.py:13
          op.remove_enum_value("status", "a")
   state  rolled back; applied before it in this run: none
-  fix    give a replacement:
+  fix    say which value takes its place, such as:
          op.remove_enum_value('status', 'a', replace_with='b')""",
         set_up="CREATE TYPE status AS ENUM ('a', 'b'); CREATE TABLE post (status status); INSERT INTO post VALUES ('a')",
         revisions={"one": 'op.remove_enum_value("status", "a")'},
