@@ -1,12 +1,15 @@
-"""The error for a revision that leaves work which no one awaits: the line, and the way to run it."""
+"""The errors for revisions whose work would not run: a coroutine that no one awaits, a function that is not there."""
 
 from __future__ import annotations
 
 import ast
 import inspect
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from difflib import get_close_matches
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from ..errors import Failure, RevisionFailedError
@@ -40,6 +43,29 @@ def explain_function(function: Callable[..., Any], progress: Progress) -> Revisi
         **asdict(progress),
     )
     return RevisionFailedError(place, problem, fix)
+
+
+def explain_missing(module: ModuleType, name: str, progress: Progress) -> RevisionFailedError:
+    """The error for a revision that does not have the function which Alembic calls."""
+    progress.revision, progress.upgrades = getattr(module, "revision", None), name == "upgrade"
+    place = Failure(file=Path(str(module.__file__)), line=1, message=read_message(vars(module)), **asdict(progress))
+    near = next(
+        iter(
+            get_close_matches(
+                name, [one for one in vars(module) if one not in {"upgrade", "downgrade"} and callable(getattr(module, one))], 1
+            )
+        ),
+        None,
+    )
+    fix = (
+        Fix(
+            "rename the function that is nearly called so",
+            f"sed -i 's/def {near}(/def {name}(/' {shlex.quote(str(module.__file__))}",
+        )
+        if near
+        else Fix("write it; a revision that cannot be taken back raises there", f"def {name}(): pass")
+    )
+    return RevisionFailedError(place, f"The revision has no function {name}()", fix)
 
 
 def is_in_revision(origin: Origin, folders: Sequence[Path]) -> bool:

@@ -9,14 +9,14 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial, update_wrapper
 from pathlib import Path
-from types import CoroutineType
+from types import CoroutineType, ModuleType
 from typing import Any
 
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from .. import _compat
-from ..diagnosis.unawaited import Origin, explain_function, explain_unawaited, is_in_revision
+from ..diagnosis.unawaited import Origin, explain_function, explain_missing, explain_unawaited, is_in_revision
 from ..errors.failure import Progress
 
 # How many callers of a coroutine's creation Python remembers: from a helper in the application up to the revision.
@@ -28,7 +28,7 @@ _LAZY = (inspect.iscoroutinefunction, inspect.isasyncgenfunction, inspect.isgene
 def refuse_coroutines(context: MigrationContext, script: ScriptDirectory, progress: Progress) -> None:
     """Let the command refuse revisions that leave a coroutine, or are one: neither Alembic nor the revision waits for it.
 
-    A revision whose function is a coroutine's is refused once the steps are known, before any of them runs.
+    A revision whose function is a coroutine's, or is missing, is refused once the steps are known, before any of them runs.
 
     :raises RevisionFailedError: in the function of the revision, so that nothing of it is committed.
     """
@@ -36,7 +36,12 @@ def refuse_coroutines(context: MigrationContext, script: ScriptDirectory, progre
     folders = [folder.resolve() for folder in _compat.list_version_folders(script)]
 
     def find_steps(heads: tuple[str, ...], context: MigrationContext) -> list[Any]:
-        steps = list(asked(heads, context))
+        try:
+            steps = list(asked(heads, context))
+        except AttributeError as error:
+            if isinstance(error.obj, ModuleType) and error.name in {"upgrade", "downgrade"}:
+                raise explain_missing(error.obj, error.name, progress) from None
+            raise
         for step in steps:
             if any(is_kind(step.migration_fn) for is_kind in _LAZY):
                 _begin(step, progress)

@@ -22,6 +22,8 @@ _LOGGERS = ("alembic", _OWN)
 # Web servers that log on standard error, and set up no loggers but their own.
 _SERVERS = frozenset({"uvicorn", "hypercorn", "granian"})
 
+_OF_DEFAULT = "Dialect impl %s detected server default on column '%s.%s'"
+
 # What says at INFO how models and database differ.
 _COMPARISON = ("alembic.autogenerate", f"{_OWN}.autogenerate", f"{_OWN}.enums")
 
@@ -74,6 +76,7 @@ def calm_logging(config: Config, command: str | None, *, changes: bool) -> Itera
         else:
             for name in _CHATTER:
                 stack.enter_context(_filter(logging.getLogger(name), _lower))
+            stack.enter_context(_filter(logging.getLogger("alembic.autogenerate.compare.server_defaults"), _reword))
             if config.messaging_opts.get("quiet"):
                 for name in _LOGGERS:
                     stack.enter_context(_warnings_only(name))
@@ -81,6 +84,13 @@ def calm_logging(config: Config, command: str | None, *, changes: bool) -> Itera
                 for name in _COMPARISON:
                     stack.enter_context(_warnings_only(name))
         yield
+
+
+def _reword(record: logging.LogRecord) -> bool:
+    """Leave the implementation's address out of what Alembic says of a default."""
+    if record.msg == _OF_DEFAULT and isinstance(record.args, tuple):
+        record.msg, record.args = "Detected server default on column '%s.%s'", record.args[1:]
+    return True
 
 
 def _lower(record: logging.LogRecord) -> bool:

@@ -134,6 +134,20 @@ def test_a_script_is_refused_too(tmp_path: Path, database_url: str) -> None:
         command.upgrade(Config(tmp_path / "alembic.ini", output_buffer=io.StringIO()), "head", sql=True)
 
 
+@pytest.mark.parametrize(
+    ("body", "fix"),
+    [
+        ("pass\n\n\ndef upgrad(): pass\ndel upgrade", "sed -i 's/def upgrad(/def upgrade(/'"),
+        ("pass\n\n\ndel upgrade", "def upgrade(): pass"),
+    ],
+)
+def test_a_function_that_is_not_there(tmp_path: Path, database_url: str, body: str, fix: str) -> None:
+    """The file is named, with the function that is probably meant."""
+    error = refuse(tmp_path, database_url, one=body)
+    assert str(error).startswith("The revision has no function upgrade()\n  where  revision one, ")
+    assert (error.example or "").startswith(fix)
+
+
 def test_a_generator_is_refused(tmp_path: Path, database_url: str) -> None:
     """A function with a yield runs nothing of its body."""
     error = refuse(tmp_path, database_url, one="op.create_table('t')\n    yield")

@@ -270,6 +270,10 @@ REVISION_RULES = (
         ),
         "give the existing rows a value, and the model the same default",
         'sa.Column("{column}", ..., nullable=False, server_default=...)',
+        (
+            "if it is the new name of another column: rename that, in place of its removal and of this line",
+            'op.alter_column("{of_table}", "...", new_column_name="{column}"{of_schema})',
+        ),
     ),
     Rule(
         "could not create unique index; violates foreign key constraint; violates not-null constraint; CHECK constraint failed",
