@@ -216,7 +216,8 @@ def _find_config(path: str | os.PathLike[str] | None, section: str) -> Config | 
     toml = found if found.name == "pyproject.toml" else found.with_name("pyproject.toml")
     ini = found if found is not toml else found.with_name("alembic.ini")
     if not found.exists() and (path is not None or not toml.exists()):
-        return ConfigNotFoundError(found, given=path is not None)
+        above = next((one for folder in found.parent.parents if (one := folder / "alembic.ini").exists()), None)
+        return ConfigNotFoundError(found, given=path is not None, above=above)
     return Config(ini, toml_file=toml, ini_section=section)
 
 

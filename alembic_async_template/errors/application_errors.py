@@ -74,11 +74,12 @@ class EnvironmentNotFoundError(AlembicAsyncTemplateError):
 class ConfigNotFoundError(AlembicAsyncTemplateError):
     """`Migrations` has no configuration."""
 
-    def __init__(self, path: Path, *, given: bool) -> None:
+    def __init__(self, path: Path, *, given: bool, above: Path | None = None) -> None:
         self.path = path
+        fix = Fix("give the path of the project's alembic.ini", 'Migrations(Path(__file__).parent / "alembic.ini")')
         super().__init__(
             f"{path} was not found",
-            Fix("give the path of the project's alembic.ini", 'Migrations(Path(__file__).parent / "alembic.ini")'),
+            fix if above is None else Fix("there is one in a folder above", f'Migrations("{above.as_posix()}")'),
             where="" if given else "the working directory, where the command line looks too",
         )
 

@@ -32,6 +32,7 @@ from alembic_async_template.errors import (
     RevisionNotFoundError,
 )
 from support.program import ONE, TWO, Make, async_engine, table_names, tables
+from support.project import write_environment
 from support.servers import create_postgresql_database
 
 
@@ -108,6 +109,14 @@ def test_a_configuration_that_is_not_there(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(ConfigNotFoundError) as error:
         Migrations("nowhere/alembic.ini")
     assert str(error.value) == f"{tmp_path}/nowhere/alembic.ini was not found{example}"
+    write_environment(tmp_path, "sqlite://")
+    (tmp_path / "app").mkdir()
+    monkeypatch.chdir(tmp_path / "app")
+    for path in (None, "alembic.ini"):
+        with pytest.raises(ConfigNotFoundError) as error:
+            Migrations(path)
+        assert error.value.example == f'Migrations("{tmp_path}/alembic.ini")'
+    assert asyncio.run(Migrations(tmp_path / "alembic.ini").heads()) == ()
 
 
 def test_an_engine_is_cloned_and_keeps_its_pool(make: Make, database_url: str) -> None:
