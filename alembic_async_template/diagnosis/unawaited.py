@@ -26,10 +26,8 @@ def explain_function(function: Callable[..., Any], progress: Progress) -> Revisi
     """The error for a revision whose `upgrade` or `downgrade` does nothing when it is called."""
     code = function.__code__
     if inspect.isgeneratorfunction(function):
-        keyword, problem = (
-            "def",
-            "A function with a yield runs nothing of its body when Alembic calls it, and the revision would count as done",
-        )
+        keyword = "def"
+        problem = "A function with a yield runs nothing of its body when it is called, and the revision would count as done"
         fix = Fix("take the yield out, or move it into a function that is iterated over")
     else:
         keyword = "async def"
@@ -49,22 +47,12 @@ def explain_missing(module: ModuleType, name: str, progress: Progress) -> Revisi
     """The error for a revision that does not have the function which Alembic calls."""
     progress.revision, progress.upgrades = getattr(module, "revision", None), name == "upgrade"
     place = Failure(file=Path(str(module.__file__)), line=1, message=read_message(vars(module)), **asdict(progress))
-    near = next(
-        iter(
-            get_close_matches(
-                name, [one for one in vars(module) if one not in {"upgrade", "downgrade"} and callable(getattr(module, one))], 1
-            )
-        ),
-        None,
-    )
-    fix = (
-        Fix(
-            "rename the function that is nearly called so",
-            f"sed -i 's/def {near}(/def {name}(/' {shlex.quote(str(module.__file__))}",
-        )
-        if near
-        else Fix("write it; a revision that cannot be taken back raises there", f"def {name}(): pass")
-    )
+    names = [one for one in vars(module) if one not in {"upgrade", "downgrade"} and callable(getattr(module, one))]
+    if near := get_close_matches(name, names, 1):
+        command = f"sed -i 's/def {near[0]}(/def {name}(/' {shlex.quote(str(module.__file__))}"
+        fix = Fix("rename the function that is nearly called so", command)
+    else:
+        fix = Fix("write it; a revision that cannot be taken back raises there", f"def {name}(): pass")
     return RevisionFailedError(place, f"The revision has no function {name}()", fix)
 
 
