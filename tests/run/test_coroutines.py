@@ -19,8 +19,9 @@ from support.project import write_environment, write_files
 APPLICATION = """
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+from sqlalchemy.pool import NullPool
 
-engine = create_async_engine({url!r})
+engine = create_async_engine({url!r}, poolclass=NullPool)
 
 
 async def async_upgrade(statement="CREATE TABLE filled (id int)"):
