@@ -48,6 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
         ("pgbouncer", "PgBouncer, named by TEST_PGBOUNCER_URL, TEST_PGBOUNCER_SINGLE_URL and TEST_PGBOUNCER_SESSION_URL"),
     ]:
         config.addinivalue_line("markers", f"{name}: runs on {server}")
+    config.addinivalue_line("markers", "any_server: what it tests is not the server's, so it runs on one of several")
     config.addinivalue_line("markers", "slow: takes seconds, and is left out by `nox -s check`")
     if (workerinput := getattr(config, "workerinput", None)) is not None:
         config.stash[_EMBEDDED_DIRECTORY] = Path(workerinput["embedded_directory"])
@@ -61,7 +62,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Where there are several PostgreSQL servers, run a test on each of them and with each driver, but not with each on each.
 
-    Which driver meets which server differs from test to test.
+    Which driver meets which server differs from test to test, and so does the server of a test that needs only one of them.
     """
     if len(POSTGRESQL_SERVERS) == 1:
         return
@@ -73,6 +74,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _meets_another(item: pytest.Item) -> bool:
     name, _, parameters = item.nodeid.partition("[")
     driver, server = re.search(r"\b(asyncpg|psycopg)\b", parameters), re.search(r"\bpostgresql(?:-enums)?(\d)\b", parameters)
+    if server is not None and item.get_closest_marker("any_server"):
+        return (zlib.crc32(f"{name}{parameters.replace(server[0], '')}".encode()) + int(server[1])) % 2 == 0
     if driver is None or server is None:
         return False
     return (zlib.crc32(name.encode()) + int(server[1]) + (driver[1] == "psycopg")) % 2 == 0

@@ -19,6 +19,8 @@ from alembic_async_template.autogenerate.narrowing import explain_loss
 from support.constructs import key
 from support.history import History, migrate
 
+pytestmark = pytest.mark.any_server
+
 COLOURS = sa.Enum("red", "green", name="colour")
 
 

@@ -25,6 +25,8 @@ from support.history import History, migrate
 from support.project import Project
 from support.terminal import run_on_terminal
 
+pytestmark = pytest.mark.any_server
+
 CONVENTION = {
     "ix": "ix_%(column_0_label)s",
     "uq": "uq_%(table_name)s_%(column_0_name)s",

@@ -23,6 +23,8 @@ from sqlalchemy.engine import make_url
 from support.project import Project, Result
 from support.servers import POSTGRESQL_SERVERS, SQLITE_SERVERS
 
+pytestmark = pytest.mark.any_server
+
 LAYOUTS = Path(__file__).with_name("layouts")
 SYNC_DRIVERS = {"sqlite": "pysqlite", "postgresql": "psycopg", "mysql": "pymysql"}
 ASYNC_DRIVERS = {"sqlite": "aiosqlite", "postgresql": "asyncpg", "mysql": "asyncmy"}
