@@ -13,6 +13,7 @@ from sqlalchemy.sql.naming import conv
 from .. import _compat
 from ..postgresql import escape_colons
 from .comments import keep_together
+from .plain_dialect import make_plain
 from .renames import Rename
 
 if TYPE_CHECKING:
@@ -168,7 +169,7 @@ class _Names:
             "ck": [dict(one) for one in inspector.get_check_constraints(*arguments)],
             "ix": [dict(one) for one in inspector.get_indexes(*arguments) if not one.get("duplicates_constraint")],
         }
-        quote = dialect.__class__(paramstyle="named").identifier_preparer.quote  # type: ignore[call-arg]
+        quote = make_plain(dialect).identifier_preparer.quote
         self.schema = f"{quote(table.schema)}." if table.schema else ""
         self.quoted = f"{self.schema}{quote(table.name)}"
         self.quote = quote

@@ -36,6 +36,7 @@ from ..enums.model import qualify
 from ..postgresql import escape_colons, literal
 from .comments import CommentOp
 from .operation_tree import find_table
+from .plain_dialect import make_plain
 from .renames import Rename
 
 # The databases that refuse such a column; MySQL gives every row an empty value.
@@ -108,7 +109,7 @@ def _write_comment(
         parts.append(f"{start} {'Add' if old_name is None else 'add'} it, fill it, and refuse nulls then:")
     parts.append(_add(operation, nullable=True))
     if value is not None:
-        quote = dialect.__class__(paramstyle="named").identifier_preparer.quote  # type: ignore[call-arg]
+        quote = make_plain(dialect).identifier_preparer.quote
         target = ".".join(quote(part) for part in (operation.schema, operation.table_name) if part)
         parts.append(ops.ExecuteSQLOp(escape_colons(f"UPDATE {target} SET {quote(column.name)} = {value.expression}")))
     parts.append(
@@ -139,7 +140,7 @@ def _wrap(operation: Any, *, as_batch: bool) -> ops.MigrateOperation:
 
 def _choose_value(column: Column[Any], table: Table | None, dialect: Dialect) -> _Value | None:
     """A value that the rows can have; None where only the project knows one."""
-    quote = dialect.__class__(paramstyle="named").identifier_preparer.quote  # type: ignore[call-arg]
+    quote = make_plain(dialect).identifier_preparer.quote
     is_unique = bool(column.unique) or (table is not None and column.name in _list_unique(table))
     declared = None if table is None else table.c.get(column.key)
     keys = list(column.foreign_keys or (() if declared is None else declared.foreign_keys))

@@ -20,6 +20,7 @@ from sqlalchemy.types import TypeEngine
 from .. import _compat
 from ..application.column_types import find_implementation
 from ..postgresql import escape_colons
+from .plain_dialect import make_plain
 from .server_defaults import is_next_value
 
 if TYPE_CHECKING:
@@ -33,8 +34,7 @@ def add_schema_objects(
 
     :param baseline: whether the revision is compared with an empty database, in which nothing is there.
     """
-    # Not the dialect's own names, which double percent signs for some drivers; the statements go through text().
-    dialect = context.dialect.__class__(paramstyle="named")  # type: ignore[call-arg]
+    dialect = make_plain(context.dialect)  # the statements go through text()
     inspector = inspect(context.connection) if context.connection is not None and not baseline else None
     for upgrade_ops, downgrade_ops in zip(directive.upgrade_ops_list, directive.downgrade_ops_list, strict=True):
         sequences = _list_sequences(dialect, metadatas)

@@ -27,6 +27,7 @@ from ..postgresql import STRING, literal, normalise, qualified
 from .enum_columns import find_enum_use
 from .index_options import list_unsettled_indexes
 from .operation_tree import drop_empty_containers, find_table, list_table_operations
+from .plain_dialect import make_plain
 from .server_defaults import list_unsettled
 
 if TYPE_CHECKING:
@@ -106,8 +107,7 @@ def settle_differences(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> 
     columns, indexes = list(_list_columns(context, upgrade_ops)), list(_list_indexes(context, upgrade_ops))
     if columns or indexes:
         assert context.connection is not None
-        # What it writes reaches the driver as it is: the dialect itself doubles percent signs for some drivers.
-        dialect = context.dialect.__class__(paramstyle="named")  # type: ignore[call-arg]
+        dialect = make_plain(context.dialect)  # what it writes reaches the driver as it is
         equal = [*_settle_columns(context.connection, columns, dialect), *_settle_indexes(context.connection, indexes, dialect)]
         for table_ops in list_table_operations(upgrade_ops):
             is_left = [not isinstance(operation, ops.AlterColumnOp) or operation.has_changes() for operation in table_ops.ops]

@@ -22,18 +22,12 @@ from support.commands import ALEMBIC, keep_variables
 from support.constructs import key
 from support.fingerprint import read_fingerprint
 from support.history import History, migrate
+from support.models import CONVENTION
 from support.project import Project
 from support.terminal import run_on_terminal
 
 pytestmark = pytest.mark.any_server
 
-CONVENTION = {
-    "ix": "ix_%(column_0_label)s",
-    "uq": "uq_%(table_name)s_%(column_0_name)s",
-    "ck": "ck_%(table_name)s_%(constraint_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
-    "pk": "pk_%(table_name)s",
-}
 ALEMBIC_VERSION = tuple(map(int, alembic.__version__.split(".")[:3]))
 Declare = Callable[[MetaData], None]
 

@@ -11,7 +11,7 @@ from alembic.config import Config
 from sqlalchemy.engine import make_url
 
 from support.models import TABLE
-from support.project import Project
+from support.project import Project, replace_settings
 
 POETRY = """\
 # Kept as it is.
@@ -49,12 +49,7 @@ def initialise(project: Project, *arguments: str) -> str:
 
 def change(project: Project, **settings: str) -> None:
     """Replace settings in the table, or give it more; values are TOML."""
-    path = project.directory / "pyproject.toml"
-    text = path.read_text()
-    for name, value in settings.items():
-        text = re.sub(rf"^{name} = .*\n", "", text, flags=re.MULTILINE)
-        text = text.replace("[tool.alembic]\n", f"[tool.alembic]\n{name} = {value}\n", 1)
-    path.write_text(text)
+    replace_settings(project.directory / "pyproject.toml", "[tool.alembic]", **settings)
 
 
 def run_cycle(project: Project, cwd: Path | None = None, *options: str) -> str:

@@ -13,6 +13,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 
 from alembic_async_template import Migrations
+from support.models import CONVENTION
 from support.project import ENV, Project, write_files
 
 # As revisions of stock environments read the URL; the last one when it is imported.
@@ -190,13 +191,6 @@ def test_an_error_of_an_installed_plugin_names_its_distribution(
     assert project.revisions() == []
 
 
-CONVENTION = {
-    "ix": "ix_%(column_0_label)s",
-    "uq": "uq_%(table_name)s_%(column_0_name)s",
-    "ck": "ck_%(table_name)s_%(constraint_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
-    "pk": "pk_%(table_name)s",
-}
 UNNAMED = """
 import sqlalchemy as sa
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column

@@ -88,6 +88,15 @@ def write_environment(directory: Path, url: str, **revisions: str | tuple[str, s
     write_files(directory, {"migrations/env.py": ENV, "alembic.ini": ini})
 
 
+def replace_settings(path: Path, header: str, **settings: str) -> None:
+    """Set settings in a section, in place of those that are there."""
+    text = path.read_text()
+    for name, value in settings.items():
+        text = re.sub(rf"^{name} = .*\n", "", text, flags=re.MULTILINE)
+        text = text.replace(f"{header}\n", f"{header}\n{name} = {value}\n", 1)
+    path.write_text(text)
+
+
 @dataclass(slots=True)
 class Project:
     """A folder with an application, the environment variables of its commands, and the commands."""
@@ -138,12 +147,7 @@ class Project:
 
     def set(self, **settings: str) -> None:
         """Set settings in the ini."""
-        ini = self.directory / "alembic.ini"
-        text = ini.read_text()
-        for name, value in settings.items():
-            text = re.sub(rf"^{name} = .*\n", "", text, flags=re.MULTILINE)
-            text = text.replace("[alembic]\n", f"[alembic]\n{name} = {value}\n", 1)
-        ini.write_text(text)
+        replace_settings(self.directory / "alembic.ini", "[alembic]", **settings)
 
     def revisions(self) -> list[Path]:
         """The revision files, in the order in which they were written."""
