@@ -233,6 +233,10 @@ Value "a" cannot be removed from enum public.status: 1 row of public.post.status
         'column "title" of relation "post" contains null values',
         "give the existing rows a value, and the model the same default",
         'sa.Column("title", ..., nullable=False, server_default=...)',
+        (
+            "if it is the new name of another column: rename that, in place of its removal and of this line",
+            'op.alter_column("post", "...", new_column_name="title")',
+        ),
         set_up="CREATE TABLE post (id int); INSERT INTO post VALUES (1)",
         sqlite_problem="Cannot add a NOT NULL column with default value NULL",
     ),
