@@ -31,6 +31,7 @@ from .diagnosis.explain import explain_exit, explain_loading
 from .errors import ConfigNotFoundError, ConnectionBindError, DatabaseNotAtHeadError, NoTablesError
 from .errors.failure import Progress
 from .run.bind import Bind, resolve_bind
+from .run.history import list_pending, read_history
 from .run.loop import call_in_thread
 from .run.reload import is_reload
 from .run.turn import end_turn, try_turn
@@ -140,7 +141,7 @@ class Migrations:
 
         :raises alembic.util.CommandError: the database is at a revision that is not among the files.
         """
-        return await self._run(lambda config: _read(config, lambda current, _, script: _list_pending(current, script)))
+        return await self._run(lambda config: _read(config, lambda current, _, script: list_pending(script, current)))
 
     @_raise_short
     async def check(self) -> tuple[Any, ...]:
@@ -242,11 +243,6 @@ def _read(config: Config, read: Callable[[tuple[str, ...], MigrationContext, Scr
     return results[0]
 
 
-def _list_pending(current: tuple[str, ...], script: ScriptDirectory) -> tuple[str, ...]:
-    revisions = script.iterate_revisions("heads", current, implicit_base=True)
-    return tuple(revision.revision for revision in revisions)[::-1]
-
-
 def _check(config: Config) -> tuple[Any, ...]:
     try:
         command.check(config)
@@ -256,11 +252,9 @@ def _check(config: Config) -> tuple[Any, ...]:
 
 
 def _ensure_head(current: tuple[str, ...], _context: MigrationContext, script: ScriptDirectory) -> None:
-    heads = tuple(script.get_heads())
-    known = {revision.revision for revision in script.walk_revisions()}
-    unknown = tuple(revision for revision in current if revision not in known)
-    if not heads or unknown or _list_pending(current, script):
-        raise DatabaseNotAtHeadError(current, heads, unknown)
+    history = read_history(script, current)
+    if not (history.heads and history.is_at_head):
+        raise DatabaseNotAtHeadError(current, history.heads, history.unknown)
 
 
 def _ensure_enums(current: tuple[str, ...], context: MigrationContext, script: ScriptDirectory) -> None:

@@ -131,7 +131,8 @@ def _wrap_config(config: ModuleType) -> None:
     from . import _compat
 
     _compat.replace_template_path(config.Config, partial(_call, ".commands.wrappers", "find_templates"))
-    _wrap_method(config.CommandLine, "run_cmd")
+    for name in ("main", "run_cmd"):
+        _wrap_method(config.CommandLine, name)
 
 
 def _add_write_hook(write_hooks: ModuleType) -> None:

@@ -19,12 +19,16 @@ if TYPE_CHECKING:
 
 
 def describe_failure(error: Exception, config: Config) -> str | None:
-    """The block to print on standard error, None for what Alembic, or Python, prints itself."""
+    """The block to print, None for what Alembic, or Python, prints itself."""
     try:
-        block = _describe(error, config)
+        return _describe(error, config)
     except Exception:  # what is to be described says more
         return None
-    return None if block is None else paint_block(f"FAILED: {block}", sys.stderr)
+
+
+def print_failure(block: str) -> None:
+    """Print the block of an error on standard error."""
+    print(paint_block(f"FAILED: {block}", sys.stderr), file=sys.stderr)
 
 
 def _describe(error: Exception, config: Config) -> str | None:

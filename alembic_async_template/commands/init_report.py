@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from alembic.util import coerce_resource_to_filename
 
 from ..application.settings import read_setting
-from ..errors.block import join
+from ..errors.block import join, series
 from ..errors.failure import shorten_path
 from ..project.ini import Form, Setting, joined_roots, section_text, setting_lines
 from ..project.survey import Project
@@ -68,7 +68,7 @@ def describe_files(folder: Path, ini: Path | None) -> str:
 
 
 def describe_written(project: Project, target: Target, exclusions: list[tuple[str, str]], hiding: list[str]) -> str:
-    modules = ", ".join(project.model_modules)
+    modules = series(project.model_modules, 10)
     file = target.file.name
     place = file if target.section == "alembic" and target.form is Form.INI else f"{target.header} of {file}"
     lines = [

@@ -119,6 +119,17 @@ def run_env(stock: Callable[..., Any], script: ScriptDirectory) -> None:
         raise explain_exit(error, script, Progress()) from error
 
 
+def main(stock: Callable[..., Any], command_line: CommandLine, *arguments: Any, **options: Any) -> None:
+    """`CommandLine.main`, which knows this package's subcommands; a subclass may have its own and stays as it is."""
+    from alembic.config import CommandLine as Stock
+
+    if type(command_line) is Stock:
+        from .subcommands import register
+
+        register(command_line)
+    stock(command_line, *arguments, **options)
+
+
 def run_cmd(stock: Callable[..., Any], command_line: CommandLine, config: Config, options: Namespace) -> None:
     """`CommandLine.run_cmd`, which prints errors of this package unfolded, on standard error, and with `-q` too."""
     from alembic.util import CommandError
@@ -128,11 +139,11 @@ def run_cmd(stock: Callable[..., Any], command_line: CommandLine, config: Config
     except Exception as error:
         if options.raiseerr:
             raise
-        from .failures import describe_failure
+        from .failures import describe_failure, print_failure
 
         block = describe_failure(error, config)
         if block is not None:
-            print(block, file=sys.stderr)
+            print_failure(block)
             sys.exit(-1)  # as Alembic does
         if not isinstance(error, CommandError):
             raise

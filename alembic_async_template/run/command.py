@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from alembic.config import Config
     from alembic.runtime.environment import EnvironmentContext
 
+# The option of the migration context that says where the URL of the database comes from.
+DATABASE_SOURCE = "database_source"
+
 
 @dataclass(frozen=True, slots=True)
 class Command:

@@ -30,14 +30,14 @@ from ..errors.failure import Progress
 from ..masking import mask_url
 from .bind import resolve_bind
 from .cancellation import cancellation
-from .command import Command, read_command
+from .command import DATABASE_SOURCE, Command, read_command
 from .comparison import prepare_comparison
 from .connection import connect, connect_sync
 from .coroutines import refuse_coroutines
 from .known_facts import find_facts, list_facts
 from .logs import DATABASE, calm_logging, configure_logging, silence
 from .loop import run_coroutine
-from .migration_lock import hold_migration_lock
+from .migration_lock import hold_migration_lock, name_version_table
 from .outcome import report_outcome
 from .retries import run_attempts, run_migrations
 from .session import create_schema, end_reading
@@ -116,6 +116,7 @@ class _Run:
         self.target = target
         self.progress = Progress()
         self.watch: Watch | None = None
+        self.source = ""
         self.known: dict[str, str | None] = {}
         self.current: tuple[str, ...] | None = None
         self.lock_wait_end: float | None = None
@@ -231,11 +232,13 @@ class _Run:
             "autogenerate_plugins": ["alembic.autogenerate.*", "alembic_async_template.enums"],
             "transaction_per_migration": True,
             "render_as_batch": connection.dialect.name == "sqlite",
+            DATABASE_SOURCE: self.source,
             **self.command.options,
         }
         if own and connection.dialect.name == "sqlite":
             options.setdefault("transactional_ddl", True)
-        create_schema(connection, options.get("version_table_schema"))
+        if not _compat.environment_options().get("dont_mutate"):
+            create_schema(connection, options.get("version_table_schema"))
         if self.command.compares:
             prepare_comparison(self.command, self.target, connection, options, self.cleanup, in_transaction=in_transaction)
         if not in_transaction and connection.in_transaction():
@@ -291,9 +294,7 @@ class _Run:
                 raise _ConventionNeeded
             self.target.load_convention()
             context.opts["target_metadata"] = self.target.for_alembic()
-        schema = context.version_table_schema
-        in_default = schema is None or schema == connection.dialect.default_schema_name
-        table = context.version_table if in_default else f"{schema}.{context.version_table}"
+        table = name_version_table(context)
         self.lock_wait_end = self.lock_wait_end or time.monotonic() + settings.lock_wait
         with hold_migration_lock(connection, table, settings.lock_wait, self.lock_wait_end) as check_lock:
             self.has_begun = True
@@ -343,5 +344,6 @@ class _Run:
         """Say which database this run is for, and let its revisions know."""
         for warning in database.warnings:
             log.warning(warning)
+        self.source = database.source
         log.info(DATABASE, mask_url(database.url), database.source)
         self.cleanup.enter_context(lend_url(self.config, database.original))

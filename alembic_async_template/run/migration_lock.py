@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
+from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
@@ -90,6 +91,14 @@ def hold_migration_lock(
         if lock is not None:
             _acquire(lock, connection, wait, time.monotonic() + wait if end is None else end)
         yield partial(_check, lock, connection)
+
+
+def name_version_table(context: MigrationContext) -> str:
+    """The version table, as the lock of its migrations has it in its key."""
+    assert context.connection is not None
+    schema = context.version_table_schema
+    in_default = schema is None or schema == context.connection.dialect.default_schema_name
+    return context.version_table if in_default else f"{schema}.{context.version_table}"
 
 
 def _check(lock: _Lock | None, connection: Connection) -> None:
@@ -214,7 +223,7 @@ class _PostgreSQLLock:
             second.exec_driver_sql("SELECT 1")
 
     def describe_holder(self) -> str | None:
-        holder = _find_holder(self.connection, self.version_table)
+        holder = find_holder(self.connection, self.version_table)
         self.connection.rollback()
         return holder
 
@@ -234,7 +243,7 @@ class _CallersLock:
         """The transaction that does the work has the lock: they cannot part."""
 
     def describe_holder(self) -> str | None:
-        return _find_holder(self.connection, self.version_table)
+        return find_holder(self.connection, self.version_table)
 
 
 def _take(connection: Connection, version_table: str) -> bool:
@@ -247,7 +256,8 @@ def _make_key(version_table: str) -> int:
     return int.from_bytes(digest[:8], "big", signed=True)
 
 
-def _find_holder(connection: Connection, version_table: str) -> str | None:
+def find_holder(connection: Connection, version_table: str) -> str | None:
+    """The process of PostgreSQL that holds the migration lock, None if there is none."""
     query = text(f"""
         SELECT pid, {PROCESS_COLUMNS}
         FROM pg_catalog.pg_locks JOIN pg_catalog.pg_stat_activity USING (pid)

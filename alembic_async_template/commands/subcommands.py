@@ -1,0 +1,65 @@
+"""The subcommands that this package adds to `alembic`: they print a report, and exit with what it means."""
+
+from __future__ import annotations
+
+import json as json_format
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+from alembic.util import CommandError
+
+from ..errors.block import Fix, list_fixes, render_block
+from ..masking import mask_message
+from .failures import describe_failure, print_failure
+
+if TYPE_CHECKING:
+    from alembic.config import CommandLine, Config
+
+_FOUND = 1
+_UNREADABLE = 2
+
+
+def register(command_line: CommandLine) -> None:
+    """Add the subcommands, apart from those whose names are taken."""
+    choices = command_line.subparsers.choices
+    for command in (status,):
+        if command.__name__ not in choices:
+            command_line.register_command(command)
+            choices[command.__name__].add_argument("--json", action="store_true", help="Print the report as JSON.")
+
+
+def status(config: Config, json: bool = False) -> None:
+    """Show which database this is, where it stands, and what is pending."""
+    try:
+        from .status import read_status
+
+        report = read_status(config)
+    except Exception as error:
+        _fail(error, "status", config, as_json=json)
+    if json:
+        print(json_format.dumps(report.to_json(), indent=2))
+    else:
+        from .status_text import render_status
+
+        print(render_status(report, sys.stdout))
+    if not report.history.is_at_head:
+        sys.exit(_FOUND)
+
+
+def _fail(error: Exception, command: str, config: Config, *, as_json: bool) -> NoReturn:
+    """Say why nothing can be reported, and exit."""
+    if getattr(config.cmd_opts, "raiseerr", False):
+        raise error
+    block = describe_failure(error, config) or _describe_other(error, command)
+    print_failure(block)
+    if as_json:
+        print(json_format.dumps({"version": 1, "error": block}, indent=2))
+    sys.exit(_UNREADABLE)
+
+
+def _describe_other(error: Exception, command: str) -> str:
+    """The block of an error of Alembic, or of a hand-written `env.py`."""
+    if isinstance(error, CommandError):
+        return str(error)
+    see = Fix("all of the error", f"alembic --raiseerr {command}", label="see")
+    return render_block(mask_message(f"{type(error).__name__}: {error}"), list_fixes([see]))
