@@ -30,7 +30,7 @@ TOML_SECTION = "tool.alembic"
 # What Alembic itself reads from pyproject.toml for every section.
 _ALEMBICS_OWN = frozenset({"script_location", "prepend_sys_path", "version_locations", "version_path_separator"})
 # This package's own settings; a name that is nearly one of them is a misspelt one, and no other tool's.
-_OWN = (
+OWN_SETTINGS = (
     "app_models",
     "app_engine",
     "database_url_env",
@@ -40,6 +40,7 @@ _OWN = (
     "lock_retries",
     "statement_timeout",
     "upgrade_on_reload",
+    "doctor_ignore",
 )
 _NEAR = 0.86
 _INTERPOLATION = re.compile(r"%%|%\(([^)]+)\)s")
@@ -149,8 +150,8 @@ def _refuse_misspelt(config: Config, place: str) -> None:
     parser, section = config.file_config, config.config_ini_section
     given = dict(parser.items(section, raw=True)) if parser.has_section(section) else {}
     for name, value in {**config.toml_alembic_config, **given}.items():
-        near = difflib.get_close_matches(name.lower(), _OWN, 1, _NEAR)
-        if near and name not in _OWN:
+        near = difflib.get_close_matches(name.lower(), OWN_SETTINGS, 1, _NEAR)
+        if near and name not in OWN_SETTINGS:
             text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
             correction = Fix("correct the name", f"{near[0]} = {mask_message(text)}")
             raise SettingError(name, text, place, "is not read, since there is no such setting", correction)
@@ -173,7 +174,7 @@ def _refuse_missing_section(config: Config, file: str) -> None:
 
 def list_own_settings(config: Config) -> list[str]:
     """The settings of this package that a section has."""
-    return [name for name in _OWN if read_setting(config, name) is not None]
+    return [name for name in OWN_SETTINGS if read_setting(config, name) is not None]
 
 
 def _list_other_engines(config: Config) -> Iterator[str]:

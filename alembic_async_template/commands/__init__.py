@@ -1,1 +1,19 @@
-"""What this package does around Alembic's own commands."""
+"""What this package does around Alembic's own commands, and the functions whose reports its own commands print."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..doctor.examine import examine
+    from ..run.status import read_status
+
+__all__ = ["examine", "read_status"]
+
+# Every command of Alembic comes through this package, so they are imported when they are used.
+_MODULES = {"examine": "..doctor.examine", "read_status": "..run.status"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_MODULES[name], __name__), name)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from ..errors.block import count
-from .status import RevisionStatus
+from ..run.status import RevisionStatus
 
 _TICKS = {"applied": "✓", "pending": "○", "unknown": "?"}
 # How many revisions are shown on each side of where the database is, and how many of the newest.

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import TextIO
 
 from ..errors.block import count, series
+from ..run.status import Status
 from ..run.terminal import paint
 from .history_graph import draw_history
-from .status import Status
 
 _COLOURS = {"✓": "green", "○": "yellow", "?": "red"}
 # What stands for these signs where a terminal or file cannot have them.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as json_format
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NoReturn
 
 from alembic.util import CommandError
@@ -22,16 +23,17 @@ _UNREADABLE = 2
 def register(command_line: CommandLine) -> None:
     """Add the subcommands, apart from those whose names are taken."""
     choices = command_line.subparsers.choices
-    for command in (status,):
+    for command, options in _COMMANDS.items():
         if command.__name__ not in choices:
             command_line.register_command(command)
-            choices[command.__name__].add_argument("--json", action="store_true", help="Print the report as JSON.")
+            for option, description in options.items():
+                choices[command.__name__].add_argument(option, action="store_true", help=description)
 
 
 def status(config: Config, json: bool = False) -> None:
     """Show which database this is, where it stands, and what is pending."""
     try:
-        from .status import read_status
+        from ..run.status import read_status
 
         report = read_status(config)
     except Exception as error:
@@ -44,6 +46,31 @@ def status(config: Config, json: bool = False) -> None:
         print(render_status(report, sys.stdout))
     if not report.history.is_at_head:
         sys.exit(_FOUND)
+
+
+def doctor(config: Config, json: bool = False, no_database: bool = False) -> None:
+    """Find what is wrong with this project before it happens, and say what to type."""
+    try:
+        from ..doctor.examine import examine
+
+        findings = examine(config, use_database=not no_database)
+    except Exception as error:
+        _fail(error, "doctor", config, as_json=json)
+    if json:
+        print(json_format.dumps({"findings": [finding.to_json() for finding in findings]}, indent=2))
+    else:
+        from .doctor_text import render_findings
+
+        print(render_findings(findings, sys.stdout))
+    if any(finding.severity != "note" for finding in findings):
+        sys.exit(_FOUND)
+
+
+_JSON = {"--json": "Print the report as JSON."}
+_COMMANDS: dict[Callable[..., None], dict[str, str]] = {
+    status: _JSON,
+    doctor: _JSON | {"--no-database": "Look at the files only."},
+}
 
 
 def _fail(error: Exception, command: str, config: Config, *, as_json: bool) -> NoReturn:

@@ -108,7 +108,7 @@ def run_env(stock: Callable[..., Any], script: ScriptDirectory) -> None:
     try:
         stock(script)
     except SystemExit as error:
-        from .failures import uses_this_package
+        from ..run.command import uses_this_package
 
         # Neither Ctrl-C, which has been told, nor the end of an `env.py` that has done its work.
         if isinstance(error.__cause__, KeyboardInterrupt) or _compat.is_configured() or not uses_this_package(script):

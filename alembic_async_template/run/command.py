@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import _compat
@@ -12,6 +13,7 @@ from .session import Limits
 if TYPE_CHECKING:
     from alembic.config import Config
     from alembic.runtime.environment import EnvironmentContext
+    from alembic.script import ScriptDirectory
 
 # The option of the migration context that says where the URL of the database comes from.
 DATABASE_SOURCE = "database_source"
@@ -71,3 +73,9 @@ def read_command(
         reads_models=bool(_compat.environment_options().get("reads_models")),
         x_arguments=environment.get_x_argument(as_dictionary=True),
     )
+
+
+def uses_this_package(script: ScriptDirectory) -> bool:
+    """Whether an environment is one of this package's."""
+    env = Path(script.dir, "env.py")
+    return env.is_file() and b"run_environment" in env.read_bytes()

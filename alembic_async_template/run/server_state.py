@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import inspect, text
 from sqlalchemy.engine import Connection, Dialect
 
 from .migration_lock import find_holder, name_version_table
@@ -50,10 +50,12 @@ class ServerState:
     invalid_indexes: tuple[str, ...]
     unused_enums: tuple[str, ...]
     """The enum types that nothing uses."""
+    tables: int
+    """How many the default schema has, beside the version table."""
 
 
 def read_server_state(context: MigrationContext) -> ServerState:
-    """Ask the server, with two queries on PostgreSQL and with none elsewhere."""
+    """Ask the server, with three queries on PostgreSQL."""
     connection = context.connection
     assert connection is not None
     dialect = connection.dialect
@@ -69,6 +71,7 @@ def read_server_state(context: MigrationContext) -> ServerState:
         lock_holder=holder,
         invalid_indexes=tuple(name for kind, name in leftovers if kind == "index"),
         unused_enums=tuple(name for kind, name in leftovers if kind == "type"),
+        tables=len({*inspect(connection).get_table_names()} - {context.version_table}),
     )
 
 

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from alembic.config import Config
 
-from alembic_async_template.commands.status import read_status
+from alembic_async_template.commands import read_status
 from support.commands import ALEMBIC, keep_variables
 from support.project import ENV, Project, write_environment, write_files, write_revisions
 

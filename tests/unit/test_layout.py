@@ -21,6 +21,7 @@ FLOORS = [
     {"application", "enums"},
     {"autogenerate"},
     {"run"},
+    {"doctor"},
     {"commands", "migrations", "op"},
     {"plugin"},
     {""},

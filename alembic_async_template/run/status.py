@@ -1,4 +1,4 @@
-"""Reads where a database stands: `alembic status`, for a program."""
+"""Reads where a database stands among the revisions of the files."""
 
 from __future__ import annotations
 
@@ -20,10 +20,9 @@ from ..application.settings import read_settings
 from ..errors import AlembicAsyncTemplateError
 from ..errors.failure import shorten_path
 from ..masking import mask_url
-from ..run.command import DATABASE_SOURCE
-from ..run.history import History, list_pending, read_history
-from ..run.server_state import ServerState, read_server_state
-from .failures import uses_this_package
+from .command import DATABASE_SOURCE, uses_this_package
+from .history import History, list_pending, read_history
+from .server_state import ServerState, read_server_state
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Examines a project for what fails, or may fail, before it does."""

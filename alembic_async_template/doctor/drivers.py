@@ -1,0 +1,117 @@
+"""Checks whether `env.py`, the URL and the installed drivers fit each other."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from sqlalchemy.engine.url import URL, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
+from ..errors.block import Fix
+from ..masking import mask_url
+from ..project.syntax import last_name
+from .finding import Problem
+from .subject import Subject
+
+_SYNC_CALLS = {"engine_from_config", "create_engine"}
+_ASYNC_CALLS = {"async_engine_from_config", "create_async_engine"}
+# https://docs.sqlalchemy.org/en/20/dialects/index.html; psycopg is both.
+_ASYNC_DRIVERS = {"postgresql": "asyncpg", "sqlite": "aiosqlite", "mysql": "asyncmy", "mariadb": "asyncmy"}
+_SYNC_DRIVERS = {"postgresql": "psycopg", "sqlite": "pysqlite", "mysql": "pymysql", "mariadb": "pymysql"}
+_IS_ASYNC = {"asyncpg", "aiosqlite", "asyncmy", "aiomysql", "psycopg_async", "aioodbc"}
+_IS_SYNC = {"psycopg2", "pysqlite", "pymysql", "mysqldb", "pg8000"}
+# The module that a driver's name stands for, where it is another.
+_MODULES = {"psycopg_async": "psycopg", "pysqlite": "sqlite3", "mysqldb": "MySQLdb"}
+# What libpq calls what asyncpg has under another name, or not at all.
+_LIBPQ_WORDS = {"sslmode": "ssl", "channel_binding": None, "gssencmode": None}
+_PLACEHOLDER = "driver"
+
+
+@dataclass(frozen=True, slots=True)
+class ConfiguredURL:
+    """A URL, and where it is."""
+
+    url: URL
+    write: str
+    """What sets it, up to the value."""
+    path: Path | None
+    line: int | None
+
+
+def find_url(subject: Subject) -> ConfiguredURL | None:
+    """The URL that a hand-written `env.py` uses, as far as its sources show: a variable's, or that of the ini."""
+    text = subject.env.text if subject.env else ""
+    for name in re.findall(r"""environ(?:\.get\(|\[)\s*["'](\w+)|getenv\(\s*["'](\w+)""", text):
+        variable = name[0] or name[1]
+        if url := _parse(os.environ.get(variable, "")):
+            return ConfiguredURL(url, f"export {variable}=", None, None)
+    setting = subject.settings.get("sqlalchemy.url")
+    url = _parse(subject.interpolate(setting.value)) if setting else None
+    return ConfiguredURL(url, "sqlalchemy.url = ", setting.file.path, setting.line) if setting and url else None
+
+
+def _check_placeholder(subject: Subject, *, is_async: bool) -> Iterator[Problem]:
+    setting = subject.settings.get("sqlalchemy.url")
+    if setting is not None and setting.value.startswith(f"{_PLACEHOLDER}://"):
+        example = f"sqlalchemy.url = postgresql+{'asyncpg' if is_async else 'psycopg'}://app@localhost/app"
+        problem = f"sqlalchemy.url is still {setting.value}"
+        yield Problem("placeholder-url", problem, Fix("name the database", example), setting.file.path, setting.line)
+
+
+def _parse(text: str) -> URL | None:
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        return None
+    return None if url.drivername == _PLACEHOLDER else url
+
+
+def check_drivers(subject: Subject) -> Iterator[Problem]:
+    """Find what fails when a hand-written `env.py` connects; this package's adapts the URL by itself."""
+    if subject.env is None or subject.uses_this_package:
+        return
+    calls = {last_name(node.func): node for node in ast.walk(subject.env.tree) if isinstance(node, ast.Call)}
+    is_sync, is_async = bool(calls.keys() & _SYNC_CALLS), bool(calls.keys() & _ASYNC_CALLS)
+    if is_async and find_spec("greenlet") is None:
+        fix = Fix("install it", "pip install 'sqlalchemy[asyncio]'")
+        yield Problem("missing-greenlet", "env.py makes an asynchronous engine, and greenlet is not installed", fix)
+    found = find_url(subject)
+    if found is None:
+        yield from _check_placeholder(subject, is_async=is_async)
+        return
+    url = found.url
+
+    def correct(corrected: URL) -> str:
+        return found.write + mask_url(corrected).replace("%", "%%" if found.path else "%")
+
+    if url.drivername.split("+")[0] == "postgres":
+        scheme = f"postgresql{url.drivername.removeprefix('postgres')}"
+        fix = Fix("correct the scheme", correct(url.set(drivername=scheme)))
+        yield Problem("old-postgres-url", f"The URL {mask_url(url)} begins with postgres://", fix, found.path, found.line)
+        return
+    try:
+        backend, driver = url.get_backend_name(), url.get_driver_name()
+    except NoSuchModuleError:
+        return
+    if is_sync and not is_async and driver in _IS_ASYNC:
+        fix = Fix("name a synchronous driver", correct(url.set(drivername=f"{backend}+{_SYNC_DRIVERS[backend]}")))
+        problem = f"env.py makes a synchronous engine, and the URL names {driver}"
+        yield Problem("sync-environment", problem, fix, found.path, found.line)
+    elif is_async and not is_sync and driver in _IS_SYNC:
+        fix = Fix("name an asynchronous driver", correct(url.set(drivername=f"{backend}+{_ASYNC_DRIVERS[backend]}")))
+        problem = f"env.py makes an asynchronous engine, and the URL names {driver}"
+        yield Problem("async-environment", problem, fix, found.path, found.line)
+    elif find_spec(_MODULES.get(driver, driver)) is None:
+        fix = Fix("install it", f"pip install {driver.removesuffix('_async')}")
+        yield Problem("missing-driver", f"The driver {driver} is not installed", fix, found.path, found.line)
+    elif driver == "asyncpg" and (words := [word for word in _LIBPQ_WORDS if word in url.query]):
+        query = {name: value for word, value in url.query.items() if (name := _LIBPQ_WORDS.get(word, word)) is not None}
+        problem = f"{', '.join(words)} in the URL is libpq's"
+        fix = Fix("say it as asyncpg does", correct(url.set(query=query)))
+        yield Problem("libpq-words", problem, fix, found.path, found.line)

@@ -1,0 +1,173 @@
+"""Checks the history of the revisions, and what the pending ones do; what is applied is over."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from ..errors.block import Fix, series
+from ..project.syntax import expression_name, last_name
+from .finding import Problem, Severity
+from .revision_files import (
+    Revision,
+    does_nothing,
+    find_keyword,
+    list_autocommit_blocks,
+    list_calls,
+    list_statements,
+    read_revision,
+)
+from .subject import Subject
+
+_ADD_VALUE = re.compile(r"""\bALTER\s+TYPE\s+(\S+)\s+ADD\s+VALUE\s+(?:IF\s+NOT\s+EXISTS\s+)?'((?:[^']|'')*)'""", re.IGNORECASE)
+_CREATE_TYPE = re.compile(r"\bCREATE\s+TYPE\s+(\S+)\s+AS\s+ENUM\b", re.IGNORECASE)
+_ENUMS = {"Enum", "ENUM", "AutoEnum"}
+
+
+def check_history(subject: Subject) -> Iterator[Problem]:
+    """Find what keeps the revisions from being read and put in order."""
+    for source in subject.revisions:
+        if source.problem:
+            problem = f"{subject.relative_path(source.path)} cannot be parsed: {source.problem}"
+            yield Problem("unparsable-revision", problem, Fix("correct the line"), source.path, source.problem_line)
+    revisions = [found for source in subject.revisions if (found := read_revision(source))]
+    for name, times in Counter(revision.name for revision in revisions).items():
+        if times > 1:
+            first, second, *_ = (revision.source for revision in revisions if revision.name == name)
+            fix = Fix("remove one of them, or give it an identifier of its own", f"rm {first.path}")
+            problem = f"Revision {name} is in {first.path.name} and in {second.path.name}"
+            yield Problem("duplicate-revision", problem, fix, second.path, second.find_line(r"^revision\b"))
+    names = {revision.name for revision in revisions}
+    for revision in revisions:
+        for missing in [name for name in revision.down if name not in names]:
+            problem = f"Revision {revision.name} follows {missing}, which no file has"
+            fix = Fix("restore its file from version control", f"git log --all --oneline -- '*{missing}*'")
+            yield Problem("missing-revision", problem, fix, revision.source.path, revision.source.find_line(r"^down_revision\b"))
+    heads = sorted(names - {name for revision in revisions for name in revision.down})
+    if len(heads) > 1:
+        severity = Severity.NOTE if any(revision.has_label for revision in revisions) else None
+        fix = Fix("join them", f'alembic merge -m "merge" {" ".join(heads)}')
+        yield Problem("several-heads", f"There are {len(heads)} heads: {series(heads)}", fix, severity=severity)
+
+
+def check_pending(subject: Subject) -> Iterator[Problem]:
+    """Find what fails, or loses something, when the pending revisions run; all of them where the database is not known."""
+    for revision in filter(None, map(read_revision, subject.revisions)):
+        if revision.name not in subject.applied:
+            for check in (_check_enums, _check_autocommit, _check_downgrade, _check_columns, _check_imports):
+                yield from check(revision, subject)
+
+
+def _check_enums(revision: Revision, subject: Subject) -> Iterator[Problem]:
+    path = revision.source.path
+    inside = {id(node) for block in list_autocommit_blocks(revision.upgrade) for node in ast.walk(block)}
+    for call, statement in list_statements(revision.upgrade):
+        if id(call) not in inside and (found := _ADD_VALUE.search(statement)):
+            schema, _, name = found[1].replace('"', "").rpartition(".")
+            value = found[2].replace("''", "'")
+            example = f"op.add_enum_value({name!r}, {value!r}{f', schema={schema!r}' if schema else ''})".replace("'", '"')
+            fix = Fix("let it add the value outside of the transaction", example)
+            problem = f"Revision {revision.name} adds the value {value!r} to {name} in its transaction"
+            yield Problem("add-value-in-transaction", problem, fix, path, call.lineno)
+    if does_nothing(revision.downgrade) or subject.server not in {"", "PostgreSQL"}:
+        return
+    kept = ast.unparse(revision.downgrade) if revision.downgrade else ""
+    for name, labels, line in _list_created_enums(revision):
+        if not re.search(
+            rf"\b{re.escape(name)}\b.*\.drop\(|drop_enum\(.{re.escape(name)}\b|DROP TYPE [^;]*\b{re.escape(name)}\b", kept
+        ):
+            fix = Fix("drop it at the end of downgrade()", f"op.drop_enum({name!r}, {list(labels)!r})".replace("'", '"'))
+            yield Problem(
+                "enum-not-dropped", f"Revision {revision.name} creates the type {name} and never drops it", fix, path, line
+            )
+
+
+def _list_created_enums(revision: Revision) -> Iterator[tuple[str, Sequence[str], int]]:
+    """The enum types that an upgrade creates: by a table, or by SQL."""
+    for call in list_calls(revision.upgrade):
+        if last_name(call.func) != "create_table":
+            continue
+        for node in list_calls(call):
+            name, labels = find_keyword(node, "name"), [str(arg.value) for arg in node.args if isinstance(arg, ast.Constant)]
+            is_created = all(_is_not_false(find_keyword(node, option)) for option in ("create_type", "native_enum"))
+            if last_name(node.func) in _ENUMS and is_created and isinstance(name, ast.Constant):
+                yield str(name.value), labels, node.lineno
+    for call, statement in list_statements(revision.upgrade):
+        if found := _CREATE_TYPE.search(statement):
+            labels = re.findall(r"'((?:[^']|'')*)'", statement.partition("ENUM")[2])
+            yield found[1].replace('"', "").rpartition(".")[2], labels, call.lineno
+
+
+def _is_not_false(node: ast.expr | None) -> bool:
+    return not (isinstance(node, ast.Constant) and node.value is False)
+
+
+def _check_autocommit(revision: Revision, _subject: Subject) -> Iterator[Problem]:
+    for block in list_autocommit_blocks(revision.upgrade):
+        before = [call for call in list_calls(revision.upgrade) if call.lineno < block.lineno and _is_operation(call)]
+        if before:
+            fix = Fix("move the block to a revision of its own", f'alembic revision -m "after {revision.name}"')
+            problem = f"Revision {revision.name} has {ast.unparse(before[0].func)} before its autocommit_block"
+            yield Problem("autocommit-after-work", problem, fix, revision.source.path, block.lineno)
+
+
+def _is_operation(call: ast.Call) -> bool:
+    name = expression_name(call.func) or ""
+    return name.startswith("op.") and name not in {"op.get_context", "op.get_bind", "op.f", "op.add_enum_value"}
+
+
+def _check_downgrade(revision: Revision, _subject: Subject) -> Iterator[Problem]:
+    if does_nothing(revision.upgrade) or not does_nothing(revision.downgrade):
+        return
+    changes = [call for call in list_calls(revision.upgrade) if _is_operation(call) and last_name(call.func) != "execute"]
+    severity = Severity.WARNING if changes else None
+    fix = Fix("write what takes it back, or refuse", f'raise NotImplementedError("{revision.name} cannot be taken back")')
+    line = revision.downgrade.lineno if revision.downgrade else None
+    problem = f"Revision {revision.name} changes something, and its downgrade does nothing"
+    yield Problem("empty-downgrade", problem, fix, revision.source.path, line, severity)
+
+
+def _check_columns(revision: Revision, _subject: Subject) -> Iterator[Problem]:
+    created = {_first_text(call) for call in list_calls(revision.upgrade) if last_name(call.func) == "create_table"}
+    for call in list_calls(revision.upgrade):
+        column = next((node for node in call.args if isinstance(node, ast.Call) and last_name(node.func) == "Column"), None)
+        if last_name(call.func) != "add_column" or column is None or _first_text(call) in created:
+            continue
+        nullable, name = find_keyword(column, "nullable"), _first_text(column)
+        if isinstance(nullable, ast.Constant) and nullable.value is False and not _has_default(column):
+            example = ast.unparse(column)[:-1] + ', server_default=sa.text("..."))'
+            fix = Fix("give the rows that exist a value", example)
+            problem = f"Revision {revision.name} adds the column {name} NOT NULL without a default"
+            yield Problem("not-null-without-default", problem, fix, revision.source.path, call.lineno)
+
+
+def _has_default(column: ast.Call) -> bool:
+    makes_values = any(last_name(node.func) in {"Identity", "Computed"} for node in list_calls(column))
+    return makes_values or find_keyword(column, "server_default") is not None
+
+
+def _first_text(call: ast.Call) -> str | None:
+    first = call.args[0] if call.args else None
+    return str(first.value) if isinstance(first, ast.Constant) else None
+
+
+def _check_imports(revision: Revision, subject: Subject) -> Iterator[Problem]:
+    source = revision.source
+    imported = {
+        (alias.name if isinstance(node, ast.Import) else node.module or ""): node.lineno
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    }
+    uses = [node for node in ast.walk(source.tree) if isinstance(node, ast.Name) and node.id == "sqlmodel"]
+    if uses and not any(name.partition(".")[0] == "sqlmodel" for name in imported):
+        problem = f"Revision {revision.name} uses sqlmodel and does not import it"
+        yield Problem("sqlmodel-not-imported", problem, Fix("import it", "import sqlmodel"), source.path, uses[0].lineno)
+    for name, line in imported.items():
+        top = name.partition(".")[0]
+        if top and any((root / top).is_dir() or (root / f"{top}.py").is_file() for root in subject.import_roots):
+            fix = Fix("say in the revision what it needs of the table", 'post = sa.table("post", sa.column("title", sa.Text))')
+            yield Problem("models-in-revision", f"Revision {revision.name} imports {name}", fix, source.path, line)
+            return

@@ -1,0 +1,291 @@
+"""`alembic doctor`: one broken project for each code, exactly that finding, and the fix that makes it disappear."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from alembic.config import Config
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from alembic_async_template.commands import examine
+from alembic_async_template.doctor import drivers
+from alembic_async_template.doctor.codes import CODES
+from support.commands import keep_variables
+from support.doctor_cases import ASYNC_ENV, CASES, CREATE, INI, MODELS, OURS, SYNC, SYNC_ENV, Broken, revision
+from support.project import Project, write_files
+
+PAGE = Path(__file__).parents[2] / "docs/reference/doctor.md"
+
+
+def look(project: Project, *options: str, folder: str = ".") -> list[dict[str, Any]]:
+    """What `alembic doctor --json` finds."""
+    result = project.alembic("doctor", "--json", *options, cwd=project.directory / folder, check=False)
+    findings: list[dict[str, Any]] = json.loads(result.stdout)["findings"]
+    assert result.returncode == any(finding["severity"] != "note" for finding in findings), str(result)
+    return findings
+
+
+def type_line(project: Project, line: str, folder: str = ".") -> None:
+    """Type a line as a person would, in a shell."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = keep_variables(**project.environment, PATH=path, HOME=str(project.directory))
+    subprocess.run(line, shell=True, cwd=project.directory / folder, env=environment, check=True, capture_output=True)
+
+
+def set_up(case: Broken, project: Project, file: Path) -> None:
+    url = case.url.format(sqlite=f"sqlite:///{file}")
+    write_files(project.directory, {name: text.replace("{url}", url) for name, text in case.files.items()})
+    for line in case.before:
+        type_line(project, line.replace("{file}", str(file)))
+
+
+def apply_fix(case: Broken, project: Project, finding: dict[str, Any]) -> None:
+    """Do what the fix says: type its command, or put its lines where they belong."""
+    _, _, example = finding["fix"].partition(":\n")
+    path = project.directory / (finding["file"] or "alembic.ini")
+    lines = path.read_text().splitlines() if path.exists() else []
+    number = (finding["line"] or 1) - 1
+    if case.fix == "line":
+        indent = re.match(r"\s*", lines[number])
+        assert indent is not None
+        lines[number] = f"{indent[0]}{example or 'script_location = %(here)s/migrations'}"
+    elif case.fix == "remove":
+        del lines[number]
+    elif case.fix == "append":
+        lines += [f"    {example}" if path.suffix == ".py" else example]
+    elif case.fix == "next line":
+        lines.insert(number + 1, f"    {example}" if path.suffix == ".py" else example)
+    elif case.fix == "first line":
+        lines.insert(1, example)
+    elif case.fix == "column":
+        lines[number] = f'    op.add_column("post", {example})'
+    elif case.fix == "revision":
+        type_line(project, example)
+        type_line(project, "alembic upgrade head")
+        return
+    elif " = " in example.partition("\n")[0]:
+        lines[number + 1 : number + 1] = [example]
+        if finding["line"]:
+            del lines[number]
+    else:
+        type_line(project, example, case.folder)
+        return
+    path.write_text("\n".join(lines) + "\n")
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.code)
+def test_each_code_is_found_and_its_fix_helps(case: Broken, project: Project, tmp_path: Path) -> None:
+    """Exactly one finding, with its place; once the fix is typed, there is none of it; the page shows both."""
+    set_up(case, project, tmp_path / "database.sqlite")
+    findings = look(project, *case.options, folder=case.folder)
+    shown = [(finding["code"], finding["severity"], finding["file"], finding["line"]) for finding in findings]
+    assert shown == [(case.code, case.severity, case.file, case.line)], findings
+    (finding,) = findings
+    assert finding["why"] == CODES[case.code].why
+    compare_page(finding, project.directory, tmp_path)
+    if case.fix == "skip":
+        return
+    apply_fix(case, project, finding)
+    assert case.code not in [found["code"] for found in look(project, *case.options)], finding["fix"]
+
+
+def compare_page(finding: dict[str, Any], *folders: Path) -> None:
+    """The page of the codes shows this finding. `WRITE_DOCS=1` writes it, in one process."""
+    text = f"{finding['problem']}\n{finding['fix']}"
+    for folder in sorted(map(str, folders), key=len, reverse=True):
+        text = text.replace(folder, "...")
+    text = re.sub(r"in commit [0-9a-f]+", "in commit ...", text)
+    advice, _, example = text.split("\n", 1)[1].partition(":\n")
+    typed = f":\n\n```text\n{example}\n```" if example else "."
+    section = (
+        f"## `{finding['code']}`\n\n**{finding['severity'].capitalize()}.** {finding['why']}\n\n"
+        f"> {text.splitlines()[0]}\n\nFix: {advice}{typed}\n"
+    )
+    if os.environ.get("WRITE_DOCS"):
+        head, *sections = PAGE.read_text().split("\n## ")
+        known = {code: rest for code, _, rest in (part.partition("\n") for part in sections)}
+        known[f"`{finding['code']}`"] = section.partition("\n")[2]
+        ordered = [f"## {code}\n{known[code].strip(chr(10))}\n" for code in (f"`{code}`" for code in CODES) if code in known]
+        PAGE.write_text("\n".join([f"{head.strip()}\n", *(part.replace("`\n", "`\n\n", 1) for part in ordered)]))
+    assert section.rstrip() in PAGE.read_text()
+
+
+def test_each_code_has_a_project() -> None:
+    """Only what needs a PostgreSQL, or a package that is not there, has a test of its own. The page has each, in this order."""
+    others = {"invalid-index", "unused-enum", "missing-greenlet"}
+    assert {case.code for case in CASES} | others == set(CODES)
+    assert re.findall(r"^## `([\w-]+)`$", PAGE.read_text(), re.MULTILINE) == list(CODES)
+
+
+@pytest.mark.sqlite
+def test_greenlet_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where `env.py` makes an asynchronous engine."""
+    write_files(tmp_path, {**OURS, "alembic.ini": INI.replace("{url}", "sqlite+aiosqlite://"), "migrations/env.py": ASYNC_ENV})
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(drivers, "find_spec", lambda name: None if name == "greenlet" else find_spec(name))
+    (finding,) = examine(Config("alembic.ini"), use_database=False)
+    assert finding.code == "missing-greenlet"
+    compare_page(finding.to_json(), tmp_path)
+
+
+def test_leftovers_of_postgresql(project: Project, postgresql_url: str) -> None:
+    """An index that is not valid, and a type that nothing uses, with the statements that remove them."""
+    set_up(Broken("", "", None, None, OURS, url=postgresql_url.replace("%", "%%")), project, project.directory)
+    project.write(
+        {
+            "app/__init__.py": "",
+            "app/models.py": "from sqlalchemy import *\nt = Table('post', MetaData(), Column('id', Integer, primary_key=True))",
+        }
+    )
+    project.alembic("upgrade", "head")
+    with psycopg.connect(postgresql_url, autocommit=True) as connection:
+        connection.execute("INSERT INTO post VALUES (1), (2); CREATE TYPE old AS ENUM ('a')")
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            connection.execute("CREATE UNIQUE INDEX CONCURRENTLY ix ON post ((id > 0))")
+        findings = [finding for finding in look(project) if finding["code"] in {"invalid-index", "unused-enum"}]
+        assert [finding["code"] for finding in findings] == ["invalid-index", "unused-enum"]
+        for finding in findings:
+            compare_page(finding, project.directory)
+            connection.execute(finding["fix"].partition(":\n")[2].encode())
+    assert not [finding for finding in look(project) if finding["code"] in {"invalid-index", "unused-enum"}]
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize("template", ["generic", "async", "pyproject", "pyproject_async", "async-fastapi"])
+def test_healthy_projects_give_nothing(template: str, project: Project, sqlite_url: str) -> None:
+    """A project of each template, set up as its documentation says."""
+    project.write({"app/__init__.py": "", "app/models.py": MODELS})
+    project.environment["DATABASE_URL"] = sqlite_url
+    project.alembic("init", "-t", template, "migrations")
+    env, ini = project.directory / "migrations/env.py", project.directory / "alembic.ini"
+    if template != "async-fastapi":
+        text = "from app.models import SQLModel\n" + env.read_text()
+        env.write_text(text.replace("target_metadata = None", "target_metadata = SQLModel.metadata"))
+        url = sqlite_url.replace("+aiosqlite", "").replace("sqlite:", "sqlite+aiosqlite:" if "async" in template else "sqlite:")
+        ini.write_text(ini.read_text().replace("driver://user:pass@localhost/dbname", url))
+        mako = project.directory / "migrations/script.py.mako"
+        mako.write_text(mako.read_text().replace("import sqlalchemy as sa", "import sqlalchemy as sa\nimport sqlmodel"))
+    assert [finding["code"] for finding in look(project)] == []
+    project.alembic("revision", "--autogenerate", "-m", "create posts")
+    assert [finding["code"] for finding in look(project, "--no-database")] == []
+    assert [finding["code"] for finding in look(project)] == ["behind-head"]
+    project.alembic("upgrade", "head")
+    assert [finding["code"] for finding in look(project)] == []
+
+
+@pytest.mark.sqlite
+def test_applied_revisions_are_history(project: Project, tmp_path: Path) -> None:
+    """What is wrong in a revision that the database has is not told any more."""
+    set_up(
+        Broken("", "", None, None, {**OURS, "migrations/versions/one.py": revision(CREATE, "pass")}, url="{sqlite}"),
+        project,
+        tmp_path / "x.db",
+    )
+    assert {"empty-downgrade", "behind-head"} == {finding["code"] for finding in look(project)}
+    project.alembic("upgrade", "head")
+    assert "empty-downgrade" not in {finding["code"] for finding in look(project)}
+
+
+@pytest.mark.sqlite
+def test_codes_are_silenced(project: Project, tmp_path: Path) -> None:
+    """By the setting, and by a comment on the line or above it."""
+    files = {**OURS, "migrations/versions/one.py": revision(CREATE, "pass")}
+    set_up(Broken("", "", None, None, files), project, tmp_path / "x.db")
+    assert look(project, "--no-database")
+    path = project.directory / "migrations/versions/one.py"
+    path.write_text(path.read_text().replace("def downgrade():", "def downgrade():  # doctor_ignore: empty-downgrade"))
+    assert look(project, "--no-database") == []
+    path.write_text(path.read_text().replace("empty-downgrade", "another-code"))
+    assert look(project, "--no-database")
+    project.set(doctor_ignore="several-heads, empty-downgrade")
+    assert look(project, "--no-database") == []
+
+
+@pytest.mark.sqlite
+def test_the_text_for_a_person(project: Project, tmp_path: Path) -> None:
+    """A block for each finding, the worst first, and a summary."""
+    set_up(
+        Broken("", "", None, None, {**SYNC, "alembic.ini": INI.replace("{url}", "postgresql+asyncpg://app:tiger@localhost/app")}),
+        project,
+        tmp_path,
+    )
+    result = project.alembic("doctor", check=False)
+    assert result.returncode == 1
+    assert result.stdout == (
+        "ERROR: env.py makes a synchronous engine, and the URL names asyncpg\n"
+        "  where  alembic.ini:3\n"
+        "  why    A synchronous engine cannot use an asynchronous driver: it fails with MissingGreenlet when it connects.\n"
+        "  fix    name a synchronous driver:\n"
+        "         sqlalchemy.url = postgresql+psycopg://app:***@localhost/app\n"
+        "  code   sync-environment\n\n"
+        "WARNING: sqlalchemy.url in alembic.ini has a password in it\n"
+        "  where  alembic.ini:3\n"
+        "  why    Whoever can read the repository can read the password.\n"
+        "  fix    remove the setting, read the URL from an environment variable, and change the password\n"
+        "  code   password-in-ini\n\n"
+        "1 error, 1 warning\n"
+    )
+    assert "tiger" not in result.output
+
+
+@pytest.mark.sqlite
+def test_an_application_that_prints_exits_or_writes_breaks_nothing(project: Project, tmp_path: Path) -> None:
+    """It runs in a process of its own, whose output is no part of the report."""
+    set_up(
+        Broken("", "", None, None, {**OURS, "migrations/env.py": "print('hello')\nimport os\nos._exit(3)\nrun_environment()\n"}),
+        project,
+        tmp_path / "x.db",
+    )
+    (finding,) = look(project)
+    assert (finding["code"], finding["problem"]) == ("database-unreadable", "env.py has ended the process")
+
+
+TEXTS = st.text(st.characters(codec="utf-8"), max_size=60)
+LINES = st.lists(
+    st.one_of(st.sampled_from([*INI.splitlines(), "[x", "%(here)s", "a = %", "# doctor_ignore: x"]), TEXTS), max_size=8
+).map("\n".join)
+CODE = st.lists(
+    st.one_of(
+        st.sampled_from(
+            [
+                *revision(CREATE).splitlines(),
+                *SYNC_ENV.splitlines(),
+                *ASYNC_ENV.splitlines(),
+                "op.add_column()",
+                "revision = 1",
+                "down_revision = 1,",
+            ]
+        ),
+        TEXTS,
+    ),
+    max_size=30,
+).map("\n".join)
+
+
+@pytest.mark.sqlite
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(ini=LINES, env=CODE, file=CODE, toml=LINES)
+def test_nothing_makes_it_fail(ini: str, env: str, file: str, toml: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the files are, every check comes to an end, and each finding can be shown."""
+    files = {"alembic.ini": ini, "migrations/env.py": env, "migrations/versions/one.py": file, "pyproject.toml": toml}
+    for name, text in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text.encode())
+    monkeypatch.chdir(tmp_path)
+    failed: list[str] = []
+    monkeypatch.setattr("alembic_async_template.doctor.examine.log.debug", lambda message, **_: failed.append(message))
+    findings = examine(Config("alembic.ini", "pyproject.toml"), use_database=False)
+    assert not failed
+    json.dumps([finding.to_json() for finding in findings])
