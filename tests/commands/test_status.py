@@ -224,7 +224,7 @@ def test_a_program_reads_the_report(project: Project, sqlite_url: str, monkeypat
     assert status.history.pending == ("one", "two", "three")
     assert not status.history.is_at_head
     assert config.cmd_opts is None
-    assert not config.messaging_opts["quiet"]
+    assert not config.messaging_opts.get("quiet")
 
 
 @pytest.mark.sqlite
