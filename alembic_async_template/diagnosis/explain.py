@@ -187,7 +187,9 @@ def _explain(
         return plugin
     origin = _find_origin(error, failure.file)
     if isinstance(error, CommandError):
-        explained = error if origin is Origin.REVISION else _explain_command_error(error, current, script)
+        explained = (
+            error if origin is Origin.REVISION else explain_command_error(error, current, script, _compat.running_command())
+        )
         if explained is error and failure.line is not None:
             error.args = (render_block(str(error), failure.list_parts()),)
             vars(error)["failure"] = failure
@@ -197,11 +199,13 @@ def _explain(
     origins += [Origin.ENUM_COLUMN] if known.get("labels") else []
     facts |= read_operation(failure.operation) | {"versions": _find_versions(script)}
     raised = origin is Origin.REVISION and (failure.operation or "").startswith("raise ")
-    is_python = origin is Origin.REVISION or isinstance(error, SyntaxError)
+    is_python = origin is Origin.REVISION or isinstance(error, SyntaxError | TypeError)
     found = explain_python(error, failure.operation or "", _IMPORTS) if is_python and not raised else None
     found = None if raised else found or find_fix(REVISION_RULES, error, facts, origins)
     if found is not None:
-        return RevisionFailedError(failure, found.problem, *found.fixes)
+        is_gap = origin is Origin.HISTORY and isinstance(error, KeyError)
+        problem = f"A revision follows {error.args[0]}, which no file has" if is_gap else found.problem
+        return RevisionFailedError(failure, problem, *found.fixes)
     if failure.revision or failure.line:
         error.add_note(render_parts(failure.list_parts()))
     return error
@@ -251,14 +255,22 @@ def _find_origin(error: BaseException, file: Path | None) -> Origin | None:
     return Origin.HISTORY if files and files[-1] == Path(alembic.script.revision.__file__) else None
 
 
-def _explain_command_error(error: CommandError, current: Sequence[str] | None, script: ScriptDirectory) -> CommandError:
-    """Alembic's own error, or one in its place that tells the fix."""
+def explain_command_error(
+    error: CommandError, current: Sequence[str] | None, script: ScriptDirectory, command: str | None
+) -> CommandError:
+    """Alembic's own error, or one in its place that tells the fix.
+
+    :param current: the revisions that the database is at, if it was asked.
+    :param command: the command that failed; None for a program's own work.
+    """
     heads, problem = script.get_heads(), str(error)
     if problem.startswith("Target database is not up to date"):
-        return DatabaseNotAtHeadError(current or (), heads)
-    if problem.startswith(("Multiple head revisions are present", "Multiple heads are present")):
-        return SeveralHeadsError(heads, "stamp" if _compat.running_command() == "stamp" else "upgrade")
-    if problem == "Ambiguous walk" and current:
+        is_check = command == "check" and len(heads) > 1
+        return SeveralHeadsError(heads, "check") if is_check else DatabaseNotAtHeadError(current or (), heads)
+    is_walk = problem == "Ambiguous walk" and command == "upgrade" and len(heads) > 1
+    if is_walk or problem.startswith(("Multiple head revisions are present", "Multiple heads are present")):
+        return SeveralHeadsError(heads, command or "upgrade")
+    if problem == "Ambiguous walk" and command == "downgrade" and current:
         names = [name for revision in script.get_revisions(current) if revision for name in to_tuple(revision.down_revision, ())]
         return AmbiguousDowngradeError(current, names)
     if match := re.match(r"Can't locate revision identified by '([^']*)'", problem):

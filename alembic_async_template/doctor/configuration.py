@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import re
+import shlex
 from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
@@ -76,15 +77,24 @@ def _find_elsewhere(subject: Subject) -> Iterator[Problem]:
         problem = (
             f"{subject.ini.path.name} has no section [{subject.section}]; it has {', '.join(f'[{name}]' for name in others)}"
         )
-        yield Problem("no-script-location", problem, Fix("name one of them", f"alembic -n {others[0]} doctor"), subject.ini.path)
+        yield Problem(
+            "no-script-location",
+            problem,
+            Fix("name one of them", f"alembic -n {shlex.quote(others[0])} doctor"),
+            subject.ini.path,
+        )
     elif subject.ini is not None:
         location = Fix("say where env.py is", f"[{subject.section}]\nscript_location = %(here)s/migrations")
         yield Problem(
             "no-script-location", f"{subject.ini.path.name} has no section [{subject.section}]", location, subject.ini.path
         )
+    elif Path(subject.wanted).name != "alembic.ini" or Path(subject.wanted).parent != Path():
+        near = next((path for path in (Path("alembic.ini"), *sorted(Path.cwd().glob("*.ini"))) if path.is_file()), None)
+        fix = Fix("name the one that is there", f"alembic -c {shlex.quote(near.name)} doctor") if near else _INIT
+        yield Problem("no-environment", f"There is no file {subject.wanted}", fix)
     elif other := _find_near(Path.cwd()):
         shown = os.path.relpath(other)
-        fix = Fix("go to its folder, or name it", f"alembic -c {shown} doctor")
+        fix = Fix("go to its folder, or name it", f"alembic -c {shlex.quote(shown)} doctor")
         yield Problem("other-directory", f"There is no alembic.ini in {Path.cwd()}; there is {shown}", fix)
     else:
         yield Problem(

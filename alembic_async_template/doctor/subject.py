@@ -57,8 +57,8 @@ class Subject:
     directory: Path
     """The folder of the ini, or where the command was started."""
     section: str
-    given: bool
-    """Whether the ini was named by `-c` or ALEMBIC_CONFIG."""
+    wanted: str
+    """The ini that the command is to read."""
     ini: SourceFile | None
     toml: SourceFile | None
     sections: Mapping[str, Mapping[str, str]]
@@ -122,7 +122,9 @@ def read_subject(config: Config) -> Subject:
     if ini is not None:
         for name, value in sections.get(section, {}).items():
             settings[name] = Setting(name, value, ini, ini.find_line(rf"(?i)^{re.escape(name)}\s*[=:]"))
-    subject = Subject(directory, section, _is_given(config), ini, toml, sections, settings, None, None, None, ())
+    subject = Subject(
+        directory, section, str(config.config_file_name or "alembic.ini"), ini, toml, sections, settings, None, None, None, ()
+    )
     return _read_environment(subject)
 
 
@@ -206,7 +208,3 @@ def _parse_toml(file: SourceFile | None) -> tuple[Mapping[str, Any], SourceFile 
         found = _LINE.search(str(error))
         return {}, replace(file, problem=str(error), problem_line=int(found[1]) if found else None)
     return (table if isinstance(table, dict) else {}), file
-
-
-def _is_given(config: Config) -> bool:
-    return bool(getattr(config.cmd_opts, "config", None) or os.environ.get("ALEMBIC_CONFIG"))

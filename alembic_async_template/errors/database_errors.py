@@ -171,6 +171,12 @@ class DatabaseNotAtHeadError(DatabaseAccessError, DatabaseNotAtHead):
     def _explain(self) -> tuple[str, *tuple[Fix, ...]]:
         at = f"The database is at revision {', '.join(self.current)}" if self.current else "The database is at no revision"
         heads = ", ".join(self.heads) or "no revision"
+        if self.unknown and not self.heads:
+            return (
+                f"{at}, and there are no files of revisions",
+                Fix("get them back, if they were deleted or are on another branch", "git log --diff-filter=D --summary"),
+                Fix("if the tables are to stay and a new history begins", "alembic stamp --purge base"),
+            )
         if self.unknown:
             return (
                 f"{at}; this application, whose head is {heads}, has no revision {', '.join(self.unknown)}",

@@ -39,12 +39,17 @@ class SeveralHeadsError(RevisionError):
                 Fix("give one of them another identifier and the revision before it", 'revision = "5b3c"'),
             )
             return
+        others = []
+        if command == "revision":
+            others = [
+                Fix("write the revision after one of them", f'alembic revision --autogenerate --head {heads[0]} -m "message"')
+            ]
+        elif command != "check":  # which needs one
+            others = [Fix("go to all of them", f"alembic {command} heads")]
         super().__init__(
             f"The revisions have {len(heads)} heads, {', '.join(heads)}: probably written in parallel; their order is undefined",
             Fix("join them", 'alembic merge -m "merge" heads'),
-            Fix("write the revision after one of them", f'alembic revision --autogenerate --head {heads[0]} -m "message"')
-            if command == "revision"
-            else Fix("go to all of them", f"alembic {command} heads"),
+            *others,
         )
 
 
@@ -56,7 +61,7 @@ class AmbiguousDowngradeError(RevisionError):
         self.targets = tuple(targets)
         super().__init__(
             f"One step back from {', '.join(current)} leads to each of {', '.join(targets)}",
-            Fix("name the one to go to", f"alembic downgrade {targets[0]}"),
+            *(Fix("name the one to go to", f"alembic downgrade {target}") for target in targets),
         )
 
 

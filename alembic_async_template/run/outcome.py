@@ -40,8 +40,18 @@ def report_outcome(
     outcome = describe_outcome(
         current, environment.script.get_heads(), steps, seconds, is_stamp=is_stamp, upgrades=progress.upgrades
     )
+    older = [] if steps or is_stamp or not progress.upgrades else _find_older(environment, current)
+    if older:
+        outcome += f", which is after {', '.join(older)}; to go back to it: alembic downgrade {older[0]}"
     theirs = ", in your transaction, which is not committed yet" if steps and in_transaction else ""
     log.info("%s%s", outcome, theirs)
+
+
+def _find_older(environment: EnvironmentContext, current: tuple[str, ...]) -> list[str]:
+    """The revisions that an upgrade was for, of which the database is ahead."""
+    target = environment.get_revision_argument()
+    asked = [revision.revision for revision in environment.script.get_revisions(target) if revision] if target else []
+    return [name for name in asked if name not in current]
 
 
 def describe_outcome(

@@ -98,7 +98,6 @@ def test_an_error_of_alembic_in_a_revision_has_its_place(broken: Project, sqlite
         ("raise __import__('alembic').util.CommandError('of its own')", ("--raiseerr", "upgrade", "head")),
         ("raise RuntimeError('unforeseen')", ("current",)),
         ("", ("show", "nowhere")),
-        ("", ("-n", "nothing", "current")),
         ("", ("upgrade",)),
     ],
 )
@@ -132,3 +131,126 @@ def test_a_command_in_a_running_loop(templates: Path, tmp_path: Path, sqlite_url
     output = process.communicate()[0]
     refused = "asyncio.run() cannot be called from a running event loop" in output
     assert (process.returncode != 0, refused) == ((True, True) if template == "async" else (False, False)), output
+
+
+def write_two_heads(project: Project, url: str) -> None:
+    write_environment(project.directory, url, one="pass", two="pass", three="pass")
+    path = project.directory / "migrations/versions/three.py"
+    path.write_text(path.read_text().replace("down_revision = 'two'", "down_revision = 'one'"))
+
+
+JOIN = '  fix    join them:\n         alembic merge -m "merge" heads'
+HEADS = "The revisions have 2 heads, three, two: probably written in parallel; their order is undefined"
+
+
+@pytest.mark.parametrize(
+    ("command", "other"),
+    [
+        ("upgrade +1", "\n  or     go to all of them:\n         alembic upgrade heads"),
+        (
+            "revision -m a",
+            '\n  or     write the revision after one of them:\n         alembic revision --autogenerate --head three -m "message"',
+        ),
+        ("check", ""),
+    ],
+)
+def test_two_heads(project: Project, sqlite_url: str, command: str, other: str) -> None:
+    """Each command that is for one of them says what joins them, and what else works for it."""
+    write_two_heads(project, sqlite_url)
+    project.write({"app/__init__.py": "", "app/models.py": "import sqlalchemy as sa\n\ntable = sa.Table('t', sa.MetaData())\n"})
+    project.alembic("upgrade", "one")
+    assert project.alembic(*command.split(), check=False).block == f"{HEADS}\n{JOIN}{other}"
+
+
+def test_what_alembic_says_in_one_line_has_a_fix(project: Project, sqlite_url: str) -> None:
+    """Typed as printed, it works; an upgrade to an older revision says how to go there."""
+    write_environment(project.directory, sqlite_url, one="pass", two="pass")
+    assert project.alembic("downgrade", "base", "--sql", check=False).block == (
+        "downgrade with --sql requires <fromrev>:<torev>\n"
+        "  fix    say from where to where:\n         alembic downgrade head:base --sql"
+    )
+    assert "Running downgrade" in project.alembic("downgrade", "head:base", "--sql").stderr
+    project.alembic("upgrade", "head")
+    assert project.alembic("upgrade", "one").stderr.splitlines()[-1] == (
+        "Already at two (head), which is after one; to go back to it: alembic downgrade one"
+    )
+    for path in project.revisions():
+        path.unlink()
+    assert project.alembic("downgrade", "-1", check=False).block == (
+        "The database is at revision two, and there are no files of revisions\n"
+        "  fix    get them back, if they were deleted or are on another branch:\n"
+        "         git log --diff-filter=D --summary\n"
+        "  or     if the tables are to stay and a new history begins:\n         alembic stamp --purge base"
+    )
+    project.alembic("stamp", "--purge", "base")
+
+
+def test_settings_that_are_somewhere_else_or_cannot_be_read(project: Project, sqlite_url: str) -> None:
+    """In place of Alembic's own line, or of a traceback: what is there, and the command that works."""
+    project.environment["DATABASE_URL"] = sqlite_url
+    project.write({"backend/app/models.py": "", "backend/app/__init__.py": ""})
+    backend = project.directory / "backend"
+    project.alembic("init", "-t", "async-fastapi", "migrations", cwd=backend)
+    assert project.alembic("current", check=False).block == (
+        f"There is no alembic.ini in {project.directory}; there is backend/alembic.ini\n"
+        "  fix    go to its folder, or name it:\n         alembic -c backend/alembic.ini current"
+    )
+    project.alembic("-c", "backend/alembic.ini", "current")
+    for options, block in (
+        (
+            ("-n", "bilin"),
+            "alembic.ini has no section [bilin]; it has [alembic]\n  where  alembic.ini\n"
+            "  fix    name one of them:\n         alembic -n alembic current",
+        ),
+        (
+            ("-c", "no.ini"),
+            "There is no file no.ini\n  fix    name the one that is there:\n         alembic -c alembic.ini current",
+        ),
+    ):
+        assert project.alembic(*options, "current", cwd=backend, check=False).block == block
+    ini = backend / "alembic.ini"
+    text = ini.read_text()
+    ini.write_text(f"{text}\nscript_location\n")
+    line = text.count("\n") + 2
+    assert project.alembic("current", cwd=backend, check=False).block == (
+        "alembic.ini cannot be read: Source contains parsing errors: alembic.ini\n"
+        f"  where  alembic.ini:{line}\n  fix    correct line {line}"
+    )
+    ini.write_text(text)
+    (backend / "pyproject.toml").write_text("[tool\n")
+    result = project.alembic("current", cwd=backend, check=False)
+    assert "pyproject.toml cannot be read: " in result.block
+    assert "  where  pyproject.toml:1\n  fix    correct line 1" in result.block
+
+
+def test_an_environment_of_another_package_keeps_alembics_words(project: Project) -> None:
+    """Its ini names no setting of this package."""
+    project.write({"alembic.ini": "[alembic]\nsqlalchemy.url = sqlite://\n"})
+    assert project.alembic("current", check=False).stdout == "FAILED: No 'script_location' key found in configuration.\n"
+    project.write({"alembic.ini": "[alembic\n"})
+    assert "Traceback" in project.alembic("current", check=False).stderr
+
+
+def test_what_a_revision_raises_itself_is_a_block(project: Project, sqlite_url: str) -> None:
+    """Without the hundred lines of Alembic and of drivers; what a function raises that it calls keeps its traceback."""
+    write_environment(project.directory, sqlite_url, one=("pass", "raise NotImplementedError"), two="int('one')", three="pass")
+    project.alembic("upgrade", "one")
+    path = project.directory / "migrations/versions/one.py"
+    assert project.alembic("downgrade", "-1", check=False).block == (
+        "NotImplementedError\n"
+        f"  where  downgrade of revision one, migrations/versions/one.py:{path.read_text().splitlines().index('    raise NotImplementedError') + 1}\n"
+        "         raise NotImplementedError\n"
+        "  state  rolled back; downgraded before it in this run: none\n"
+        "  see    all of the error:\n         alembic --raiseerr downgrade -1"
+    )
+    assert "Traceback" in project.alembic("upgrade", "head", check=False).stderr
+
+
+def test_run_async_with_a_coroutine(project: Project, sqlite_url: str) -> None:
+    """It takes the function; Python does not warn of the coroutine as well."""
+    body = "async def fill(connection, n):\n        pass\n    op.run_async(fill(op.get_bind(), 1))"
+    write_environment(project.directory, sqlite_url, one=body)
+    result = project.alembic("upgrade", "head", check=False)
+    assert "op.run_async was given a coroutine" in result.block, str(result)
+    assert result.block.endswith("         op.run_async(fill, op.get_bind(), 1)")
+    assert "RuntimeWarning" not in result.stderr

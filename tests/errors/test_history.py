@@ -34,7 +34,8 @@ def test_a_step_back_from_a_merge(tmp_path: Path, sqlite_url: str) -> None:
     with pytest.raises(errors.AmbiguousDowngradeError) as refused:
         asyncio.run(migrations.downgrade("-1"))
     assert str(refused.value) == (
-        "One step back from three leads to each of one, two\n  fix    name the one to go to:\n         alembic downgrade one"
+        "One step back from three leads to each of one, two\n  fix    name the one to go to:\n         alembic downgrade one\n"
+        "  or     name the one to go to:\n         alembic downgrade two"
     )
     asyncio.run(migrations.downgrade("one"))
     assert set(asyncio.run(migrations.current())) == {"one", "two"}

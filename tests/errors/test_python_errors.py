@@ -172,7 +172,7 @@ def test_a_name_that_is_there_is_not_proposed(project: Project, sqlite_url: str)
     body = body.replace("return op.name", 'raise AttributeError("no", name="name", obj=self)')
     write_environment(project.directory, sqlite_url, one=body)
     result = project.alembic("upgrade", "head", check=False)
-    assert "Traceback" in result.stderr
+    assert "FAILED: AttributeError: no\n" in result.stderr
     assert "if that is meant" not in result.stderr
 
 

@@ -27,7 +27,7 @@ REVISION_RULES = (
     Rule(
         "KeyError: 'd01' in the revisions",
         (Sign(raised="KeyError", text="'(?P<revision>[^']*)'", origin=Origin.HISTORY),),
-        "a revision names {revision} as the one before it, and no file has that: get the file back",
+        "get the file of {revision} back, or name another revision before it",
         "git log --diff-filter=D --summary -- {versions}",
     ),
     Rule(
