@@ -266,6 +266,27 @@ BODIES = [
         filled={"...": "'a'::role"},
     ),
     Hint(
+        'invalid input value for enum status: "archived", where the type has "ARCHIVED"',
+        "op.execute(\"INSERT INTO post VALUES ('B')\")",
+        Typed.INSTEAD,
+        part="'B'",
+        set_up=ENUM,
+    ),
+    Hint(  # the type is rolled back with the revision
+        'invalid input value for enum status: "archived", where the type has "ARCHIVED"',
+        "op.create_enum('role', ['IN_PRINT'])\n    op.create_table('post', sa.Column('role', postgresql.ENUM('IN_PRINT', "
+        "name='role', create_type=False), server_default='in print'))",
+        Typed.INSTEAD,
+        part="'in print'",
+    ),
+    Hint(
+        'invalid input value for enum status: "archived", where the type has "ARCHIVED"',
+        "op.execute(\"CREATE TYPE role AS ENUM ('A')\")\n    op.execute(\"SELECT 'a'::role\")",
+        Typed.BEFORE,
+        other=True,
+        next="Enum role does not exist",
+    ),
+    Hint(
         'invalid input value for enum status: "archived"',
         "op.execute(\"INSERT INTO post VALUES ('c')\")",
         Typed.BEFORE,

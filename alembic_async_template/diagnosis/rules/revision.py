@@ -217,6 +217,20 @@ REVISION_RULES = (
         'op.execute("UPDATE {table} SET {sql_column} = ARRAY[...]")',
     ),
     Rule(
+        'invalid input value for enum status: "archived", where the type has "ARCHIVED"',
+        (
+            Sign(
+                codes=(SQLState.INVALID_TEXT_REPRESENTATION,),
+                text=rf'enum (?P<type>{_NAME}): "(?P<value>[^"\x00-\x1f]+)"',
+                statement="^(?!ALTER TABLE .* USING )",
+                origin=Origin.ENUM_LABEL,
+            ),
+        ),
+        "write it as the type has it: a model's Enum stores the names of its members, not their values",
+        "{sql_label}",
+        ("if it is another value, add it before it is used", "op.add_enum_value({py_type}, {py_value}{in_schema})"),
+    ),
+    Rule(
         'invalid input value for enum status: "archived"',
         (Sign(codes=(SQLState.INVALID_TEXT_REPRESENTATION,), text=rf'enum (?P<type>{_NAME}): "(?P<value>[^"\x00-\x1f]+)"'),),
         "the type has no such value: add it before it is used",
