@@ -201,6 +201,8 @@ def _explain(
     if (refusal := read_refusal(error)) and not facts.get("label"):
         facts["label"] = find_label(refusal[1], list_labels(failure.file))
     origins += [Origin.ENUM_LABEL] if facts.get("label") else []
+    origins += [Origin.MADE_TWICE] if progress.maker else []
+    facts |= {"maker": progress.maker}
     facts |= read_operation(failure.operation) | {"versions": _find_versions(script)}
     raised = origin is Origin.REVISION and (failure.operation or "").startswith("raise ")
     is_python = origin is Origin.REVISION or isinstance(error, SyntaxError | TypeError)

@@ -24,6 +24,7 @@ _EXAMPLES = {
     "column": "title",
     "value": "archived",
     "label": "ARCHIVED",
+    "maker": "4f2a",
     "revision": "4f2a",
     "import": "import app.models",
     "near": "app.db",
@@ -100,6 +101,8 @@ class Origin(Enum):
     """A column of MySQL's own enum type."""
     ENUM_LABEL = auto()
     """A text that an enum type has in other letters."""
+    MADE_TWICE = auto()
+    """What a revision of the same run has made."""
 
 
 @dataclass(frozen=True, slots=True)

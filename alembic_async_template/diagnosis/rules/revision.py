@@ -130,6 +130,15 @@ REVISION_RULES = (
         "alembic history --indicate-current",
     ),
     Rule(
+        'relation "post" already exists; duplicate column name: title, made by the same run',
+        (
+            Sign(codes=(SQLState.DUPLICATE_TABLE, SQLState.DUPLICATE_COLUMN, "1050", "1060", "1061"), origin=Origin.MADE_TWICE),
+            Sign(codes=(NO_CODE,), text="already exists|duplicate column name", origin=Origin.MADE_TWICE),
+        ),
+        "revision {maker} has made it before in the same run: remove one of the two",
+        "alembic show {maker}",
+    ),
+    Rule(
         'relation "ix" already exists, of CREATE INDEX CONCURRENTLY',
         (Sign(codes=(SQLState.DUPLICATE_TABLE,), text='"(?P<name>[^"]+)"', statement="^CREATE (UNIQUE )?INDEX CONCURRENTLY"),),
         "a run that failed has left it, and it may be invalid: drop it and run the same command again",
