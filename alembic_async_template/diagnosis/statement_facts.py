@@ -21,7 +21,7 @@ _COLUMN = re.compile(
 _VALUE = re.compile(rf"^ALTER TYPE (?P<type>{_QUALIFIED}) (?:ADD|DROP) VALUE (?:IF NOT EXISTS )?{_TEXT}", re.IGNORECASE)
 _LABELS = re.compile(rf"^CREATE TYPE {_QUALIFIED} AS ENUM ?\((?P<labels>.*)\)$", re.IGNORECASE)
 _MADE = re.compile(
-    rf"^(?:CREATE (?:TABLE|(?:UNIQUE )?INDEX(?: CONCURRENTLY)?)(?: IF NOT EXISTS)? (?P<name>{_QUALIFIED})"
+    rf"^(?:CREATE (?:TABLE|TYPE|(?:UNIQUE )?INDEX(?: CONCURRENTLY)?)(?: IF NOT EXISTS)? (?P<name>{_QUALIFIED})"
     rf"|ALTER TABLE (?P<table>{_QUALIFIED}) ADD(?: COLUMN)?(?: IF NOT EXISTS)? (?P<column>{_NAME}))",
     re.IGNORECASE,
 )
@@ -57,7 +57,7 @@ def read_statement(statement: str) -> dict[str, str]:
 
 
 def list_made(statement: str) -> list[str]:
-    """What a statement makes: a table and then its columns, a column with its table, or an index; nothing for any other."""
+    """What a statement makes: a table and then its columns, a column with its table, an index, a type."""
     statement = " ".join(statement.split())
     match = _MADE.match(statement)
     if match is None:

@@ -20,7 +20,7 @@ from ..diagnosis.driver_errors import describe, describe_outage, is_lock_failure
 from ..diagnosis.explain import locate_failure
 from ..diagnosis.statement_facts import list_made
 from ..enums.additions import forget_additions, list_committed
-from ..errors import LockTimeoutError
+from ..errors import EnumExistsError, LockTimeoutError
 from ..errors.failure import Progress
 from ..masking import shorten_statement
 from .cancellation import raise_if_cancelled
@@ -103,8 +103,10 @@ class _Steps:
         """A transaction that could not be committed was rolled back; if the connection ended, its outcome is unknown."""
         if _compat.failed_at_commit(error) and describe_outage(error) is None:
             self.progress.committed = self.committed_before
-        made = list_made(str(getattr(error, "statement", None) or ""))
-        self.progress.maker = self.makers.get(made[0]) if made else None
+        made = list_made(str(getattr(error, "statement", None) or ""))[:1]
+        if isinstance(error, EnumExistsError):
+            made = [error.enum.lower(), error.enum.lower().removeprefix("public.")]
+        self.progress.maker = next((self.makers[name] for name in made if name in self.makers), None)
 
     def start_over(self) -> None:
         """After a failure: what was rolled back is run again."""
