@@ -124,7 +124,11 @@ SYNC = {**OURS, "migrations/env.py": SYNC_ENV}
 ASYNC = {**OURS, "migrations/env.py": ASYNC_ENV}
 GIT = ("git init -q .", "git config user.email a@b.c", "git config user.name a", "git add -A", "git commit -qm first")
 
-EMPTY = {"migrations/script.py.mako": MAKO, "alembic.ini": INI + "prepend_sys_path = .\npath_separator = os\n", "app/__init__.py": ""}
+EMPTY = {
+    "migrations/script.py.mako": MAKO,
+    "alembic.ini": INI + "prepend_sys_path = .\npath_separator = os\n",
+    "app/__init__.py": "",
+}
 
 CASES = [
     Broken("no-environment", "error", None, None, {}),
