@@ -47,7 +47,7 @@ _HOLDERS = text(f"""
 
 
 @dataclass(frozen=True, slots=True)
-class Calls:
+class AdvisedCalls:
     """The lines of a revision that messages about a change show."""
 
     made: str
@@ -55,10 +55,10 @@ class Calls:
     with_replacement: str = ""
     """A call that works although rows hold a removed value."""
     renames: Sequence[str] = ()
-    """Calls that do the change without a rebuild, if it only renames values."""
+    """AdvisedCalls that do the change without a rebuild, if it only renames values."""
 
 
-def rebuild_enum(connection: Connection, change: Change, calls: Calls) -> None:
+def rebuild_enum(connection: Connection, change: Change, calls: AdvisedCalls) -> None:
     """Carry out a change whole, or leave catalog and rows as they are.
 
     :raises EnumChangeBlockedError: an object that uses the type cannot be restored; all of them are named.
@@ -104,7 +104,7 @@ def _lock_type(connection: Connection, change: Change) -> None:
         )
 
 
-def _read_and_lock(connection: Connection, change: Change, calls: Calls) -> Usage:
+def _read_and_lock(connection: Connection, change: Change, calls: AdvisedCalls) -> Usage:
     """Read what uses the type and lock its tables, until every table that was read is locked."""
     _refuse_isolation(connection, change)
     usage = read_usage(connection, change.enum)
@@ -132,7 +132,7 @@ def _refuse_isolation(connection: Connection, change: Change) -> None:
     raise EnumChangeBlockedError(change.enum.qualified_name, [("this transaction", reason)], fix, example)
 
 
-def _refuse_blockers(connection: Connection, usage: Usage, change: Change, calls: Calls) -> None:
+def _refuse_blockers(connection: Connection, usage: Usage, change: Change, calls: AdvisedCalls) -> None:
     """Refuse the change if an object blocks it, and say how each object is taken out of the way."""
     blockers = list(dict.fromkeys(find_change_blockers(usage, change)))
     if not blockers:
@@ -150,23 +150,36 @@ def _refuse_blockers(connection: Connection, usage: Usage, change: Change, calls
         fix = f"{owner}; {way}" if owner else way
         removals = list_removals(connection, own)
         steps = [f"op.execute({escape_colons(statement)!r})" for statement in removals or ()]
-        example = None if removals is None else "\n".join([*steps, calls.made])
+        call = calls.with_replacement if _is_held(connection, usage, change) else calls.made
+        example = None if removals is None else "\n".join([*steps, call])
     named = list(dict.fromkeys((blocker.name, blocker.reason) for blocker in blockers))
     raise EnumChangeBlockedError(change.enum.qualified_name, named, fix, example)
 
 
 def _refuse_held_values(connection: Connection, change: Change, usage: Usage, example: str) -> None:
-    if not change.unmapped:
-        return
+    held, defaults = _find_held(connection, change, usage)
+    if held or defaults:
+        raise EnumValueInUseError(change.enum.qualified_name, change.unmapped, held, defaults, example)
+
+
+def _find_held(connection: Connection, change: Change, usage: Usage) -> tuple[dict[str, int], list[str]]:
+    """How many rows of each column hold a value that goes without a replacement, and the columns with it as default."""
     held: dict[str, int] = {}
-    for relation, columns, query in count_rows(usage, change.unmapped):
+    for relation, columns, query in count_rows(usage, change.unmapped) if change.unmapped else ():
         counts = connection.exec_driver_sql(query, execution_options={"no_parameters": True}).one()
         for column, count in zip(columns, counts, strict=True):
             if count:
                 held[f"{relation}.{column.quoted_name}"] = count
-    defaults = find_defaults(usage, change.unmapped)
-    if held or defaults:
-        raise EnumValueInUseError(change.enum.qualified_name, change.unmapped, held, defaults, example)
+    return held, find_defaults(usage, change.unmapped)
+
+
+def _is_held(connection: Connection, usage: Usage, change: Change) -> bool:
+    """The same for an example, where no table is locked and some may not be read."""
+    try:
+        with connection.begin_nested():
+            return any(_find_held(connection, change, usage))
+    except DBAPIError:
+        return False
 
 
 def _run_each(connection: Connection, change: Change, statements: Iterable[Statement], relations: Sequence[int] = ()) -> None:

@@ -29,6 +29,7 @@ from ..errors import (
 )
 from ..postgresql import SQLState, escape_colons, literal, qualified
 from . import sql
+from .additions import note_addition, suggest_replacement
 from .catalog import current_schema, describe_dependents, find_enum, has_done_work, reflect_enums, require_labels
 from .model import Change, EnumType, check_labels, check_name, qualify
 from .ops import (
@@ -42,7 +43,7 @@ from .ops import (
     ReorderEnumValuesOp,
     ReplaceEnumValuesOp,
 )
-from .rebuild import Calls, rebuild_enum
+from .rebuild import AdvisedCalls, rebuild_enum
 
 if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext
@@ -72,12 +73,14 @@ def _add_enum_value(operation: AddEnumValueOp, operations: Operations) -> None:
         return
     addition = sql.add_value(_type_name(operation), value, before=operation.before, after=operation.after)
     statement = sql.make_executable(addition)
+    enum = None
     if connection := _online(context):
         # Asked before anything is read, since reading begins a transaction where there is none.
         callers, none = _compat.in_callers_transaction(context), not connection.in_transaction()
         enum = find_enum(reflect_enums(connection), operation.enum_name, operation.schema)
         if none:
             connection.rollback()
+        note_addition(context, enum, value, committed=False)
         if value in enum.labels:
             _mention_position(enum, operation)
             return
@@ -90,6 +93,8 @@ def _add_enum_value(operation: AddEnumValueOp, operations: Operations) -> None:
             _protect_work(context, connection, enum, value)
     with context.autocommit_block():
         operations.execute(statement)
+    if enum is not None:
+        note_addition(context, enum, value, committed=True)
 
 
 @carry_out.register
@@ -105,7 +110,8 @@ def _rename_enum_value(operation: RenameEnumValueOp, operations: Operations) -> 
         enum = find_enum(reflect_enums(connection), operation.enum_name, operation.schema)
         require_labels(enum, old)
         if new in enum.labels:
-            raise EnumValueExistsError(enum.qualified_name, old, new)
+            merge = _write_call(operation, "remove_enum_value", old, replace_with=new)
+            raise EnumValueExistsError(enum.qualified_name, old, new, _write_call(operation, "remove_enum_value", new), merge)
     operations.execute(sql.make_executable(sql.rename_value(_type_name(operation), old, new)))
 
 
@@ -124,9 +130,9 @@ def _remove_enum_value(operation: RemoveEnumValueOp, operations: Operations) -> 
     target = tuple(label for label in enum.labels if label != value)
     if not target:
         raise InvalidEnumError(name, f'Value "{value}" is the only one', _write_call(operation, "drop_enum", [value]))
-    calls = Calls(
+    calls = AdvisedCalls(
         _write_call(operation, "remove_enum_value", value, **({} if new is None else {"replace_with": new})),
-        _write_call(operation, "remove_enum_value", value, replace_with=target[0]),
+        _write_call(operation, "remove_enum_value", value, replace_with=suggest_replacement(context, enum, target)),
     )
     rebuild_enum(connection, Change(enum, target, {} if new is None else {value: new}), calls)
 
@@ -143,7 +149,7 @@ def _reorder_enum_values(operation: ReorderEnumValuesOp, operations: Operations)
     if missing := [label for label in enum.labels if label not in values]:
         example = _write_call(operation, "reorder_enum_values", [*values, *missing])
         raise InvalidEnumError(name, f"The new order leaves out {', '.join(map(repr, missing))}", example)
-    rebuild_enum(connection, Change(enum, values, {}), Calls(_write_call(operation, "reorder_enum_values", list(values))))
+    rebuild_enum(connection, Change(enum, values, {}), AdvisedCalls(_write_call(operation, "reorder_enum_values", list(values))))
 
 
 @carry_out.register
@@ -168,9 +174,9 @@ def _replace_enum_values(operation: ReplaceEnumValuesOp, operations: Operations)
         return
     require_labels(enum, *replace_with)
     change = Change(enum, values, replace_with)
-    mapping = replace_with | dict.fromkeys(change.unmapped, values[0])
+    mapping = replace_with | dict.fromkeys(change.unmapped, suggest_replacement(context, enum, values))
     given = {"replace_with": dict(replace_with)} if replace_with else {}
-    calls = Calls(
+    calls = AdvisedCalls(
         _write_call(operation, "replace_enum_values", list(values), **given),
         _write_call(operation, "replace_enum_values", list(values), replace_with=mapping),
         [_write_call(operation, "rename_enum_value", old, new) for old, new in change.renames.items()],

@@ -83,14 +83,20 @@ class EnumExistsError(EnumOperationError):
 class EnumValueExistsError(EnumOperationError):
     """A value cannot get the name of another one."""
 
-    def __init__(self, enum: str, old_value: str, new_value: str) -> None:
+    def __init__(self, enum: str, old_value: str, new_value: str, removal: str, merge: str) -> None:
+        """The parts of the message.
+
+        :param removal: the call that takes the new value away, if a failed run has left it.
+        :param merge: the call that gives all rows the new value.
+        """
         self.old_value = old_value
         self.new_value = new_value
         super().__init__(
             enum,
             f'Value "{old_value}" of enum {enum} cannot be renamed to "{new_value}": the enum has that value too',
             Fix("choose a name that is free"),
-            Fix("move the rows from one to the other", 'op.execute("UPDATE ...")'),
+            Fix("if an addition has left it and nothing uses it yet, put this before the line", removal),
+            Fix("if all rows are to get that value, write this instead", merge),
         )
 
 

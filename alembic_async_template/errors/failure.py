@@ -26,6 +26,8 @@ class Progress:
     """Whether all revisions of the run are committed together."""
     offline: bool = False
     """Whether SQL is written (`--sql`)."""
+    committed_values: tuple[str, ...] = ()
+    """The enum values that the one that runs has committed."""
     invalid_indexes: tuple[str, ...] = ()
     """What a `CREATE INDEX CONCURRENTLY` that failed has left."""
 
@@ -60,10 +62,14 @@ class Failure(Progress):
         done = self.describe_done()
         if self.revision is None and self.operation != "COMMIT":
             return f"between two revisions; {done}" if self.done else "nothing was changed"
+        stays = f"had committed before stays{self._name_committed()}"
         if self.in_one_transaction:
-            return "what the run had committed before stays" if self.committed else "all of the run was rolled back"
-        indexes = "".join(f", and the invalid index {index}" for index in self.invalid_indexes)
-        return f"{f'what it had committed before stays{indexes}' if self.committed else 'rolled back'}; {done}"
+            return f"what the run {stays}" if self.committed else "all of the run was rolled back"
+        return f"{f'what it {stays}' if self.committed else 'rolled back'}; {done}"
+
+    def _name_committed(self) -> str:
+        values = f": {', '.join(self.committed_values)}" if self.committed_values else ""
+        return values + "".join(f", and the invalid index {index}" for index in self.invalid_indexes)
 
     def describe_done(self) -> str:
         """The revisions of this run that are committed."""

@@ -18,6 +18,7 @@ from sqlalchemy.exc import PendingRollbackError, SQLAlchemyError
 from .. import _compat
 from ..diagnosis.driver_errors import describe, describe_outage, is_lock_failure
 from ..diagnosis.explain import locate_failure
+from ..enums.additions import forget_additions, list_committed
 from ..errors import LockTimeoutError
 from ..errors.failure import Progress
 from ..masking import shorten_statement
@@ -77,6 +78,8 @@ class _Steps:
             raise_if_cancelled()
             if self.done:
                 self.check_lock()
+            if not self.progress.in_one_transaction:
+                forget_additions(context)
             self.progress.upgrades = step.info.is_upgrade
             self.progress.revision = revision = step.info.up_revision_id or "base"
             yield step  # and is committed afterwards, before the next one is asked for
@@ -150,6 +153,7 @@ def run_attempts(
                 return steps.done
             except Exception as error:
                 steps.note_failure(error)
+                progress.committed_values = list_committed(environment.get_context())
                 _find_invalid_indexes(error, connection, progress, watch)
                 if not is_lock_failure(error):
                     raise

@@ -151,7 +151,9 @@ def test_renaming_keeps_rows_and_defaults_and_is_rolled_back_whole(on_connection
             lambda op: op.rename_enum_value("mood", "sad", "glad"),
             EnumValueExistsError,
             'Value "sad" of enum public.mood cannot be renamed to "glad": the enum has that value too\n  fix    choose a name '
-            'that is free\n  or     move the rows from one to the other:\n         op.execute("UPDATE ...")',
+            "that is free\n  or     if an addition has left it and nothing uses it yet, put this before the line:\n"
+            "         op.remove_enum_value('mood', 'glad')\n  or     if all rows are to get that value, write this instead:\n"
+            "         op.remove_enum_value('mood', 'sad', replace_with='glad')",
         ),
         (
             lambda op: op.create_enum("mood", ["x"]),

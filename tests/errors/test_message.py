@@ -94,7 +94,7 @@ EXAMPLES: list[AlembicAsyncTemplateError] = [
     errors.UnknownEnumError("public.status", []),
     errors.UnknownEnumValueError("public.status", "lve", ["draft", "live"], ["live"]),
     errors.EnumExistsError("public.status", ["draft"]),
-    errors.EnumValueExistsError("public.status", "draft", "live"),
+    errors.EnumValueExistsError("public.status", "draft", "live", "op.remove_enum_value(...)", "op.remove_enum_value(...)"),
     errors.EnumInUseError("public.status", ["public.post.status"]),
     errors.EnumChangeBlockedError("public.status", [("function f()", "uses it")], "drop it first", "op.execute('DROP ...')"),
     errors.EnumValueInUseError("public.status", ["draft"], {"public.post.status": 1}, [], "op.remove_enum_value(...)"),

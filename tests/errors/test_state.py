@@ -168,3 +168,51 @@ def test_a_command_that_was_refused_leaves_no_transaction(tmp_path: Path, embedd
     asyncio.run(use())
     with psycopg.connect(embedded_url) as connection:
         connection.execute("SELECT FROM one")
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize(
+    "change",
+    [
+        'op.remove_enum_value("status", "b")',
+        'op.replace_enum_values("status", ["a", "d", "c"])',
+    ],
+)
+def test_an_added_value_takes_the_place_of_a_removed_one(tmp_path: Path, embedded_url: str, change: str) -> None:
+    """The example names what the revision adds, and the state that it is there already; both go on from there."""
+    with psycopg.connect(embedded_url) as connection:
+        connection.execute("CREATE TYPE status AS ENUM ('a', 'b', 'c'); CREATE TABLE post (status status)")
+        connection.execute("INSERT INTO post VALUES ('b')")
+    addition = 'op.add_enum_value("status", "d", after="b")\n    '
+    error = refuse(tmp_path, embedded_url, one=addition + change)
+    assert (
+        error.state == 'what it had committed before stays: value "d" of enum public.status; applied before it in this run: none'
+    )
+    assert error.example is not None
+    assert "'d'" in error.example.partition("replace_with")[2]
+    rename = refuse(tmp_path, embedded_url, one='op.rename_enum_value("status", "b", "d")')
+    assert rename.state == "rolled back; applied before it in this run: none"
+    removal, merge = [fix.example for fix in rename.fixes][1:]
+    for body in (f"{removal}\n    op.rename_enum_value('status', 'b', 'd')", addition + error.example, addition + merge):
+        write_revisions(tmp_path, one=(body, 'op.rename_enum_value("status", "d", "b")'))
+        migrations = Migrations(tmp_path / "alembic.ini")
+        asyncio.run(migrations.upgrade())
+        with psycopg.connect(embedded_url) as connection:
+            assert connection.execute("SELECT status::text, enum_range(NULL::status)::text FROM post").fetchall() == [
+                ("d", "{a,d,c}")
+            ]
+        asyncio.run(migrations.downgrade("base"))
+
+
+@pytest.mark.postgresql
+def test_the_example_for_a_view_has_the_replacement_that_rows_need(tmp_path: Path, embedded_url: str) -> None:
+    """Typed as printed, it is not refused for the rows afterwards."""
+    with psycopg.connect(embedded_url) as connection:
+        connection.execute("CREATE TYPE status AS ENUM ('a', 'b', 'c'); CREATE TABLE post (status status)")
+        connection.execute("INSERT INTO post VALUES ('b'); CREATE VIEW bs AS SELECT * FROM post WHERE status = 'b'")
+    addition = 'op.add_enum_value("status", "d", after="b")\n    '
+    error = refuse(tmp_path, embedded_url, one=f'{addition}op.remove_enum_value("status", "b")')
+    assert isinstance(error, errors.EnumChangeBlockedError)
+    assert error.example == ("op.execute('DROP VIEW public.bs')\nop.remove_enum_value('status', 'b', replace_with='d')")
+    write_revisions(tmp_path, one=addition + error.example.replace("\n", "\n    "))
+    asyncio.run(Migrations(tmp_path / "alembic.ini").upgrade())
