@@ -32,6 +32,7 @@ from .errors import ConfigNotFoundError, ConnectionBindError, DatabaseNotAtHeadE
 from .errors.failure import Progress
 from .run.bind import Bind, resolve_bind
 from .run.history import list_pending, read_history
+from .run.logs import calm_logging
 from .run.loop import call_in_thread
 from .run.reload import is_reload
 from .run.turn import end_turn, try_turn
@@ -106,12 +107,13 @@ class Migrations:
         :raises DatabaseNotReachableError: the database was not up within `database_wait`.
         """
         if is_reload() and (pending := await self.pending()) and not read_settings(self._config).upgrade_on_reload:
-            log.warning(
-                "Not applied after a reload: %s. Read what was written, then run alembic upgrade %s, "
-                "or set upgrade_on_reload = on in alembic.ini",
-                ", ".join(pending),
-                revision,
-            )
+            with calm_logging(self._config, None, changes=True):
+                log.warning(
+                    "Not applied after a reload: %s. Read what was written, then run alembic upgrade %s, "
+                    "or set upgrade_on_reload = on in alembic.ini",
+                    ", ".join(pending),
+                    revision,
+                )
             return
         await self._run(lambda config: command.upgrade(config, revision))
 

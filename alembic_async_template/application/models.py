@@ -104,9 +104,9 @@ def _accept_unread(names: Iterable[str], sources: Sources, settings: Settings) -
             yield name
         else:
             log.warning(
-                "%s is larger than %d MB and was not searched for tables. If it defines tables of this database: "
-                "app_models = %s, %s; if not: app_models = %s, ~%s",
-                *(path, LARGEST // 1_000_000, models, name, models, name),
+                "%s is larger than %d MB and was not searched for tables. If it defines tables of this database: %s; if not: %s",
+                *(path, LARGEST // 1_000_000),
+                *(settings.write_setting("app_models", f"{models}, {one}") for one in (name, f"~{name}")),
             )
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from alembic.util import coerce_resource_to_filename
 
 from ..errors import AlembicAsyncTemplateError, SettingError
-from ..errors.block import Fix
+from ..errors.block import Fix, setting_in_toml
 from ..masking import mask_message
 
 if TYPE_CHECKING:
@@ -82,6 +82,11 @@ class Settings:
     def place(self) -> str:
         """The section that holds the settings, for messages."""
         return describe_place(self.section, self.config_file)
+
+    def write_setting(self, name: str, value: str) -> str:
+        """A setting as its file has it, for messages."""
+        line = f"{name} = {value}"
+        return setting_in_toml(line) if self.section == TOML_SECTION else line
 
 
 def describe_place(section: str, file: str) -> str:

@@ -106,6 +106,11 @@ def parse_url(value: str | URL, source: str) -> URL:
         url = None
     if text[:1] in {"'", '"'}:
         raise InvalidURLError(source, "it begins with a quotation mark", "leave the quotation marks out")
+    scheme = re.match(r"[\w+]+:(/*)", text)
+    if url is None and not (scheme and scheme[1]):
+        raise InvalidURLError(source, "it has no scheme", "begin it with the database's")
+    if url is None and scheme and len(scheme[1]) == 1:
+        raise InvalidURLError(source, "it has one slash after the scheme", "write two")
     if url is None and re.search(r":[^:/?@]*[^\d:/?@][^:/?@]*(/[^@]*)?$", text):
         raise InvalidURLError(source, "its port is not a number", "correct it, or write the @ of a password as %40")
     if url is None or (url.password and text.count("@") > 1) or _is_cut(url, text.partition("?")[2]):

@@ -1,4 +1,7 @@
-"""The subcommands that this package adds to `alembic`: they print a report, and exit with what it means."""
+"""The subcommands that this package adds to `alembic`: they print a report, and exit with what it means.
+
+Every command line registers them, so what they need is imported when they run.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,6 @@ import json as json_format
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NoReturn
-
-from alembic.util import CommandError
-
-from ..errors.block import Fix, list_fixes, render_block
-from ..masking import mask_message
-from .failures import describe_failure, print_failure
 
 if TYPE_CHECKING:
     from alembic.config import CommandLine, Config
@@ -77,6 +74,8 @@ def _fail(error: Exception, command: str, config: Config, *, as_json: bool) -> N
     """Say why nothing can be reported, and exit."""
     if getattr(config.cmd_opts, "raiseerr", False):
         raise error
+    from .failures import describe_failure, print_failure
+
     block = describe_failure(error, config) or _describe_other(error, command)
     print_failure(block)
     if as_json:
@@ -86,6 +85,11 @@ def _fail(error: Exception, command: str, config: Config, *, as_json: bool) -> N
 
 def _describe_other(error: Exception, command: str) -> str:
     """The block of an error of Alembic, or of a hand-written `env.py`."""
+    from alembic.util import CommandError
+
+    from ..errors.block import Fix, list_fixes, render_block
+    from ..masking import mask_message
+
     if isinstance(error, CommandError):
         return str(error)
     see = Fix("all of the error", f"alembic --raiseerr {command}", label="see")

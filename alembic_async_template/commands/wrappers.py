@@ -26,6 +26,10 @@ TEMPLATE = TEMPLATES / "async-fastapi"
 PYPROJECT_TEMPLATE = TEMPLATES / "async-fastapi-pyproject"
 
 
+# What shells have as the status of a command that SIGPIPE has ended: 128 and the number of the signal.
+_BROKEN_PIPE = 141
+
+
 class _Folders:
     """Several folders as one: what stands in the first hides what has the same name in another."""
 
@@ -139,8 +143,10 @@ def run_cmd(stock: Callable[..., Any], command_line: CommandLine, config: Config
     except Exception as error:
         if options.raiseerr:
             raise
-        from .failures import describe_failure, print_failure
+        from .failures import describe_failure, is_reader_gone, print_failure
 
+        if is_reader_gone(error, config):
+            sys.exit(_BROKEN_PIPE)
         block = describe_failure(error, config)
         if block is not None:
             print_failure(block)

@@ -106,6 +106,10 @@ CODES = {
     "not-stamped": Code(_WARNING, "The first upgrade creates tables that exist already, and fails."),
     "invalid-index": Code(_WARNING, "No query uses an index that is not valid, while every write keeps it up to date."),
     "unused-enum": Code(_NOTE, "A revision that creates a type of the same name fails."),
+    "models-not-imported": Code(
+        _ERROR, "Autogenerate drops the tables of models that env.py does not import, or never creates them."
+    ),
+    "wrong-metadata": Code(_ERROR, "Autogenerate compares the database with target_metadata, and does not see other models."),
     "models-not-compared": Code(_ERROR, "Autogenerate and alembic check fail in the same way."),
     "models-differ": Code(_WARNING, "The application uses what the models declare, and the database does not have it."),
 }

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from ..errors.block import Fix, count, series
 from .finding import Problem
-from .probe import Failed
-from .subject import Subject
+from .probe import Failed, Probe
+from .subject import SourceFile, Subject
 
 
 def check_database(subject: Subject) -> Iterator[Problem]:
@@ -33,6 +33,8 @@ def check_database(subject: Subject) -> Iterator[Problem]:
         yield Problem(
             "behind-head", f"{count(status['pending'], 'revision')} pending", Fix("apply them", f"alembic upgrade {head}")
         )
+    if subject.env is not None:
+        yield from _check_models(subject, probe, subject.env)
     for name in status["invalid_indexes"]:
         fix = Fix("drop it, and build it again", f"DROP INDEX CONCURRENTLY {name};")
         yield Problem("invalid-index", f"The index {name} is not valid", fix)
@@ -43,6 +45,26 @@ def check_database(subject: Subject) -> Iterator[Problem]:
     if probe.differences:
         fix = Fix("write a revision", 'alembic revision --autogenerate -m "describe the change"')
         yield Problem("models-differ", f"Models and database differ: {'; '.join(probe.differences)}", fix)
+
+
+def _check_models(subject: Subject, probe: Probe, env: SourceFile) -> Iterator[Problem]:
+    """What a hand-written `env.py` gives autogenerate."""
+    line = env.find_line(r"^target_metadata\b")
+    file = subject.relative_path(env.path)
+    if probe.unimported:
+        fix = Fix("import them above target_metadata", "\n".join(f"import {name}" for name in probe.unimported))
+        yield Problem("models-not-imported", f"{file} does not import {series(probe.unimported)}", fix, env.path, line)
+    elif probe.untargeted or probe.none:
+        origins = [origin.partition(":") for origin in probe.untargeted]
+        imports = [f"from {module} import {name.partition('.')[0]}" for module, _, name in origins]
+        names = [name if "metadata" in name.lower() else f"{name}.metadata" for _, _, name in origins]
+        value = names[0] if len(names) == 1 else f"[{', '.join(names)}]"
+        example = "\n".join([*imports, f"target_metadata = {value}"]) if names else ""
+        if not names:
+            return  # there are no models, so there is nothing to compare
+        what = "no target_metadata" if probe.none else "a target_metadata without the tables of"
+        problem = f"{file} gives {what}" + ("" if probe.none else f" {series([*probe.untargeted])}")
+        yield Problem("wrong-metadata", problem, Fix("name the one that the models use", example), env.path, line)
 
 
 def _explain(failed: Failed, code: str, command: str) -> Problem:

@@ -45,10 +45,13 @@ class ConfiguredURL:
 
 
 def find_url(subject: Subject) -> ConfiguredURL | None:
-    """The URL that a hand-written `env.py` uses, as far as its sources show: a variable's, or that of the ini."""
+    """The URL that `env.py` uses, as far as the sources show: a variable's, or that of the ini."""
     text = subject.env.text if subject.env else ""
-    for name in re.findall(r"""environ(?:\.get\(|\[)\s*["'](\w+)|getenv\(\s*["'](\w+)""", text):
-        variable = name[0] or name[1]
+    variables = re.findall(r"""(?:environ(?:\.get\(|\[)|getenv\()\s*["'](\w+)""", text)
+    if subject.uses_this_package:
+        setting = subject.settings.get("database_url_env")
+        variables.append(setting.value if setting else "DATABASE_URL")
+    for variable in variables:
         if url := _parse(os.environ.get(variable, "")):
             return ConfiguredURL(url, f"export {variable}=", None, None)
     setting = subject.settings.get("sqlalchemy.url")

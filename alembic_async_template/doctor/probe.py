@@ -9,6 +9,7 @@ import sys
 import tempfile
 from argparse import Namespace
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,12 @@ class Probe:
     """Why the database could not be read."""
     has_tables: bool = False
     """Whether the database has tables beside the version table."""
+    unimported: tuple[str, ...] = ()
+    """The modules with tables that a hand-written `env.py` does not import."""
+    untargeted: tuple[str, ...] = ()
+    """The MetaData objects with tables that it does not give, as `module:attribute`."""
+    none: tuple[str, ...] = ()
+    """Not empty where it gives none."""
     differences: tuple[str, ...] = ()
     """How models and database differ."""
     models_error: Failed | None = None
@@ -73,7 +80,8 @@ def send_probe(config: Config) -> Probe:
             return Probe(error=Failed("env.py has ended the process"))
         found = json.loads(answer.read_text())
     failures = {name: Failed(**found[name]) for name in ("error", "models_error") if found[name]}
-    return Probe(**{**found, **failures, "differences": tuple(found["differences"])})
+    lists = {name: tuple(value) for name, value in found.items() if isinstance(value, list)}
+    return Probe(**{**found, **failures, **lists})
 
 
 def answer(request: Mapping[str, Any]) -> dict[str, Any]:
@@ -92,6 +100,13 @@ def answer(request: Mapping[str, Any]) -> dict[str, Any]:
         return found
     found["status"] = status.to_json()
     found["has_tables"] = status.server.tables > 0
+    if status.models is None:  # env.py is written by hand
+        from .models_probe import look_at_models
+
+        with suppress(Exception):  # what the sources do not show is not told
+            found |= look_at_models(config)
+        if found.get("none") or found.get("unimported") or found.get("untargeted"):
+            return found
     if status.history.is_at_head and status.history.heads:
         found["differences"], found["models_error"] = _compare(config)
     return found

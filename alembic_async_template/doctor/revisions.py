@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from ..errors.block import Fix, series
 from ..project.syntax import expression_name, last_name
+from .drivers import find_url
 from .finding import Problem, Severity
 from .revision_files import (
     Revision,
@@ -71,7 +72,7 @@ def _check_enums(revision: Revision, subject: Subject) -> Iterator[Problem]:
             fix = Fix("let it add the value outside of the transaction", example)
             problem = f"Revision {revision.name} adds the value {value!r} to {name} in its transaction"
             yield Problem("add-value-in-transaction", problem, fix, path, call.lineno)
-    if does_nothing(revision.downgrade) or subject.server not in {"", "PostgreSQL"}:
+    if does_nothing(revision.downgrade) or not _is_for_postgresql(subject):
         return
     kept = ast.unparse(revision.downgrade) if revision.downgrade else ""
     for name, labels, line in _list_created_enums(revision):
@@ -82,6 +83,14 @@ def _check_enums(revision: Revision, subject: Subject) -> Iterator[Problem]:
             yield Problem(
                 "enum-not-dropped", f"Revision {revision.name} creates the type {name} and never drops it", fix, path, line
             )
+
+
+def _is_for_postgresql(subject: Subject) -> bool:
+    """Whether the database has enum types, as far as it is known."""
+    if subject.server:
+        return subject.server == "PostgreSQL"
+    found = find_url(subject)
+    return found is None or found.url.drivername.startswith("postgres")
 
 
 def _list_created_enums(revision: Revision) -> Iterator[tuple[str, Sequence[str], int]]:

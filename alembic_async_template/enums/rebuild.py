@@ -47,7 +47,7 @@ _HOLDERS = text(f"""
 
 
 @dataclass(frozen=True, slots=True)
-class Calls:
+class AdvisedCalls:
     """The lines of a revision that messages about a change show."""
 
     made: str
@@ -55,10 +55,10 @@ class Calls:
     with_replacement: str = ""
     """A call that works although rows hold a removed value."""
     renames: Sequence[str] = ()
-    """Calls that do the change without a rebuild, if it only renames values."""
+    """AdvisedCalls that do the change without a rebuild, if it only renames values."""
 
 
-def rebuild_enum(connection: Connection, change: Change, calls: Calls) -> None:
+def rebuild_enum(connection: Connection, change: Change, calls: AdvisedCalls) -> None:
     """Carry out a change whole, or leave catalog and rows as they are.
 
     :raises EnumChangeBlockedError: an object that uses the type cannot be restored; all of them are named.
@@ -104,7 +104,7 @@ def _lock_type(connection: Connection, change: Change) -> None:
         )
 
 
-def _read_and_lock(connection: Connection, change: Change, calls: Calls) -> Usage:
+def _read_and_lock(connection: Connection, change: Change, calls: AdvisedCalls) -> Usage:
     """Read what uses the type and lock its tables, until every table that was read is locked."""
     _refuse_isolation(connection, change)
     usage = read_usage(connection, change.enum)
@@ -132,7 +132,7 @@ def _refuse_isolation(connection: Connection, change: Change) -> None:
     raise EnumChangeBlockedError(change.enum.qualified_name, [("this transaction", reason)], fix, example)
 
 
-def _refuse_blockers(connection: Connection, usage: Usage, change: Change, calls: Calls) -> None:
+def _refuse_blockers(connection: Connection, usage: Usage, change: Change, calls: AdvisedCalls) -> None:
     """Refuse the change if an object blocks it, and say how each object is taken out of the way."""
     blockers = list(dict.fromkeys(find_change_blockers(usage, change)))
     if not blockers:

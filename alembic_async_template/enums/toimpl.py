@@ -43,7 +43,7 @@ from .ops import (
     ReorderEnumValuesOp,
     ReplaceEnumValuesOp,
 )
-from .rebuild import Calls, rebuild_enum
+from .rebuild import AdvisedCalls, rebuild_enum
 
 if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext
@@ -130,7 +130,7 @@ def _remove_enum_value(operation: RemoveEnumValueOp, operations: Operations) -> 
     target = tuple(label for label in enum.labels if label != value)
     if not target:
         raise InvalidEnumError(name, f'Value "{value}" is the only one', _write_call(operation, "drop_enum", [value]))
-    calls = Calls(
+    calls = AdvisedCalls(
         _write_call(operation, "remove_enum_value", value, **({} if new is None else {"replace_with": new})),
         _write_call(operation, "remove_enum_value", value, replace_with=suggest_replacement(context, enum, target)),
     )
@@ -149,7 +149,7 @@ def _reorder_enum_values(operation: ReorderEnumValuesOp, operations: Operations)
     if missing := [label for label in enum.labels if label not in values]:
         example = _write_call(operation, "reorder_enum_values", [*values, *missing])
         raise InvalidEnumError(name, f"The new order leaves out {', '.join(map(repr, missing))}", example)
-    rebuild_enum(connection, Change(enum, values, {}), Calls(_write_call(operation, "reorder_enum_values", list(values))))
+    rebuild_enum(connection, Change(enum, values, {}), AdvisedCalls(_write_call(operation, "reorder_enum_values", list(values))))
 
 
 @carry_out.register
@@ -176,7 +176,7 @@ def _replace_enum_values(operation: ReplaceEnumValuesOp, operations: Operations)
     change = Change(enum, values, replace_with)
     mapping = replace_with | dict.fromkeys(change.unmapped, suggest_replacement(context, enum, values))
     given = {"replace_with": dict(replace_with)} if replace_with else {}
-    calls = Calls(
+    calls = AdvisedCalls(
         _write_call(operation, "replace_enum_values", list(values), **given),
         _write_call(operation, "replace_enum_values", list(values), replace_with=mapping),
         [_write_call(operation, "rename_enum_value", old, new) for old, new in change.renames.items()],

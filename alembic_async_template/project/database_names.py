@@ -46,7 +46,7 @@ def serves_other_purpose(name: str) -> bool:
     return _OTHER_PURPOSE.search(name) is not None
 
 
-def is_aside(module: str, models: Collection[str]) -> bool:
+def is_beside_models(module: str, models: Collection[str]) -> bool:
     """Whether a module is called like a script, a command line or a test, and no package that the models are in is."""
     parts = module.split(".")
     for length, part in enumerate(parts, 1):

@@ -54,7 +54,7 @@ def _choose(finder: TableFinder, texts: Mapping[str, Text | None]) -> set[str]:
                 renames.setdefault(old, []).append((module.name, (new,)))
             bases.update(finder.base_names(module))
             functions.update(finder.table_functions(module))
-        found = _spread(bases, renames) | _spread(functions, renames)
+        found = _add_new_names(bases, renames) | _add_new_names(functions, renames)
         # The others have been searched for the names of the rounds before.
         new_bases, new_functions = bases - old_bases, functions - old_functions
         found |= {name for name, text in others.items() if text.mentions(new_bases, new_functions, tops)}
@@ -63,7 +63,7 @@ def _choose(finder: TableFinder, texts: Mapping[str, Text | None]) -> set[str]:
     return chosen
 
 
-def _spread(names: set[str], renames: _Renames) -> set[str]:
+def _add_new_names(names: set[str], renames: _Renames) -> set[str]:
     """Add the new names of what has one of these names, and return the modules that need a parser to tell them."""
     unclear = set[str]()
     pending: list[str | None] = [None, *names]

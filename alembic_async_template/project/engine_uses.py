@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from .database_names import is_aside, serves_other_purpose
+from .database_names import is_beside_models, serves_other_purpose
 from .engine_makers import ASYNC_MAKERS, SYNC_MAKERS, EngineMakers, own_name
 from .sources import Module, Sources
 from .syntax import assignments, child_nodes, defined_names, expression_name, last_name
@@ -39,7 +39,7 @@ class EngineUses:
     def __init__(self, sources: Sources, makers: EngineMakers, models: Collection[str]) -> None:
         self.sources = sources
         self.makers = makers
-        self.aside = _list_unimported(sources, lambda module: is_aside(module.name, models))
+        self.aside = _list_unimported(sources, lambda module: is_beside_models(module.name, models))
         self.tools = _list_unimported(sources, _is_tool) - self.aside
         """Command-line tools that no other module imports: what they use counts where nothing else does."""
         self.bound: dict[str, str] = {}

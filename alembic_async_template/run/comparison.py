@@ -24,7 +24,7 @@ from ..autogenerate.renames import Rename
 from ..autogenerate.render_types import render_items
 from ..errors import NoTablesError
 from .command import Command
-from .rename_answers import RenameAnswers, is_terminal
+from .rename_answers import RenameAnswers, is_terminal, warn_of_unread_answers
 from .target import Target
 
 if TYPE_CHECKING:
@@ -56,7 +56,9 @@ def prepare_comparison(
     use_convention(metadatas, command.naming_convention, None if writes else cleanup)
     baseline = writes and "baseline" in command.x_arguments
     heads = script.get_heads() if writes else []
-    if writes:
+    if not writes:
+        warn_of_unread_answers(command.environment.get_x_argument())
+    else:
         # Alembic itself asks for the head only after the comparison; a hook of a program or of env.py comes in between.
         if is_command_line(command.config) and not options.get("process_revision_directives"):
             refuse_several_heads(heads, _compat.revision_arguments().get("head"))

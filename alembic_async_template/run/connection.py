@@ -194,7 +194,7 @@ def connect_again(connection: Connection, within: float = SILENCE) -> Iterator[C
         engine.dispose()
 
 
-def call_apart(engine: Engine, work: Callable[[Connection], None]) -> None:
+def call_on_new_connection(engine: Engine, work: Callable[[Connection], None]) -> None:
     """Call `work` with a new connection that commits each statement, from a thread in which no loop runs."""
 
     def work_in_autocommit(connection: Connection) -> None:

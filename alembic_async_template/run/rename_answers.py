@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 
@@ -15,6 +16,8 @@ from sqlalchemy.engine import Dialect
 from ..autogenerate.rename_operations import TRANSACTIONAL
 from ..autogenerate.renames import NAME, Difference, Rename, drop_answered, find_candidates
 from ..errors import RenameAnswerError
+
+log = logging.getLogger("alembic_async_template")
 
 _ANSWER = re.compile(rf"((?:{NAME})(?:\.(?:{NAME}))*):({NAME})")
 # How many names each kind of answer has in front of the colon, with the schema and without.
@@ -42,6 +45,12 @@ def read_answers(arguments: Sequence[str]) -> tuple[dict[str, Rename], bool]:
         elif get_close_matches(kind, _KINDS, 1, _NEAR):
             raise RenameAnswerError.malformed(argument)  # it would be left out, and the column dropped
     return renames, nothing_else
+
+
+def warn_of_unread_answers(arguments: Iterable[str]) -> None:
+    """Warn that a command reads no answers, where there are some."""
+    if any(argument.partition("=")[0] in _KINDS for argument in arguments):
+        log.warning("-x rename is for alembic revision --autogenerate; alembic check compares without it")
 
 
 def _parse(argument: str, kind: str, value: str) -> Rename:
@@ -130,7 +139,11 @@ class RenameAnswers:
         with _interruptible():
             while remaining and not (accepted and accepted[0].column is None and remaining[0].column is not None):
                 candidate = remaining.pop(0)
-                if _ask(candidate.question):
+                answer = _ask(candidate.question)
+                if answer is None:
+                    self._end_transaction, self.open = None, [candidate, *remaining]
+                    return accepted
+                if answer:
                     accepted.append(candidate)
                     remaining = drop_answered(remaining, accepted)
                 else:
@@ -156,12 +169,14 @@ def is_terminal() -> bool:
     return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))
 
 
-def _ask(question: str) -> bool:
+def _ask(question: str) -> bool | None:
+    """The answer to a question; None where the input has ended, and no one can be asked."""
     while True:
         print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
         answer = sys.stdin.readline()
         if not answer:
             print(file=sys.stderr)
+            return None
         match answer.strip().lower():
             case "y" | "yes":
                 return True

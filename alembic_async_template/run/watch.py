@@ -20,7 +20,7 @@ from .. import _compat
 from ..diagnosis.driver_errors import describe
 from ..masking import shorten_statement
 from .blockers import find_blockers
-from .connection import call_apart
+from .connection import call_on_new_connection
 from .session import BACKEND, find_backend
 from .silence import ANSWER, SILENCE, cut_after, find_address, find_cut, is_silent
 from .statement_progress import find_progress
@@ -127,7 +127,7 @@ class Watch:
         while not self.stopped.wait(self.interval):
             if self._is_slow():
                 try:
-                    call_apart(self.engine, self._ask)
+                    call_on_new_connection(self.engine, self._ask)
                 except Exception as error:
                     log.debug("What the statement waits for is not known: %s", describe(error))
                     self.stopped.wait(_PAUSE)

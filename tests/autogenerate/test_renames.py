@@ -506,7 +506,7 @@ def test_yes_on_a_terminal_writes_the_rename(app: Project, database_url: str) ->
     app.alembic("upgrade", "head")
 
 
-@pytest.mark.parametrize("answer", ["n\n", "\n", "what\nNo\n", "\x04"])
+@pytest.mark.parametrize("answer", ["n\n", "\n", "what\nNo\n"])
 def test_any_other_answer_writes_what_is_dropped_and_added(app: Project, answer: str) -> None:
     """The next best match is asked about then; what was answered with no is no hint any more."""
     change(app, ("raw:", "raw_data:"))
@@ -514,6 +514,21 @@ def test_any_other_answer_writes_what_is_dropped_and_added(app: Project, answer:
     assert returncode == 0, output
     assert "This revision loses data, as its comments say: column item.raw\n" in output
     assert "renamed" not in app.revisions()[-1].read_text()
+
+
+def test_the_end_of_the_input_is_no_answer(app: Project) -> None:
+    """No one can be asked any more: the revision has the line to use instead, as without a terminal."""
+    change(app, ("raw:", "raw_data:"))
+    returncode, output = ask(app, (ITEM, "\x04"))
+    assert returncode == 0, output
+    assert 'op.alter_column("item", "raw", new_column_name="raw_data")' in app.revisions()[-1].read_text().replace("'", '"')
+
+
+def test_check_says_that_it_reads_no_answer(app: Project) -> None:
+    """It compares as if nothing was renamed."""
+    change(app, ("raw:", "raw_data:"))
+    result = app.alembic("-x", "rename=item.raw:raw_data", "check", check=False)
+    assert "WARNING: -x rename is for alembic revision --autogenerate; alembic check compares without it\n" in result.stderr
 
 
 def test_each_name_is_renamed_once_and_the_best_match_is_asked_about_first(app: Project) -> None:

@@ -65,6 +65,10 @@ def apply_fix(case: Broken, project: Project, finding: dict[str, Any]) -> None:
         lines += [f"    {example}" if path.suffix == ".py" else example]
     elif case.fix == "next line":
         lines.insert(number + 1, f"    {example}" if path.suffix == ".py" else example)
+    elif case.fix == "before":
+        lines[number : number + 1] = (
+            example.splitlines() if "target_metadata" in example else [*example.splitlines(), lines[number]]
+        )
     elif case.fix == "first line":
         lines.insert(1, example)
     elif case.fix == "column":

@@ -12,7 +12,7 @@ from sqlalchemy.engine import make_url
 
 from support.cases import Case
 from support.cases import run as run_case
-from support.commands import keep_variables
+from support.commands import ALEMBIC, keep_variables
 from support.project import Project, write_environment, write_files
 
 # A terminal that is too narrow for most lines, and Alembic's own function without this package around it.
@@ -244,6 +244,17 @@ def test_what_a_revision_raises_itself_is_a_block(project: Project, sqlite_url: 
         "  see    all of the error:\n         alembic --raiseerr downgrade -1"
     )
     assert "Traceback" in project.alembic("upgrade", "head", check=False).stderr
+
+
+def test_the_reader_of_a_script_may_end(project: Project, sqlite_url: str) -> None:
+    """As in `alembic upgrade head --sql | head -1`: no traceback."""
+    write_environment(project.directory, sqlite_url, **{f"r{n}": f"op.execute('SELECT {'1 + ' * 900}1')" for n in range(40)})
+    command = f"'{ALEMBIC}' upgrade head --sql | head -1; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=project.directory, env=keep_variables(), capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (141, "BEGIN;\n"), done.stderr
+    assert "BrokenPipe" not in done.stderr
 
 
 def test_run_async_with_a_coroutine(project: Project, sqlite_url: str) -> None:

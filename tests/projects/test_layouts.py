@@ -166,6 +166,7 @@ def run_cycle(layout: Layout, url: str, project: Project, tmp_path: Path, *, tho
     assert cycle.tables() == everything | {"alembic_version"}
     if thorough:
         cycle.run("check")
+        assert cycle.run("doctor").stdout == cycle.run("doctor", "--no-database").stdout == "Nothing found\n"
 
     if thorough and cycle.backend in layout.offline:
         script = cycle.run("upgrade", "head", "--sql").stdout

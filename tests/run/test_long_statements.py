@@ -112,7 +112,7 @@ def test_mysql_says_how_long(make: Make, mysql_url: str, caplog: pytest.LogCaptu
 def test_short_statements_cost_no_query(make: Make, embedded_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """No other connection is made for them, whatever the revision does beside them."""
     asked = []
-    monkeypatch.setattr(watch, "call_apart", lambda *_: asked.append(1))
+    monkeypatch.setattr(watch, "call_on_new_connection", lambda *_: asked.append(1))
     asyncio.run(Migrations(make(embedded_url, one=('op.execute("SELECT 1")\n    ' * 50 + "pass", "pass"))).upgrade())
     assert not asked
 

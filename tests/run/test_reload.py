@@ -75,7 +75,7 @@ def test_a_revision_that_was_just_written_is_not_applied(project: Project, write
         write(one=CREATE.format("one"), two=CREATE.format("two"))
         output = read_until(server, "Application startup complete")
         assert (
-            "Not applied after a reload: two. Read what was written, then run alembic upgrade head, "
+            "WARNING:  Not applied after a reload: two. Read what was written, then run alembic upgrade head, "
             "or set upgrade_on_reload = on in alembic.ini\n"
         ) in output
         assert tables(sqlite_url) == {"one"}

@@ -98,9 +98,37 @@ OURS = {
     "migrations/env.py": ENV,
     "migrations/versions/one.py": revision(CREATE),
 }
+DECLARATIVE = """from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Post(Base):
+    __tablename__ = "post"
+    id: Mapped[int] = mapped_column(primary_key=True)
+"""
+
+
+def _split_env() -> tuple[str, str]:
+    """A synchronous `env.py`, parted where `target_metadata` is defined."""
+    text = SYNC_ENV.replace(
+        "configure(connection=connection)", "configure(connection=connection, target_metadata=target_metadata)"
+    )
+    before, middle, after = text.partition("\nengine")
+    return before, f"{middle[1:]}{after}"
+
+
 SYNC = {**OURS, "migrations/env.py": SYNC_ENV}
 ASYNC = {**OURS, "migrations/env.py": ASYNC_ENV}
 GIT = ("git init -q .", "git config user.email a@b.c", "git config user.name a", "git add -A", "git commit -qm first")
+
+EMPTY = {
+    "migrations/script.py.mako": MAKO,
+    "alembic.ini": INI + "prepend_sys_path = .\npath_separator = os\n",
+    "app/__init__.py": "",
+}
 
 CASES = [
     Broken("no-environment", "error", None, None, {}),
@@ -337,6 +365,34 @@ CASES = [
             "alembic upgrade head",
             "python -c \"import sqlite3; sqlite3.connect('{file}').execute('DROP TABLE alembic_version')\"",
         ),
+    ),
+    Broken(
+        "models-not-imported",
+        "error",
+        "migrations/env.py",
+        5,
+        {
+            **EMPTY,
+            "app/models.py": MODELS,
+            "migrations/env.py": "from sqlmodel import SQLModel\ntarget_metadata = SQLModel.metadata\n".join(_split_env()),
+        },
+        options=(),
+        fix="before",
+    ),
+    Broken(
+        "wrong-metadata",
+        "error",
+        "migrations/env.py",
+        6,
+        {
+            **EMPTY,
+            "app/models.py": DECLARATIVE,
+            "migrations/env.py": "import sqlmodel\nimport app.models\ntarget_metadata = sqlmodel.SQLModel.metadata\n".join(
+                _split_env()
+            ),
+        },
+        options=(),
+        fix="before",
     ),
     Broken("models-not-compared", "error", None, None, OURS, options=(), before=("alembic upgrade head",), fix="skip"),
     Broken(

@@ -70,7 +70,10 @@ def test_the_other_driver_serves_when_the_preferred_one_is_missing(monkeypatch: 
 @pytest.mark.parametrize(
     ("given", "problem"),
     [
-        ("no url", "it is not a URL of the form backend://user:password@host:port/database"),
+        ("no url", "it has no scheme"),
+        ("localhost/app", "it has no scheme"),
+        ("user:pw@localhost:5432/app", "it has no scheme"),
+        ("postgresql:/localhost/app", "it has one slash after the scheme"),
         ("postgresql://u:p@h:port/d", "its port is not a number"),
         ("postgresql://u:pa@secret@h/d", "it is not a URL of the form backend://user:password@host:port/database"),
         ("nosuch://u:secret@h/d", '"nosuch" is not an installed SQLAlchemy dialect'),
