@@ -37,6 +37,7 @@ from ..errors.block import Fix, render_block, render_parts
 from ..errors.failure import Progress
 from ..masking import HIDDEN, drop_tracebacks, hide_secrets, is_about_secret, mask_statement
 from .driver_errors import describe_outage
+from .enum_labels import find_label, list_labels, read_refusal
 from .exceptions import describe_exception
 from .match import Origin, find_fix
 from .python_errors import explain_python
@@ -197,6 +198,11 @@ def _explain(
     origins = [where for where in (origin, None if progress.upgrades else Origin.DOWNGRADE) if where]
     facts = {**known, "revision": failure.revision, "import": _find_import(error, failure.operation or "")}
     origins += [Origin.ENUM_COLUMN] if known.get("labels") else []
+    if (refusal := read_refusal(error)) and not facts.get("label"):
+        facts["label"] = find_label(refusal[1], list_labels(failure.file))
+    origins += [Origin.ENUM_LABEL] if facts.get("label") else []
+    origins += [Origin.MADE_TWICE] if progress.maker else []
+    facts |= {"maker": progress.maker}
     facts |= read_operation(failure.operation) | {"versions": _find_versions(script)}
     raised = origin is Origin.REVISION and (failure.operation or "").startswith("raise ")
     is_python = origin is Origin.REVISION or isinstance(error, SyntaxError | TypeError)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ..errors.block import Fix
 from ..masking import HIDDEN
-from ..postgresql import quote_if_needed
+from ..postgresql import literal, quote_if_needed
 from .driver_errors import describe, find_detail, find_number, find_own_sqlstate, list_causes
 from .statement_facts import read_statement, write_labels
 
@@ -23,6 +23,8 @@ _EXAMPLES = {
     "type": "status",
     "column": "title",
     "value": "archived",
+    "label": "ARCHIVED",
+    "maker": "4f2a",
     "revision": "4f2a",
     "import": "import app.models",
     "near": "app.db",
@@ -97,6 +99,10 @@ class Origin(Enum):
     """A project that asks for a newer Python than runs."""
     ENUM_COLUMN = auto()
     """A column of MySQL's own enum type."""
+    ENUM_LABEL = auto()
+    """A text that an enum type has in other letters."""
+    MADE_TWICE = auto()
+    """What a revision of the same run has made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +155,7 @@ class Rule:
         known.setdefault("example", known["url"] if is_url else "value")
         known |= {f"py_{name}": write_labels([known[name]]) for name in ("type", "value")}
         known.setdefault("batch", f'with op.batch_alter_table("{known["of_table"]}") as batch: batch.alter_column(...)')
-        known["sql_column"] = known["column"]
+        known |= {"sql_column": known["column"], "sql_label": literal(known["label"])}
         names = ("name", "schema", "user", "database", "constraint", "sql_column")
         known |= {name: quote_if_needed(known[name]) for name in names if known[name] != "..."}
         if within := known.get("within"):

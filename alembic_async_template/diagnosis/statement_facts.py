@@ -20,6 +20,11 @@ _COLUMN = re.compile(
 )
 _VALUE = re.compile(rf"^ALTER TYPE (?P<type>{_QUALIFIED}) (?:ADD|DROP) VALUE (?:IF NOT EXISTS )?{_TEXT}", re.IGNORECASE)
 _LABELS = re.compile(rf"^CREATE TYPE {_QUALIFIED} AS ENUM ?\((?P<labels>.*)\)$", re.IGNORECASE)
+_MADE = re.compile(
+    rf"^(?:CREATE (?:TABLE|TYPE|(?:UNIQUE )?INDEX(?: CONCURRENTLY)?)(?: IF NOT EXISTS)? (?P<name>{_QUALIFIED})"
+    rf"|ALTER TABLE (?P<table>{_QUALIFIED}) ADD(?: COLUMN)?(?: IF NOT EXISTS)? (?P<column>{_NAME}))",
+    re.IGNORECASE,
+)
 # The copy that a batch operation makes of a table.
 _COPY = "_alembic_tmp_"
 _ARGUMENT = r"""(?:"[^"]*"|'[^']*'|None)"""
@@ -49,6 +54,20 @@ def read_statement(statement: str) -> dict[str, str]:
     if (match := _LABELS.match(statement)) and "'" in match["labels"]:
         facts["labels"] = write_labels([label.replace("''", "'") for label in re.findall(_TEXT, match["labels"])])
     return facts
+
+
+def list_made(statement: str) -> list[str]:
+    """What a statement makes: a table and then its columns, a column with its table, an index, a type."""
+    statement = " ".join(statement.split())
+    match = _MADE.match(statement)
+    if match is None:
+        return []
+    if match["table"]:
+        made = [f"{match['table']}.{match['column']}"]
+    else:
+        columns = re.findall(rf"[(,] ?({_NAME}) ", statement[match.end() :]) if statement[7:12].upper() == "TABLE" else []
+        made = [match["name"], *(f"{match['name']}.{column}" for column in columns)]
+    return [re.sub(r'["`]', "", name).lower() for name in made]
 
 
 def write_labels(labels: list[str]) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from ..postgresql import escape_colons, literal, quote_if_needed
 from .base import AlembicAsyncTemplateError
 from .block import Fix, join, quote_all, series
+from .failure import Failure
 
 
 class EnumOperationError(AlembicAsyncTemplateError):
@@ -66,6 +67,7 @@ class EnumExistsError(EnumOperationError):
 
     def __init__(self, enum: str, values: Sequence[str], *, renames: bool = False) -> None:
         self.values = tuple(values)
+        self.renames = renames
         created = (
             Fix("if create_all, or something else, has made all that the revision makes, count it as done with alembic stamp"),
             Fix("leave op.create_enum out, if these are the values that it is meant to have"),
@@ -78,6 +80,18 @@ class EnumExistsError(EnumOperationError):
             Fix("drop it first, if nothing uses it", f"DROP TYPE {'.'.join(map(quote_if_needed, filter(None, _split(enum))))}"),
             where=f"its values are {quote_all(values)}",
         )
+
+    def add_failure(self, failure: Failure) -> None:
+        super().add_failure(failure)
+        if failure.maker:
+            fix = Fix(f"revision {failure.maker} has made it before in the same run: remove one", f"alembic show {failure.maker}")
+            self.fixes = (fix, *self.fixes[-2:])
+        elif failure.revision and not self.renames:
+            fix = Fix(
+                "if create_all has made it, and all that this revision makes, count it as done",
+                f"alembic stamp {failure.revision}",
+            )
+            self.fixes = (fix, *self.fixes[1:])
 
 
 class EnumValueExistsError(EnumOperationError):

@@ -28,6 +28,8 @@ class Progress:
     """Whether SQL is written (`--sql`)."""
     committed_values: tuple[str, ...] = ()
     """The enum values that the one that runs has committed."""
+    maker: str | None = None
+    """The revision of this run that has made what a statement cannot make again."""
     invalid_indexes: tuple[str, ...] = ()
     """What a `CREATE INDEX CONCURRENTLY` that failed has left."""
 

@@ -7,13 +7,14 @@ from contextlib import suppress
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Enum, inspect
+from sqlalchemy import Enum, inspect, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.engine.url import URL
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from ..application.imports import find_root
 from ..diagnosis.driver_errors import find_number, list_causes
+from ..diagnosis.enum_labels import find_label, read_refusal
 from ..diagnosis.statement_facts import read_statement, write_labels
 from ..masking import is_about_secret
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 # WARN_DATA_TRUNCATED, https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html.
 _TRUNCATED = 1265
+_LABELS = text("SELECT enumlabel FROM pg_catalog.pg_enum WHERE enumtypid = pg_catalog.to_regtype(CAST(:type AS text))")
 
 
 def list_facts(url: URL) -> dict[str, str | None]:
@@ -44,6 +46,10 @@ def find_facts(error: BaseException, connection: Connection, settings: Settings)
     if isinstance(error, DBAPIError) and _TRUNCATED in map(find_number, list_causes(error)):
         with suppress(SQLAlchemyError):  # the server may be gone
             return _describe_enum_column(error, connection)
+    if isinstance(error, DBAPIError) and (refusal := read_refusal(error)) and connection.dialect.name == "postgresql":
+        with suppress(SQLAlchemyError):
+            type_, value = refusal
+            return {"label": find_label(value, connection.scalars(_LABELS, {"type": type_}))}
     return {}
 
 

@@ -18,8 +18,9 @@ from sqlalchemy.exc import PendingRollbackError, SQLAlchemyError
 from .. import _compat
 from ..diagnosis.driver_errors import describe, describe_outage, is_lock_failure
 from ..diagnosis.explain import locate_failure
+from ..diagnosis.statement_facts import list_made
 from ..enums.additions import forget_additions, list_committed
-from ..errors import LockTimeoutError
+from ..errors import EnumExistsError, LockTimeoutError
 from ..errors.failure import Progress
 from ..masking import shorten_statement
 from .cancellation import raise_if_cancelled
@@ -62,6 +63,8 @@ class _Steps:
         self.find = _compat.exchange_work(context, self)
         self.steps: list[Any] | None = None
         self.done = 0
+        self.makers: dict[str, str | None] = {}
+        """Which revision of this run has made what."""
         # Whether each statement is committed.
         self.commits = (
             not context.impl.transactional_ddl or connection.dialect.name in {"mysql", "mariadb"} or is_autocommit(connection)
@@ -100,12 +103,18 @@ class _Steps:
         """A transaction that could not be committed was rolled back; if the connection ended, its outcome is unknown."""
         if _compat.failed_at_commit(error) and describe_outage(error) is None:
             self.progress.committed = self.committed_before
+        made = list_made(str(getattr(error, "statement", None) or ""))[:1]
+        if isinstance(error, EnumExistsError):
+            made = [error.enum.lower(), error.enum.lower().removeprefix("public.")]
+        self.progress.maker = next((self.makers[name] for name in made if name in self.makers), None)
 
     def start_over(self) -> None:
         """After a failure: what was rolled back is run again."""
         self.progress.committed = self.commits
+        self.makers = {name: maker for name, maker in self.makers.items() if maker != self.progress.revision}
         if self.progress.in_one_transaction:
             self.done = 0
+            self.makers = {}
 
 
 def run_migrations(environment: EnvironmentContext) -> None:
@@ -190,10 +199,14 @@ def _watch_commits(connection: Connection, steps: _Steps) -> Iterator[None]:
     def note_statement(_connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
         progress.committed |= bool(_ENDS_TRANSACTION.search(_NO_STATEMENT.sub("", statement)))
 
+    def note_made(_connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
+        steps.makers |= dict.fromkeys(list_made(statement), progress.revision)
+
     listeners: list[tuple[str, Callable[..., None]]] = [
         ("set_connection_execution_options", note_options),
         ("commit", steps.note_commit),
         ("before_cursor_execute", note_statement),
+        ("after_cursor_execute", note_made),
     ]
     for name, listener in listeners:
         event.listen(connection, name, listener)

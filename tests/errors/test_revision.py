@@ -527,13 +527,29 @@ def test_objects_of_other_schemas(tmp_path: Path, embedded_url: str, body: str, 
     assert advice in str(refuse(tmp_path, embedded_url, one=body))
 
 
+@pytest.mark.parametrize("first", ["op.create_table('post', sa.Column('title', sa.Text()))", None])
+def test_what_an_earlier_revision_of_the_run_has_made_is_not_stamped(
+    tmp_path: Path, database_url: str, first: str | None
+) -> None:
+    """Counted as done, the revision that makes it twice would leave out the rest of its work."""
+    add = "op.add_column('post', sa.Column('title', sa.Text()))"
+    table = "op.create_table('post', sa.Column('id', sa.Integer()))"
+    error = refuse(tmp_path, database_url, one=first or table, two="pass" if first else add, three=add)
+    named = "one" if first else "two"
+    assert error.fix == f"revision {named} has made it before in the same run: remove one of the two"
+    assert error.example == f"alembic show {named}"
+
+
 @pytest.mark.mysql
 @pytest.mark.parametrize(
     ("body", "fix"),
     [
         ("op.execute('SELECT 1 FROM nowhere')", "correct its name; or the revision that creates it"),
         ("op.execute('SELECT nowhere')", "correct its name, and quote texts with '"),
-        ("op.execute('CREATE TABLE one (id int)')\n    op.execute('CREATE TABLE one (id int)')", "count it as done"),
+        (
+            "op.execute('CREATE TABLE one (id int)')\n    op.execute('CREATE TABLE one (id int)')",
+            "revision one has made it before in the same run",
+        ),
         ("op.execute('SELECTED')", "correct the statement of the revision"),
     ],
 )

@@ -216,3 +216,18 @@ def test_the_example_for_a_view_has_the_replacement_that_rows_need(tmp_path: Pat
     assert error.example == ("op.execute('DROP VIEW public.bs')\nop.remove_enum_value('status', 'b', replace_with='d')")
     write_revisions(tmp_path, one=addition + error.example.replace("\n", "\n    "))
     asyncio.run(Migrations(tmp_path / "alembic.ini").upgrade())
+
+
+@pytest.mark.postgresql
+def test_an_enum_that_exists_is_stamped_only_if_another_run_has_made_it(tmp_path: Path, embedded_url: str) -> None:
+    """The revision is named: the one to count as done, or the one that has made the type in this run."""
+    create = 'op.create_enum("status", ["a"])'
+    error = refuse(tmp_path, embedded_url, one=create, two="pass", three=create)
+    assert next((fix.advice, fix.example) for fix in error.fixes) == (
+        "revision one has made it before in the same run: remove one",
+        "alembic show one",
+    )
+    assert "stamp" not in str(error)
+    with psycopg.connect(embedded_url) as connection:
+        connection.execute("DELETE FROM alembic_version")
+    assert refuse(tmp_path, embedded_url, one=create, two="pass", three="pass").example == "alembic stamp one"

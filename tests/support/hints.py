@@ -65,6 +65,7 @@ ROWS = f"{ROW}; INSERT INTO post VALUES (1)"
 TEXT = "CREATE TABLE post (title varchar(20)); INSERT INTO post VALUES ('long')"
 ENUM = "CREATE TYPE role AS ENUM ('a', 'b'); CREATE TABLE post (role role)"
 OTHER_ENUM = "CREATE SCHEMA billing; CREATE TYPE billing.\"Role\" AS ENUM ('a', 'b'); CREATE TABLE post (role billing.\"Role\")"
+CREATE_TITLED = "op.create_table('post', sa.Column('id', sa.Integer()), sa.Column('title', sa.String(9)))"
 
 BODIES = [
     Hint("NameError: name 'sqlmodel' is not defined", "sqlmodel.AutoString()", Typed.ON_TOP, (SQLITE,)),
@@ -149,6 +150,20 @@ BODIES = [
         command=("downgrade", "base"),
         stays=True,
         shows="one (head) (current)",
+    ),
+    *(
+        Hint(
+            'relation "post" already exists; duplicate column name: title, made by the same run',
+            body,
+            Typed.IN_SHELL,
+            (POSTGRESQL, SQLITE),  # MySQL keeps the first one, so that the second run says something else
+            stays=True,
+            shows="one.py",
+        )
+        for body in (
+            f"{CREATE_TITLED}\n    {CREATE_TITLED}",
+            f"{CREATE_TITLED}\n    op.add_column('post', sa.Column('title', sa.String(9)))",
+        )
     ),
     Hint(
         'relation "ix" already exists, of CREATE INDEX CONCURRENTLY',
@@ -264,6 +279,27 @@ BODIES = [
         Typed.BEFORE,
         set_up="CREATE TYPE role AS ENUM ('a', 'b'); CREATE TABLE post (role role[]); INSERT INTO post VALUES ('{a,b}')",
         filled={"...": "'a'::role"},
+    ),
+    Hint(
+        'invalid input value for enum status: "archived", where the type has "ARCHIVED"',
+        "op.execute(\"INSERT INTO post VALUES ('B')\")",
+        Typed.INSTEAD,
+        part="'B'",
+        set_up=ENUM,
+    ),
+    Hint(  # the type is rolled back with the revision
+        'invalid input value for enum status: "archived", where the type has "ARCHIVED"',
+        "op.create_enum('role', ['IN_PRINT'])\n    op.create_table('post', sa.Column('role', postgresql.ENUM('IN_PRINT', "
+        "name='role', create_type=False), server_default='in print'))",
+        Typed.INSTEAD,
+        part="'in print'",
+    ),
+    Hint(
+        'invalid input value for enum status: "archived", where the type has "ARCHIVED"',
+        "op.execute(\"CREATE TYPE role AS ENUM ('A')\")\n    op.execute(\"SELECT 'a'::role\")",
+        Typed.BEFORE,
+        other=True,
+        next="Enum role does not exist",
     ),
     Hint(
         'invalid input value for enum status: "archived"',

@@ -130,6 +130,15 @@ REVISION_RULES = (
         "alembic history --indicate-current",
     ),
     Rule(
+        'relation "post" already exists; duplicate column name: title, made by the same run',
+        (
+            Sign(codes=(SQLState.DUPLICATE_TABLE, SQLState.DUPLICATE_COLUMN, "1050", "1060", "1061"), origin=Origin.MADE_TWICE),
+            Sign(codes=(NO_CODE,), text="already exists|duplicate column name", origin=Origin.MADE_TWICE),
+        ),
+        "revision {maker} has made it before in the same run: remove one of the two",
+        "alembic show {maker}",
+    ),
+    Rule(
         'relation "ix" already exists, of CREATE INDEX CONCURRENTLY',
         (Sign(codes=(SQLState.DUPLICATE_TABLE,), text='"(?P<name>[^"]+)"', statement="^CREATE (UNIQUE )?INDEX CONCURRENTLY"),),
         "a run that failed has left it, and it may be invalid: drop it and run the same command again",
@@ -215,6 +224,20 @@ REVISION_RULES = (
         (Sign(codes=(SQLState.INVALID_TEXT_REPRESENTATION,), statement=r"^ALTER TABLE .* array_to_string\("),),
         "the array of some row does not have exactly one element: correct these rows before",
         'op.execute("UPDATE {table} SET {sql_column} = ARRAY[...]")',
+    ),
+    Rule(
+        'invalid input value for enum status: "archived", where the type has "ARCHIVED"',
+        (
+            Sign(
+                codes=(SQLState.INVALID_TEXT_REPRESENTATION,),
+                text=rf'enum (?P<type>{_NAME}): "(?P<value>[^"\x00-\x1f]+)"',
+                statement="^(?!ALTER TABLE .* USING )",
+                origin=Origin.ENUM_LABEL,
+            ),
+        ),
+        "write it as the type has it: a model's Enum stores the names of its members, not their values",
+        "{sql_label}",
+        ("if it is another value, add it before it is used", "op.add_enum_value({py_type}, {py_value}{in_schema})"),
     ),
     Rule(
         'invalid input value for enum status: "archived"',
