@@ -55,7 +55,7 @@ class AdvisedCalls:
     with_replacement: str = ""
     """A call that works although rows hold a removed value."""
     renames: Sequence[str] = ()
-    """AdvisedCalls that do the change without a rebuild, if it only renames values."""
+    """Calls that do the change without a rebuild, if it only renames values."""
 
 
 def rebuild_enum(connection: Connection, change: Change, calls: AdvisedCalls) -> None:

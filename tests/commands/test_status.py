@@ -172,7 +172,7 @@ def test_what_cannot_be_read_exits_with_2(project: Project, sqlite_url: str) -> 
     """Without an environment, with a revision that fails to load, with an option that does not exist."""
     result = project.alembic("status", check=False)
     assert result.returncode == 2, str(result)
-    assert result.stderr.startswith("FAILED: No 'script_location'"), str(result)
+    assert result.stderr.startswith("FAILED: There is no alembic.ini"), str(result)
     write_environment(project.directory, sqlite_url, one="pass")
     write_files(project.directory, {"migrations/versions/two.py": "revision = 'two'\ndown_revision = 'one'\nnot python"})
     result = project.alembic("status", "--json", check=False)

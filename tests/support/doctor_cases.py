@@ -260,6 +260,7 @@ CASES = [
             **OURS,
             "migrations/versions/one.py": revision('op.create_table("post", sa.Column("s", sa.Enum("a", "b", name="status")))'),
         },
+        url="postgresql+asyncpg://app@localhost/app",
         fix="append",
     ),
     Broken(
