@@ -151,7 +151,7 @@ def _check_values(subject: Subject) -> Iterator[Problem]:
         broken = re.search(r"(?<!%)(?:%%)*%\((\w*)\)?s?", setting.value)
         if broken and not (broken[0].endswith(")s") and broken[1].lower() in known):
             name = broken[1] if broken[1] in known else "here"
-            corrected = setting.value.replace(broken[0], f"%({name})s")
+            corrected = mask_message(setting.value.replace(broken[0], f"%({name})s"))
             problem = f"{broken[0]} in {setting.name} stands for no setting"
             yield Problem("unknown-interpolation", problem, Fix("correct it", f"{setting.name} = {corrected}"), *where)
         elif re.search(r"(?<!%)(?:%%)*%(?![%(])", setting.value):
@@ -184,6 +184,7 @@ def _check_names(subject: Subject) -> Iterator[Problem]:
     for setting in subject.settings.values():
         near = get_close_matches(setting.name.lower(), OWN_SETTINGS, 1, _NEAR)
         if near and setting.name not in OWN_SETTINGS:
-            value = f'"{setting.value}"' if setting.file is subject.toml else setting.value
+            shown = mask_message(setting.value)
+            value = f'"{shown}"' if setting.file is subject.toml else shown
             fix = Fix("correct the name", f"{near[0]} = {value}")
             yield Problem("unknown-setting", f"{setting.name} is no setting", fix, setting.file.path, setting.line)

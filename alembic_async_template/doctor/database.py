@@ -9,6 +9,9 @@ from .finding import Problem
 from .probe import Failed, Probe
 from .subject import SourceFile, Subject
 
+# How many differences of models and database a finding shows.
+_MOST = 5
+
 
 def check_database(subject: Subject) -> Iterator[Problem]:
     """Find what the database has not in common with the files and the models."""
@@ -44,7 +47,9 @@ def check_database(subject: Subject) -> Iterator[Problem]:
         yield _explain(probe.models_error, "models-not-compared", "alembic check")
     if probe.differences:
         fix = Fix("write a revision", 'alembic revision --autogenerate -m "describe the change"')
-        yield Problem("models-differ", f"Models and database differ: {'; '.join(probe.differences)}", fix)
+        more = f" and {len(probe.differences) - _MOST} more" if len(probe.differences) > _MOST else ""
+        shown = "; ".join(probe.differences[:_MOST])
+        yield Problem("models-differ", f"Models and database differ: {shown}{more}", fix)
 
 
 def _check_models(subject: Subject, probe: Probe, env: SourceFile) -> Iterator[Problem]:
@@ -54,7 +59,7 @@ def _check_models(subject: Subject, probe: Probe, env: SourceFile) -> Iterator[P
     if probe.unimported:
         fix = Fix("import them above target_metadata", "\n".join(f"import {name}" for name in probe.unimported))
         yield Problem("models-not-imported", f"{file} does not import {series(probe.unimported)}", fix, env.path, line)
-    elif probe.untargeted or probe.none:
+    elif probe.untargeted or probe.lacks_target:
         origins = [origin.partition(":") for origin in probe.untargeted]
         imports = [f"from {module} import {name.partition('.')[0]}" for module, _, name in origins]
         names = [name if "metadata" in name.lower() else f"{name}.metadata" for _, _, name in origins]
@@ -62,8 +67,8 @@ def _check_models(subject: Subject, probe: Probe, env: SourceFile) -> Iterator[P
         example = "\n".join([*imports, f"target_metadata = {value}"]) if names else ""
         if not names:
             return  # there are no models, so there is nothing to compare
-        what = "no target_metadata" if probe.none else "a target_metadata without the tables of"
-        problem = f"{file} gives {what}" + ("" if probe.none else f" {series([*probe.untargeted])}")
+        what = "no target_metadata" if probe.lacks_target else "a target_metadata without the tables of"
+        problem = f"{file} gives {what}" + ("" if probe.lacks_target else f" {series([*probe.untargeted])}")
         yield Problem("wrong-metadata", problem, Fix("name the one that the models use", example), env.path, line)
 
 

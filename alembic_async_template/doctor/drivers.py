@@ -14,7 +14,7 @@ from sqlalchemy.engine.url import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from ..errors.block import Fix
-from ..masking import mask_url
+from ..masking import mask_message, mask_url
 from ..project.syntax import last_name
 from .finding import Problem
 from .subject import Subject
@@ -63,7 +63,7 @@ def _check_placeholder(subject: Subject, *, is_async: bool) -> Iterator[Problem]
     setting = subject.settings.get("sqlalchemy.url")
     if setting is not None and setting.value.startswith(f"{_PLACEHOLDER}://"):
         example = f"sqlalchemy.url = postgresql+{'asyncpg' if is_async else 'psycopg'}://app@localhost/app"
-        problem = f"sqlalchemy.url is still {setting.value}"
+        problem = f"sqlalchemy.url is still {mask_message(setting.value)}"
         yield Problem("placeholder-url", problem, Fix("name the database", example), setting.file.path, setting.line)
 
 

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 
-def look_at_models(config: Config) -> dict[str, list[str]]:
+def look_at_models(config: Config) -> dict[str, Any]:
     """The modules with tables that were not imported, and the MetaData objects with tables that are not `target_metadata`.
 
-    :return: `unimported`, names of modules, and `untargeted`, names as `module:attribute`; `none` has one item where there is no
+    :return: `unimported`, names of modules, and `untargeted`, names as `module:attribute`; `lacks_target` where there is no
         `target_metadata` at all.
     """
     given: list[Any] = []
@@ -38,7 +38,7 @@ def look_at_models(config: Config) -> dict[str, list[str]]:
     loaded = {os.path.realpath(file) for module in list(sys.modules.values()) if (file := getattr(module, "__file__", None))}
     unimported = [name for name in found.listed if os.path.realpath(found.sources[name].paths[name]) not in loaded]
     untargeted = [] if unimported else _find_others(found, targets)
-    return {"unimported": unimported, "untargeted": untargeted, "none": ["target_metadata"] if targets == [None] else []}
+    return {"unimported": unimported, "untargeted": untargeted, "lacks_target": targets == [None]}
 
 
 def _find_others(found: ModelModules, targets: list[Any]) -> list[str]:

@@ -44,8 +44,8 @@ class Probe:
     """The modules with tables that a hand-written `env.py` does not import."""
     untargeted: tuple[str, ...] = ()
     """The MetaData objects with tables that it does not give, as `module:attribute`."""
-    none: tuple[str, ...] = ()
-    """Not empty where it gives none."""
+    lacks_target: bool = False
+    """Whether it gives none."""
     differences: tuple[str, ...] = ()
     """How models and database differ."""
     models_error: Failed | None = None
@@ -105,7 +105,7 @@ def answer(request: Mapping[str, Any]) -> dict[str, Any]:
 
         with suppress(Exception):  # what the sources do not show is not told
             found |= look_at_models(config)
-        if found.get("none") or found.get("unimported") or found.get("untargeted"):
+        if found.get("lacks_target") or found.get("unimported") or found.get("untargeted"):
             return found
     if status.history.is_at_head and status.history.heads:
         found["differences"], found["models_error"] = _compare(config)

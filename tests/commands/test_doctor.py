@@ -293,3 +293,16 @@ def test_nothing_makes_it_fail(ini: str, env: str, file: str, toml: str, tmp_pat
     findings = examine(Config("alembic.ini", "pyproject.toml"), use_database=False)
     assert not failed
     json.dumps([finding.to_json() for finding in findings])
+
+
+@pytest.mark.sqlite
+def test_no_finding_shows_a_password(project: Project) -> None:
+    """Neither the problem nor the lines of the fix."""
+    url = "postgresql+asyncpg://app:tiger@localhost/app"
+    ini = f"[alembic]\nscript_location = %(here)s/migrations\napp_engin = {url}\nx = {url}?a=%(nothing)s\ny = {url}?b=%20\n"
+    project.write({**OURS, "alembic.ini": f"{ini}sqlalchemy.url = {url}?sslmode=require\n"})
+    for env in (OURS["migrations/env.py"], SYNC_ENV, ASYNC_ENV):
+        project.write({"migrations/env.py": env})
+        result = project.alembic("doctor", check=False)
+        assert result.stdout.count("CODE") + result.stdout.count("  code ") > 2
+        assert "tiger" not in result.output

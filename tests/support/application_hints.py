@@ -137,6 +137,11 @@ APPLICATION_HINTS = [
         {**IMPORTING, "app/db.py": SYNC_DB.format(url="os.environ.get('APP_DSN')")},
     ),
     ApplicationHint(
+        "ArgumentError: Could not parse SQLAlchemy URL",
+        {**IMPORTING, "app/db.py": DB.format(url="os.environ['APP_URL']")},
+        environment={"APP_URL": ""},
+    ),
+    ApplicationHint(
         "The asyncio extension requires an async driver to be used",
         {**IMPORTING, "app/db.py": DB.format(url="'sqlite:///app.db'")},
         {"app/db.py": DB.format(url="'{example}'")},

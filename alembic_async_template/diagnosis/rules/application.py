@@ -96,6 +96,12 @@ APPLICATION_RULES = (
         "export {read}={url}",
     ),
     Rule(
+        "ArgumentError: Could not parse SQLAlchemy URL",
+        (Sign(text="Could not parse SQLAlchemy URL|Could not parse rfc1738 URL"),),
+        "the URL that the application gives to its engine is empty, or is not one",
+        "export {read}={url}",
+    ),
+    Rule(
         "The asyncio extension requires an async driver to be used",
         (Sign(text="requires an async driver"),),
         "give create_async_engine a URL with one",
