@@ -58,6 +58,10 @@ CODES = {
     "missing-greenlet": Code(
         _ERROR, "SQLAlchemy needs greenlet for its asynchronous engines, and no longer installs it by itself."
     ),
+    "unawaited-call": Code(_ERROR, "A coroutine that nobody awaits does nothing, and the command counts as done."),
+    "pooled-statements": Code(
+        _WARNING, "Behind a pooler in transaction mode, asyncpg's prepared statements meet those of other clients, and fail."
+    ),
     "libpq-words": Code(_ERROR, "asyncpg does not know the words that libpq has for a URL, and fails with a TypeError."),
     "old-postgres-url": Code(_ERROR, "SQLAlchemy knows the scheme postgresql:// only, and fails with NoSuchModuleError."),
     # Secrets
@@ -87,6 +91,9 @@ CODES = {
         _WARNING,
         "Autogenerate writes sqlmodel.AutoString() for strings; without the import, each such revision fails with a NameError.",
     ),
+    "unbatched-change": Code(
+        _NOTE, "One statement locks all rows that it changes until the revision ends, which is long in a large table."
+    ),
     "models-in-revision": Code(
         _NOTE, "The models change later, and the revision then does something else than on the day it was written."
     ),
@@ -95,6 +102,8 @@ CODES = {
     ),
     # Surroundings
     "unknown-setting": Code(_ERROR, "A setting that nobody reads has no effect."),
+    "running-loop": Code(_NOTE, "asyncio.run in env.py fails where an event loop runs already, as in an application's start."),
+    "table-missing": Code(_WARNING, "SQLModel makes a table of a class only if it is told so; autogenerate sees no other."),
     "silenced-loggers": Code(
         _WARNING, "fileConfig disables the loggers that exist already, those of the running application too."
     ),

@@ -13,9 +13,8 @@ from pathlib import Path
 from ..application.settings import OWN_SETTINGS
 from ..errors.block import Fix
 from ..masking import mask_message
-from ..project.syntax import last_name
 from .finding import Problem
-from .revision_files import list_calls
+from .revision_files import called_name, list_calls
 from .subject import SourceFile, Subject
 
 _INIT = Fix("make one", "alembic init -t async-fastapi migrations")
@@ -177,7 +176,7 @@ def _check_environment(subject: Subject, env: SourceFile) -> Iterator[Problem]:
 
 def _find_file_config(tree: ast.Module) -> ast.Call | None:
     """The call of `logging.config.fileConfig`."""
-    return next((call for call in list_calls(tree) if last_name(call.func) == "fileConfig"), None)
+    return next((call for call in list_calls(tree) if called_name(call) == "fileConfig"), None)
 
 
 def _check_names(subject: Subject) -> Iterator[Problem]:

@@ -15,9 +15,9 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from ..errors.block import Fix
 from ..masking import mask_message, mask_url
-from ..project.syntax import last_name
 from .finding import Problem
-from .subject import Subject
+from .revision_files import called_name
+from .subject import SourceFile, Subject
 
 _SYNC_CALLS = {"engine_from_config", "create_engine"}
 _ASYNC_CALLS = {"async_engine_from_config", "create_async_engine"}
@@ -31,6 +31,10 @@ _MODULES = {"psycopg_async": "psycopg", "pysqlite": "sqlite3", "mysqldb": "MySQL
 # What libpq calls what asyncpg has under another name, or not at all.
 _LIBPQ_WORDS = {"sslmode": "ssl", "channel_binding": None, "gssencmode": None}
 _PLACEHOLDER = "driver"
+# The port on which PgBouncer listens by itself.
+_PGBOUNCER = 6432
+# The methods of an asynchronous connection that have to be awaited.
+_COROUTINES = {"execute", "run_sync", "commit", "rollback", "scalar", "scalars", "close", "exec_driver_sql"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,33 @@ def find_url(subject: Subject) -> ConfiguredURL | None:
     return ConfiguredURL(url, "sqlalchemy.url = ", setting.file.path, setting.line) if setting and url else None
 
 
+def _check_pooler(subject: Subject, found: ConfiguredURL) -> Iterator[Problem]:
+    """See https://docs.sqlalchemy.org/en/20/dialects/postgresql.html#prepared-statement-name-with-pgbouncer."""
+    if subject.env is not None and "statement_cache_size" not in subject.env.text:
+        words = (
+            '"statement_cache_size": 0, "prepared_statement_cache_size": 0, "prepared_statement_name_func": lambda: f"_{uuid4()}"'
+        )
+        fix = Fix("give the engine of env.py these arguments, with uuid4 of the module uuid", f"connect_args={{{words}}}")
+        problem = f"The URL {mask_url(found.url)} leads to a pooler, and env.py uses prepared statements"
+        yield Problem("pooled-statements", problem, fix, found.path, found.line)
+
+
+def _check_unawaited(subject: Subject, env: SourceFile) -> Iterator[Problem]:
+    """Calls on an asynchronous connection, or of a coroutine function of `env.py`, whose coroutine nobody awaits."""
+    coroutines = {node.name for node in ast.walk(env.tree) if isinstance(node, ast.AsyncFunctionDef)}
+    for function in (node for node in ast.walk(env.tree) if isinstance(node, ast.AsyncFunctionDef)):
+        items = [item for node in ast.walk(function) if isinstance(node, ast.AsyncWith) for item in node.items]
+        connections = {item.optional_vars.id for item in items if isinstance(item.optional_vars, ast.Name)}
+        for node in ast.walk(function):
+            if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)):
+                continue
+            owner, _, name = ast.unparse(node.value.func).rpartition(".")
+            if (owner in connections and name in _COROUTINES) or (not owner and name in coroutines):
+                fix = Fix("await it", f"await {ast.unparse(node)}")
+                problem = f"{subject.relative_path(env.path)} does not await {ast.unparse(node.value.func)}"
+                yield Problem("unawaited-call", problem, fix, env.path, node.lineno)
+
+
 def _check_placeholder(subject: Subject, *, is_async: bool) -> Iterator[Problem]:
     setting = subject.settings.get("sqlalchemy.url")
     if setting is not None and setting.value.startswith(f"{_PLACEHOLDER}://"):
@@ -79,11 +110,12 @@ def check_drivers(subject: Subject) -> Iterator[Problem]:
     """Find what fails when a hand-written `env.py` connects; this package's adapts the URL by itself."""
     if subject.env is None or subject.uses_this_package:
         return
-    calls = {last_name(node.func): node for node in ast.walk(subject.env.tree) if isinstance(node, ast.Call)}
+    calls = {called_name(node): node for node in ast.walk(subject.env.tree) if isinstance(node, ast.Call)}
     is_sync, is_async = bool(calls.keys() & _SYNC_CALLS), bool(calls.keys() & _ASYNC_CALLS)
     if is_async and find_spec("greenlet") is None:
         fix = Fix("install it", "pip install 'sqlalchemy[asyncio]'")
         yield Problem("missing-greenlet", "env.py makes an asynchronous engine, and greenlet is not installed", fix)
+    yield from _check_unawaited(subject, subject.env)
     found = find_url(subject)
     if found is None:
         yield from _check_placeholder(subject, is_async=is_async)
@@ -118,3 +150,5 @@ def check_drivers(subject: Subject) -> Iterator[Problem]:
         problem = f"{', '.join(words)} in the URL is libpq's"
         fix = Fix("say it as asyncpg does", correct(url.set(query=query)))
         yield Problem("libpq-words", problem, fix, found.path, found.line)
+    elif driver == "asyncpg" and (url.port == _PGBOUNCER or re.search("pgbouncer|pooler", url.host or "", re.IGNORECASE)):
+        yield from _check_pooler(subject, found)

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..project.syntax import assignments, last_name
+from ..project.syntax import assignments
 from .subject import SourceFile
 
 
@@ -42,6 +42,12 @@ def _read_constant(node: ast.expr) -> object:
         return None
 
 
+def called_name(call: ast.Call) -> str:
+    """The name of what is called: `execute` for `op.get_bind().execute()` too."""
+    function = call.func
+    return function.attr if isinstance(function, ast.Attribute) else function.id if isinstance(function, ast.Name) else ""
+
+
 def list_calls(function: ast.AST | None) -> list[ast.Call]:
     """The calls in a function, in the order of the source."""
     calls = [node for node in ast.walk(function) if isinstance(node, ast.Call)] if function else []
@@ -51,7 +57,7 @@ def list_calls(function: ast.AST | None) -> list[ast.Call]:
 def list_statements(function: ast.AST | None) -> Iterator[tuple[ast.Call, str]]:
     """The SQL that a function executes, as far as it is written out, with the call."""
     for call in list_calls(function):
-        if last_name(call.func) in {"execute", "exec_driver_sql"}:
+        if called_name(call) in {"execute", "exec_driver_sql"}:
             texts = [node for argument in call.args[:1] for node in ast.walk(argument) if isinstance(node, ast.Constant)]
             yield from ((call, node.value) for node in texts if isinstance(node.value, str))
 

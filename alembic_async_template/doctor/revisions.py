@@ -8,11 +8,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from ..errors.block import Fix, series
-from ..project.syntax import expression_name, last_name
+from ..project.syntax import expression_name
 from .drivers import find_url
 from .finding import Problem, Severity
 from .revision_files import (
     Revision,
+    called_name,
     does_nothing,
     find_keyword,
     list_autocommit_blocks,
@@ -24,6 +25,7 @@ from .subject import Subject
 
 _ADD_VALUE = re.compile(r"""\bALTER\s+TYPE\s+(\S+)\s+ADD\s+VALUE\s+(?:IF\s+NOT\s+EXISTS\s+)?'((?:[^']|'')*)'""", re.IGNORECASE)
 _CREATE_TYPE = re.compile(r"\bCREATE\s+TYPE\s+(\S+)\s+AS\s+ENUM\b", re.IGNORECASE)
+_CHANGE = re.compile(r"""\s*(UPDATE|DELETE\s+FROM)\s+(?:ONLY\s+)?([\w."]+)""", re.IGNORECASE)
 _ENUMS = {"Enum", "ENUM", "AutoEnum"}
 
 
@@ -57,7 +59,7 @@ def check_pending(subject: Subject) -> Iterator[Problem]:
     """Find what fails, or loses something, when the pending revisions run; all of them where the database is not known."""
     for revision in filter(None, map(read_revision, subject.revisions)):
         if revision.name not in subject.applied:
-            for check in (_check_enums, _check_autocommit, _check_downgrade, _check_columns, _check_imports):
+            for check in (_check_enums, _check_autocommit, _check_downgrade, _check_columns, _check_imports, _check_data):
                 yield from check(revision, subject)
 
 
@@ -96,12 +98,12 @@ def _is_for_postgresql(subject: Subject) -> bool:
 def _list_created_enums(revision: Revision) -> Iterator[tuple[str, Sequence[str], int]]:
     """The enum types that an upgrade creates: by a table, or by SQL."""
     for call in list_calls(revision.upgrade):
-        if last_name(call.func) != "create_table":
+        if called_name(call) != "create_table":
             continue
         for node in list_calls(call):
             name, labels = find_keyword(node, "name"), [str(arg.value) for arg in node.args if isinstance(arg, ast.Constant)]
             is_created = all(_is_not_false(find_keyword(node, option)) for option in ("create_type", "native_enum"))
-            if last_name(node.func) in _ENUMS and is_created and isinstance(name, ast.Constant):
+            if called_name(node) in _ENUMS and is_created and isinstance(name, ast.Constant):
                 yield str(name.value), labels, node.lineno
     for call, statement in list_statements(revision.upgrade):
         if found := _CREATE_TYPE.search(statement):
@@ -130,7 +132,7 @@ def _is_operation(call: ast.Call) -> bool:
 def _check_downgrade(revision: Revision, _subject: Subject) -> Iterator[Problem]:
     if does_nothing(revision.upgrade) or not does_nothing(revision.downgrade):
         return
-    changes = [call for call in list_calls(revision.upgrade) if _is_operation(call) and last_name(call.func) != "execute"]
+    changes = [call for call in list_calls(revision.upgrade) if _is_operation(call) and called_name(call) != "execute"]
     severity = Severity.WARNING if changes else None
     fix = Fix("write what takes it back, or refuse", f'raise NotImplementedError("{revision.name} cannot be taken back")')
     line = revision.downgrade.lineno if revision.downgrade else None
@@ -139,10 +141,10 @@ def _check_downgrade(revision: Revision, _subject: Subject) -> Iterator[Problem]
 
 
 def _check_columns(revision: Revision, _subject: Subject) -> Iterator[Problem]:
-    created = {_first_text(call) for call in list_calls(revision.upgrade) if last_name(call.func) == "create_table"}
+    created = {_first_text(call) for call in list_calls(revision.upgrade) if called_name(call) == "create_table"}
     for call in list_calls(revision.upgrade):
-        column = next((node for node in call.args if isinstance(node, ast.Call) and last_name(node.func) == "Column"), None)
-        if last_name(call.func) != "add_column" or column is None or _first_text(call) in created:
+        column = next((node for node in call.args if isinstance(node, ast.Call) and called_name(node) == "Column"), None)
+        if called_name(call) != "add_column" or column is None or _first_text(call) in created:
             continue
         nullable, name = find_keyword(column, "nullable"), _first_text(column)
         if isinstance(nullable, ast.Constant) and nullable.value is False and not _has_default(column):
@@ -152,8 +154,18 @@ def _check_columns(revision: Revision, _subject: Subject) -> Iterator[Problem]:
             yield Problem("not-null-without-default", problem, fix, revision.source.path, call.lineno)
 
 
+def _check_data(revision: Revision, _subject: Subject) -> Iterator[Problem]:
+    created = {_first_text(call) for call in list_calls(revision.upgrade) if called_name(call) in {"create_table", "add_column"}}
+    for call, statement in list_statements(revision.upgrade):
+        found = _CHANGE.match(statement)
+        if found and found[2].rpartition(".")[2].strip('"') not in created:
+            problem = f"Revision {revision.name} changes rows of {found[2]} in one {found[1].upper()}"
+            fix = Fix("if the table is large, change them in batches, apart from the revision")
+            yield Problem("unbatched-change", problem, fix, revision.source.path, call.lineno)
+
+
 def _has_default(column: ast.Call) -> bool:
-    makes_values = any(last_name(node.func) in {"Identity", "Computed"} for node in list_calls(column))
+    makes_values = any(called_name(node) in {"Identity", "Computed"} for node in list_calls(column))
     return makes_values or find_keyword(column, "server_default") is not None
 
 

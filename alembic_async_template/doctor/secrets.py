@@ -8,8 +8,9 @@ import subprocess
 from collections.abc import Iterator
 
 from ..errors.block import Fix
-from ..project.syntax import expression_name, last_name
+from ..project.syntax import expression_name
 from .finding import Problem
+from .revision_files import called_name
 from .subject import SourceFile, Subject
 
 _URL = re.compile(r"\b(?!driver:)[a-z][\w+]*://[^\s:/@'\"]*:(?P<password>[^\s@'\"]+)@", re.IGNORECASE)
@@ -74,7 +75,7 @@ def _check_history(subject: Subject, ini: SourceFile) -> Iterator[Problem]:
 
 def _check_printing(subject: Subject, env: SourceFile) -> Iterator[Problem]:
     for node in ast.walk(env.tree):
-        if isinstance(node, ast.Call) and last_name(node.func) in _PRINTING and any(map(_shows_url, node.args)):
+        if isinstance(node, ast.Call) and called_name(node) in _PRINTING and any(map(_shows_url, node.args)):
             problem = f"{subject.relative_path(env.path)} prints the URL"
             yield Problem(
                 "url-printed", problem, Fix(f"remove line {node.lineno}, or print the database's name"), env.path, node.lineno
@@ -86,11 +87,11 @@ def _shows_url(node: ast.expr) -> bool:
     if isinstance(node, ast.Name):
         return re.search(r"(^|_)(url|dsn)$", node.id, re.IGNORECASE) is not None
     if isinstance(node, ast.Call):
-        if last_name(node.func) in _MASKING:
+        if called_name(node) in _MASKING:
             return False
-        if last_name(node.func) in {"get_main_option", "get_section_option"}:
+        if called_name(node) in {"get_main_option", "get_section_option"}:
             return any(isinstance(argument, ast.Constant) and argument.value == "sqlalchemy.url" for argument in node.args)
-        if last_name(node.func) == "render_as_string":
+        if called_name(node) == "render_as_string":
             return any(keyword.arg == "hide_password" and expression_name(keyword.value) is None for keyword in node.keywords)
         return any(map(_shows_url, node.args))
     if isinstance(node, ast.JoinedStr):

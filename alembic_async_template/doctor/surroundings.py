@@ -5,15 +5,15 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..errors.block import Fix
 from ..project.files import walk_sources
-from ..project.syntax import expression_name, last_name
+from ..project.syntax import expression_name
 from .finding import Problem
-from .revision_files import find_keyword, list_calls
-from .subject import Subject, read_source
+from .revision_files import called_name, find_keyword, list_calls
+from .subject import SourceFile, Subject, read_source
 
 # How long git may take, in seconds.
 _PATIENCE = 5
@@ -24,7 +24,7 @@ def check_surroundings(subject: Subject) -> Iterator[Problem]:
     """Find code that does the work of revisions, and revisions that stay on this machine."""
     if subject.script_folder is not None and subject.env is not None:
         yield from _check_template(subject)
-        yield from _check_application(subject)
+        yield from _check_application(subject, subject.env)
         yield from _check_git(subject, subject.script_folder)
 
 
@@ -38,35 +38,56 @@ def _check_template(subject: Subject) -> Iterator[Problem]:
         yield Problem("template-without-sqlmodel", "script.py.mako does not import sqlmodel", fix, template.path, line)
 
 
-def _check_application(subject: Subject) -> Iterator[Problem]:
+def _check_application(subject: Subject, env: SourceFile) -> Iterator[Problem]:
     """What the other sources of the project do."""
-    assert subject.env is not None
+    calls = list_calls(env.tree)
     silencing = [
-        call
-        for call in list_calls(subject.env.tree)
-        if last_name(call.func) == "fileConfig" and find_keyword(call, "disable_existing_loggers") is None
+        call for call in calls if called_name(call) == "fileConfig" and find_keyword(call, "disable_existing_loggers") is None
     ]
+    runs_loop = any(expression_name(call.func) == "asyncio.run" for call in calls)
+    classes: list[tuple[Path, ast.ClassDef]] = []
     for path in map(Path, walk_sources(subject.directory, [subject.script_folder] if subject.script_folder else [])):
         name = subject.relative_path(path)
         text = path.read_text("utf-8", errors="replace")
-        if _TESTS.search(name) or not ("create_all" in text or ("alembic" in text and silencing)):
+        if _TESTS.search(name) or not any(word in text for word in ("create_all", "command.upgrade", "SQLModel")):
             continue
-        for call in list_calls(read_source(path).tree):
+        tree = read_source(path).tree
+        classes += [(path, node) for node in tree.body if isinstance(node, ast.ClassDef)]
+        awaiting = {id(inner) for node in ast.walk(tree) if isinstance(node, ast.AsyncFunctionDef) for inner in ast.walk(node)}
+        for call in list_calls(tree):
             shown = expression_name(call.func) or ""
             texts = [shown, *(expression_name(argument) or "" for argument in call.args)]
             if any(text.endswith("metadata.create_all") for text in texts):
                 fix = Fix(f"remove line {call.lineno} of {name}, and let the revisions make the tables", "alembic upgrade head")
                 yield Problem("create-all", f"{name} calls create_all beside the migrations", fix, path, call.lineno)
-            elif silencing and shown in {"command.upgrade", "alembic.command.upgrade"}:
-                argument = ast.unparse(silencing[0].args[0]) if silencing[0].args else "config.config_file_name"
-                fix = Fix("keep them", f"fileConfig({argument}, disable_existing_loggers=False)")
-                problem = f"{name} runs migrations, and env.py disables its loggers"
-                yield Problem("silenced-loggers", problem, fix, subject.env.path, silencing[0].lineno)
+            elif shown in {"command.upgrade", "alembic.command.upgrade"}:
+                if silencing:
+                    argument = ast.unparse(silencing[0].args[0]) if silencing[0].args else "config.config_file_name"
+                    fix = Fix("keep them", f"fileConfig({argument}, disable_existing_loggers=False)")
+                    problem = f"{name} runs migrations, and env.py disables its loggers"
+                    yield Problem("silenced-loggers", problem, fix, env.path, silencing[0].lineno)
+                if runs_loop and id(call) in awaiting:
+                    arguments = ", ".join([shown, *map(ast.unparse, call.args)])
+                    fix = Fix("call it in a thread", f"await asyncio.to_thread({arguments})")
+                    problem = f"{name} runs migrations in a coroutine, and env.py calls asyncio.run"
+                    yield Problem("running-loop", problem, fix, path, call.lineno)
+    yield from _check_classes(classes, subject)
+
+
+def _check_classes(classes: Sequence[tuple[Path, ast.ClassDef]], subject: Subject) -> Iterator[Problem]:
+    """Classes of SQLModel that have a primary key and are no table, nor the base of one."""
+    bases = {ast.unparse(base).rpartition(".")[2] for _, node in classes for base in node.bases}
+    for path, node in classes:
+        is_model = any(ast.unparse(base).rpartition(".")[2] == "SQLModel" for base in node.bases)
+        if is_model and not node.keywords and node.name not in bases and "primary_key=True" in ast.unparse(node):
+            fix = Fix("make it one", f"class {node.name}(SQLModel, table=True):")
+            problem = f"{node.name} of {subject.relative_path(path)} has a primary key and is no table"
+            yield Problem("table-missing", problem, fix, path, node.lineno)
 
 
 def _check_git(subject: Subject, folder: Path) -> Iterator[Problem]:
     revisions = [source.path for source in subject.revisions] or [folder / "versions" / "revision.py"]
-    command = ["git", "check-ignore", "-v", "--no-index", "--", *map(str, (path.absolute() for path in revisions))]
+    command = ["git", "check-ignore", "-v", "--", *map(str, (path.absolute() for path in revisions))]
     try:
         shown = subprocess.run(
             command, cwd=subject.directory, capture_output=True, text=True, timeout=_PATIENCE, check=True

@@ -167,6 +167,18 @@ CASES = [
     Broken("async-environment", "error", "alembic.ini", 3, ASYNC, url="postgresql+psycopg2://app@localhost/app"),
     Broken("placeholder-url", "error", "alembic.ini", 3, ASYNC, url="driver://user:pass@localhost/dbname"),
     Broken("missing-driver", "error", "alembic.ini", 3, SYNC, url="postgresql+pg8000://app@localhost/app", fix="skip"),
+    Broken(
+        "unawaited-call",
+        "error",
+        "migrations/env.py",
+        17,
+        {**OURS, "migrations/env.py": ASYNC_ENV.replace("await connection.run_sync", "connection.run_sync")},
+        url="postgresql+asyncpg://app@localhost/app",
+        fix="line",
+    ),
+    Broken(
+        "pooled-statements", "warning", "alembic.ini", 3, ASYNC, url="postgresql+asyncpg://app@localhost:6432/app", fix="skip"
+    ),
     Broken("libpq-words", "error", "alembic.ini", 3, ASYNC, url="postgresql+asyncpg://app@localhost/app?sslmode=require"),
     Broken("old-postgres-url", "error", "alembic.ini", 3, SYNC, url="postgres://app@localhost/app"),
     Broken("password-in-ini", "warning", "alembic.ini", 3, OURS, url="postgresql://scott:tiger@localhost/test", fix="remove"),
@@ -305,6 +317,17 @@ CASES = [
         fix="next line",
     ),
     Broken(
+        "unbatched-change",
+        "note",
+        "migrations/versions/one.py",
+        11,
+        {
+            **OURS,
+            "migrations/versions/one.py": revision("op.execute('UPDATE post SET n = 1')", "op.execute('UPDATE post SET n = 0')"),
+        },
+        fix="skip",
+    ),
+    Broken(
         "models-in-revision",
         "note",
         "migrations/versions/one.py",
@@ -321,6 +344,26 @@ CASES = [
         fix="remove",
     ),
     Broken("unknown-setting", "error", "alembic.ini", 4, {**OURS, "alembic.ini": INI + "app_model = app\n"}),
+    Broken(
+        "running-loop",
+        "note",
+        "app/main.py",
+        5,
+        {
+            **ASYNC,
+            "app/main.py": "from alembic import command\n\n\nasync def start(config):\n    command.upgrade(config, 'head')\n",
+        },
+        url="sqlite+aiosqlite:///app.db",
+        fix="line",
+    ),
+    Broken(
+        "table-missing",
+        "warning",
+        "app/models.py",
+        4,
+        {**OURS, "app/models.py": MODELS.replace(", table=True", "")},
+        fix="line",
+    ),
     Broken(
         "silenced-loggers",
         "warning",
