@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from ..errors import Failure, RevisionFailedError
-from ..errors.block import Fix
+from ..errors.block import Fix, series
 from ..errors.failure import Progress
 from ..masking import mask_statement
 from .quotes import is_in_coroutine, is_inside, quote_statement, read_message
@@ -41,6 +41,23 @@ def explain_function(function: Callable[..., Any], progress: Progress) -> Revisi
         **asdict(progress),
     )
     return RevisionFailedError(place, problem, fix)
+
+
+def explain_unflushed(function: Callable[..., Any], classes: Sequence[str], progress: Progress) -> RevisionFailedError:
+    """The error for a revision whose session has objects that it has not written.
+
+    :param classes: their names.
+    """
+    code = function.__code__
+    place = Failure(
+        file=Path(code.co_filename),
+        line=code.co_firstlineno,
+        operation=f"def {code.co_name}()",
+        message=read_message(function.__globals__),
+        **asdict(progress),
+    )
+    problem = f"A session has not written its objects of {series(classes)}, and the revision would count as done"
+    return RevisionFailedError(place, problem, Fix("write them before the function or the session ends", "session.flush()"))
 
 
 def explain_missing(module: ModuleType, name: str, progress: Progress) -> RevisionFailedError:

@@ -1,4 +1,4 @@
-"""Refuses revisions whose work no one awaits: Alembic would count them as done with nothing in the database."""
+"""Refuses revisions whose work no one awaits or writes: Alembic would count them as done with nothing in the database."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from typing import Any
 
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy.engine import Connection
 
 from .. import _compat
-from ..diagnosis.unawaited import Origin, explain_function, explain_missing, explain_unawaited, is_in_revision
+from ..diagnosis.unawaited import Origin, explain_function, explain_missing, explain_unawaited, explain_unflushed, is_in_revision
 from ..errors.failure import Progress
+from .unflushed import watch_sessions
 
 # How many callers of a coroutine's creation Python remembers: from a helper in the application up to the revision.
 _DEPTH = 30
@@ -47,7 +49,8 @@ def refuse_coroutines(context: MigrationContext, script: ScriptDirectory, progre
                 _begin(step, progress)
                 raise explain_function(step.migration_fn, progress)
             function = step.migration_fn
-            step.migration_fn = update_wrapper(partial(_run_strictly, function, step, folders, progress), function)
+            run = partial(_run_strictly, function, step, folders, progress, context.connection)
+            step.migration_fn = update_wrapper(run, function)
         return steps
 
     asked = _compat.exchange_work(context, find_steps)
@@ -58,9 +61,16 @@ def _begin(step: Any, progress: Progress) -> None:
 
 
 def _run_strictly(
-    function: Callable[..., Any], step: Any, folders: Sequence[Path], progress: Progress, /, *arguments: Any, **options: Any
+    function: Callable[..., Any],
+    step: Any,
+    folders: Sequence[Path],
+    progress: Progress,
+    connection: Connection | None,
+    /,
+    *arguments: Any,
+    **options: Any,
 ) -> None:
-    """Run the function of a revision, and fail if it leaves a coroutine or a task that is not awaited."""
+    """Run the function of a revision; fail if it leaves a coroutine or a task that is not awaited, or objects not written."""
     left: list[tuple[str, Origin]] = []
 
     def note(coroutine: object) -> bool:
@@ -73,7 +83,7 @@ def _run_strictly(
     depth = sys.get_coroutine_origin_tracking_depth()
     sys.set_coroutine_origin_tracking_depth(max(depth, _DEPTH))
     try:
-        with _compat.catch_unawaited(note):
+        with _compat.catch_unawaited(note), watch_sessions(connection) as unwritten:
             function(*arguments, **options)  # what it returns is released at once
             for task in _list_tasks() - tasks:
                 if note(task.get_coro()):
@@ -83,6 +93,9 @@ def _run_strictly(
     if left:
         _begin(step, progress)
         raise explain_unawaited(*left[0], folders, function.__globals__, progress)
+    if unwritten:
+        _begin(step, progress)
+        raise explain_unflushed(function, unwritten, progress)
 
 
 def _list_tasks() -> set[asyncio.Task[Any]]:
