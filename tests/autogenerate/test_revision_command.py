@@ -124,7 +124,7 @@ def test_a_database_whose_revisions_are_missing_is_not_taken_for_one_without(app
     autogenerate(app)
     app.alembic("upgrade", "head")
     app.revisions()[-1].unlink()
-    assert "\n  or     get the file back, if it was deleted or is on another branch\n" in autogenerate(app, check=False)
+    assert "\n  fix    get them back, if they were deleted or are on another branch:\n" in autogenerate(app, check=False)
 
 
 SCHEMAS = """
