@@ -282,17 +282,17 @@ BODIES = [
     ),
     Hint(
         'invalid input value for enum status: "archived", where the type has "ARCHIVED"',
-        "op.execute(\"INSERT INTO post VALUES ('B')\")",
+        "op.execute(\"INSERT INTO post VALUES ('-B-')\")",  # of another length: Python keeps the byte code otherwise
         Typed.INSTEAD,
-        part="'B'",
+        part="'-B-'",
         set_up=ENUM,
     ),
     Hint(  # the type is rolled back with the revision
         'invalid input value for enum status: "archived", where the type has "ARCHIVED"',
         "op.create_enum('role', ['IN_PRINT'])\n    op.create_table('post', sa.Column('role', postgresql.ENUM('IN_PRINT', "
-        "name='role', create_type=False), server_default='in print'))",
+        "name='role', create_type=False), server_default='in - print'))",
         Typed.INSTEAD,
-        part="'in print'",
+        part="'in - print'",
     ),
     Hint(
         'invalid input value for enum status: "archived", where the type has "ARCHIVED"',
