@@ -90,7 +90,8 @@ def _describe_settings(error: Exception, config: Config) -> str | None:
     found = next(iter(check_configuration(subject)))
     place = f"{subject.relative_path(found.path)}{f':{found.line}' if found.line else ''}" if found.path else ""
     command = _name_command(config) or "doctor"
-    fix = replace(found.fix, example=found.fix.example.replace(" doctor", f" {command}"))
+    typed = shlex.join(sys.argv[sys.argv.index(command) :]) if command in sys.argv else command
+    fix = replace(found.fix, example=found.fix.example.replace(" doctor", f" {typed}"))
     return render_block(found.problem, [("where", place), *list_fixes([fix])])
 
 

@@ -196,6 +196,7 @@ def test_settings_that_are_somewhere_else_or_cannot_be_read(project: Project, sq
         "  fix    go to its folder, or name it:\n         alembic -c backend/alembic.ini current"
     )
     project.alembic("-c", "backend/alembic.ini", "current")
+    assert "alembic -c backend/alembic.ini upgrade head" in project.alembic("upgrade", "head", check=False).block
     for options, block in (
         (
             ("-n", "bilin"),
