@@ -147,6 +147,12 @@ def _read(config: Config, config_file: str, section: str, place: str, directory:
     )
 
 
+def find_misspelt(name: str) -> str | None:
+    """The setting of this package that a name nearly is; None for a setting, and for a name of something else."""
+    near = difflib.get_close_matches(name.lower(), OWN_SETTINGS, 1, _NEAR)
+    return near[0] if near and name not in OWN_SETTINGS else None
+
+
 def _refuse_misspelt(config: Config, place: str) -> None:
     """Refuse a name that is nearly a setting's: what it says would be ignored, another database be migrated for example.
 
@@ -155,10 +161,10 @@ def _refuse_misspelt(config: Config, place: str) -> None:
     parser, section = config.file_config, config.config_ini_section
     given = dict(parser.items(section, raw=True)) if parser.has_section(section) else {}
     for name, value in {**config.toml_alembic_config, **given}.items():
-        near = difflib.get_close_matches(name.lower(), OWN_SETTINGS, 1, _NEAR)
-        if near and name not in OWN_SETTINGS:
+        near = find_misspelt(name)
+        if near is not None:
             text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-            correction = Fix("correct the name", f"{near[0]} = {mask_message(text)}")
+            correction = Fix("correct the name", f"{near} = {mask_message(text)}")
             raise SettingError(name, text, place, "is not read, since there is no such setting", correction)
 
 

@@ -58,7 +58,7 @@ CODES = {
     "missing-greenlet": Code(
         _ERROR, "SQLAlchemy needs greenlet for its asynchronous engines, and no longer installs it by itself."
     ),
-    "unawaited-call": Code(_ERROR, "A coroutine that nobody awaits does nothing, and the command counts as done."),
+    "unawaited-call": Code(_ERROR, "A coroutine that is not awaited does nothing, and the command counts as done."),
     "pooled-statements": Code(
         _WARNING, "Behind a pooler in transaction mode, asyncpg's prepared statements meet those of other clients, and fail."
     ),
@@ -67,9 +67,7 @@ CODES = {
     # Secrets
     "password-in-ini": Code(_WARNING, "Whoever can read the repository can read the password."),
     "password-in-history": Code(_WARNING, "The history of git keeps a password that the file does not have any more."),
-    "password-in-revision": Code(
-        _WARNING, "Whoever can read the repository can read the password, and revisions are kept for ever."
-    ),
+    "password-in-revision": Code(_WARNING, "Whoever can read the repository can read the password, and revisions are kept."),
     "url-printed": Code(_WARNING, "A URL has the password in it, and what env.py prints is kept in the logs of each deployment."),
     # Revisions
     "several-heads": Code(_WARNING, "alembic upgrade head, and a new revision, ask for one head."),
@@ -101,7 +99,7 @@ CODES = {
         _WARNING, "create_all makes tables that no revision knows, and the revision that creates them fails afterwards."
     ),
     # Surroundings
-    "unknown-setting": Code(_ERROR, "A setting that nobody reads has no effect."),
+    "unknown-setting": Code(_ERROR, "A setting that is not read has no effect."),
     "running-loop": Code(_NOTE, "asyncio.run in env.py fails where an event loop runs already, as in an application's start."),
     "table-missing": Code(_WARNING, "SQLModel makes a table of a class only if it is told so; autogenerate sees no other."),
     "silenced-loggers": Code(

@@ -7,10 +7,9 @@ import os
 import re
 import shlex
 from collections.abc import Iterator
-from difflib import get_close_matches
 from pathlib import Path
 
-from ..application.settings import OWN_SETTINGS
+from ..application.settings import find_misspelt
 from ..errors.block import Fix
 from ..masking import mask_message
 from .finding import Problem
@@ -18,7 +17,6 @@ from .revision_files import called_name, list_calls
 from .subject import SourceFile, Subject
 
 _INIT = Fix("make one", "alembic init -t async-fastapi migrations")
-_NEAR = 0.86
 _SKIPPED = {"node_modules", "site-packages", "__pycache__", "templates"}
 # What a section of an ini for logging has to have: https://docs.python.org/3/library/logging.config.html#configuration-file-format
 _LOGGING = """[loggers]
@@ -71,7 +69,7 @@ def _find_elsewhere(subject: Subject) -> Iterator[Problem]:
     """There are no settings here."""
     if subject.toml is not None and (line := subject.toml.find_line(r"^\[(alembic|tools\.alembic|tool\.alembic\.\w+)\]")):
         table = subject.toml.text.splitlines()[line - 1]
-        yield Problem("wrong-table", f"{table} is read by nobody", Fix("name it", "[tool.alembic]"), subject.toml.path, line)
+        yield Problem("wrong-table", f"alembic does not read {table}", Fix("name it", "[tool.alembic]"), subject.toml.path, line)
     elif subject.ini is not None and (others := [name for name, found in subject.sections.items() if "script_location" in found]):
         problem = (
             f"{subject.ini.path.name} has no section [{subject.section}]; it has {', '.join(f'[{name}]' for name in others)}"
@@ -181,9 +179,9 @@ def _find_file_config(tree: ast.Module) -> ast.Call | None:
 
 def _check_names(subject: Subject) -> Iterator[Problem]:
     for setting in subject.settings.values():
-        near = get_close_matches(setting.name.lower(), OWN_SETTINGS, 1, _NEAR)
-        if near and setting.name not in OWN_SETTINGS:
+        near = find_misspelt(setting.name)
+        if near is not None:
             shown = mask_message(setting.value)
             value = f'"{shown}"' if setting.file is subject.toml else shown
-            fix = Fix("correct the name", f"{near[0]} = {value}")
+            fix = Fix("correct the name", f"{near} = {value}")
             yield Problem("unknown-setting", f"{setting.name} is no setting", fix, setting.file.path, setting.line)

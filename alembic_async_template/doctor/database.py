@@ -27,7 +27,7 @@ def check_database(subject: Subject) -> Iterator[Problem]:
     if status["unknown"]:
         fix = Fix("get the files of the newer code", "git pull")
         yield Problem("ahead-of-files", f"The database is at {series(status['unknown'])}, which no file here has", fix)
-    elif not status["current"] and probe.has_tables and status["pending"]:
+    elif not status["current"] and status["tables"] and status["pending"]:
         head = " ".join(status["heads"])
         fix = Fix("if they are those of the revisions, mark the database as being at the head", f"alembic stamp {head}")
         yield Problem("not-stamped", "The database has tables, and no version table says which revisions made them", fix)

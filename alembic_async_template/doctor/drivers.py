@@ -16,7 +16,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from ..errors.block import Fix
 from ..masking import mask_message, mask_url
 from .finding import Problem
-from .revision_files import called_name
+from .revision_files import called_name, list_calls
 from .subject import SourceFile, Subject
 
 _SYNC_CALLS = {"engine_from_config", "create_engine"}
@@ -75,7 +75,7 @@ def _check_pooler(subject: Subject, found: ConfiguredURL) -> Iterator[Problem]:
 
 
 def _check_unawaited(subject: Subject, env: SourceFile) -> Iterator[Problem]:
-    """Calls on an asynchronous connection, or of a coroutine function of `env.py`, whose coroutine nobody awaits."""
+    """Calls on an asynchronous connection, or of a coroutine function of `env.py`, whose coroutine is not awaited."""
     coroutines = {node.name for node in ast.walk(env.tree) if isinstance(node, ast.AsyncFunctionDef)}
     for function in (node for node in ast.walk(env.tree) if isinstance(node, ast.AsyncFunctionDef)):
         items = [item for node in ast.walk(function) if isinstance(node, ast.AsyncWith) for item in node.items]
@@ -110,8 +110,8 @@ def check_drivers(subject: Subject) -> Iterator[Problem]:
     """Find what fails when a hand-written `env.py` connects; this package's adapts the URL by itself."""
     if subject.env is None or subject.uses_this_package:
         return
-    calls = {called_name(node): node for node in ast.walk(subject.env.tree) if isinstance(node, ast.Call)}
-    is_sync, is_async = bool(calls.keys() & _SYNC_CALLS), bool(calls.keys() & _ASYNC_CALLS)
+    called = {called_name(call) for call in list_calls(subject.env.tree)}
+    is_sync, is_async = bool(called & _SYNC_CALLS), bool(called & _ASYNC_CALLS)
     if is_async and find_spec("greenlet") is None:
         fix = Fix("install it", "pip install 'sqlalchemy[asyncio]'")
         yield Problem("missing-greenlet", "env.py makes an asynchronous engine, and greenlet is not installed", fix)

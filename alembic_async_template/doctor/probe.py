@@ -38,8 +38,6 @@ class Probe:
     """What `alembic status --json` prints."""
     error: Failed | None = None
     """Why the database could not be read."""
-    has_tables: bool = False
-    """Whether the database has tables beside the version table."""
     unimported: tuple[str, ...] = ()
     """The modules with tables that a hand-written `env.py` does not import."""
     untargeted: tuple[str, ...] = ()
@@ -92,14 +90,13 @@ def answer(request: Mapping[str, Any]) -> dict[str, Any]:
 
     options = Namespace(x=request["x"], cmd=None, name=request["ini_section"], quiet=True)
     config = Config(request["file_"], request["toml_file"], request["ini_section"], cmd_opts=options)
-    found: dict[str, Any] = {"status": None, "error": None, "has_tables": False, "differences": [], "models_error": None}
+    found: dict[str, Any] = {"status": None, "error": None, "differences": [], "models_error": None}
     try:
         status = read_status(config)
     except Exception as error:
         found["error"] = _describe(error)
         return found
     found["status"] = status.to_json()
-    found["has_tables"] = status.server.tables > 0
     if status.models is None:  # env.py is written by hand
         from .models_probe import look_at_models
 

@@ -1,15 +1,15 @@
-"""Checks whether passwords are where they are kept, or shown, for ever."""
+"""Checks whether passwords are where they are kept, or shown, for long."""
 
 from __future__ import annotations
 
 import ast
 import re
-import subprocess
 from collections.abc import Iterator
 
 from ..errors.block import Fix
 from ..project.syntax import expression_name
 from .finding import Problem
+from .git import ask_git
 from .revision_files import called_name
 from .subject import SourceFile, Subject
 
@@ -19,8 +19,8 @@ _PLACEHOLDER = re.compile(r"\*+|\.+|<.*>|\$\{?.*|%\(.*|\{.*")
 _SQL_PASSWORD = re.compile(r"\b(?:WITH|ENCRYPTED)?\s*PASSWORD\s+'(?P<password>[^']+)'", re.IGNORECASE)
 _PRINTING = {"print", "debug", "info", "warning", "error", "critical", "log", "echo"}
 _MASKING = {"mask_url", "obfuscate_url_pw", "hide_password", "repr"}
-# How long git may take, in seconds.
-_PATIENCE = 5
+# A line of an ini with a URL that has a password in it.
+_SETTING = r"sqlalchemy\.url\s*=.*://[^:@ ]*:[^@ ]+@"
 
 
 def check_secrets(subject: Subject) -> Iterator[Problem]:
@@ -55,19 +55,12 @@ def _find_password(text: str) -> str | None:
 
 
 def _check_history(subject: Subject, ini: SourceFile) -> Iterator[Problem]:
-    pattern = r"^[-+ ]?\s*sqlalchemy\.url\s*=.*://[^:@ ]*:[^@ ]+@"
-    command = ["git", "log", "--format=commit %h", "-p", "--no-color", f"-G{pattern[8:]}", "--", ini.path.name]
-    try:
-        log = subprocess.run(
-            command, cwd=subject.directory, capture_output=True, text=True, timeout=_PATIENCE, check=True, errors="replace"
-        ).stdout
-    except (OSError, subprocess.SubprocessError):
-        return  # no git, no repository, or one that is too large
+    log = ask_git(subject.directory, "log", "--format=commit %h", "-p", "--no-color", f"-G{_SETTING}", "--", ini.path.name)
     commit = ""
     for line in log.splitlines():
         if line.startswith("commit "):
             commit = line.split()[1]
-        elif line.startswith("+") and re.match(pattern, line) and _find_password(line):
+        elif re.match(rf"\+\s*{_SETTING}", line) and _find_password(line):
             problem = f"{ini.path.name} had a password in it in commit {commit}"
             yield Problem("password-in-history", problem, Fix("change the password of that role"), ini.path)
             return

@@ -89,7 +89,7 @@ class Subject:
     def import_roots(self) -> tuple[Path, ...]:
         """The folders that `prepend_sys_path` names."""
         paths = self.settings["prepend_sys_path"].value if "prepend_sys_path" in self.settings else "."
-        return tuple(self.directory / part for part in re.split(r"[,\s;]+|:(?![\\/])", self.interpolate(paths)) if part)
+        return tuple(self.directory / part for part in _split_paths(self.interpolate(paths)))
 
     @property
     def uses_this_package(self) -> bool:
@@ -136,7 +136,7 @@ def _read_environment(subject: Subject) -> Subject:
     versions = [folder / "versions"]
     if "version_locations" in subject.settings:
         text = subject.interpolate(subject.settings["version_locations"].value)
-        versions = [found for part in re.split(r"[,\s;]+|:(?![\\/])", text) if part and (found := _find_folder(part))]
+        versions = [found for part in _split_paths(text) if (found := _find_folder(part))]
     env = folder / "env.py"
     template = folder / "script.py.mako"
     return replace(
@@ -152,6 +152,11 @@ def _list_revisions(folders: list[Path]) -> Iterator[Path]:
     for folder in folders:
         if folder.is_dir():
             yield from sorted(path for path in folder.rglob("*.py") if path.name != "__init__.py")
+
+
+def _split_paths(text: str) -> list[str]:
+    """The paths of a setting, whatever parts them; the colon of a drive does not."""
+    return [part for part in re.split(r"[,\s;]+|:(?![\\/])", text) if part]
 
 
 def _find_folder(location: str) -> Path | None:

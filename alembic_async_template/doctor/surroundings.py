@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -12,11 +11,12 @@ from ..errors.block import Fix
 from ..project.files import walk_sources
 from ..project.syntax import expression_name
 from .finding import Problem
+from .git import ask_git
 from .revision_files import called_name, find_keyword, list_calls
 from .subject import SourceFile, Subject, read_source
 
-# How long git may take, in seconds.
-_PATIENCE = 5
+# What a source has in it that is looked at further.
+_WORDS = ("create_all", "command.upgrade", "SQLModel")
 _TESTS = re.compile(r"(^|/)(tests?|conftest\.py|test_[^/]*|scripts?|examples?)(/|$)")
 
 
@@ -40,38 +40,45 @@ def _check_template(subject: Subject) -> Iterator[Problem]:
 
 def _check_application(subject: Subject, env: SourceFile) -> Iterator[Problem]:
     """What the other sources of the project do."""
-    calls = list_calls(env.tree)
-    silencing = [
-        call for call in calls if called_name(call) == "fileConfig" and find_keyword(call, "disable_existing_loggers") is None
-    ]
-    runs_loop = any(expression_name(call.func) == "asyncio.run" for call in calls)
     classes: list[tuple[Path, ast.ClassDef]] = []
     for path in map(Path, walk_sources(subject.directory, [subject.script_folder] if subject.script_folder else [])):
-        name = subject.relative_path(path)
         text = path.read_text("utf-8", errors="replace")
-        if _TESTS.search(name) or not any(word in text for word in ("create_all", "command.upgrade", "SQLModel")):
+        if _TESTS.search(subject.relative_path(path)) or not any(word in text for word in _WORDS):
             continue
-        tree = read_source(path).tree
-        classes += [(path, node) for node in tree.body if isinstance(node, ast.ClassDef)]
-        awaiting = {id(inner) for node in ast.walk(tree) if isinstance(node, ast.AsyncFunctionDef) for inner in ast.walk(node)}
-        for call in list_calls(tree):
-            shown = expression_name(call.func) or ""
-            texts = [shown, *(expression_name(argument) or "" for argument in call.args)]
-            if any(text.endswith("metadata.create_all") for text in texts):
-                fix = Fix(f"remove line {call.lineno} of {name}, and let the revisions make the tables", "alembic upgrade head")
-                yield Problem("create-all", f"{name} calls create_all beside the migrations", fix, path, call.lineno)
-            elif shown in {"command.upgrade", "alembic.command.upgrade"}:
-                if silencing:
-                    argument = ast.unparse(silencing[0].args[0]) if silencing[0].args else "config.config_file_name"
-                    fix = Fix("keep them", f"fileConfig({argument}, disable_existing_loggers=False)")
-                    problem = f"{name} runs migrations, and env.py disables its loggers"
-                    yield Problem("silenced-loggers", problem, fix, env.path, silencing[0].lineno)
-                if runs_loop and id(call) in awaiting:
-                    arguments = ", ".join([shown, *map(ast.unparse, call.args)])
-                    fix = Fix("call it in a thread", f"await asyncio.to_thread({arguments})")
-                    problem = f"{name} runs migrations in a coroutine, and env.py calls asyncio.run"
-                    yield Problem("running-loop", problem, fix, path, call.lineno)
+        source = read_source(path)
+        classes += [(path, node) for node in source.tree.body if isinstance(node, ast.ClassDef)]
+        yield from _check_calls(source, subject.relative_path(path), env)
     yield from _check_classes(classes, subject)
+
+
+def _check_calls(source: SourceFile, name: str, env: SourceFile) -> Iterator[Problem]:
+    """Calls of a module that do the work of revisions, or run them."""
+    functions = [node for node in ast.walk(source.tree) if isinstance(node, ast.AsyncFunctionDef)]
+    in_coroutines = {id(inner) for function in functions for inner in ast.walk(function)}
+    for call in list_calls(source.tree):
+        shown = expression_name(call.func) or ""
+        names = [shown, *(expression_name(argument) or "" for argument in call.args)]
+        if any(one.endswith("metadata.create_all") for one in names):
+            fix = Fix(f"remove line {call.lineno} of {name}, and let the revisions make the tables", "alembic upgrade head")
+            yield Problem("create-all", f"{name} calls create_all beside the migrations", fix, source.path, call.lineno)
+        elif shown in {"command.upgrade", "alembic.command.upgrade"}:
+            yield from _check_silence(name, env)
+            if id(call) in in_coroutines and any(expression_name(one.func) == "asyncio.run" for one in list_calls(env.tree)):
+                arguments = ", ".join([shown, *map(ast.unparse, call.args)])
+                fix = Fix("call it in a thread", f"await asyncio.to_thread({arguments})")
+                problem = f"{name} runs migrations in a coroutine, and env.py calls asyncio.run"
+                yield Problem("running-loop", problem, fix, source.path, call.lineno)
+
+
+def _check_silence(name: str, env: SourceFile) -> Iterator[Problem]:
+    """An `env.py` that disables the loggers of the module which runs it."""
+    calls = [call for call in list_calls(env.tree) if called_name(call) == "fileConfig"]
+    silencing = next((call for call in calls if find_keyword(call, "disable_existing_loggers") is None), None)
+    if silencing is not None:
+        argument = ast.unparse(silencing.args[0]) if silencing.args else "config.config_file_name"
+        fix = Fix("keep them", f"fileConfig({argument}, disable_existing_loggers=False)")
+        problem = f"{name} runs migrations, and env.py disables its loggers"
+        yield Problem("silenced-loggers", problem, fix, env.path, silencing.lineno)
 
 
 def _check_classes(classes: Sequence[tuple[Path, ast.ClassDef]], subject: Subject) -> Iterator[Problem]:
@@ -87,13 +94,9 @@ def _check_classes(classes: Sequence[tuple[Path, ast.ClassDef]], subject: Subjec
 
 def _check_git(subject: Subject, folder: Path) -> Iterator[Problem]:
     revisions = [source.path for source in subject.revisions] or [folder / "versions" / "revision.py"]
-    command = ["git", "check-ignore", "-v", "--", *map(str, (path.absolute() for path in revisions))]
-    try:
-        shown = subprocess.run(
-            command, cwd=subject.directory, capture_output=True, text=True, timeout=_PATIENCE, check=True
-        ).stdout
-    except (OSError, subprocess.SubprocessError):
-        return  # nothing is ignored, or there is no repository
+    shown = ask_git(subject.directory, "check-ignore", "-v", "--", *(str(path.absolute()) for path in revisions))
+    if not shown:
+        return
     rule, _, path = shown.splitlines()[0].partition("\t")
     file, _, pattern = rule.split(":", 2)
     fix = Fix(

@@ -13,7 +13,7 @@ from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from alembic.util import CommandError
+from alembic.util import CommandError, to_tuple
 
 from ..application.models import find_model_modules
 from ..application.settings import read_settings
@@ -117,17 +117,13 @@ def _list_revisions(script: ScriptDirectory, history: History) -> Iterator[Revis
         state = "applied" if revision.revision not in missing else "unknown" if history.unknown else "pending"
         yield RevisionStatus(
             revision=revision.revision,
-            down_revisions=_to_tuple(revision.down_revision),
-            depends_on=_to_tuple(revision.dependencies),
+            down_revisions=to_tuple(revision.down_revision, ()),
+            depends_on=to_tuple(revision.dependencies, ()),
             branch_labels=tuple(sorted(revision.branch_labels)),
             message=revision.doc,
             file=shorten_path(Path(revision.path)),
             state=state,
         )
-
-
-def _to_tuple(names: str | Sequence[str] | None) -> tuple[str, ...]:
-    return (names,) if isinstance(names, str) else tuple(names or ())
 
 
 def _read_models(config: Config) -> ModelsStatus:
