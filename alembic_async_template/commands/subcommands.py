@@ -63,10 +63,49 @@ def doctor(config: Config, json: bool = False, no_database: bool = False) -> Non
         sys.exit(_FOUND)
 
 
+def adopt(config: Config, dry_run: bool = False, yes: bool = False, json: bool = False) -> None:
+    """Turn an env.py that is written by hand into one of this package, which does the same."""
+    try:
+        from ..adoption.adopt import plan_adoption
+
+        adoption = plan_adoption(config)
+    except Exception as error:
+        _fail(error, "adopt", config, as_json=json)
+    if json:
+        print(json_format.dumps(adoption.to_json(), indent=2))
+    else:
+        from .adopt_text import render_adoption
+
+        print(render_adoption(adoption, sys.stdout))
+    if adoption.is_adopted:
+        return
+    if not adoption.is_possible:
+        sys.exit(_FOUND)
+    if dry_run:
+        return
+    if not yes and not (not json and _ask("Write these files? [y/N] ")):
+        print("Nothing was written; --yes writes without a question", file=sys.stderr)
+        sys.exit(_FOUND)
+    kept = adoption.write()
+    print(f"{adoption.env} was written; the old one is kept as {kept.name}", file=sys.stderr)
+
+
+def _ask(question: str) -> bool:
+    """Ask on a terminal; where there is none, or the answer is an end of the input, it is no."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    print(question, end="", file=sys.stderr, flush=True)
+    try:
+        return input().strip().lower() in {"y", "yes"}
+    except EOFError:
+        return False
+
+
 _JSON = {"--json": "Print the report as JSON."}
 _COMMANDS: dict[Callable[..., None], dict[str, str]] = {
     status: _JSON,
     doctor: _JSON | {"--no-database": "Look at the files only."},
+    adopt: _JSON | {"--dry-run": "Show the differences and write nothing.", "--yes": "Write without a question."},
 }
 
 

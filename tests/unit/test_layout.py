@@ -22,6 +22,7 @@ FLOORS = [
     {"autogenerate"},
     {"run"},
     {"doctor"},
+    {"adoption"},
     {"commands", "migrations", "op"},
     {"plugin"},
     {""},

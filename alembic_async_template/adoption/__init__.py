@@ -1,0 +1,1 @@
+"""Turns a migration environment that is written by hand into one of this package."""
