@@ -7,6 +7,7 @@ appended to), and in `layout.toml` how it is told its database, and what `init` 
 from __future__ import annotations
 
 import ast
+import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -20,7 +21,12 @@ import pytest
 from sqlalchemy import Connection, NullPool, create_engine, inspect, text
 from sqlalchemy.engine import make_url
 
-from support.project import Project, Result
+from alembic_async_template.application.models import is_covered
+from alembic_async_template.application.settings import split_names
+from alembic_async_template.project.discovery import find_tables
+from alembic_async_template.project.files import list_sources
+from support.fingerprint import read_fingerprint
+from support.project import Project, Result, replace_settings
 from support.servers import POSTGRESQL_SERVERS, SQLITE_SERVERS
 
 pytestmark = pytest.mark.any_server
@@ -140,6 +146,81 @@ settings =""",
     assert cycle.tables() == layout.tables | {"alembic_version"}
 
 
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "split_fields"])  # its application has no URL
+def test_layout_with_a_stock_environment_is_adopted(name: str, postgresql_url: str, project: Project, tmp_path: Path) -> None:
+    """With an env.py of Alembic's async template, edited as its comments say: the new one makes the same schema."""
+    cycle = Cycle(read_layout(name), postgresql_url, project, tmp_path)
+    cycle.initialise("async")
+    folder = project.directory / cycle.layout.directory
+    replace_settings(folder / "alembic.ini", "[alembic]", prepend_sys_path=cycle.layout.ini["prepend_sys_path"])
+    edit_stock_environment(folder, cycle)
+    cycle.create_schemas()
+    cycle.run("revision", "--autogenerate", "-m", "create tables")
+    cycle.run("upgrade", "head")
+    before = read_fingerprint(postgresql_url)
+
+    report = json.loads(cycle.run("adopt", "--yes", "--json").stdout)
+    assert {one["command"]: one["verdict"] for one in report["commands"]} == dict.fromkeys(
+        ("database", "tables", "current", "check", "upgrade head --sql"), "same"
+    ), json.dumps(report, indent=1)
+    env = (folder / "migrations/env.py").read_text()
+    assert env.endswith("\nrun_environment()\n"), env
+    assert "sqlalchemy" not in env
+    section = RawConfigParser()
+    section.read(folder / "alembic.ini")
+    expected = {name: value for name, value in cycle.layout.ini.items() if name != "app_engine"}
+    assert expected.items() <= dict(section["alembic"]).items()
+    cycle.clear()
+    cycle.run("upgrade", "head")
+    assert read_fingerprint(postgresql_url) == before
+    cycle.assert_nothing_to_write()
+
+
+# What reads the URL where a layout keeps it in a SecretStr.
+SECRETS = {"settings_nested": ".get_secret_value()", "src_package": ".get_secret_value()"}
+
+
+def edit_stock_environment(folder: Path, cycle: Cycle) -> None:
+    """Do to the env.py and script.py.mako of Alembic's async template what its comments and SQLModel's users do."""
+    roots = [folder / root.replace("%(here)s", ".") for root in cycle.layout.ini["prepend_sys_path"].split(":")]
+    root = roots[0].resolve()
+    files = list_sources(root, [folder / "migrations"])
+    _, tables = find_tables(root, files)
+    covered = [name for name in tables if is_covered(name, split_names(cycle.layout.ini["app_models"]))]
+    origins = dict.fromkeys(table.origin or "sqlmodel:SQLModel" for name in covered for table in tables[name])
+    found = [origin.replace(":", ".") for origin in origins]
+    targets = ", ".join(f'getattr({name}, "metadata", {name})' for name in found)
+    reference = cycle.layout.ini.get("app_engine", "")
+    driver = f"{cycle.backend}+{ASYNC_DRIVERS[cycle.backend]}"
+    if reference:
+        url = reference.replace(":", ".") + SECRETS.get(cycle.layout.name, "")
+        url = (
+            f"{url}.url"
+            if re.search(r"engine(\(\))?$", url)
+            else url
+            if cycle.layout.name == "settings_url_object"
+            else f"str({url})"
+        )
+    else:
+        url = f'os.environ["{cycle.layout.ini["database_url_env"]}"]'
+    modules = sorted({*covered, *(one.partition(":")[0] for one in (*origins, *([reference] if reference else [])))})
+    env = folder / "migrations/env.py"
+    text = env.read_text()
+    imports = "".join(f"import {name}\n" for name in ("os", *modules))
+    text = text.replace(
+        "from alembic import context\n", f"from alembic import context\n{imports}from sqlalchemy import make_url\n"
+    )
+    text = text.replace(
+        "target_metadata = None\n",
+        f"target_metadata = list({{id(one): one for one in [{targets}]}}.values())\n"
+        f'url = make_url({url}).set(drivername="{driver}").render_as_string(hide_password=False)\n'
+        'config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))\n',
+    )
+    env.write_text(text)
+    template = folder / "migrations/script.py.mako"
+    template.write_text(template.read_text().replace("import sqlalchemy as sa\n", "import sqlalchemy as sa\nimport sqlmodel\n"))
+
+
 def run_cycle(layout: Layout, url: str, project: Project, tmp_path: Path, *, thorough: bool = True) -> None:
     """Everything that a layout has to pass; each step fails with the output of its command."""
     cycle = Cycle(layout, url, project, tmp_path)
@@ -188,14 +269,15 @@ class Cycle:
 
     # Commands
 
-    def initialise(self) -> None:
+    def initialise(self, template: str = "async-fastapi") -> None:
         """Run init where the application is, which has no way to reach a database yet, and read what it wrote."""
         root = self.project.directory
         self.project.copy(LAYOUTS / self.layout.name / "project")
         source = root / self.layout.directory
         self.project.migrations = (source / "migrations").relative_to(root).as_posix()
-        self.run("init", "-t", "async-fastapi", "migrations")
-        assert_ini(source / "alembic.ini", self.layout)
+        self.run("init", "-t", template, "migrations")
+        if template == "async-fastapi":
+            assert_ini(source / "alembic.ini", self.layout)
         values = self._placeholders()
         self.project.write({name: value.format(**values) for name, value in self.layout.files.items()})
         self.project.environment |= {name: value.format(**values) for name, value in self.layout.environment.items()}
@@ -255,6 +337,21 @@ class Cycle:
     def tables(self) -> frozenset[str]:
         with self._connect() as connection:
             return reflect_tables(connection)
+
+    def create_schemas(self) -> None:
+        """Create those that tables of the layout are in, as stock autogenerate does not."""
+        for schema in sorted({name.partition(".")[0] for name in self.layout.tables if "." in name}):
+            with self._connect() as connection:
+                connection.execute(text(f"CREATE SCHEMA {schema}"))
+                connection.commit()
+
+    def clear(self) -> None:
+        """Leave nothing in the database but the schemas of the layout."""
+        with self._connect() as connection:
+            for schema in {"public", *(name.partition(".")[0] for name in self.layout.tables if "." in name)}:
+                connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
+                connection.execute(text(f"CREATE SCHEMA {schema}"))
+            connection.commit()
 
     def assert_nothing_is_left(self) -> None:
         """A downgrade to base leaves the version table only, no type and no schema."""
