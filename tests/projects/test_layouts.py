@@ -164,7 +164,7 @@ def test_layout_with_a_stock_environment_is_adopted(name: str, postgresql_url: s
         ("database", "tables", "current", "check", "upgrade head --sql"), "same"
     ), json.dumps(report, indent=1)
     env = (folder / "migrations/env.py").read_text()
-    assert env.endswith("\nrun_environment()\n"), env
+    assert env.endswith(("\nrun_environment()\n", "\nrun_environment(include_schemas=True)\n")), env
     assert "sqlalchemy" not in env
     section = RawConfigParser()
     section.read(folder / "alembic.ini")
@@ -176,8 +176,9 @@ def test_layout_with_a_stock_environment_is_adopted(name: str, postgresql_url: s
     cycle.assert_nothing_to_write()
 
 
-# What reads the URL where a layout keeps it in a SecretStr.
-SECRETS = {"settings_nested": ".get_secret_value()", "src_package": ".get_secret_value()"}
+# How the URL is read from what is neither an engine nor a string.
+_SECRET = "{}.get_secret_value()"
+FORMS = {"settings_nested": _SECRET, "src_package": _SECRET, "settings_url_object": "{}"}
 
 
 def edit_stock_environment(folder: Path, cycle: Cycle) -> None:
@@ -193,14 +194,9 @@ def edit_stock_environment(folder: Path, cycle: Cycle) -> None:
     reference = cycle.layout.ini.get("app_engine", "")
     driver = f"{cycle.backend}+{ASYNC_DRIVERS[cycle.backend]}"
     if reference:
-        url = reference.replace(":", ".") + SECRETS.get(cycle.layout.name, "")
-        url = (
-            f"{url}.url"
-            if re.search(r"engine(\(\))?$", url)
-            else url
-            if cycle.layout.name == "settings_url_object"
-            else f"str({url})"
-        )
+        url = reference.replace(":", ".")
+        form = FORMS.get(cycle.layout.name, "{}.url" if re.search(r"engine(\(\))?$", url) else "str({})")
+        url = form.format(url)
     else:
         url = f'os.environ["{cycle.layout.ini["database_url_env"]}"]'
     modules = sorted({*covered, *(one.partition(":")[0] for one in (*origins, *([reference] if reference else [])))})
@@ -216,6 +212,8 @@ def edit_stock_environment(folder: Path, cycle: Cycle) -> None:
         f'url = make_url({url}).set(drivername="{driver}").render_as_string(hide_password=False)\n'
         'config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))\n',
     )
+    if any("." in name for name in cycle.layout.tables):
+        text = text.replace("connection=connection,", "connection=connection, include_schemas=True,")
     env.write_text(text)
     template = folder / "migrations/script.py.mako"
     template.write_text(template.read_text().replace("import sqlalchemy as sa\n", "import sqlalchemy as sa\nimport sqlmodel\n"))
