@@ -8,6 +8,7 @@ import shutil
 import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from difflib import unified_diff
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +44,12 @@ class Change:
     """As reports name it."""
     before: str
     after: str
+
+    @property
+    def diff(self) -> tuple[str, ...]:
+        """What changes, as `diff -u` writes it, secrets masked."""
+        lines = unified_diff(self.before.splitlines(), self.after.splitlines(), self.name, self.name, lineterm="")
+        return tuple(map(mask_message, lines))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +98,7 @@ class Adoption:
             "env": self.env,
             "adopted": self.is_adopted,
             "possible": self.is_possible,
-            "files": [{"file": one.name, "before": one.before, "after": one.after} for one in self.changes],
+            "files": [{"file": one.name, "diff": "\n".join(one.diff)} for one in self.changes],
             "obstacles": [{"line": one.line, "source": one.source, "why": one.why} for one in self.obstacles],
             "notes": list(self.notes),
             "commands": [{"command": one.command, "verdict": one.verdict, "details": [*one.details]} for one in self.agreements],
@@ -210,8 +217,8 @@ class _Planner:
             names |= free_names(value)
         hoisted = given.hoisted
         if self.url.expression and not self.url.statements:
-            line = f'context.config.set_main_option("sqlalchemy.url", {self.url.expression}.replace("%", "%%"))'
-            hoisted = (*hoisted, f"# The URL is put together here.\nfrom alembic import context\n\n{line}")
+            line = f'context.config.set_main_option("sqlalchemy.url", ({self.url.expression}).replace("%", "%%"))'
+            hoisted = (*hoisted, f"from alembic import context\n\n# The URL is put together here.\n{line}")
         return Call(values, frozenset(names), hoisted)
 
     def _is_none(self, name: str) -> bool:

@@ -20,11 +20,11 @@ _USUAL_CALLS = ENGINE_MAKERS | {
     *("connect", "begin", "run_sync", "dispose", "close", "commit", "AsyncEngine"),
     *("run", "get_event_loop", "new_event_loop", "set_event_loop", "get_running_loop", "run_until_complete", "is_running"),
     *("set_main_option", "get_main_option", "set_section_option", "get_section", "get", "getenv", "str", "replace"),
-    *("print", "debug", "info", "warning", "getLogger", "fileConfig", "isinstance", "getattr", "hasattr"),
+    *("print", "debug", "info", "warning", "error", "exception", "getLogger", "fileConfig", "isinstance", "getattr", "hasattr"),
     *("render_as_string", "unicode_string", "get_secret_value", "make_url"),
 }
 # What changes the connection or the database.
-_WORK = {"execute", "exec_driver_sql", "execution_options", "scalar", "scalars", "begin_twophase", "create_all", "event"}
+_WORK = {"execute", "exec_driver_sql", "execution_options", "scalar", "scalars", "begin_twophase", "create_all"}
 _LOOP = "it runs for several databases or more than once"
 
 
@@ -83,7 +83,7 @@ def called_name(call: ast.Call) -> str:
 
 def find_obstacles(env: EnvFile, machinery: Machinery) -> Iterator[Obstacle]:
     """What the machinery does beyond connecting and running migrations."""
-    usual = _USUAL_CALLS | {function.name for function in machinery.functions} | set(env.functions)
+    usual = _USUAL_CALLS | {function.name for function in machinery.functions}
     for statement in machinery.statements:
         yield from _look(env, statement, usual)
 

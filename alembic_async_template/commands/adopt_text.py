@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from difflib import unified_diff
 from typing import TextIO
 
 from ..adoption.adopt import Adoption, Change
@@ -53,8 +52,7 @@ def _describe(env: str, obstacle: Obstacle) -> str:
 
 
 def _render_change(change: Change, stream: TextIO) -> Iterator[str]:
-    lines = unified_diff(change.before.splitlines(), change.after.splitlines(), change.name, change.name, lineterm="")
-    for line in lines:
+    for line in change.diff:
         colour = {"+": "green", "-": "red"}.get(line[:1])
         yield paint(line, colour, stream) if colour else line
 
