@@ -185,7 +185,7 @@ def edit_stock_environment(folder: Path, cycle: Cycle) -> None:
     """Do to the env.py and script.py.mako of Alembic's async template what its comments and SQLModel's users do."""
     roots = [folder / root.replace("%(here)s", ".") for root in cycle.layout.ini["prepend_sys_path"].split(":")]
     root = roots[0].resolve()
-    files = list_sources(root, [folder / "migrations"])
+    files = map(str, list_sources(root, [folder / "migrations"]))
     _, tables = find_tables(root, files)
     covered = [name for name in tables if is_covered(name, split_names(cycle.layout.ini["app_models"]))]
     origins = dict.fromkeys(table.origin or "sqlmodel:SQLModel" for name in covered for table in tables[name])

@@ -1,0 +1,415 @@
+"""`alembic adopt`: what is carried over, what is refused, and that nothing is written before both environments agree."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from configparser import RawConfigParser
+from typing import Any
+
+import pytest
+
+from alembic_async_template.adoption.arguments import read_arguments
+from alembic_async_template.adoption.env_file import EnvFile
+from alembic_async_template.adoption.env_text import Call, write_env
+from alembic_async_template.adoption.machinery import find_machinery, find_obstacles
+from alembic_async_template.adoption.settings_text import add_settings
+from alembic_async_template.adoption.url_source import URLSource, find_url_source
+from alembic_async_template.project.ini import Form, Setting
+from support.commands import ALEMBIC, keep_variables
+from support.project import Project
+from support.terminal import run_on_terminal
+
+MODELS = """
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Post(Base):
+    __tablename__ = "post"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    title: Mapped[str]
+"""
+OFFLINE = """
+
+def run_migrations_offline():
+    context.configure(url=config.get_main_option("sqlalchemy.url"), target_metadata=target_metadata, literal_binds=True)
+    with context.begin_transaction():
+        context.run_migrations()
+
+"""
+TAIL = """
+
+if context.is_offline_mode():
+    run_migrations_offline()
+else:
+    run_migrations_online()
+"""
+# An env.py as people write it: {top} at the module's level, {arguments} of context.configure, {engine} to connect to.
+ENV = (
+    """import asyncio
+from logging.config import fileConfig
+
+from alembic import context
+from sqlalchemy import pool
+from sqlalchemy.ext.asyncio import async_engine_from_config, create_async_engine
+
+from app.models import Base
+{imports}
+config = context.config
+if config.config_file_name is not None:
+    fileConfig(config.config_file_name)
+target_metadata = Base.metadata
+{top}"""
+    + OFFLINE
+    + """
+def do_run_migrations(connection):
+    {before}context.configure(connection=connection, target_metadata=target_metadata{arguments})
+    with context.begin_transaction():
+        {work}context.run_migrations()
+
+
+async def run_async_migrations():
+    connectable = {engine}
+    async with connectable.connect() as connection:
+        await connection.run_sync(do_run_migrations)
+    await connectable.dispose()
+
+
+def run_migrations_online():
+    asyncio.run(run_async_migrations())
+"""
+    + TAIL
+)
+ENGINE = (
+    'async_engine_from_config(config.get_section(config.config_ini_section, {}), prefix="sqlalchemy.", poolclass=pool.NullPool)'
+)
+
+
+def make_env(
+    *, imports: str = "", top: str = "", arguments: str = "", engine: str = ENGINE, before: str = "", work: str = ""
+) -> str:
+    return ENV.format(imports=imports, top=top, arguments=arguments, engine=engine, before=before, work=work)
+
+
+def parse(text: str) -> EnvFile:
+    return EnvFile(text, ast.parse(text))
+
+
+def convert(text: str) -> str:
+    """The new `env.py`, with its MetaData kept."""
+    env = parse(text)
+    machinery = find_machinery(env)
+    given = read_arguments(env, machinery)
+    assert [*find_obstacles(env, machinery), *given.obstacles] == []
+    removed = [*machinery.statements, *find_url_source(env, machinery).statements]
+    return write_env(env, removed, Call(given.values, given.names, given.hoisted), [])
+
+
+# What is carried over
+
+
+def test_an_env_file_keeps_what_it_configures() -> None:
+    """Arguments, the functions and imports that they need, comments and work of the module stay; the machinery goes."""
+    text = make_env(
+        imports="import os\nimport sys\nfrom fnmatch import fnmatch\n",
+        top="""
+sys.path.append(os.path.join(os.path.dirname(__file__), ".."))
+PATTERNS = ["queue_*", "celery_*"]
+
+
+# Tables of other programs.
+def include_object(object_, name, type_, reflected, compare_to):
+    return not (type_ == "table" and any(fnmatch(name, one) for one in PATTERNS))
+""",
+        arguments=', include_object=include_object, compare_type=True, version_table="app_version", render_as_batch=False',
+    )
+    assert (
+        convert(text)
+        == '''"""Alembic runs this file for every command that needs the database. Its settings are in alembic.ini or pyproject.toml."""
+
+from app.models import Base
+import os
+import sys
+from fnmatch import fnmatch
+from alembic_async_template import run_environment
+
+target_metadata = Base.metadata
+
+sys.path.append(os.path.join(os.path.dirname(__file__), ".."))
+PATTERNS = ["queue_*", "celery_*"]
+
+
+# Tables of other programs.
+def include_object(object_, name, type_, reflected, compare_to):
+    return not (type_ == "table" and any(fnmatch(name, one) for one in PATTERNS))
+
+
+run_environment(
+    target_metadata=target_metadata,
+    include_object=include_object,
+    version_table="app_version",
+    render_as_batch=False,
+)
+'''
+    )
+
+
+def test_a_function_inside_of_another_is_moved_out() -> None:
+    """What an argument needs and the function had for itself becomes the module's."""
+    before = """skipped = {"legacy"}
+
+    def include_name(name, type_, parent_names):
+        return name not in skipped
+
+    """
+    text = convert(make_env(before=before, arguments=", include_name=include_name"))
+    assert 'skipped = {"legacy"}\n' in text
+    assert "\ndef include_name(name, type_, parent_names):\n    return name not in skipped\n" in text
+    assert text.endswith("run_environment(target_metadata=target_metadata, include_name=include_name)\n")
+    compile(text, "env.py", "exec")
+
+
+@pytest.mark.parametrize(
+    ("imports", "top", "engine", "expected"),
+    [
+        ("", "", ENGINE, URLSource()),
+        ("import os", "", 'create_async_engine(os.environ["APP_DB"])', URLSource("database_url_env", "APP_DB")),
+        ("import os", 'url = os.getenv("APP_DB")', "create_async_engine(url)", URLSource("database_url_env", "APP_DB")),
+        (
+            "import os",
+            "",
+            'create_async_engine(os.environ.get("APP_DB", "sqlite+aiosqlite:///x.db"))',
+            URLSource("database_url_env", "APP_DB", default="sqlite+aiosqlite:///x.db"),
+        ),
+        (
+            "from app.config import settings",
+            "\n\ndef get_url():\n    return str(settings.db.url)\n",
+            'create_async_engine(get_url().replace("postgresql:", "postgresql+asyncpg:"))',
+            URLSource("app_engine", "app.config:settings.db.url"),
+        ),
+        (
+            "from app.config import get_settings",
+            "settings = get_settings()",
+            "create_async_engine(settings.url.get_secret_value())",
+            URLSource("app_engine", "app.config:get_settings().url"),
+        ),
+        ("import app.config", "", "create_async_engine(app.config.URL)", URLSource("app_engine", "app.config:URL")),
+        ("from app.db import engine", "", "engine", URLSource("app_engine", "app.db:engine")),
+        ("from app.db import make_engine", "", "make_engine()", URLSource("app_engine", "app.db:make_engine()")),
+        (
+            "from app.config import HOST",
+            "",
+            'create_async_engine(f"postgresql+asyncpg://{HOST}/app")',
+            URLSource(expression='f"postgresql+asyncpg://{HOST}/app"'),
+        ),
+    ],
+)
+def test_the_url_becomes_a_setting(imports: str, top: str, engine: str, expected: URLSource) -> None:
+    """However env.py comes to the URL: an engine, a variable, an attribute of the application, a function of its own."""
+    env = parse(make_env(imports=imports, top=top, engine=engine))
+    assert find_url_source(env, find_machinery(env)) == expected
+
+
+@pytest.mark.parametrize(
+    ("parts", "line", "why"),
+    [
+        ({"work": 'context.execute("SET ROLE app")\n        '}, 'context.execute("SET ROLE app")', "execute() is called"),
+        ({"before": "prepare(connection)\n    "}, "prepare(connection)", "prepare() is called"),
+        (
+            {"engine": "create_async_engine(URL, connect_args={'ssl': True})"},
+            "connectable = create_async_engine(URL, connect_args={'ssl': True})",
+            "its engine is given connect_args; app_engine may name an engine of the application that has it",
+        ),
+        ({"arguments": ", **options"}, None, "its arguments are put together elsewhere"),
+        (
+            {"arguments": ", include_object=make(connection)"},
+            None,
+            "it uses connection, which is not there outside of the function",
+        ),
+        ({"arguments": ", version_table=unknown"}, None, "where unknown comes from is not seen"),
+    ],
+)
+def test_what_cannot_be_carried_over_is_told_with_its_line(parts: dict[str, str], line: str | None, why: str) -> None:
+    """The line, what stands there, and why."""
+    text = make_env(**parts)
+    env = parse(text)
+    machinery = find_machinery(env)
+    obstacles = [*find_obstacles(env, machinery), *read_arguments(env, machinery).obstacles]
+    assert len(obstacles) == 1
+    assert obstacles[0].why.startswith(why)
+    assert text.splitlines()[obstacles[0].line - 1].strip() == obstacles[0].source
+    assert line in {None, obstacles[0].source}
+
+
+def test_online_and_offline_have_to_agree() -> None:
+    """Two values of one argument are an obstacle; the same one, written in another way, is not."""
+    text = make_env(arguments=', version_table="one"').replace("literal_binds=True", "literal_binds=True, version_table='one'")
+    assert 'version_table="one"' in convert(text) or "version_table='one'" in convert(text)
+    env = parse(text.replace("version_table='one'", "version_table='two'"))
+    obstacles = read_arguments(env, find_machinery(env)).obstacles
+    assert [obstacle.why for obstacle in obstacles] == ["version_table is \"one\" here and 'two' elsewhere"]
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_settings_are_added_and_everything_else_stays(newline: str) -> None:
+    """Comments, other sections and the ends of lines; a setting of the same name is replaced with what continues it."""
+    text = "# top\n[one]\na = 1\n\n[alembic]\n# where\nscript_location = x\nprepend_sys_path =\n    a\n    b\nc = d\n\n[two]\nprepend_sys_path = z\n"
+    settings = [Setting("prepend_sys_path", ("%(here)s/src",)), Setting("app_models", ("app", "~app.old"))]
+    result = add_settings(text.replace("\n", newline), "[alembic]", settings, Form.INI)
+    parser = RawConfigParser()
+    parser.read_string(result)
+    assert dict(parser["alembic"]) == {
+        "prepend_sys_path": "%(here)s/src",
+        "app_models": "app, ~app.old",
+        "script_location": "x",
+        "c": "d",
+    }
+    assert dict(parser["two"]) == {"prepend_sys_path": "z"}
+    assert result.startswith(f"# top{newline}[one]{newline}a = 1{newline}{newline}[alembic]{newline}# Import root")
+    assert result.count("\r") == (result.count("\n") if newline == "\r\n" else 0)
+
+
+# The command
+
+
+@pytest.fixture
+def stock(project: Project, database_url: str) -> Project:
+    """A project with the async template's files, a table, a revision, and the URL in the ini."""
+    project.alembic("init", "-t", "async", "migrations")
+    project.write({"app/__init__.py": "", "app/models.py": MODELS, "migrations/env.py": make_env()})
+    driver = "sqlite+aiosqlite" if database_url.startswith("sqlite") else "postgresql+asyncpg"
+    project.set(**{"sqlalchemy.url": re.sub(r"^\w+", driver, database_url).replace("%", "%%")})
+    project.alembic("revision", "--autogenerate", "-m", "create posts")
+    project.alembic("upgrade", "head")
+    return project
+
+
+def read_report(project: Project, *options: str, returncode: int = 0) -> dict[str, Any]:
+    result = project.alembic("adopt", "--json", *options, check=False)
+    assert result.returncode == returncode, str(result)
+    report: dict[str, Any] = json.loads(result.stdout)
+    return report
+
+
+def read_files(project: Project) -> dict[str, bytes]:
+    files = [*project.directory.glob("*.ini"), *project.directory.glob("*.toml"), *project.directory.glob("migrations/*.*")]
+    return {path.name: path.read_bytes() for path in files}
+
+
+def test_nothing_is_written_without_an_answer(stock: Project) -> None:
+    """Neither by --dry-run nor where no one can be asked nor for a no; a yes on a terminal writes, and a second run has nothing to do."""
+    before = read_files(stock)
+    assert "+run_environment()" in stock.alembic("adopt", "--dry-run").stdout
+    refused = stock.alembic("adopt", check=False)
+    assert (refused.returncode, refused.stderr) == (1, "Nothing was written; --yes writes without a question\n")
+    for answer in ("n\n", "\n", "\x04"):
+        returncode, shown = run_on_terminal(
+            [ALEMBIC, "adopt"], stock.directory, keep_variables(**stock.environment), [("[y/N]", answer)]
+        )
+        assert returncode == 1, shown
+    assert read_files(stock) == before
+    returncode, shown = run_on_terminal(
+        [ALEMBIC, "adopt"], stock.directory, keep_variables(**stock.environment), [("[y/N]", "y\n")]
+    )
+    assert returncode == 0, shown
+    assert "migrations/env.py was written; the old one is kept as env.py.before" in shown
+    after = read_files(stock)
+    assert after["env.py.before"] == before["env.py"]
+    assert after["script.py.mako"] == before["script.py.mako"]
+    assert stock.alembic("adopt", "--yes").stdout == "migrations/env.py is one of this package already\n"
+    assert read_files(stock) == after
+    stock.alembic("check")
+    stock.alembic("downgrade", "base")
+    stock.alembic("upgrade", "head")
+
+
+def test_the_commands_give_what_they_gave(stock: Project) -> None:
+    """It says so of each; what only this package compares is listed apart, and what the old one had wrong too."""
+    report = read_report(stock, "--dry-run")
+    assert [(one["command"], one["verdict"]) for one in report["commands"]] == [
+        ("database", "same"),
+        ("tables", "same"),
+        ("current", "same"),
+        ("check", "same"),
+        ("upgrade head --sql", "same"),
+    ]
+    models = MODELS.replace("    title: Mapped[str]\n", '    title: Mapped[str] = mapped_column(server_default="new")\n')
+    stock.write({"app/models.py": models})
+    check = read_report(stock, "--dry-run")["commands"][3]
+    assert (check["command"], check["verdict"]) == ("check", "more")
+    assert len(check["details"]) == 1
+    assert check["details"][0].startswith("+"), check
+
+
+def test_what_would_do_something_else_is_not_written(stock: Project) -> None:
+    """An env.py whose URL depends on what no setting says: the databases differ, so all files stay as they are."""
+    text = (stock.directory / "migrations/env.py").read_text()
+    stock.write(
+        {
+            "app/config.py": "import sys\nURL = 'sqlite+aiosqlite:///right.db' if 'migrations_marker' in sys.modules else 'sqlite+aiosqlite:///wrong.db'\n",
+            "migrations/env.py": text.replace(
+                "target_metadata = Base.metadata\n",
+                "import sys\nsys.modules['migrations_marker'] = sys\nfrom app.config import URL\n"
+                "config.set_main_option('sqlalchemy.url', URL)\ntarget_metadata = Base.metadata\ndel sys.modules['migrations_marker']\n",
+            ),
+        }
+    )
+    before = read_files(stock)
+    result = stock.alembic("adopt", "--yes", check=False)
+    assert result.returncode == 1, str(result)
+    assert "FAILED: The new migrations/env.py would not do the same, so nothing was written" in result.stdout
+    assert "database: not as before:\n" in result.stdout
+    assert read_files(stock) == before
+
+
+def test_what_cannot_be_carried_over_leaves_the_project_alone(stock: Project) -> None:
+    """Lines and reasons, and the way by hand."""
+    env = stock.directory / "migrations/env.py"
+    env.write_text(make_env(work='context.execute("SET ROLE app")\n        '))
+    before = read_files(stock)
+    result = stock.alembic("adopt", "--yes", check=False)
+    line = env.read_text().splitlines().index('        context.execute("SET ROLE app")') + 1
+    assert result.returncode == 1
+    assert result.stdout.startswith(
+        "migrations/env.py cannot be carried over, and is as it was\n"
+        f'  where  migrations/env.py:{line}  context.execute("SET ROLE app"): execute() is called, which is not a part of'
+    ), str(result)
+    assert read_files(stock) == before
+
+
+@pytest.mark.parametrize(
+    ("text", "owner"),
+    [
+        ("from flask import current_app\n", "Flask-Migrate"),
+        ("from advanced_alchemy.base import metadata_registry\n", "advanced-alchemy"),
+    ],
+)
+@pytest.mark.sqlite
+def test_an_env_file_that_needs_its_application_is_left(project: Project, text: str, owner: str) -> None:
+    """Those of Flask-Migrate and advanced-alchemy run within their own commands."""
+    project.alembic("init", "-t", "async", "migrations")
+    project.write({"migrations/env.py": text + make_env()})
+    assert read_report(project, "--yes", returncode=1)["obstacles"] == [
+        {"line": 0, "source": "", "why": f"it is {owner}'s, which runs it within an application"}
+    ]
+
+
+@pytest.mark.sqlite
+def test_several_databases_in_one_env_file_are_left(project: Project) -> None:
+    """Alembic's multidb template runs its revisions once for each database, with functions of their own."""
+    project.alembic("init", "-t", "multidb", "migrations")
+    why = {one["why"] for one in read_report(project, "--yes", returncode=1)["obstacles"]}
+    assert "it runs for several databases or more than once" in why
+
+
+@pytest.mark.sqlite
+def test_no_environment_is_told(project: Project) -> None:
+    """With the command that makes one."""
+    result = project.alembic("adopt", check=False)
+    assert result.returncode == 1
+    assert "alembic init -t async-fastapi migrations" in result.stdout
