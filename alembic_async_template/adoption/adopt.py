@@ -233,6 +233,8 @@ class _Planner:
             new = [project.import_root, *(root for root in roots if root != project.import_root)]
             names = [project.relative_path(root) for root in (new if "prepend_sys_path" in self.subject.settings else new[:1])]
             yield Setting("prepend_sys_path", tuple("%(here)s" if name == "." else f"%(here)s/{name}" for name in names))
+            if not {"path_separator", "version_path_separator", "version_locations"} & self.subject.settings.keys():
+                yield Setting("path_separator", "os")
         if scan:
             yield Setting("app_models", tuple(project.models[0].split(", ")))
         url: URLSource = self.url

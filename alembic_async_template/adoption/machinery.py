@@ -113,6 +113,8 @@ def _find_obstacle(statement: ast.stmt, usual: set[str]) -> str:
             if strange:
                 return f"{ast.unparse(strange[0])} is set"
             return _judge_calls([statement.value] if statement.value else [], None)
+        case ast.Expr(ast.Call() as call) if called_name(call) == "configure":
+            return ""  # its arguments are read apart
         case ast.Expr():
             return _judge_calls([statement.value], usual)
         case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.If() | ast.Try():

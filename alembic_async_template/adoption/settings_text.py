@@ -10,6 +10,7 @@ from ..project.ini import Form, Setting
 # What each setting is for, in the words of the template's own file.
 _COMMENTS = {
     "prepend_sys_path": "# Import root: the folder from which the application is imported.",
+    "path_separator": "# How the paths in prepend_sys_path are separated: as in the system's own PATH.",
     "app_models": "# Models: every module in them that defines tables is imported, those added later too. * is every module.",
     "app_engine": "# Engine: module:attribute of the application's engine, URL or settings value.",
     "database_url_env": "# Environment variable with the database URL, used where app_engine names none.",

@@ -39,10 +39,7 @@ def render_adoption(adoption: Adoption, stream: TextIO) -> str:
 
 def _render_obstacles(adoption: Adoption) -> str:
     lines = [_describe(adoption.env, obstacle) for obstacle in adoption.obstacles]
-    fix = (
-        "take these lines out or move them into the application, and type alembic adopt again; or write the new file by hand:\n"
-        "docs/how-to/existing-project.md has a table of what goes where"
-    )
+    fix = "take these lines out or move them into the application, and type alembic adopt again"
     return render_block(f"{adoption.env} cannot be carried over, and is as it was", [("where", "\n".join(lines)), ("fix", fix)])
 
 

@@ -67,24 +67,23 @@ def _takes(directive: Any, *arguments: Any, **options: Any) -> bool:
 def refuse_other_comparators(context: AutogenContext, _upgrade_ops: Any) -> None:
     """Refuse a comparison in which another package compares the enum types too, before anything is compared.
 
-    An import inside a function of a revision runs with that function, for example in a program that migrates and then compares.
-    It serves only the revision, so the other package is left out of the comparison.
+    An import in a revision, or inside a function, serves only what is there, so the other package is left out of the comparison.
 
-    :raises EnumComparisonClashError: a module of the project imports the other package.
+    :raises EnumComparisonClashError: `env.py` or the application imports the other package.
     """
     packages = {name.partition(".")[0] for name in OTHERS}
     for package in sorted(packages & _compat.list_comparing_packages(context)):
         script = context.migration_context.script
         imports = list(_find_package_imports(package, script)) if script is not None else []
-        lasting = [(file, line) for file, line, in_function in imports if not in_function]
+        lasting = [(file, line) for file, line, serves_others in imports if not serves_others]
         if lasting or not imports:
             raise EnumComparisonClashError(package, lasting)
-        log.debug("%s is left out of this comparison: only functions import it", package)
+        log.debug("%s is left out of this comparison: only revisions and functions import it", package)
         _compat.leave_out_package(context, package)
 
 
 def _find_package_imports(package: str, script: ScriptDirectory) -> Iterator[tuple[Path, int, bool]]:
-    """The imports of a package in `env.py`, revisions and loaded modules: file, line, and whether it is inside a function."""
+    """The imports of a package in `env.py`, revisions and loaded modules: file, line, and whether in a revision or a function."""
     loaded = [
         path for name, module in list(sys.modules.items()) if name.partition(".")[0] != package and (path := _source_of(module))
     ]
@@ -96,7 +95,8 @@ def _find_package_imports(package: str, script: ScriptDirectory) -> Iterator[tup
         except (OSError, SyntaxError, ValueError):  # a module that is loaded from elsewhere
             continue
         if tree is not None:
-            yield from ((file, line, in_function) for line, in_function in _list_package_imports(tree, package))
+            is_revision = file in revisions
+            yield from ((file, line, in_function or is_revision) for line, in_function in _list_package_imports(tree, package))
 
 
 def _source_of(module: ModuleType) -> Path | None:

@@ -181,10 +181,7 @@ class EnumComparisonClashError(AutogenerateError):
         places = series([f"{file}:{line}" for file, line in imports], 5)
         super().__init__(
             f"{package} compares enum types too, so each change would be written twice",
-            Fix(
-                f"import {package} inside upgrade() and downgrade() of each revision that uses it, and take the import out "
-                "everywhere else"
-            ),
+            Fix(f"take the import of {package} out there; revisions may go on importing it"),
             Fix(
                 f"leave enum types to {package}: from alembic import op in script.py.mako, and in env.py",
                 'run_environment(autogenerate_plugins=["alembic.autogenerate.*"])',

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 from configparser import RawConfigParser
+from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic.config import Config
 
 from alembic_async_template.adoption.arguments import read_arguments
 from alembic_async_template.adoption.env_file import EnvFile
@@ -16,6 +19,7 @@ from alembic_async_template.adoption.env_text import Call, write_env
 from alembic_async_template.adoption.machinery import find_machinery, find_obstacles
 from alembic_async_template.adoption.settings_text import add_settings
 from alembic_async_template.adoption.url_source import URLSource, find_url_source
+from alembic_async_template.commands import plan_adoption
 from alembic_async_template.project.ini import Form, Setting
 from support.commands import ALEMBIC, keep_variables
 from support.project import Project
@@ -227,7 +231,7 @@ def test_the_url_becomes_a_setting(imports: str, top: str, engine: str, expected
         ),
         ({"arguments": ", **options"}, None, "its arguments are put together elsewhere"),
         (
-            {"arguments": ", include_object=make(connection)"},
+            {"arguments": ", include_object=dict(connection)"},
             None,
             "it uses connection, which is not there outside of the function",
         ),
@@ -413,3 +417,149 @@ def test_no_environment_is_told(project: Project) -> None:
     result = project.alembic("adopt", check=False)
     assert result.returncode == 1
     assert "alembic init -t async-fastapi migrations" in result.stdout
+
+
+@pytest.mark.sqlite
+def test_settings_in_pyproject_are_extended(project: Project, sqlite_url: str) -> None:
+    """The table of pyproject.toml gets them, with its comments kept."""
+    (project.directory / "pyproject.toml").write_text("[project]\nname = 'shop'  # ours\nversion = '1'\n")
+    project.alembic("init", "-t", "pyproject_async", "migrations")
+    project.environment["APP_DB"] = sqlite_url
+    env = make_env(
+        imports="import os", engine='create_async_engine(os.environ["APP_DB"].replace("sqlite:", "sqlite+aiosqlite:"))'
+    )
+    project.write({"app/__init__.py": "", "app/models.py": MODELS, "migrations/env.py": env})
+    project.alembic("revision", "--autogenerate", "-m", "create posts")
+    text = (project.directory / "pyproject.toml").read_text()
+    project.alembic("adopt", "--yes")
+    added = (
+        "# Models: every module in them that defines tables is imported, those added later too. * is every module.\n"
+        'app_models = ["app"]\n\n'
+        "# Environment variable with the database URL, used where app_engine names none.\n"
+        'database_url_env = "APP_DB"\n\n'
+    )
+    assert (project.directory / "pyproject.toml").read_text() == text.replace("[tool.alembic]\n\n", f"[tool.alembic]\n{added}\n")
+    project.alembic("upgrade", "head")
+    project.alembic("check")
+
+
+@pytest.mark.sqlite
+def test_every_section_of_one_environment_gets_the_settings(project: Project, tmp_path: Path) -> None:
+    """Two databases with one env.py, as `alembic -n staging` has them."""
+    project.alembic("init", "-t", "async", "migrations")
+    project.write({"app/__init__.py": "", "app/models.py": MODELS, "migrations/env.py": make_env()})
+    project.set(**{"sqlalchemy.url": f"sqlite+aiosqlite:///{tmp_path}/one.db"})
+    ini = project.directory / "alembic.ini"
+    section = f"\n[staging]\nscript_location = %(here)s/migrations\nprepend_sys_path = .\npath_separator = os\nsqlalchemy.url = sqlite+aiosqlite:///{tmp_path}/two.db\n"
+    ini.write_text(ini.read_text().replace("\n[post_write_hooks]", f"{section}\n[post_write_hooks]"))
+    project.alembic("revision", "--autogenerate", "-m", "create posts")
+    project.alembic("-n", "staging", "upgrade", "head")
+    project.alembic("adopt", "--yes")
+    parser = RawConfigParser()
+    parser.read(ini)
+    assert parser["alembic"]["app_models"] == parser["staging"]["app_models"] == "app"
+    project.alembic("-n", "staging", "check")
+    project.alembic("upgrade", "head")
+    assert {path.name for path in tmp_path.glob("*.db")} == {"one.db", "two.db"}
+
+
+def test_an_untouched_stock_environment_is_adopted(project: Project, database_url: str) -> None:
+    """Its placeholder and its `target_metadata = None` are what this package has better."""
+    project.environment["DATABASE_URL"] = database_url
+    project.alembic("init", "-t", "generic", "migrations")
+    project.write({"app/__init__.py": "", "app/models.py": MODELS})
+    report = read_report(project, "--yes")
+    assert [one["verdict"] for one in report["commands"]] == ["mended"] * 5
+    assert (project.directory / "migrations/env.py").read_text() == (
+        '"""Alembic runs this file for every command that needs the database. Its settings are in alembic.ini or pyproject.toml."""'
+        "\n\nfrom alembic_async_template import run_environment\n\nrun_environment()\n"
+    )
+    project.alembic("revision", "--autogenerate", "-m", "create posts")
+    project.alembic("upgrade", "head")
+    project.alembic("check")
+
+
+def test_another_database_down_is_no_agreement(stock: Project) -> None:
+    """Where nothing can be compared, the report says so of each command that needs the database, and the SQL is still compared."""
+    stock.set(**{"sqlalchemy.url": "postgresql+asyncpg://app@127.0.0.1:1/app", "database_wait": "off"})
+    commands = {one["command"]: one for one in read_report(stock, "--dry-run")["commands"]}
+    assert commands["current"]["verdict"] == commands["check"]["verdict"] == "unknown"
+    assert any("127.0.0.1" in line for line in commands["current"]["details"])
+
+
+@pytest.mark.sqlite
+def test_models_of_another_database_stay_out(project: Project, sqlite_url: str) -> None:
+    """Where the sources have tables that the old env.py does not give, its MetaData is kept."""
+    project.alembic("init", "-t", "async", "migrations")
+    other = MODELS.replace("Post", "Metric").replace('"post"', '"metric"')
+    project.write({"app/__init__.py": "", "app/models.py": MODELS, "app/metrics.py": other, "migrations/env.py": make_env()})
+    project.set(**{"sqlalchemy.url": re.sub(r"^\w+", "sqlite+aiosqlite", sqlite_url)})
+    project.alembic("revision", "--autogenerate", "-m", "create posts")
+    project.alembic("upgrade", "head")
+    read_report(project, "--yes")
+    text = (project.directory / "migrations/env.py").read_text()
+    assert "from app.models import Base\n" in text
+    assert text.endswith("\nrun_environment(target_metadata=target_metadata)\n")
+    project.alembic("check")
+
+
+@pytest.mark.sqlite
+def test_a_convention_set_in_env_is_an_argument(project: Project, sqlite_url: str) -> None:
+    """It names what the revisions leave unnamed, without the models."""
+    project.alembic("init", "-t", "async", "migrations")
+    top = 'NAMES = {"pk": "pk_%(table_name)s"}\ntarget_metadata.naming_convention = NAMES\n'
+    project.write({"app/__init__.py": "", "app/models.py": MODELS, "migrations/env.py": make_env(top=top)})
+    project.set(**{"sqlalchemy.url": re.sub(r"^\w+", "sqlite+aiosqlite", sqlite_url)})
+    project.alembic("revision", "--autogenerate", "-m", "create posts")
+    project.alembic("adopt", "--yes")
+    text = (project.directory / "migrations/env.py").read_text()
+    assert text.endswith("\nrun_environment(naming_convention=NAMES)\n"), text
+    project.alembic("upgrade", "head")
+    project.alembic("check")
+
+
+def test_the_import_of_another_enum_package_goes(project: Project, postgresql_url: str) -> None:
+    """That of alembic-postgresql-enum switches its comparison on; its revisions keep working."""
+    project.alembic("init", "-t", "async", "migrations")
+    models = MODELS.replace("import DeclarativeBase", "import DeclarativeBase").replace(
+        "    title: Mapped[str]\n", "    status: Mapped[Status]\n"
+    )
+    models = "import enum\n\n\nclass Status(enum.Enum):\n    draft = 1\n    live = 2\n\n" + models
+    project.write({"app/__init__.py": "", "app/models.py": models})
+    project.write({"migrations/env.py": make_env(imports="import alembic_postgresql_enum")})
+    project.set(**{"sqlalchemy.url": re.sub(r"^\w+", "postgresql+asyncpg", postgresql_url).replace("%", "%%")})
+    project.environment.pop("PYTHONWARNINGS")
+    project.alembic("revision", "--autogenerate", "-m", "create posts")
+    project.alembic("upgrade", "head")
+    project.write({"app/models.py": models.replace("    live = 2\n", "    live = 2\n    gone = 3\n")})
+    project.alembic("revision", "--autogenerate", "-m", "one more")
+    assert "sync_enum_values" in project.revisions()[-1].read_text()
+    project.alembic("upgrade", "head")
+    read_report(project, "--yes")
+    assert "alembic_postgresql_enum" not in (project.directory / "migrations/env.py").read_text()
+    project.alembic("check")
+    project.alembic("downgrade", "base")
+    project.alembic("upgrade", "head")
+    project.alembic("check")
+
+
+@pytest.mark.sqlite
+def test_a_failure_in_the_middle_leaves_the_files(stock: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The settings are written first; when env.py cannot be, they are put back and no copy is left."""
+    monkeypatch.chdir(stock.directory)
+    before = read_files(stock)
+    adoption = plan_adoption(Config("alembic.ini"))
+    assert adoption.is_possible
+    replace = os.replace
+
+    def fail(source: Path, target: Path) -> None:
+        if Path(target).name == "env.py" and b"run_environment" in Path(source).read_bytes():
+            raise OSError("no space left")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="no space left"):
+        adoption.write()
+    for path in stock.directory.glob("migrations/.*"):
+        path.unlink()
+    assert read_files(stock) == before

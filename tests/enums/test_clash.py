@@ -177,7 +177,7 @@ def adopt(project: Project, url: str) -> Path:
 
 
 def import_in_functions(migrations: Path) -> None:
-    """Do to the old revision what the refusal advises."""
+    """Import the other package only where the old revision needs it."""
     two = migrations / "versions/two.py"
     text = two.read_text().replace(IMPORT, "")
     two.write_text(text.replace("():\n", f"():\n    {IMPORT}\n"))
@@ -187,13 +187,18 @@ def import_in_functions(migrations: Path) -> None:
 def test_two_comparisons_of_enums_are_refused_before_anything_is_written(
     project: Project, postgresql_url: str, command: tuple[str, ...]
 ) -> None:
-    """The import in the old revision is named, with its line."""
+    """The import in env.py is named, with its line, and that of the old revision is not: it may stay."""
     migrations = adopt(project, postgresql_url)
+    env = migrations / "env.py"
+    text = env.read_text()
+    env.write_text(f"import alembic_postgresql_enum\n{text}")
     refused = project.alembic(*command, check=False)
     assert refused.returncode
-    assert f"\n  where  its import switches that on: {migrations / 'versions/two.py'}:4\n" in refused.output
+    assert f"\n  where  its import switches that on: {env}:1\n" in refused.output
     assert "Traceback" not in refused.output
     assert sorted(path.stem for path in project.revisions()) == ["one", "two"]
+    env.write_text(text)  # as the refusal advises
+    assert "calm" in project.alembic(*command, check=False).output
 
 
 def test_the_import_in_env_and_in_the_application_is_named(project: Project, postgresql_url: str) -> None:
@@ -204,13 +209,16 @@ def test_the_import_in_env_and_in_the_application_is_named(project: Project, pos
     models = project.directory / "app/models.py"
     models.write_text(f"try:\n    import alembic_postgresql_enum as _\nexcept ImportError:\n    pass\n{models.read_text()}")
     output = project.alembic("check", check=False).output
-    places = [(1, env), (4, migrations / "versions/two.py"), (2, models)]
+    places = [(1, env), (2, models)]
     assert ", ".join(f"{path}:{line}" for line, path in places) in output
 
 
-def test_the_import_may_stand_in_the_functions_of_the_old_revision(project: Project, postgresql_url: str) -> None:
-    """After the advice of the refusal, the old history runs both ways, and each change is written once."""
-    import_in_functions(adopt(project, postgresql_url))
+@pytest.mark.parametrize("in_functions", [False, True])
+def test_the_old_revision_may_import_it(project: Project, postgresql_url: str, in_functions: bool) -> None:
+    """The old history runs both ways, and each change is written once."""
+    migrations = adopt(project, postgresql_url)
+    if in_functions:
+        import_in_functions(migrations)
     project.alembic("revision", "--autogenerate", "-m", "calm")
     (written,) = (path.read_text() for path in project.revisions() if path.stem not in OLD)
     assert (written.count('op.add_enum_value("mood", "calm")'), written.count("sync_enum_values")) == (1, 0)
@@ -245,6 +253,7 @@ def test_a_program_may_migrate_and_then_compare(project: Project, postgresql_url
 def test_enum_types_may_be_left_to_the_other_package(project: Project, postgresql_url: str) -> None:
     """The other line of the refusal: its comparison alone runs, and what it writes does too."""
     env = adopt(project, postgresql_url) / "env.py"
+    env.write_text(f"import alembic_postgresql_enum\n{env.read_text()}")
     line = 'run_environment(autogenerate_plugins=["alembic.autogenerate.*"])'
     assert line in " ".join(project.alembic("check", check=False).output.split())
     env.write_text(env.read_text().replace("\nrun_environment()", f"\n{line}"))
