@@ -22,7 +22,7 @@ from ..diagnosis.command_errors import explain_command_error
 from ..diagnosis.exceptions import describe_exception
 from ..diagnosis.explain import explain_loading
 from ..diagnosis.typed import complete, read_typed
-from ..errors import AlembicAsyncTemplateError
+from ..errors import AlembicAsyncTemplateError, BaselineError
 from ..errors.block import Fix, count, list_fixes, render_block, render_parts
 from ..masking import mask_message
 from ..run.command import uses_this_package
@@ -99,7 +99,8 @@ def _describe_settings(error: Exception, config: Config) -> str | None:
 
 def _render(error: AlembicAsyncTemplateError, config: Config) -> str:
     """The block of an error, whose examples name the ini that the command has named."""
-    error.fixes = tuple(replace(fix, example=complete(fix.example, config)) for fix in error.fixes)
+    without = ["baseline"] if isinstance(error, BaselineError) else []  # which it is told to leave out
+    error.fixes = tuple(replace(fix, example=complete(fix.example, config, without=without)) for fix in error.fixes)
     return str(error)
 
 

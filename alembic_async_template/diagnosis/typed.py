@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # The options before a command that take a value.
 _GLOBAL = frozenset({"-c", "--config", "-n", "--name", "-x"})
+# What `-x` has for one comparison of this package.
+_ANSWERS = frozenset({"baseline", "rename", "rename_table"})
 # A number of steps from a revision, or from where the database is, as Alembic reads it.
 RELATIVE = re.compile(r"(?:(?P<branch>.+?)@)?(?P<symbol>\w+)?(?P<steps>[+-]\d+)")
 
@@ -82,22 +84,26 @@ def read_typed(config: Config, name: str | None) -> TypedCommand:
     return TypedCommand(name, tuple(words), targets[-1])
 
 
-def complete(example: str, config: Config) -> str:
+def complete(example: str, config: Config, *, without: Sequence[str] = ()) -> str:
     """A line to type, with the options before the command that was typed: they name the ini, its section and more.
 
-    Options that the line has itself are not repeated.
+    What the line says itself is not repeated.
+
+    :param without: arguments of `-x` that are left out.
     """
     if not example.startswith("alembic "):
         return example
     options = config.cmd_opts
     section = getattr(options, "name", None) or "alembic"
-    typed = {
-        "-c": getattr(options, "config", None) or (),
-        "-n": [section] if section != "alembic" else (),
-        "-x": [mask_message(argument) for argument in getattr(options, "x", None) or ()],
-    }
     given = example.split()
-    words = [word for option, values in typed.items() if option not in given for value in values for word in (option, value)]
+    left_out = {*without, *(_ANSWERS if "-x" in given else ())}
+    arguments = [argument for argument in getattr(options, "x", None) or () if argument.partition("=")[0] not in left_out]
+    typed = {
+        "-c": () if "-c" in given else getattr(options, "config", None) or (),
+        "-n": () if "-n" in given or section == "alembic" else [section],
+        "-x": map(mask_message, arguments),
+    }
+    words = [word for option, values in typed.items() for value in values for word in (option, value)]
     return " ".join(["alembic", *filter(None, [shlex.join(words)]), example.removeprefix("alembic ")])
 
 
