@@ -20,6 +20,7 @@ from ..errors import (
     RevisionNotFoundError,
 )
 from ..errors.block import Fix, count, series
+from .history_errors import explain_cycle, explain_unnamed
 from .several_heads import JOIN, explain_several_heads
 from .typed import RELATIVE, TypedCommand
 
@@ -219,6 +220,8 @@ def _leave_out(option: str, headline: str) -> _Explain:
 
 
 _RULES: dict[str, _Explain] = {
+    r"Could not determine revision id from filename (.+?)\. Be sure": lambda case: explain_unnamed(case.script, case.said[1]),
+    r".* is detected in revisions \((.+)\)": lambda case: explain_cycle(case.script, case.said[1].split(", ")),
     "Target database is not up to date|Database is not on all head revisions": _explain_outdated,
     "Multiple head revisions are present|Multiple heads are present": _explain_heads,
     "Ambiguous walk": _explain_walk,

@@ -35,12 +35,13 @@ from .command_errors import explain_command_error
 from .driver_errors import describe_outage
 from .enum_labels import find_label, list_labels, read_refusal
 from .exceptions import describe_exception
+from .history_errors import locate_gap
 from .match import Origin, find_fix
 from .python_errors import explain_python
 from .quotes import is_inside, quote_statement, read_message
 from .rules.revision import REVISION_RULES
 from .statement_facts import read_operation
-from .typed import read_typed
+from .typed import read_running
 
 # What revisions use most, apart from the application.
 _IMPORTS = {
@@ -184,10 +185,9 @@ def _explain(
     if (plugin := _explain_plugin(error)) is not None:
         return plugin
     origin = _find_origin(error, failure.file)
-    is_refused = isinstance(error, CommandError) or (isinstance(error, AssertionError) and origin is Origin.HISTORY)
-    if is_refused and origin is not Origin.REVISION:
-        typed = read_typed(_compat.current_environment().config, _compat.running_command())
-        if (explained := explain_command_error(error, current, script, typed)) is not None:
+    if (isinstance(error, CommandError) and origin is not Origin.REVISION) or origin is Origin.HISTORY:
+        explained = explain_command_error(error, current, script, read_running())
+        if explained is not None:
             return explained
     if isinstance(error, CommandError):
         if failure.line is not None:
@@ -207,10 +207,11 @@ def _explain(
     is_python = origin is Origin.REVISION or isinstance(error, SyntaxError | TypeError)
     found = explain_python(error, failure.operation or "", _IMPORTS) if is_python and not raised else None
     found = None if raised else found or find_fix(REVISION_RULES, error, facts, origins)
+    if found is not None and origin is Origin.HISTORY and isinstance(error, KeyError):
+        place = locate_gap(script, error.args[0]) or failure
+        return RevisionFailedError(place, f"A revision follows {error.args[0]}, which no file has", *found.fixes)
     if found is not None:
-        is_gap = origin is Origin.HISTORY and isinstance(error, KeyError)
-        problem = f"A revision follows {error.args[0]}, which no file has" if is_gap else found.problem
-        return RevisionFailedError(failure, problem, *found.fixes)
+        return RevisionFailedError(failure, found.problem, *found.fixes)
     if failure.revision or failure.line:
         error.add_note(render_parts(failure.list_parts()))
     return error

@@ -84,6 +84,12 @@ def read_typed(config: Config, name: str | None) -> TypedCommand:
     return TypedCommand(name, tuple(words), targets[-1])
 
 
+def read_running() -> TypedCommand:
+    """What was typed for the command whose `env.py` runs, if one does."""
+    environment = _compat.current_environment()
+    return TypedCommand(None) if environment is None else read_typed(environment.config, _compat.running_command())
+
+
 def complete(example: str, config: Config, *, without: Sequence[str] = ()) -> str:
     """A line to type, with the options before the command that was typed: they name the ini, its section and more.
 
