@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 
+# What Alembic says of an environment that is not where it looks.
+_MISSING = ("No 'script_location' key", "Path doesn't exist: ")
+
+
 def describe_failure(error: Exception, config: Config) -> str | None:
     """The block to print, None for what Alembic, or Python, prints itself."""
     try:
@@ -78,7 +82,7 @@ def _describe(error: Exception, config: Config) -> str | None:
 
 def _describe_settings(error: Exception, config: Config) -> str | None:
     """The settings cannot be read, or are somewhere else; None for another error, and where they are another package's."""
-    is_missing = isinstance(error, CommandError) and str(error).startswith("No 'script_location' key")
+    is_missing = isinstance(error, CommandError) and str(error).startswith(_MISSING)
     if not (is_missing or isinstance(error, ConfigParserError | TOMLDecodeError)):
         return None
     from ..doctor.configuration import check_configuration
@@ -89,7 +93,7 @@ def _describe_settings(error: Exception, config: Config) -> str | None:
     if files and not any(name in text for text in files for name in OWN_SETTINGS):
         return None
     found = next(iter(check_configuration(subject)))
-    place = f"{subject.relative_path(found.path)}{f':{found.line}' if found.line else ''}" if found.path else ""
+    place = f"{os.path.relpath(found.path)}{f':{found.line}' if found.line else ''}" if found.path else ""
     example = complete(found.fix.example, config)
     if example.endswith(" doctor"):
         typed = read_typed(config, _name_command(config) or "doctor").write()
