@@ -10,7 +10,9 @@ from alembic.operations import ops
 from sqlalchemy import ForeignKeyConstraint, MetaData, Table, inspect, select, table, text
 from sqlalchemy.engine import Connection
 
-from ..errors import BaselineError, ExistingTablesError, SeveralHeadsError
+from ..diagnosis.several_heads import explain_several_heads
+from ..diagnosis.typed import read_typed
+from ..errors import BaselineError, ExistingTablesError
 from .comments import CommentOp
 from .data_loss import comment_losses
 from .operation_tree import drop_empty_containers, find_table, list_operations, list_table_operations
@@ -162,18 +164,18 @@ def process_directives(
             directives.clear()
             config.print_stdout("No difference between the models and the database: no revision was written.")
         for directive in directives:
-            refuse_several_heads(heads, directive.head)
+            refuse_several_heads(heads, directive.head, config)
 
     return process_revision_directives
 
 
-def refuse_several_heads(heads: Sequence[str], head: str | None) -> None:
+def refuse_several_heads(heads: Sequence[str], head: str | None, config: Config) -> None:
     """Make sure that a revision can follow what it is to follow, by default the only head.
 
     :raises SeveralHeadsError: there are several heads.
     """
     if len(heads) > 1 and head in {None, "head"}:
-        raise SeveralHeadsError(heads, "revision")
+        raise explain_several_heads(heads, read_typed(config, "revision"))
 
 
 def _comment(

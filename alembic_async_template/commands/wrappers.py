@@ -6,9 +6,12 @@ Every command comes through here, those of other environments too, so the rest i
 
 from __future__ import annotations
 
+import re
 import sys
+import warnings
 from argparse import Namespace
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
@@ -28,6 +31,10 @@ PYPROJECT_TEMPLATE = TEMPLATES / "async-fastapi-pyproject"
 
 # What shells have as the status of a command that SIGPIPE has ended: 128 and the number of the signal.
 _BROKEN_PIPE = 141
+
+
+# What Alembic warns of a revision that no file has.
+_GAP = re.compile(r"Revision \S+ referenced from .* is not present$")
 
 
 class _Folders:
@@ -138,16 +145,22 @@ def run_cmd(stock: Callable[..., Any], command_line: CommandLine, config: Config
     """`CommandLine.run_cmd`, which prints errors of this package unfolded, on standard error, and with `-q` too."""
     from alembic.util import CommandError
 
+    held: list[Callable[[], None]] = []
     try:
-        stock(command_line, config, Namespace(**{**vars(options), "raiseerr": True}))
+        with _holding_warnings(held):
+            stock(command_line, config, Namespace(**{**vars(options), "raiseerr": True}))
     except Exception as error:
         if options.raiseerr:
+            for show in held:
+                show()
             raise
         from .failures import describe_failure, is_reader_gone, print_failure
 
         if is_reader_gone(error, config):
             sys.exit(_BROKEN_PIPE)
         block = describe_failure(error, config)
+        for show in held if block is None else ():
+            show()
         if block is not None:
             print_failure(block)
             sys.exit(-1)  # as Alembic does
@@ -159,6 +172,25 @@ def run_cmd(stock: Callable[..., Any], command_line: CommandLine, config: Config
             raise failed
 
         stock(command_line, config, Namespace(raiseerr=False, cmd=(fail, [], [])))  # Alembic prints its own errors
+
+
+@contextmanager
+def _holding_warnings(held: list[Callable[[], None]]) -> Iterator[None]:
+    """Keep back what Alembic warns of right before the error that it is about: the message of that says more."""
+    show = warnings.showwarning
+
+    def hold(message: Warning | str, *arguments: Any, **options: Any) -> None:
+        if _GAP.match(str(message)):
+            held.append(lambda: show(message, *arguments, **options))
+        else:
+            show(message, *arguments, **options)
+
+    warnings.showwarning = hold
+    try:
+        yield
+    finally:
+        if warnings.showwarning is hold:
+            warnings.showwarning = show
 
 
 def _require_environment(script: ScriptDirectory) -> None:

@@ -17,33 +17,31 @@ from types import TracebackType
 import alembic.script.revision
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from alembic.util import to_tuple
 from alembic.util.exc import CommandError
 
 from .. import _compat
 from ..errors import (
     AlembicAsyncTemplateError,
-    AmbiguousDowngradeError,
     ApplicationExitError,
-    DatabaseNotAtHeadError,
     Failure,
     PluginFailedError,
     RevisionFailedError,
-    RevisionNotFoundError,
     ServerSilentError,
-    SeveralHeadsError,
 )
 from ..errors.block import Fix, render_block, render_parts
 from ..errors.failure import Progress
 from ..masking import HIDDEN, drop_tracebacks, hide_secrets, is_about_secret, mask_statement
+from .command_errors import explain_command_error
 from .driver_errors import describe_outage
 from .enum_labels import find_label, list_labels, read_refusal
 from .exceptions import describe_exception
+from .history_errors import locate_gap
 from .match import Origin, find_fix
 from .python_errors import explain_python
 from .quotes import is_inside, quote_statement, read_message
 from .rules.revision import REVISION_RULES
 from .statement_facts import read_operation
+from .typed import read_running
 
 # What revisions use most, apart from the application.
 _IMPORTS = {
@@ -187,14 +185,15 @@ def _explain(
     if (plugin := _explain_plugin(error)) is not None:
         return plugin
     origin = _find_origin(error, failure.file)
+    if (isinstance(error, CommandError) and origin is not Origin.REVISION) or origin is Origin.HISTORY:
+        explained = explain_command_error(error, current, script, read_running())
+        if explained is not None:
+            return explained
     if isinstance(error, CommandError):
-        explained = (
-            error if origin is Origin.REVISION else explain_command_error(error, current, script, _compat.running_command())
-        )
-        if explained is error and failure.line is not None:
+        if failure.line is not None:
             error.args = (render_block(str(error), failure.list_parts()),)
             vars(error)["failure"] = failure
-        return explained
+        return error
     origins = [where for where in (origin, None if progress.upgrades else Origin.DOWNGRADE) if where]
     facts = {**known, "revision": failure.revision, "import": _find_import(error, failure.operation or "")}
     origins += [Origin.ENUM_COLUMN] if known.get("labels") else []
@@ -208,10 +207,11 @@ def _explain(
     is_python = origin is Origin.REVISION or isinstance(error, SyntaxError | TypeError)
     found = explain_python(error, failure.operation or "", _IMPORTS) if is_python and not raised else None
     found = None if raised else found or find_fix(REVISION_RULES, error, facts, origins)
+    if found is not None and origin is Origin.HISTORY and isinstance(error, KeyError):
+        place = locate_gap(script, error.args[0]) or failure
+        return RevisionFailedError(place, f"A revision follows {error.args[0]}, which no file has", *found.fixes)
     if found is not None:
-        is_gap = origin is Origin.HISTORY and isinstance(error, KeyError)
-        problem = f"A revision follows {error.args[0]}, which no file has" if is_gap else found.problem
-        return RevisionFailedError(failure, problem, *found.fixes)
+        return RevisionFailedError(failure, found.problem, *found.fixes)
     if failure.revision or failure.line:
         error.add_note(render_parts(failure.list_parts()))
     return error
@@ -259,28 +259,3 @@ def _find_origin(error: BaseException, file: Path | None) -> Origin | None:
     if files and files[-1] == file:
         return Origin.REVISION
     return Origin.HISTORY if files and files[-1] == Path(alembic.script.revision.__file__) else None
-
-
-def explain_command_error(
-    error: CommandError, current: Sequence[str] | None, script: ScriptDirectory, command: str | None
-) -> CommandError:
-    """Alembic's own error, or one in its place that tells the fix.
-
-    :param current: the revisions that the database is at, if it was asked.
-    :param command: the command that failed; None for a program's own work.
-    """
-    heads, problem = script.get_heads(), str(error)
-    if problem.startswith("Target database is not up to date"):
-        is_check = command == "check" and len(heads) > 1
-        return SeveralHeadsError(heads, "check") if is_check else DatabaseNotAtHeadError(current or (), heads)
-    is_walk = problem == "Ambiguous walk" and command == "upgrade" and len(heads) > 1
-    if is_walk or problem.startswith(("Multiple head revisions are present", "Multiple heads are present")):
-        return SeveralHeadsError(heads, command or "upgrade")
-    if problem == "Ambiguous walk" and command == "downgrade" and current:
-        names = [name for revision in script.get_revisions(current) if revision for name in to_tuple(revision.down_revision, ())]
-        return AmbiguousDowngradeError(current, names)
-    if match := re.match(r"Can't locate revision identified by '([^']*)'", problem):
-        if match[1] in (current or ()):
-            return DatabaseNotAtHeadError(current or (), heads, [match[1]])
-        return RevisionNotFoundError(match[1], current, heads)
-    return error

@@ -13,8 +13,9 @@ from ..application.settings import find_misspelt
 from ..errors.block import Fix
 from ..masking import mask_message
 from .finding import Problem
+from .git import ask_git
 from .revision_files import called_name, list_calls
-from .subject import SourceFile, Subject
+from .subject import Setting, SourceFile, Subject
 
 _INIT = Fix("make one", "alembic init -t async-fastapi migrations")
 _SKIPPED = {"node_modules", "site-packages", "__pycache__", "templates"}
@@ -86,8 +87,9 @@ def _find_elsewhere(subject: Subject) -> Iterator[Problem]:
             "no-script-location", f"{subject.ini.path.name} has no section [{subject.section}]", location, subject.ini.path
         )
     elif Path(subject.wanted).name != "alembic.ini" or Path(subject.wanted).parent != Path():
-        near = next((path for path in (Path("alembic.ini"), *sorted(Path.cwd().glob("*.ini"))) if path.is_file()), None)
-        fix = Fix("name the one that is there", f"alembic -c {shlex.quote(near.name)} doctor") if near else _INIT
+        near = _find_beside(Path(subject.wanted).parent) or _find_beside(Path()) or _find_near(Path.cwd())
+        shown = shlex.quote(os.path.relpath(near)) if near else ""
+        fix = Fix("name the one that is there", f"alembic -c {shown} doctor") if near else _INIT
         yield Problem("no-environment", f"There is no file {subject.wanted}", fix)
     elif other := _find_near(Path.cwd()):
         shown = os.path.relpath(other)
@@ -97,6 +99,12 @@ def _find_elsewhere(subject: Subject) -> Iterator[Problem]:
         yield Problem(
             "no-environment", f"There is no alembic.ini, and no [tool.alembic] in a pyproject.toml, in {Path.cwd()}", _INIT
         )
+
+
+def _find_beside(folder: Path) -> Path | None:
+    """A file in a folder that has settings for Alembic."""
+    candidates = [folder / "alembic.ini", *sorted(folder.glob("*.ini")), folder / "pyproject.toml"]
+    return next((path for path in candidates if path.is_file() and b"script_location" in path.read_bytes()), None)
 
 
 def _find_near(folder: Path) -> Path | None:
@@ -115,7 +123,7 @@ def _explain_missing_location(subject: Subject) -> Problem:
     file = next(iter(subject.settings.values())).file
     folder = next(iter(sorted(path.parent for path in subject.directory.glob("*/env.py"))), None)
     name = folder.name if folder else "migrations"
-    value = f'"%(here)s/{name}"' if file is subject.toml else f"%(here)s/{name}"
+    value = _quote(f"%(here)s/{name}", next(iter(subject.settings.values())))
     problem = f"{file.path.name} does not say where env.py is"
     return Problem("no-script-location", problem, Fix("say where it is", f"script_location = {value}"), file.path)
 
@@ -127,15 +135,39 @@ def _explain_missing_folder(subject: Subject) -> Problem:
     beside = subject.directory / location.value
     if folder is not None and not folder.is_absolute() and (beside / "env.py").is_file():
         problem = f"script_location = {location.value} starts in {Path.cwd()}, where it is not"
-        quote = '"' if location.file is subject.toml else ""
-        fix = Fix("let it start at the ini", f"script_location = {quote}%(here)s/{location.value}{quote}")
+        fix = Fix("let it start at the ini", f"script_location = {_quote(f'%(here)s/{location.value}', location)}")
         return Problem("other-directory", problem, fix, *where)
     if folder is not None and folder.is_dir():
         problem = f"{subject.relative_path(folder)} has no env.py"
         return Problem(
             "no-script-folder", problem, Fix("restore it from version control", f"git checkout -- {folder}/env.py"), *where
         )
-    return Problem("no-script-folder", f"script_location = {location.value} leads to no folder", _INIT, *where)
+    return Problem(
+        "no-script-folder",
+        f"script_location = {location.value} leads to no folder",
+        _find_folder(subject, location, folder),
+        *where,
+    )
+
+
+def _find_folder(subject: Subject, location: Setting, folder: Path | None) -> Fix:
+    """How a folder comes back: it has another name, git has it, or it was never made."""
+    others = sorted(path.parent for path in subject.directory.glob("*/env.py"))
+    if len(others) == 1:
+        value = f"%(here)s/{others[0].name}"
+        return Fix("name the one that is there", f"script_location = {_quote(value, location)}")
+    if folder is None:
+        return _INIT
+    shown = shlex.quote(os.path.relpath(folder))
+    if ask_git(subject.directory, "ls-files", "--", str(folder.absolute() / "env.py")):
+        return Fix("restore it from version control", f"git checkout -- {shown}")
+    template = "async-fastapi-pyproject" if location.file is subject.toml else "async-fastapi"
+    return Fix("make it", f"alembic init -t {template} {shown}")
+
+
+def _quote(value: str, setting: Setting) -> str:
+    """A value as the file of a setting has it."""
+    return f'"{value}"' if setting.file.path.suffix == ".toml" else value
 
 
 def _check_values(subject: Subject) -> Iterator[Problem]:

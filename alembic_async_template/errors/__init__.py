@@ -35,6 +35,7 @@
     │   ├── RevisionNotFoundError
     │   ├── SeveralHeadsError
     │   ├── AmbiguousDowngradeError
+    │   ├── InvalidTargetError
     │   └── RevisionFailedError
     ├── AutogenerateError
     │   ├── ExistingTablesError
@@ -135,6 +136,7 @@ from .enum_errors import (
 from .failure import Failure
 from .revision_errors import (
     AmbiguousDowngradeError,
+    InvalidTargetError,
     RevisionError,
     RevisionFailedError,
     RevisionNotFoundError,
@@ -176,6 +178,7 @@ __all__ = [
     "GreenletNotInstalledError",
     "InitError",
     "InvalidEnumError",
+    "InvalidTargetError",
     "InvalidURLError",
     "LockTimeoutError",
     "MemoryDatabaseError",

@@ -31,7 +31,7 @@ class RevisionNotFoundError(RevisionError):
 class SeveralHeadsError(RevisionError):
     """The history has branches, and the command is for one of them."""
 
-    def __init__(self, heads: Sequence[str], command: str = "upgrade") -> None:
+    def __init__(self, heads: Sequence[str], *fixes: Fix) -> None:
         self.heads = tuple(heads)
         if copied := next((head for head in heads if list(heads).count(head) > 1), None):
             super().__init__(
@@ -39,17 +39,9 @@ class SeveralHeadsError(RevisionError):
                 Fix("give one of them another identifier and the revision before it", 'revision = "5b3c"'),
             )
             return
-        others = []
-        if command == "revision":
-            others = [
-                Fix("write the revision after one of them", f'alembic revision --autogenerate --head {heads[0]} -m "message"')
-            ]
-        elif command != "check":  # which needs one
-            others = [Fix("go to all of them", f"alembic {command} heads")]
         super().__init__(
             f"The revisions have {len(heads)} heads, {', '.join(heads)}: probably written in parallel; their order is undefined",
-            Fix("join them", 'alembic merge -m "merge" heads'),
-            *others,
+            *(fixes or [Fix("join them", 'alembic merge -m "merge" heads')]),
         )
 
 
@@ -63,6 +55,14 @@ class AmbiguousDowngradeError(RevisionError):
             f"One step back from {', '.join(current)} leads to each of {', '.join(targets)}",
             *(Fix("name the one to go to", f"alembic downgrade {target}") for target in targets),
         )
+
+
+class InvalidTargetError(RevisionError):
+    """The revisions do not lead where a command is to go, or its options exclude each other."""
+
+    def __init__(self, target: str, headline: str, *fixes: Fix, where: str = "") -> None:
+        self.target = target
+        super().__init__(headline, *fixes, where=where)
 
 
 class RevisionFailedError(RevisionError):

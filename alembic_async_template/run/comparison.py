@@ -61,7 +61,7 @@ def prepare_comparison(
     else:
         # Alembic itself asks for the head only after the comparison; a hook of a program or of env.py comes in between.
         if is_command_line(command.config) and not options.get("process_revision_directives"):
-            refuse_several_heads(heads, _compat.revision_arguments().get("head"))
+            refuse_several_heads(heads, _compat.revision_arguments().get("head"), command.config)
         refuse_existing_tables(connection, script, metadatas, options, baseline=baseline)
     if command.naming_convention is None and not baseline:
         warn_of_lost_convention(connection, metadatas)

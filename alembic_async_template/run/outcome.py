@@ -6,9 +6,11 @@ import logging
 from contextlib import nullcontext
 
 from alembic.runtime.environment import EnvironmentContext
+from alembic.util.exc import CommandError
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
+from .. import _compat
 from ..diagnosis.driver_errors import describe
 from ..errors.failure import Progress
 from .session import end_reading
@@ -37,10 +39,11 @@ def report_outcome(
     except SQLAlchemyError as error:  # the command has succeeded all the same
         log.debug("Where the database is now is not known: %s", describe(error))
         return
+    purged = is_stamp and environment.get_context().purge
     outcome = describe_outcome(
-        current, environment.script.get_heads(), steps, seconds, is_stamp=is_stamp, upgrades=progress.upgrades
+        current, environment.script.get_heads(), steps or int(purged), seconds, is_stamp=is_stamp, upgrades=progress.upgrades
     )
-    older = [] if steps or is_stamp or not progress.upgrades else _find_older(environment, current)
+    older = [] if steps or _compat.running_command() != "upgrade" else _find_older(environment, current)
     if older:
         outcome += f", which is after {', '.join(older)}; to go back to it: alembic downgrade {older[0]}"
     theirs = ", in your transaction, which is not committed yet" if steps and in_transaction else ""
@@ -50,7 +53,10 @@ def report_outcome(
 def _find_older(environment: EnvironmentContext, current: tuple[str, ...]) -> list[str]:
     """The revisions that an upgrade was for, of which the database is ahead."""
     target = environment.get_revision_argument()
-    asked = [revision.revision for revision in environment.script.get_revisions(target) if revision] if target else []
+    try:
+        asked = [revision.revision for revision in environment.script.get_revisions(target) if revision] if target else []
+    except CommandError:  # a relative one, such as `head-1`, is only known to the steps
+        return []
     return [name for name in asked if name not in current]
 
 

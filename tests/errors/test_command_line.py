@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.engine import make_url
 
-from support.cases import Case
+from support.cases import MODELS, Case
 from support.cases import run as run_case
 from support.commands import ALEMBIC, keep_variables
 from support.project import Project, write_environment, write_files
@@ -133,40 +133,11 @@ def test_a_command_in_a_running_loop(templates: Path, tmp_path: Path, sqlite_url
     assert (process.returncode != 0, refused) == ((True, True) if template == "async" else (False, False)), output
 
 
-def write_two_heads(project: Project, url: str) -> None:
-    write_environment(project.directory, url, one="pass", two="pass", three="pass")
-    path = project.directory / "migrations/versions/three.py"
-    path.write_text(path.read_text().replace("down_revision = 'two'", "down_revision = 'one'"))
-
-
-JOIN = '  fix    join them:\n         alembic merge -m "merge" heads'
-HEADS = "The revisions have 2 heads, three, two: probably written in parallel; their order is undefined"
-
-
-@pytest.mark.parametrize(
-    ("command", "other"),
-    [
-        ("upgrade +1", "\n  or     go to all of them:\n         alembic upgrade heads"),
-        (
-            "revision -m a",
-            '\n  or     write the revision after one of them:\n         alembic revision --autogenerate --head three -m "message"',
-        ),
-        ("check", ""),
-    ],
-)
-def test_two_heads(project: Project, sqlite_url: str, command: str, other: str) -> None:
-    """Each command that is for one of them says what joins them, and what else works for it."""
-    write_two_heads(project, sqlite_url)
-    project.write({"app/__init__.py": "", "app/models.py": "import sqlalchemy as sa\n\ntable = sa.Table('t', sa.MetaData())\n"})
-    project.alembic("upgrade", "one")
-    assert project.alembic(*command.split(), check=False).block == f"{HEADS}\n{JOIN}{other}"
-
-
 def test_what_alembic_says_in_one_line_has_a_fix(project: Project, sqlite_url: str) -> None:
     """Typed as printed, it works; an upgrade to an older revision says how to go there."""
     write_environment(project.directory, sqlite_url, one="pass", two="pass")
     assert project.alembic("downgrade", "base", "--sql", check=False).block == (
-        "downgrade with --sql requires <fromrev>:<torev>\n"
+        "A downgrade with --sql does not ask the database where it is\n"
         "  fix    say from where to where:\n         alembic downgrade head:base --sql"
     )
     assert "Running downgrade" in project.alembic("downgrade", "head:base", "--sql").stderr
@@ -224,10 +195,59 @@ def test_settings_that_are_somewhere_else_or_cannot_be_read(project: Project, sq
     assert "  where  pyproject.toml:1\n  fix    correct line 1" in result.block
 
 
+def test_an_ini_that_is_not_there_while_another_one_is(project: Project, sqlite_url: str) -> None:
+    """The one beside it is named first; an ini of another tool is none."""
+    project.environment["DATABASE_URL"] = sqlite_url
+    project.write({"backend/app/__init__.py": "", "pytest.ini": "[pytest]\n", "backend/a.ini": "[a]\n"})
+    project.alembic("init", "-t", "async-fastapi", "migrations", cwd=project.directory / "backend")
+    for wanted in ("backend/missing.ini", "missing.ini", "backend/migrations/alembic.ini"):
+        assert project.alembic("-c", wanted, "history", "-v", check=False).block == (
+            f"There is no file {wanted}\n  fix    name the one that is there:\n         alembic -c backend/alembic.ini history -v"
+        )
+    project.alembic("-c", "backend/alembic.ini", "history", "-v")
+    (project.directory / "backend/alembic.ini").rename(project.directory / "backend/own.ini")
+    assert "alembic -c backend/own.ini" in project.alembic("-c", "backend/missing.ini", "current", check=False).block
+
+
+@pytest.mark.parametrize("command", ["current", "upgrade head", "history", "revision -m x", "check", "status", "stamp head"])
+def test_a_folder_that_is_not_there(project: Project, sqlite_url: str, command: str) -> None:
+    """It has another name, git has it, or it was never made: each line works."""
+    project.environment["DATABASE_URL"] = sqlite_url
+    project.write({"backend/app/__init__.py": "", "backend/app/models.py": MODELS})
+    backend = project.directory / "backend"
+    project.alembic("init", "-t", "async-fastapi", "migrations", cwd=backend)
+    line = next(
+        number for number, text in enumerate((backend / "alembic.ini").read_text().splitlines(), 1) if "script_loc" in text
+    )
+    head = f"script_location = %(here)s/migrations leads to no folder\n  where  backend/alembic.ini:{line}\n  fix    "
+
+    def see() -> str:
+        return project.alembic("-c", "backend/alembic.ini", *command.split(), check=False).block
+
+    (backend / "migrations").rename(backend / "alembic")
+    assert see() == f"{head}name the one that is there:\n         script_location = %(here)s/alembic"
+    for step in ("init -q .", "add backend/alembic"):
+        subprocess.run(["git", *step.split()], cwd=project.directory, check=True)
+    (backend / "alembic").rename(project.directory / "moved")
+    assert see() == f"{head}make it:\n         alembic -c backend/alembic.ini init -t async-fastapi backend/migrations"
+    ini = backend / "alembic.ini"
+    ini.write_text(ini.read_text().replace("%(here)s/migrations", "%(here)s/alembic"))
+    restore = see().splitlines()[-2:]
+    assert restore == ["  fix    restore it from version control:", "         git checkout -- backend/alembic"]
+    subprocess.run(restore[-1].split(), cwd=project.directory, check=True)
+    project.alembic("-c", "backend/alembic.ini", "history")
+    ini.write_text(ini.read_text().replace("%(here)s/alembic", "%(here)s/migrations"))
+    (backend / "alembic").rename(project.directory / "away")
+    project.alembic(*see().splitlines()[-1].split()[1:])
+    project.alembic("-c", "backend/alembic.ini", "history")
+
+
 def test_an_environment_of_another_package_keeps_alembics_words(project: Project) -> None:
     """Its ini names no setting of this package."""
     project.write({"alembic.ini": "[alembic]\nsqlalchemy.url = sqlite://\n"})
     assert project.alembic("current", check=False).stdout == "FAILED: No 'script_location' key found in configuration.\n"
+    project.write({"alembic.ini": "[alembic]\nscript_location = migrations\n"})
+    assert project.alembic("current", check=False).stdout.startswith("FAILED: Path doesn't exist: ")
     project.write({"alembic.ini": "[alembic\n"})
     assert "Traceback" in project.alembic("current", check=False).stderr
 

@@ -28,7 +28,7 @@ def test_a_step_back_from_a_merge(tmp_path: Path, sqlite_url: str) -> None:
         text = f"revision = {name!r}\ndown_revision = {previous!r}\nupgrade = downgrade = lambda: None\n"
         write_files(tmp_path, {f"migrations/versions/{name}.py": text})
         if name == "two":
-            with pytest.raises(errors.SeveralHeadsError, match=r"  or     go to all of them:\n         alembic stamp heads$"):
+            with pytest.raises(errors.SeveralHeadsError, match=r"  or     name all of them:\n         alembic stamp heads$"):
                 asyncio.run(migrations.stamp("head"))
     asyncio.run(migrations.upgrade())
     with pytest.raises(errors.AmbiguousDowngradeError) as refused:
@@ -190,7 +190,7 @@ def test_the_lines_for_several_heads_work(branched: Project) -> None:
         "  fix    join them:",
         '         alembic merge -m "merge" heads',
         "  or     write the revision after one of them:",
-        '         alembic revision --autogenerate --head bills -m "message"',
+        "         alembic revision --autogenerate -m x --head bills",
     ]
     branched.alembic(*shlex.split(block.splitlines()[4])[1:])
     assert "Revises: bills\n" in branched.revisions()[-1].read_text()

@@ -75,6 +75,7 @@ EXAMPLES: list[AlembicAsyncTemplateError] = [
     errors.RevisionNotFoundError("nowhere", ["one"], ["two"]),
     errors.SeveralHeadsError(["one", "two"]),
     errors.SeveralHeadsError(["one", "one"]),
+    errors.InvalidTargetError("+1", "+1 is 1 revision on, and none is pending", FIX),
     errors.AmbiguousDowngradeError(["three"], ["one", "two"]),
     errors.RevisionFailedError(FAILURE, 'column "title" of relation "post" contains null values', FIX),
     errors.ExistingTablesError(["post"], ["note"]),
