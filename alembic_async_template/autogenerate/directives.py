@@ -14,6 +14,7 @@ from ..errors import BaselineError, ExistingTablesError, SeveralHeadsError
 from .comments import CommentOp
 from .data_loss import comment_losses
 from .operation_tree import drop_empty_containers, find_table, list_operations, list_table_operations
+from .portable_enums import add_enum_types
 from .rename_operations import advise_renames
 from .renames import Rename
 from .required_columns import comment_required_columns
@@ -131,8 +132,8 @@ def process_directives(
 ) -> ProcessDirectives:
     """The `process_revision_directives` of a comparison.
 
-    Renames are settled first. Schemas and sequences are created before their tables, then `given` may change the revision, then
-    what loses data is said and a revision with nothing to do is not written.
+    Renames are settled first. Enum types, schemas and sequences are created before their tables, then `given` may change the
+    revision, then what loses data is said and a revision with nothing to do is not written.
 
     :param settle_renames: writes renames in place of what is dropped and added, and returns those that may be and are not known.
     :param writes: whether the command writes a revision; `alembic check` looks at the operations only.
@@ -143,6 +144,8 @@ def process_directives(
         open_renames = settle_renames(context, directives[0]) if settle_renames and directives else ()
         for directive in directives:
             _keep_equal_foreign_keys(context, directive)
+            if writes:
+                add_enum_types(context, directive, metadatas)
             add_schema_objects(context, directive, metadatas, baseline=baseline)
             if context.dialect.name in {"mysql", "mariadb"}:
                 for container in (*directive.upgrade_ops_list, *directive.downgrade_ops_list):
