@@ -506,6 +506,37 @@ def test_yes_on_a_terminal_writes_the_rename(app: Project, database_url: str) ->
     app.alembic("upgrade", "head")
 
 
+def list_detected(output: str) -> list[str]:
+    return [line for line in output.splitlines() if line.startswith("Detected")]
+
+
+def test_what_was_renamed_is_told_as_that_only(app: Project) -> None:
+    """No line says that it was added or removed; what differs apart from it is told after it."""
+    change(app, ("raw:", "raw_data:"), ("body: str | None", "body: str | None\n    views: int | None"), ("Post", "Article"))
+    output = app.alembic("-x", "rename=item.raw:raw_data", "-x", "rename_table=post:article", "revision", "--autogenerate").output
+    assert list_detected(output) == [
+        "Detected rename of 'item.raw' to 'raw_data'",
+        "Detected rename of 'post' to 'article'",
+        "Detected added column 'article.views'",
+    ]
+    app.revisions()[-1].unlink()
+    output = app.alembic("-q", "-x", "rename=item.raw:raw_data", "revision", "--autogenerate").output
+    assert list_detected(output) == []
+
+
+def test_what_was_not_renamed_is_told_once_and_after_the_questions(app: Project) -> None:
+    """Nor does an answer that is refused keep anyone from reading what differs."""
+    change(app, ("raw:", "raw_data:"))
+    detected = ["Detected added column 'item.raw_data'", "Detected removed column 'item.raw'"]
+    refused = app.alembic("-x", "rename=item.raw:other", "revision", "--autogenerate", check=False)
+    assert "FAILED" in refused.stderr
+    assert list_detected(refused.output) == detected
+    returncode, output = ask(app, (ITEM, "n\n"))
+    assert returncode == 0, output
+    assert list_detected(output) == detected
+    assert output.index(ITEM) < output.index(detected[0])
+
+
 @pytest.mark.parametrize("answer", ["n\n", "\n", "what\nNo\n"])
 def test_any_other_answer_writes_what_is_dropped_and_added(app: Project, answer: str) -> None:
     """The next best match is asked about then; what was answered with no is no hint any more."""
