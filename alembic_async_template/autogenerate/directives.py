@@ -153,14 +153,18 @@ def process_directives(
         if given is not None:
             given(context, revision, directives)
         if writes:
-            losses = [
-                loss
-                for directive in directives
-                for upgrade_ops in directive.upgrade_ops_list
-                for loss in _comment(context, upgrade_ops, metadatas, open_renames)
-            ]
+            losses: list[str] = []
+            required: list[str] = []
+            for upgrade_ops in (one for directive in directives for one in directive.upgrade_ops_list):
+                required_here, losses_here = _comment(context, upgrade_ops, metadatas, open_renames)
+                required += required_here
+                losses += losses_here
             if losses:
                 log.warning("This revision loses data, as its comments say: %s", ", ".join(losses))
+            if required:
+                log.warning(
+                    "Rows that exist need a value, as the comments of this revision say: column %s", ", column ".join(required)
+                )
         if writes and directives and all(_is_empty(directive) for directive in directives):
             directives.clear()
             config.print_stdout("No difference between the models and the database: no revision was written.")
@@ -181,16 +185,16 @@ def refuse_several_heads(heads: Sequence[str], head: str | None) -> None:
 
 def _comment(
     context: MigrationContext, upgrade_ops: ops.UpgradeOps, metadatas: Sequence[MetaData], open_renames: Sequence[Rename]
-) -> list[str]:
-    """Say in front of each operation what it loses, or why it fails; returns the losses.
+) -> tuple[list[str], list[str]]:
+    """Say in front of each operation why it fails, or what it loses; returns the columns that fail, and the losses.
 
     Where `env.py` compares several databases for one revision, operations that have their comments come here again.
     """
     if any(isinstance(operation, CommentOp) for operation in list_operations(upgrade_ops)):
-        return []
+        return [], []
     as_batch = bool(context.opts.get("render_as_batch"))
-    comment_required_columns(upgrade_ops, context.dialect, metadatas, open_renames, as_batch=as_batch)
-    return comment_losses(upgrade_ops, context.dialect, advise_renames(open_renames, context.dialect))
+    required = comment_required_columns(upgrade_ops, context.dialect, metadatas, open_renames, as_batch=as_batch)
+    return required, comment_losses(upgrade_ops, context.dialect, advise_renames(open_renames, context.dialect))
 
 
 def _is_empty(directive: ops.MigrationScript) -> bool:
