@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 
 from ..errors import BaselineError, ExistingTablesError, SeveralHeadsError
 from .comments import CommentOp
-from .data_loss import comment_losses
+from .data_loss import advise_left_out, comment_losses, join_advice
 from .operation_tree import drop_empty_containers, find_table, list_operations, list_table_operations
 from .portable_enums import add_enum_types
 from .rename_operations import advise_renames
@@ -125,6 +125,7 @@ def process_directives(
     metadatas: Sequence[MetaData],
     given: ProcessDirectives | None,
     settle_renames: SettleRenames | None,
+    find_left_out: Callable[[str], Sequence[str]],
     *,
     baseline: bool,
     writes: bool,
@@ -136,6 +137,7 @@ def process_directives(
     revision, then what loses data is said and a revision with nothing to do is not written.
 
     :param settle_renames: writes renames in place of what is dropped and added, and returns those that may be and are not known.
+    :param find_left_out: the modules that seem to declare a table, by its name, and that are left out of the comparison.
     :param writes: whether the command writes a revision; `alembic check` looks at the operations only.
     :param heads: the newest revisions, after one of which it is written.
     """
@@ -156,7 +158,7 @@ def process_directives(
             losses: list[str] = []
             required: list[str] = []
             for upgrade_ops in (one for directive in directives for one in directive.upgrade_ops_list):
-                required_here, losses_here = _comment(context, upgrade_ops, metadatas, open_renames)
+                required_here, losses_here = _comment(context, upgrade_ops, metadatas, open_renames, find_left_out)
                 required += required_here
                 losses += losses_here
             if losses:
@@ -184,7 +186,11 @@ def refuse_several_heads(heads: Sequence[str], head: str | None) -> None:
 
 
 def _comment(
-    context: MigrationContext, upgrade_ops: ops.UpgradeOps, metadatas: Sequence[MetaData], open_renames: Sequence[Rename]
+    context: MigrationContext,
+    upgrade_ops: ops.UpgradeOps,
+    metadatas: Sequence[MetaData],
+    open_renames: Sequence[Rename],
+    find_left_out: Callable[[str], Sequence[str]],
 ) -> tuple[list[str], list[str]]:
     """Say in front of each operation why it fails, or what it loses; returns the columns that fail, and the losses.
 
@@ -194,7 +200,8 @@ def _comment(
         return [], []
     as_batch = bool(context.opts.get("render_as_batch"))
     required = comment_required_columns(upgrade_ops, context.dialect, metadatas, open_renames, as_batch=as_batch)
-    return required, comment_losses(upgrade_ops, context.dialect, advise_renames(open_renames, context.dialect))
+    advise = join_advice(advise_left_out(find_left_out), advise_renames(open_renames, context.dialect))
+    return required, comment_losses(upgrade_ops, context.dialect, advise)
 
 
 def _is_empty(directive: ops.MigrationScript) -> bool:
