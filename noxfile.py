@@ -19,7 +19,12 @@ UNIT = ["tests/unit"]
 # What reaches Alembic's private names and hooks.
 HOOKS = ["tests/unit/test_compat.py", "tests/unit/test_plugin.py", "tests/unit/test_op.py"]
 AWAITABLE = ["tests/run/test_binds.py", "tests/run/test_migrations.py", "-k", "postgresql1 or sqlite"]
-REVISIONS = ["tests/autogenerate/test_enum_revisions.py", "-k", "postgresql1 or sqlite"]
+REVISIONS = [
+    "tests/autogenerate/test_enum_revisions.py",
+    "tests/autogenerate/test_portable_enums.py",
+    "-k",
+    "postgresql1 or sqlite",
+]
 LAYOUT = ["tests/projects/test_layouts.py", "-k", "plain and not postgresql2"]
 FEW_LAYOUTS = ["tests/projects/test_layouts.py", "-k", "(plain or app_models) and not postgresql2"]
 MANY_LAYOUTS = [*FEW_LAYOUTS[:2], "(plain or app_models or sqlmodel_tables or schemas) and not postgresql2"]

@@ -9,6 +9,7 @@ from sqlalchemy.engine import Dialect
 
 from ..enums.model import qualify
 from ..enums.ops import RemoveEnumValueOp, ReplaceEnumValuesOp
+from ..errors.block import series
 from .column_conversions import ConvertColumnOp
 from .comments import CommentOp
 from .enum_changes import EnumChangeOps
@@ -40,6 +41,30 @@ def comment_losses(container: ops.OpContainer, dialect: Dialect, advise: Advise)
         commented.append(operation)
     container.ops = commented
     return losses
+
+
+def join_advice(*advisers: Advise) -> Advise:
+    """What several say about an operation, one after the other."""
+
+    def advise(operation: ops.MigrateOperation) -> tuple[Sequence[str | ops.MigrateOperation], str]:
+        said = [adviser(operation) for adviser in advisers]
+        return [part for parts, _ in said for part in parts], " ".join(hint for _, hint in said if hint)
+
+    return advise
+
+
+def advise_left_out(find_left_out: Callable[[str], Sequence[str]]) -> Advise:
+    """What to say in front of a table that is dropped since the module with its model is left out of the comparison."""
+
+    def advise(operation: ops.MigrateOperation) -> tuple[Sequence[str | ops.MigrateOperation], str]:
+        modules = find_left_out(str(operation.table_name)) if isinstance(operation, ops.DropTableOp) else ()
+        if not modules:
+            return [], ""
+        owners = f"of {series(modules)}, which app_models leaves out"
+        stays = "If it stays in this database, let include_object in env.py leave it alone, and write this revision again."
+        return [f"It seems to be {owners}. {stays}"], f"({owners})"
+
+    return advise
 
 
 def _join(sentence: str, advice: Sequence[str | ops.MigrateOperation]) -> Iterator[str | ops.MigrateOperation]:

@@ -14,8 +14,9 @@ from ..diagnosis.several_heads import explain_several_heads
 from ..diagnosis.typed import read_typed
 from ..errors import BaselineError, ExistingTablesError
 from .comments import CommentOp
-from .data_loss import comment_losses
+from .data_loss import advise_left_out, comment_losses, join_advice
 from .operation_tree import drop_empty_containers, find_table, list_operations, list_table_operations
+from .portable_enums import add_enum_types
 from .rename_operations import advise_renames
 from .renames import Rename
 from .required_columns import comment_required_columns
@@ -126,6 +127,7 @@ def process_directives(
     metadatas: Sequence[MetaData],
     given: ProcessDirectives | None,
     settle_renames: SettleRenames | None,
+    find_left_out: Callable[[str], Sequence[str]],
     *,
     baseline: bool,
     writes: bool,
@@ -133,10 +135,11 @@ def process_directives(
 ) -> ProcessDirectives:
     """The `process_revision_directives` of a comparison.
 
-    Renames are settled first. Schemas and sequences are created before their tables, then `given` may change the revision, then
-    what loses data is said and a revision with nothing to do is not written.
+    Renames are settled first. Enum types, schemas and sequences are created before their tables, then `given` may change the
+    revision, then what loses data is said and a revision with nothing to do is not written.
 
     :param settle_renames: writes renames in place of what is dropped and added, and returns those that may be and are not known.
+    :param find_left_out: the modules that seem to declare a table, by its name, and that are left out of the comparison.
     :param writes: whether the command writes a revision; `alembic check` looks at the operations only.
     :param heads: the newest revisions, after one of which it is written.
     """
@@ -145,6 +148,8 @@ def process_directives(
         open_renames = settle_renames(context, directives[0]) if settle_renames and directives else ()
         for directive in directives:
             _keep_equal_foreign_keys(context, directive)
+            if writes:
+                add_enum_types(context, directive, metadatas)
             add_schema_objects(context, directive, metadatas, baseline=baseline)
             if context.dialect.name in {"mysql", "mariadb"}:
                 for container in (*directive.upgrade_ops_list, *directive.downgrade_ops_list):
@@ -152,14 +157,18 @@ def process_directives(
         if given is not None:
             given(context, revision, directives)
         if writes:
-            losses = [
-                loss
-                for directive in directives
-                for upgrade_ops in directive.upgrade_ops_list
-                for loss in _comment(context, upgrade_ops, metadatas, open_renames)
-            ]
+            losses: list[str] = []
+            required: list[str] = []
+            for upgrade_ops in (one for directive in directives for one in directive.upgrade_ops_list):
+                required_here, losses_here = _comment(context, upgrade_ops, metadatas, open_renames, find_left_out)
+                required += required_here
+                losses += losses_here
             if losses:
                 log.warning("This revision loses data, as its comments say: %s", ", ".join(losses))
+            if required:
+                log.warning(
+                    "Rows that exist need a value, as the comments of this revision say: column %s", ", column ".join(required)
+                )
         if writes and directives and all(_is_empty(directive) for directive in directives):
             directives.clear()
             config.print_stdout("No difference between the models and the database: no revision was written.")
@@ -179,17 +188,22 @@ def refuse_several_heads(heads: Sequence[str], head: str | None, config: Config)
 
 
 def _comment(
-    context: MigrationContext, upgrade_ops: ops.UpgradeOps, metadatas: Sequence[MetaData], open_renames: Sequence[Rename]
-) -> list[str]:
-    """Say in front of each operation what it loses, or why it fails; returns the losses.
+    context: MigrationContext,
+    upgrade_ops: ops.UpgradeOps,
+    metadatas: Sequence[MetaData],
+    open_renames: Sequence[Rename],
+    find_left_out: Callable[[str], Sequence[str]],
+) -> tuple[list[str], list[str]]:
+    """Say in front of each operation why it fails, or what it loses; returns the columns that fail, and the losses.
 
     Where `env.py` compares several databases for one revision, operations that have their comments come here again.
     """
     if any(isinstance(operation, CommentOp) for operation in list_operations(upgrade_ops)):
-        return []
+        return [], []
     as_batch = bool(context.opts.get("render_as_batch"))
-    comment_required_columns(upgrade_ops, context.dialect, metadatas, open_renames, as_batch=as_batch)
-    return comment_losses(upgrade_ops, context.dialect, advise_renames(open_renames, context.dialect))
+    required = comment_required_columns(upgrade_ops, context.dialect, metadatas, open_renames, as_batch=as_batch)
+    advise = join_advice(advise_left_out(find_left_out), advise_renames(open_renames, context.dialect))
+    return required, comment_losses(upgrade_ops, context.dialect, advise)
 
 
 def _is_empty(directive: ops.MigrationScript) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,11 +82,16 @@ def make_passive_type(type_: TypeEngine[Any], dialect: Dialect) -> TypeEngine[An
     return postgresql.ARRAY(enum, dimensions=getattr(find_implementation(type_, dialect), "dimensions", None))
 
 
-def make_passive(upgrade_ops: ops.UpgradeOps, dialect: Dialect) -> None:
-    """Let no operation create an enum type along with a table or column, when it is rendered or when it is run."""
+def make_passive(
+    upgrade_ops: ops.UpgradeOps, dialect: Dialect, is_meant: Callable[[Column[Any]], bool] = lambda _column: True
+) -> None:
+    """Let no operation create an enum type along with a table or column, when it is rendered or when it is run.
+
+    :param is_meant: chooses the new columns that it is about.
+    """
 
     def replace(column: Any) -> Any:
-        passive = make_passive_type(column.type, dialect) if isinstance(column, Column) else None
+        passive = make_passive_type(column.type, dialect) if isinstance(column, Column) and is_meant(column) else None
         if passive is None or passive is column.type:
             return column
         copy = _compat.copy_column(column)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from alembic import util
@@ -16,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from ..diagnosis.driver_errors import describe
 from ..errors import RenameTrialError
 from .enum_changes import EnumAdditionOps
+from .held_records import HeldRecords
 from .rename_operations import RenamedObjectOp, name_like_models, write_rename
 from .renames import Difference, Rename, read_difference
 
@@ -26,28 +26,29 @@ log = logging.getLogger("alembic_async_template.autogenerate")
 
 # A comparison does not wait for long, since other programs wait behind it.
 _SET_LOCK_TIMEOUT = text("SET LOCAL lock_timeout = '2s'")
-# What has told already what it finds.
-_LOGGERS = ("alembic.autogenerate", "alembic_async_template.autogenerate", "alembic_async_template.enums")
 
 # Which of the renames that are possible are real ones.
 Choose = Callable[[Difference, Sequence[Rename]], Sequence[Rename]]
 
 
-def settle_renames(context: MigrationContext, directive: ops.MigrationScript, choose: Choose) -> None:
+def settle_renames(context: MigrationContext, directive: ops.MigrationScript, choose: Choose, held: HeldRecords) -> None:
     """Write the renames that are chosen, and what differs apart from them; the renames come first.
 
     :param choose: is asked until it chooses nothing more, since the columns of a renamed table can be renamed too.
+    :param held: what the comparison has logged, in whose place the renames are logged and what differs apart from them.
     :raises RenameTrialError: the database does not let this connection rename them.
     """
     upgrade_ops, downgrade_ops = directive.upgrade_ops_list[-1], directive.downgrade_ops_list[-1]
     accepted: list[Rename] = []
     while chosen := choose(read_difference(upgrade_ops, context.dialect), accepted):
         accepted += chosen
+        held.drop()
+        for rename in accepted:
+            log.info("Detected rename of %s to %r", repr(".".join(filter(None, rename.old))), rename.new_name)
         upgrade_ops.ops = _compare(context, accepted)
     if accepted:
         upgrade_ops.reverse_into(downgrade_ops)
-        for rename in accepted:
-            log.info("Detected rename of %s to %r", repr(".".join(filter(None, rename.old))), rename.new_name)
+    held.release()
 
 
 def _compare(context: MigrationContext, renames: Sequence[Rename]) -> list[ops.MigrateOperation]:
@@ -72,8 +73,7 @@ def _compare(context: MigrationContext, renames: Sequence[Rename]) -> list[ops.M
             for step in name_like_models(inspect(connection), renames, util.to_list(metadata), context.dialect):
                 steps.append(step)
                 _execute(connection, step)
-        with _without_information():
-            compared = produce_migrations(context, metadata).upgrade_ops
+        compared = produce_migrations(context, metadata).upgrade_ops
     finally:
         if savepoint.is_active:
             savepoint.rollback()
@@ -85,17 +85,3 @@ def _compare(context: MigrationContext, renames: Sequence[Rename]) -> list[ops.M
 
 def _execute(connection: Any, step: RenamedObjectOp) -> None:
     connection.exec_driver_sql(step.write(step.name, step.new_name), execution_options={"no_parameters": True})
-
-
-@contextmanager
-def _without_information() -> Iterator[None]:
-    """Let what the first comparison has logged not be logged again; warnings still are."""
-    loggers = [logging.getLogger(name) for name in _LOGGERS]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)

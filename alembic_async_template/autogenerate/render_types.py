@@ -140,6 +140,8 @@ def _render_dialect_type(type_: TypeEngine[Any], context: AutogenContext) -> str
     dialect = registry.load(name)()
     implementation = DefaultImpl.get_by_dialect(dialect)(dialect, None, False, None, None, {})
     rendered = implementation.render_type(type_, context)
+    if not rendered and getattr(type_, "create_type", True) is False and "create_type" not in repr(type_):
+        rendered = f"{name}.{repr(type_)[:-1]}, create_type=False)"  # SQLAlchemy 2.0 leaves it out
     if rendered:
         context.imports.add(f"from sqlalchemy.dialects import {name}")
     return rendered

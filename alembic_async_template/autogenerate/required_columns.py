@@ -49,24 +49,27 @@ class _Value:
 
     expression: str
     default: str | TextClause | None = None
+    parent: str | None = None
+    """The table that the value is the key of."""
 
 
 def comment_required_columns(
     container: ops.OpContainer, dialect: Dialect, metadatas: Iterable[MetaData], renames: Iterable[Rename], *, as_batch: bool
-) -> None:
-    """Put a comment in front of each column that the database refuses to add while the table has rows.
+) -> list[str]:
+    """Put a comment in front of each column that the database refuses to add while the table has rows; returns their names.
 
     :param renames: those that may be: a value would be written over the loss of the old column's.
     :param as_batch: whether the operations of a table are rendered as a batch; its comments are in front of it then.
     """
     if dialect.name not in _REFUSING:
-        return
+        return []
     tables = {
         (None if table.schema == dialect.default_schema_name else table.schema, table.name): table
         for metadata in metadatas
         for table in metadata.tables.values()
     }
     old_names = {rename.new: str(rename.column) for rename in reversed(list(renames))}
+    required: list[str] = []
     commented: list[ops.MigrateOperation] = []
     for operation in container.ops:
         if isinstance(operation, ops.ModifyTableOps):
@@ -77,10 +80,12 @@ def comment_required_columns(
                     old_name = old_names.get((*key, str(one.column.name)))
                     comment = _write_comment(one, tables.get(key), dialect, old_name, as_batch=as_batch)
                     (commented if as_batch else inner).append(comment)
+                    required.append(_name(one))
                 inner.append(one)
             operation.ops = inner
         commented.append(operation)
     container.ops = commented
+    return required
 
 
 def _is_required(column: Column[Any]) -> bool:
@@ -89,14 +94,19 @@ def _is_required(column: Column[Any]) -> bool:
     return not (column.nullable or column.primary_key or given)
 
 
+def _name(operation: ops.AddColumnOp) -> str:
+    return f"{qualify(operation.table_name, operation.schema)}.{operation.column.name}"
+
+
 def _write_comment(
     operation: ops.AddColumnOp, table: Table | None, dialect: Dialect, old_name: str | None, *, as_batch: bool
 ) -> CommentOp:
     column = operation.column
-    name = f"{qualify(operation.table_name, operation.schema)}.{column.name}"
     value = _choose_value(column, table, dialect)
     parts: list[str | ops.MigrateOperation] = []
-    start = f"Fails while the table has rows, which get no value for {name}."
+    start = f"Fails while the table has rows, which get no value for {_name(operation)}."
+    if value is not None and value.parent is not None:
+        start += f" The UPDATE gives them the only row of {value.parent}; of several, say which: they keep nulls."
     if old_name is not None:
         start += f" If it was {old_name} before, see what is said about its removal. If not:"
     if value is not None and value.default is not None:
@@ -149,7 +159,10 @@ def _choose_value(column: Column[Any], table: Table | None, dialect: Dialect) ->
         if is_unique or len(keys) > 1:
             return None
         *place, target = keys[0].target_fullname.split(".")
-        return _Value(f"(SELECT {quote(target)} FROM {'.'.join(map(quote, place))} LIMIT 1)")
+        parent = ".".join(map(quote, place))
+        # Any of several rows would be as good as a wrong one.
+        expression = f"(SELECT {quote(target)} FROM {parent} WHERE (SELECT count(*) FROM {parent}) = 1)"
+        return _Value(expression, parent=".".join(place))
     if isinstance(type_, Uuid) and dialect.name == "postgresql":
         return _Value("gen_random_uuid()", text("gen_random_uuid()"))
     if not is_unique:

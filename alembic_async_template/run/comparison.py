@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.engine import Connection
 
 from .. import _compat
+from ..application.left_out_models import find_left_out
 from ..application.settings import is_command_line
 from ..autogenerate.directives import (
     filter_names,
@@ -17,6 +18,7 @@ from ..autogenerate.directives import (
     refuse_existing_tables,
     refuse_several_heads,
 )
+from ..autogenerate.held_records import hold_records
 from ..autogenerate.naming_conventions import use_convention, warn_of_lost_convention
 from ..autogenerate.rename_comparison import settle_renames
 from ..autogenerate.rename_operations import TRANSACTIONAL
@@ -78,7 +80,8 @@ def prepare_comparison(
         command.config,
         metadatas,
         options.get("process_revision_directives"),
-        _settle_by(command, connection, options, in_transaction=in_transaction) if writes and not baseline else None,
+        _settle_by(command, connection, options, cleanup, in_transaction=in_transaction) if writes and not baseline else None,
+        find_left_out(command.settings) if target.is_scanned else lambda _table: [],
         baseline=baseline,
         writes=writes,
         heads=heads,
@@ -88,12 +91,14 @@ def prepare_comparison(
 
 
 def _settle_by(
-    command: Command, connection: Connection, options: dict[str, Any], *, in_transaction: bool
+    command: Command, connection: Connection, options: dict[str, Any], cleanup: ExitStack, *, in_transaction: bool
 ) -> Callable[[MigrationContext, MigrationScript], Sequence[Rename]]:
     """What settles the renames of a comparison: the answers of `-x`, and on a terminal those of the person who sits there.
 
-    Nothing is asked in a transaction of the caller's, which would stay open meanwhile.
+    Nothing is asked in a transaction of the caller's, which would stay open meanwhile. What the comparison logs is held
+    until then.
     """
+    held = cleanup.enter_context(hold_records())
     arguments: Any = command.environment.get_x_argument()
     # An `env.py` that compares several databases has a place in the revision for each.
     is_partial = options.get("upgrade_token", "upgrades") != "upgrades"
@@ -102,7 +107,7 @@ def _settle_by(
     def settle(context: MigrationContext, directive: MigrationScript) -> Sequence[Rename]:
         end_transaction = connection.rollback if asks else None
         answers = RenameAnswers(arguments, connection.dialect, end_transaction, is_partial=is_partial)
-        settle_renames(context, directive, answers.choose)
+        settle_renames(context, directive, answers.choose, held)
         return answers.open
 
     return settle

@@ -11,6 +11,7 @@ from logging.config import fileConfig
 from typing import TYPE_CHECKING
 
 from ..application.settings import is_command_line
+from ..autogenerate.held_records import COMPARISON_LOGGERS
 from .terminal import paint
 
 if TYPE_CHECKING:
@@ -23,9 +24,6 @@ _LOGGERS = ("alembic", _OWN)
 _SERVERS = frozenset({"uvicorn", "hypercorn", "granian"})
 
 _OF_DEFAULT = "Dialect impl %s detected server default on column '%s.%s'"
-
-# What says at INFO how models and database differ.
-_COMPARISON = ("alembic.autogenerate", f"{_OWN}.autogenerate", f"{_OWN}.enums")
 
 # What Alembic says at INFO and no one acts on, by the logger that says it.
 _CHATTER = {
@@ -81,7 +79,7 @@ def calm_logging(config: Config, command: str | None, *, changes: bool) -> Itera
                 for name in _LOGGERS:
                     stack.enter_context(_warnings_only(name))
             if command == "check":
-                for name in _COMPARISON:
+                for name in COMPARISON_LOGGERS:
                     stack.enter_context(_warnings_only(name))
         yield
 

@@ -31,6 +31,11 @@ class Target:
         self._holders: Mapping[str, bytes] | None = None
         self._has_convention = not command.runs_revisions or self._is_given or command.naming_convention is not None
 
+    @property
+    def is_scanned(self) -> bool:
+        """Whether the models were found by `app_models`."""
+        return bool(self._models)
+
     def load_models(self) -> None:
         """Import the models, for commands that read them.
 

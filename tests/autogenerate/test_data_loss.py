@@ -189,18 +189,7 @@ def test_each_way_to_add_a_required_column_works_as_printed(kind: str, way: int,
     (path,) = (tmp_path / "one/migrations/versions").glob("two*.py")
     with pytest.raises(Exception, match=r"(?i)not.null|null values"):
         migrations.upgrade()
-    lines = path.read_text().splitlines()
-    place = next(number for number, line in enumerate(lines) if line.strip().startswith("# Fails while"))
-    lines[place:place] = indent(ways[way], "    ").splitlines()
-    changed = re.sub(
-        r"^    ( *)batch_op\.add_column\(.*\)$",
-        r"    \1pass",
-        "\n".join(lines[place + ways[way].count("\n") + 1 :]),
-        count=1,
-        flags=re.M,
-    )
-    changed = re.sub(r"^    op\.add_column\(.*\)\n", "", changed, count=1, flags=re.M)
-    path.write_text("\n".join([*lines[: place + ways[way].count("\n") + 1], changed]))
+    type_way(path, ways[way])
     migrations.upgrade()
     name = columns[0].name.replace("%", "%%")
     assert execute(database_url, f'SELECT count(*), count("{name}") FROM item') == [(2, 2)]
@@ -208,6 +197,37 @@ def test_each_way_to_add_a_required_column_works_as_printed(kind: str, way: int,
     is_default = way == 0 and len(ways) == 2
     assert [difference[0][0] for difference in differences] == (["modify_default"] if is_default else [])
     migrations.downgrade("-1")
+
+
+def test_a_required_key_gets_no_row_by_chance(database_url: str, tmp_path: Path) -> None:
+    """Of several rows that it may refer to, the code of the comment takes none: it fails, and nothing is changed."""
+    migrations = History(tmp_path / "one", database_url).initialise()
+    migrate(migrations, "one", item())
+    execute(database_url, "INSERT INTO owner VALUES (1), (2)", "INSERT INTO item VALUES (1)")
+    text = migrations.revise(item(Column("owner_id", ForeignKey("owner.id"), nullable=False)), "two")
+    assert text is not None
+    comment = re.sub(r"\s*\n *# ", " ", text)
+    assert "# Fails while the table has rows, which get no value for item.owner_id. " in comment
+    assert "The UPDATE gives them the only row of owner; of several, say which: they keep nulls. Add it, fill it, and" in comment
+    (path,) = (tmp_path / "one/migrations/versions").glob("two*.py")
+    (way,) = read_ways(text)
+    type_way(path, way)
+    with pytest.raises(Exception, match=r"(?i)not.null|null values"):
+        migrations.upgrade()
+    path.write_text(re.sub(r"\(SELECT id FROM owner WHERE .* = 1\)", "2", path.read_text()))
+    migrations.upgrade()
+    assert execute(database_url, "SELECT owner_id FROM item") == [(2,)]
+
+
+def type_way(path: Path, way: str) -> None:
+    """Write the code of a comment about a required column in place of the operation that fails."""
+    lines = path.read_text().splitlines()
+    place = next(number for number, line in enumerate(lines) if line.strip().startswith("# Fails while"))
+    lines[place:place] = indent(way, "    ").splitlines()
+    end = place + way.count("\n") + 1
+    changed = re.sub(r"^    ( *)batch_op\.add_column\(.*\)$", r"    \1pass", "\n".join(lines[end:]), count=1, flags=re.M)
+    changed = re.sub(r"^    op\.add_column\(.*\)\n", "", changed, count=1, flags=re.M)
+    path.write_text("\n".join([*lines[:end], changed]))
 
 
 def read_ways(text: str) -> list[str]:
@@ -224,10 +244,30 @@ def read_ways(text: str) -> list[str]:
     return ["\n".join(lines) for lines in ways]
 
 
-def test_a_column_that_has_a_value_needs_no_comment(database_url: str, tmp_path: Path) -> None:
+def test_one_warning_lists_the_columns_that_rows_need_a_value_for(
+    database_url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It names what has a comment; a revision without such columns warns of nothing, and `check` does not either."""
+    migrations = History(tmp_path / "one", database_url).initialise()
+    migrate(migrations, "one", item())
+    migrations.metadata = item(
+        Column("title", sa.Text, nullable=False), Column("n", Integer, nullable=False), Column("x", Integer)
+    )
+    migrations.find_differences()
+    assert read_warnings(caplog) == []
+    text = migrations.revise(migrations.metadata, "two")
+    assert text is not None
+    assert read_warnings(caplog) == [
+        "Rows that exist need a value, as the comments of this revision say: column item.title, column item.n"
+    ]
+    assert text.count("# Fails while the table has rows") == 2
+
+
+def test_a_column_that_has_a_value_needs_no_comment(database_url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """With a default, or where nulls are allowed, the column can be added as it is; in a new table any column can."""
     migrations = History(tmp_path / "one", database_url).initialise()
     migrate(migrations, "one", item())
     metadata = item(Column("a", Integer), Column("b", Integer, server_default="1", nullable=False))
     Table("new", metadata, key(), Column("c", Integer, nullable=False))
     assert "# Fails" not in migrate(migrations, "two", metadata)
+    assert read_warnings(caplog) == []

@@ -413,6 +413,85 @@ def test_an_answer_for_one_of_several_databases_is_not_refused_for_another() -> 
         RenameAnswers(["rename=a.b:c"], dialect, None, is_partial=False).choose(Difference(), [])
 
 
+# An `env.py` that compares two databases for one revision, in the way of Alembic's template `multidb`.
+SEVERAL_ENV = """
+import os
+
+from alembic import context
+from alembic_async_template import run_environment
+from sqlalchemy import create_engine
+
+import models
+
+for name in ("first", "second"):
+    context.config.attributes["connection"] = create_engine(os.environ[f"{name}_url".upper()])
+    run_environment(models.METADATA[name], upgrade_token=f"{name}_upgrades", downgrade_token=f"{name}_downgrades")
+"""
+SEVERAL_MODELS = """
+from sqlalchemy import Column, Integer, MetaData, String, Table
+
+METADATA = {"first": MetaData(), "second": MetaData()}
+Table("item", METADATA["first"], Column("id", Integer, primary_key=True), Column("raw", String(20)))
+Table("post", METADATA["second"], Column("id", Integer, primary_key=True), Column("title", String(20)))
+"""
+SEVERAL_FUNCTIONS = """
+def upgrade() -> None:
+    globals()[op.get_context().opts["upgrade_token"]]()
+
+
+def downgrade() -> None:
+    globals()[op.get_context().opts["downgrade_token"]]()
+
+% for name in ("first", "second"):
+% for way in ("upgrades", "downgrades"):
+
+def ${name}_${way}() -> None:
+    ${context.get(f"{name}_{way}") or "pass"}
+
+% endfor
+% endfor
+"""
+
+
+def test_each_of_several_databases_takes_the_answers_that_fit_it(project: Project, database_url: str, tmp_path: Path) -> None:
+    """One revision renames a column of each; the rows keep their values, and nothing else is dropped or added."""
+    urls = {
+        "first": f"sqlite:///{tmp_path / 'first.sqlite'}",
+        "second": database_url.replace("postgresql:", "postgresql+psycopg:"),
+    }
+    project.environment |= {f"{name}_url".upper(): url for name, url in urls.items()}
+    project.write({"models.py": SEVERAL_MODELS})
+    project.alembic("init", "-t", "async-fastapi", "migrations")
+    template = project.directory / "migrations/script.py.mako"
+    project.write(
+        {
+            "migrations/env.py": SEVERAL_ENV,
+            "migrations/script.py.mako": template.read_text().partition("def upgrade")[0] + SEVERAL_FUNCTIONS,
+        }
+    )
+    project.alembic("revision", "--autogenerate", "-m", "one")
+    project.alembic("upgrade", "head")
+    execute(urls["first"], "INSERT INTO item VALUES (1, 'kept')")
+    execute(urls["second"], "INSERT INTO post VALUES (1, 'kept')")
+    project.write({"models.py": SEVERAL_MODELS.replace('"raw"', '"raw_data"').replace('"title"', '"headline"')})
+    answers = ("-x", "rename=post.title:headline", "-x", "rename=item.raw:raw_data")
+    output = project.alembic(*answers, "revision", "--autogenerate", "-m", "two").output
+    assert list_detected(output) == [
+        "Detected rename of 'item.raw' to 'raw_data'",
+        "Detected rename of 'post.title' to 'headline'",
+    ]
+    text = project.revisions()[-1].read_text()
+    assert text.count("new_column_name=") == 4
+    assert "add_column" not in text
+    project.alembic("upgrade", "head")
+    assert (
+        execute(urls["first"], "SELECT raw_data FROM item") == execute(urls["second"], "SELECT headline FROM post") == [("kept",)]
+    )
+    assert "No new upgrade operations" in project.alembic("check").stdout
+    project.alembic("downgrade", "-1")
+    assert execute(urls["first"], "SELECT raw FROM item") == execute(urls["second"], "SELECT title FROM post") == [("kept",)]
+
+
 def test_mysql_gets_a_comment(mysql_url: str, tmp_path: Path) -> None:
     """It takes back no rename: an answer is refused, and the line of the comment has the type that MySQL needs."""
     migrations = History(tmp_path / "one", mysql_url).initialise()
@@ -504,6 +583,37 @@ def test_yes_on_a_terminal_writes_the_rename(app: Project, database_url: str) ->
     app.alembic("downgrade", "-1")
     assert execute(database_url, "SELECT raw FROM item") == execute(database_url, "SELECT title FROM post") == [("kept",)]
     app.alembic("upgrade", "head")
+
+
+def list_detected(output: str) -> list[str]:
+    return [line for line in output.splitlines() if line.startswith("Detected")]
+
+
+def test_what_was_renamed_is_told_as_that_only(app: Project) -> None:
+    """No line says that it was added or removed; what differs apart from it is told after it."""
+    change(app, ("raw:", "raw_data:"), ("body: str | None", "body: str | None\n    views: int | None"), ("Post", "Article"))
+    output = app.alembic("-x", "rename=item.raw:raw_data", "-x", "rename_table=post:article", "revision", "--autogenerate").output
+    assert list_detected(output) == [
+        "Detected rename of 'item.raw' to 'raw_data'",
+        "Detected rename of 'post' to 'article'",
+        "Detected added column 'article.views'",
+    ]
+    app.revisions()[-1].unlink()
+    output = app.alembic("-q", "-x", "rename=item.raw:raw_data", "revision", "--autogenerate").output
+    assert list_detected(output) == []
+
+
+def test_what_was_not_renamed_is_told_once_and_after_the_questions(app: Project) -> None:
+    """Nor does an answer that is refused keep anyone from reading what differs."""
+    change(app, ("raw:", "raw_data:"))
+    detected = ["Detected added column 'item.raw_data'", "Detected removed column 'item.raw'"]
+    refused = app.alembic("-x", "rename=item.raw:other", "revision", "--autogenerate", check=False)
+    assert "FAILED" in refused.stderr
+    assert list_detected(refused.output) == detected
+    returncode, output = ask(app, (ITEM, "n\n"))
+    assert returncode == 0, output
+    assert list_detected(output) == detected
+    assert output.index(ITEM) < output.index(detected[0])
 
 
 @pytest.mark.parametrize("answer", ["n\n", "\n", "what\nNo\n"])

@@ -572,11 +572,13 @@ except errors.DatabaseNotAtHeadError as error:
 """
 
 
-def test_a_revision_that_was_written_on_sqlite(project: Project, request: pytest.FixtureRequest, sqlite_url: str) -> None:
-    """PostgreSQL keeps its type at the downgrade; what is typed then works there, on a fresh database and on SQLite."""
+def test_a_type_that_a_downgrade_left(project: Project, request: pytest.FixtureRequest, sqlite_url: str) -> None:
+    """A revision without `op.drop_enum`: what is typed then works on that PostgreSQL, on a fresh database and on SQLite."""
     project.write({"app/__init__.py": "", "app/models.py": ENUMS})
     project.alembic("init", "-t", "async-fastapi", "migrations")
     project.alembic("revision", "--autogenerate", "-m", "create", env={"DATABASE_URL": sqlite_url})
+    revision = project.revisions()[-1]
+    revision.write_text(re.sub(r"    op\.drop_enum\(.*\n", "", revision.read_text()))  # as Alembic alone writes it
     with ExitStack() as servers:
         urls = [servers.enter_context(open_database(request, POSTGRESQL, EMBEDDED)) for _ in range(2)]
         used, fresh = (url.render_as_string(hide_password=False) for url in urls)
@@ -585,7 +587,6 @@ def test_a_revision_that_was_written_on_sqlite(project: Project, request: pytest
         block = results[-1].block
         assert 'type "role" already exists' in block, str(results[-1])
         line = block.partition("and at the end of downgrade() too:\n")[2].splitlines()[0].strip()
-        revision = project.revisions()[-1]
         start = '    """Upgrade the schema."""\n'
         source = revision.read_text()
         assert start in source

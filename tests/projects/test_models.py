@@ -1,5 +1,6 @@
 """Which modules are imported for their tables, and which projects are refused."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,47 @@ def test_a_module_outside_of_app_models_is_refused_by_name(app: Project) -> None
     change_setting(app, "app_models", "app, billing.models")
     app.alembic("upgrade", "head")
     assert '"invoice"' in autogenerate(app)
+
+
+LEAVING_ALONE = """from alembic_async_template import run_environment
+
+
+def include_object(object_, name, type_, reflected, compare_to):
+    return not (type_ == "table" and name == "shop_order")
+
+
+run_environment(include_object=include_object)
+"""
+
+
+def test_a_table_of_a_module_that_is_left_out_is_dropped_with_a_word_about_it(app: Project) -> None:
+    """Warning and comment name the module, and what they say keeps the table; a table that no module has any more is dropped plainly."""
+    app.write({"shop/models.py": TABLE.format(name="ShopOrder"), "app/former.py": TABLE.format(name="Former")})
+    change_setting(app, "app_models", "*")
+    shop = app.directory / "shop/models.py"
+    shop.write_text(shop.read_text() + '    __tablename__ = "shop_order"\n')
+    autogenerate(app)
+    app.alembic("upgrade", "head")
+    change_setting(app, "app_models", "*, ~shop.models")
+    (app.directory / "app/former.py").unlink()
+    output = app.alembic("revision", "--autogenerate", "-m", "two").output
+    assert (
+        "This revision loses data, as its comments say: table former, "
+        "table shop_order (of shop.models, which app_models leaves out)\n"
+    ) in output
+    revision = app.revisions()[-1]
+    comment = re.sub(r"\s*\n *# ", " ", revision.read_text())
+    assert (
+        "This loses data: all rows of table shop_order. It seems to be of shop.models, which app_models leaves out. If it stays in "
+        "this database, let include_object in env.py leave it alone, and write this revision again.\n"
+    ) in comment
+    assert "# This loses data: all rows of table former.\n" in revision.read_text()
+    revision.unlink()
+    app.write({"migrations/env.py": LEAVING_ALONE})
+    app.alembic("revision", "--autogenerate", "-m", "two")
+    text = app.revisions()[-1].read_text()
+    assert "former" in text
+    assert "shop_order" not in text
 
 
 @pytest.mark.parametrize("pattern", ["app.*.models", "app.users.models, app.models", "*", "app", "app.users, app.m*"])
