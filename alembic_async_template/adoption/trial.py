@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tempfile
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from configparser import ConfigParser
@@ -33,7 +34,12 @@ def try_environment(config: Config, env: str | None = None, settings: str | None
     :param env: a text in place of that of `env.py`.
     :param settings: a text in place of that of the file with the settings.
     """
-    found = run_apart(__name__, describe_config(config) | {"env": env, "settings": settings})
+    with tempfile.TemporaryDirectory() as folder:
+        draft = Path(folder, "env.py")
+        if env is not None:
+            draft.write_text(env, "utf-8")
+        request = {"env": None if env is None else str(draft), "settings": settings}
+        found = run_apart(__name__, describe_config(config) | request)
     if isinstance(found, str):
         return {subject: Answer(error=found) for subject in SUBJECTS}
     return {subject: Answer(tuple(one["lines"]), one["error"]) for subject, one in found.items()}
@@ -45,7 +51,7 @@ def answer(request: Mapping[str, Any]) -> dict[str, Any]:
     if request["settings"] is not None:
         _read_instead(config, request["settings"])
     if request["env"] is not None:
-        _run_instead(request["env"])
+        _run_instead(Path(request["env"]))
     shown: dict[str, list[str]] = {}
     failed = _try(lambda: shown.update(_look(config)) or [])
     found = {subject: {"lines": shown.get(subject, []), "error": failed["error"]} for subject in SUBJECTS[:3]}
@@ -71,15 +77,16 @@ def _read_instead(config: Config, text: str) -> None:
     vars(config)["file_config"] = parser
 
 
-def _run_instead(text: str) -> None:
-    """Let every command run a text as `env.py`."""
+def _run_instead(draft: Path) -> None:
+    """Let every command run a file as `env.py`, which thinks to be where that is."""
     from alembic.script import ScriptDirectory
 
     def run_env(self: ScriptDirectory) -> None:
         path = Path(self.dir, "env.py")
-        exec(compile(text, path, "exec"), {"__name__": "env_py", "__file__": str(path.absolute())})
+        exec(compile(draft.read_text("utf-8"), path, "exec"), {"__name__": "env_py", "__file__": str(path.absolute())})
 
     ScriptDirectory.run_env = run_env  # type: ignore[method-assign]
+    ScriptDirectory.env_py_location = property(lambda _script: str(draft))  # type: ignore[method-assign,assignment]
 
 
 def _look(config: Config) -> dict[str, list[str]]:
