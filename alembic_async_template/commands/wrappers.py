@@ -11,7 +11,7 @@ import sys
 import warnings
 from argparse import Namespace
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
@@ -145,6 +145,8 @@ def run_cmd(stock: Callable[..., Any], command_line: CommandLine, config: Config
     """`CommandLine.run_cmd`, which prints errors of this package unfolded, on standard error, and with `-q` too."""
     from alembic.util import CommandError
 
+    if options.cmd[0].__name__ == "revision" and options.x and not options.autogenerate:
+        _warn_of_unread_answers(config, options.x)
     held: list[Callable[[], None]] = []
     try:
         with _holding_warnings(held):
@@ -172,6 +174,20 @@ def run_cmd(stock: Callable[..., Any], command_line: CommandLine, config: Config
             raise failed
 
         stock(command_line, config, Namespace(raiseerr=False, cmd=(fail, [], [])))  # Alembic prints its own errors
+
+
+def _warn_of_unread_answers(config: Config, arguments: list[str]) -> None:
+    """Warn that a revision whose text is not generated takes no renames, in an environment of this package."""
+    from alembic.script import ScriptDirectory
+
+    from ..run.command import uses_this_package
+    from ..run.logs import configure_logging
+    from ..run.rename_answers import warn_of_unread_answers
+
+    with suppress(Exception):  # the command itself says what is wrong with the settings
+        if uses_this_package(ScriptDirectory.from_config(config)):
+            configure_logging(config)
+            warn_of_unread_answers(arguments, "without that option the revision is empty")
 
 
 @contextmanager

@@ -42,6 +42,8 @@ _EXAMPLES = {
     "user": "app",
     "create": "createdb --host=localhost --port=5432 --username=app app",
     "url": "postgresql+asyncpg://app@localhost/app",
+    "scheme": "postgresql",
+    "sslmode": "sslmode",
     "package": "psycopg2-binary",
     "read": "DATABASE_URL",
     "partial": "app.models",

@@ -59,7 +59,7 @@ def prepare_comparison(
     baseline = writes and "baseline" in command.x_arguments
     heads = script.get_heads() if writes else []
     if not writes:
-        warn_of_unread_answers(command.environment.get_x_argument())
+        warn_of_unread_answers(command.environment.get_x_argument(), "alembic check compares without it")
     else:
         # Alembic itself asks for the head only after the comparison; a hook of a program or of env.py comes in between.
         if is_command_line(command.config) and not options.get("process_revision_directives"):

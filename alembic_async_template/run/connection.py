@@ -26,7 +26,7 @@ from ..diagnosis.rules.connection import CONNECTION_RULES
 from ..errors import ConnectionFailedError, DatabaseNotReachableError, MemoryDatabaseError
 from ..masking import mask_url
 from .cancellation import raise_if_cancelled
-from .known_facts import list_facts
+from .known_facts import list_facts, list_url_facts
 from .loop import run_coroutine
 from .session import Limits, prepare
 from .silence import ANSWER, KEEPALIVE_WORDS, SILENCE, cut_after, keep_alive
@@ -159,7 +159,7 @@ class _Outage:
         url = self.database.url
         problem = describe_outage(error, on_socket=str(url.query.get("host") or url.host or "").startswith("/"))
         over = problem is None or time.monotonic() >= self.end
-        if over and (known := find_fix(CONNECTION_RULES, error, list_facts(url))):
+        if over and (known := find_fix(CONNECTION_RULES, error, list_facts(url) | list_url_facts(self.database))):
             raise ConnectionFailedError(mask_url(url), self.database.source, known.problem, *known.fixes) from error
         if problem is None:
             raise error

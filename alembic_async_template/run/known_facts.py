@@ -20,6 +20,7 @@ from ..masking import is_about_secret
 
 if TYPE_CHECKING:
     from ..application.settings import Settings
+    from ..application.url import Database
 
 # WARN_DATA_TRUNCATED, https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html.
 _TRUNCATED = 1265
@@ -37,6 +38,12 @@ def list_facts(url: URL) -> dict[str, str | None]:
     )
     folder = quote(name.rpartition("/")[0] or ".")
     return {"user": user, "folder": folder, "create": create, "database": name, "file": quote(name)}
+
+
+def list_url_facts(database: Database) -> dict[str, str | None]:
+    """How the URL of a database is written, where it comes from: an engine of the application takes the words of its driver."""
+    is_asyncpg = database.engine is not None and database.engine.dialect.driver == "asyncpg"
+    return {"scheme": database.original.drivername, "sslmode": "ssl" if is_asyncpg else "sslmode"}
 
 
 def find_facts(error: BaseException, connection: Connection, settings: Settings) -> dict[str, str | None]:

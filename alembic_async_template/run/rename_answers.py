@@ -47,10 +47,10 @@ def read_answers(arguments: Sequence[str]) -> tuple[dict[str, Rename], bool]:
     return renames, nothing_else
 
 
-def warn_of_unread_answers(arguments: Iterable[str]) -> None:
+def warn_of_unread_answers(arguments: Iterable[str], consequence: str) -> None:
     """Warn that a command reads no answers, where there are some."""
     if any(argument.partition("=")[0] in _KINDS for argument in arguments):
-        log.warning("-x rename is for alembic revision --autogenerate; alembic check compares without it")
+        log.warning("-x rename is for alembic revision --autogenerate; %s", consequence)
 
 
 def _parse(argument: str, kind: str, value: str) -> Rename:

@@ -641,6 +641,18 @@ def test_check_says_that_it_reads_no_answer(app: Project) -> None:
     assert "WARNING: -x rename is for alembic revision --autogenerate; alembic check compares without it\n" in result.stderr
 
 
+@pytest.mark.sqlite
+def test_a_revision_that_is_not_generated_reads_no_answers(project: Project) -> None:
+    """It is said, and nothing without an answer; the revision is written."""
+    project.write({"app/__init__.py": ""})
+    project.alembic("init", "-t", "async-fastapi", "migrations")
+    said = "WARNING: -x rename is for alembic revision --autogenerate; without that option the revision is empty\n"
+    for arguments, is_told in (("rename=item.a:b", True), ("rename_table=none", True), ("a=b", False)):
+        result = project.alembic("-x", arguments, "revision", "-m", "x")
+        assert (said in result.stderr) is is_told, str(result)
+    assert len(project.revisions()) == 3
+
+
 def test_each_name_is_renamed_once_and_the_best_match_is_asked_about_first(app: Project) -> None:
     """Two columns that go and two that come are four questions at most, and two after the first yes."""
     change(app, ("    title: str\n    body: str | None", "    titles: str\n    text: str | None"))

@@ -204,3 +204,23 @@ def test_a_server_that_ends_the_connection(tmp_path: Path, embedded_url: str) ->
     assert error.fix is not None
     assert error.fix.endswith("look, then run the same command again")
     assert (error.example, str(error.state).partition(";")[0]) == ("alembic current", "rolled back")
+
+
+@pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
+def test_the_url_of_an_engine_of_the_application(project: Project, postgresql_url: str, driver: str) -> None:
+    """The examples have its driver and the words of that: what the application itself takes."""
+    url = make_url(postgresql_url).set(drivername=f"postgresql+{driver}", password="wrong")
+    word = "ssl" if driver == "asyncpg" else "sslmode"
+    source = "from sqlalchemy.ext.asyncio import create_async_engine\n\nengine = create_async_engine({!r})\n"
+    for database, example in (
+        (url.render_as_string(hide_password=False), f"postgresql+{driver}://app:s%40cret@localhost/app"),
+        (f"{postgresql_url.replace('ql:', f'ql+{driver}:')}?{word}=require", f"?{word}=prefer"),
+    ):
+        project.write({"app/__init__.py": "", "app/db.py": source.format(database)})
+        if not (project.directory / "alembic.ini").exists():
+            project.alembic("init", "-t", "async-fastapi", "migrations")
+        block = project.alembic("current", check=False).block
+        assert block.endswith(f":\n         {example}"), block
+    # As it is typed, the engine connects.
+    project.write({"app/db.py": source.format(f"{postgresql_url.replace('ql:', f'ql+{driver}:')}?{word}=prefer")})
+    project.alembic("current")

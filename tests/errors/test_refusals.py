@@ -120,10 +120,10 @@ def test_hosts_and_ports_of_the_url(project: Project, write: Write, url: URL) ->
     write(one=CREATE)
     said = upgrade(project, url, "?port=abc")
     assert "Received non-integer port arguments: ('abc',)\n" in said
-    assert "\n  fix    correct host and port:\n         postgresql://" in said
+    assert f"\n  fix    correct host and port:\n         {url.drivername}://" in said
     said = upgrade(project, url, "?host=127.0.0.1,127.0.0.1&port=1,2,3")
     assert "number of hosts and ports don't match\n" in said
-    assert said.endswith("  fix    give each host of the URL its port:\n         postgresql://app@one:5432,two:5432/app")
+    assert said.endswith(f"  fix    give each host of the URL its port:\n         {url.drivername}://app@one:5432,two:5432/app")
     hosts = f"postgresql+{url.get_driver_name()}://{quote(url.username or '')}:{quote(url.password or '', safe='')}"
     text = f"{hosts}@{url.host}:1,{url.host}:{url.port}/{url.database}"
     project.alembic("upgrade", "head", env={"DATABASE_URL": text})

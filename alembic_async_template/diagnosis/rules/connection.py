@@ -19,13 +19,13 @@ CONNECTION_RULES = (
         "no pg_hba.conf entry for host ..., no encryption",
         (Sign(codes=("3159",)), Sign(text="pg_hba.conf.*(no encryption|ssl off)|sslmode=require|insecure transport")),
         "the server takes connections with TLS only: ask for it in the URL",
-        "?sslmode=require",
+        "?{sslmode}=require",
     ),
     Rule(
         "rejected SSL upgrade; server does not support SSL",
         (Sign(text="rejected ssl upgrade|does not support ssl"),),
         "the URL asks for TLS, and the server has none: ask for it only where there is",
-        "?sslmode=prefer",
+        "?{sslmode}=prefer",
     ),
     Rule(
         'too many connections for role "app"',
@@ -79,13 +79,13 @@ CONNECTION_RULES = (
             Sign(text='authentication failed|no password supplied|no pg_hba.conf entry|role "[^"]*" does not exist'),
         ),
         "correct the user or the password; in a URL, @ is written %40 and / is %2F",
-        "postgresql://app:s%40cret@localhost/app",
+        "{scheme}://app:s%40cret@localhost/app",
     ),
     Rule(
         "invalid sslmode value; `sslmode` parameter must be one of",
         (Sign(text="invalid sslmode|sslmode.* must be one of|ssl.* must be one of"),),
         "correct the word in the URL",
-        "?sslmode=require",
+        "?{sslmode}=require",
     ),
     Rule(
         "FileNotFoundError, of a certificate",
@@ -97,13 +97,13 @@ CONNECTION_RULES = (
         "port must be 0-65535; invalid port number; Received non-integer port arguments",
         (Sign(text="port must be|invalid port|non-integer port"), Sign(raised="UnicodeError")),
         "correct host and port",
-        "postgresql://app@localhost:5432/app",
+        "{scheme}://app@localhost:5432/app",
     ),
     Rule(
         "number of hosts and ports don't match",
         (Sign(text="number of hosts and ports don't match"),),
         "give each host of the URL its port",
-        "postgresql://app@one:5432,two:5432/app",
+        "{scheme}://app@one:5432,two:5432/app",
     ),
     Rule(
         'invalid value for parameter "client_encoding"',
@@ -156,7 +156,7 @@ CONNECTION_RULES = (
         "connect() got an unexpected keyword argument; invalid connection option",
         (Sign(text="unexpected keyword argument|invalid connection option"),),
         "the driver does not know that word of the URL: correct it, or leave it out",
-        "postgresql://app@localhost/app",
+        "{scheme}://app@localhost/app",
     ),
     Rule(
         "no pq wrapper available",
