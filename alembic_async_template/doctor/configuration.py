@@ -7,12 +7,14 @@ import os
 import re
 import shlex
 from collections.abc import Iterator
+from difflib import SequenceMatcher
 from pathlib import Path
 
 from ..application.settings import find_misspelt
 from ..errors.block import Fix
 from ..masking import mask_message
 from .finding import Problem
+from .git import is_committed
 from .revision_files import called_name, list_calls
 from .subject import SourceFile, Subject
 
@@ -113,29 +115,57 @@ def _is_hidden(path: Path, folder: Path) -> bool:
 
 def _explain_missing_location(subject: Subject) -> Problem:
     file = next(iter(subject.settings.values())).file
-    folder = next(iter(sorted(path.parent for path in subject.directory.glob("*/env.py"))), None)
-    name = folder.name if folder else "migrations"
-    value = f'"%(here)s/{name}"' if file is subject.toml else f"%(here)s/{name}"
-    problem = f"{file.path.name} does not say where env.py is"
-    return Problem("no-script-location", problem, Fix("say where it is", f"script_location = {value}"), file.path)
+    fix = Fix("say where it is", _write_location(file is subject.toml, next(_find_environments(subject), "migrations")))
+    return Problem("no-script-location", f"{file.path.name} does not say where env.py is", fix, file.path)
+
+
+def _write_location(in_toml: bool, folder: str) -> str:
+    """The setting that names a folder, relative to the file that it is in."""
+    value = "%(here)s" if folder == "." else f"%(here)s/{folder}"
+    return f'script_location = "{value}"' if in_toml else f"script_location = {value}"
+
+
+def _find_environments(subject: Subject, like: str = "") -> Iterator[str]:
+    """The folders with an `env.py` of Alembic up to three levels below the settings, those first that look like a name."""
+    found = [
+        path.parent
+        for pattern in ("env.py", "*/env.py", "*/*/env.py", "*/*/*/env.py")
+        for path in sorted(subject.directory.glob(pattern))
+        if _SKIPPED.isdisjoint(path.relative_to(subject.directory).parts)
+        and not _is_hidden(path, subject.directory)
+        and ((path.parent / "script.py.mako").is_file() or (path.parent / "versions").is_dir())
+    ]
+    names = [subject.relative_path(folder) for folder in found]
+    return iter(sorted(names, key=lambda name: -SequenceMatcher(None, name, like).ratio()) if like else names)
 
 
 def _explain_missing_folder(subject: Subject) -> Problem:
     location = subject.settings["script_location"]
     where = (location.file.path, location.line)
     folder = subject.script_folder
+    in_toml = location.file is subject.toml
     beside = subject.directory / location.value
     if folder is not None and not folder.is_absolute() and (beside / "env.py").is_file():
         problem = f"script_location = {location.value} starts in {Path.cwd()}, where it is not"
-        quote = '"' if location.file is subject.toml else ""
-        fix = Fix("let it start at the ini", f"script_location = {quote}%(here)s/{location.value}{quote}")
+        fix = Fix("let it start at the ini", _write_location(in_toml, location.value))
         return Problem("other-directory", problem, fix, *where)
-    if folder is not None and folder.is_dir():
-        problem = f"{subject.relative_path(folder)} has no env.py"
-        return Problem(
-            "no-script-folder", problem, Fix("restore it from version control", f"git checkout -- {folder}/env.py"), *where
-        )
-    return Problem("no-script-folder", f"script_location = {location.value} leads to no folder", _INIT, *where)
+    is_there = folder is not None and folder.is_dir()
+    if folder is not None and is_there and is_committed(folder / "env.py"):
+        file = os.path.relpath(folder / "env.py")
+        fix = Fix("restore it from version control", f"git checkout HEAD -- {shlex.quote(file)}")
+    elif other := next(_find_environments(subject, subject.relative_path(folder.absolute()) if folder else location.value), None):
+        fix = Fix("name the folder that has one" if is_there else "name the one that is there", _write_location(in_toml, other))
+    elif folder is None:
+        fix = _INIT
+    else:
+        name = os.path.relpath(folder)
+        is_empty = not is_there or not any(folder.iterdir())
+        made = Fix("make one", f"alembic init -t async-fastapi {shlex.quote(name)}")
+        fix = made if is_empty else Fix("restore it from version control", f"git log --all --oneline -- {shlex.quote(name)}")
+    problem = f"script_location = {location.value} leads to no folder"
+    if folder is not None and is_there:
+        problem = f"{subject.relative_path(folder.absolute())} has no env.py"
+    return Problem("no-script-folder", problem, fix, *where)
 
 
 def _check_values(subject: Subject) -> Iterator[Problem]:

@@ -17,3 +17,8 @@ def ask_git(directory: Path, *arguments: str) -> str:
         ).stdout
     except (OSError, subprocess.SubprocessError):
         return ""
+
+
+def is_committed(path: Path) -> bool:
+    """Whether the last commit has a file."""
+    return bool(ask_git(path.parent, "ls-tree", "--name-only", "HEAD", "--", path.name))

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -20,33 +18,11 @@ from hypothesis import strategies as st
 from alembic_async_template.commands import examine
 from alembic_async_template.doctor import drivers
 from alembic_async_template.doctor.codes import CODES
-from support.commands import keep_variables
+from support.doctor import look, set_up, type_line
 from support.doctor_cases import ASYNC_ENV, CASES, CREATE, INI, MODELS, OURS, SYNC, SYNC_ENV, Broken, revision
 from support.project import Project, write_files
 
 PAGE = Path(__file__).parents[2] / "docs/reference/doctor.md"
-
-
-def look(project: Project, *options: str, folder: str = ".") -> list[dict[str, Any]]:
-    """What `alembic doctor --json` finds."""
-    result = project.alembic("doctor", "--json", *options, cwd=project.directory / folder, check=False)
-    findings: list[dict[str, Any]] = json.loads(result.stdout)["findings"]
-    assert result.returncode == any(finding["severity"] != "note" for finding in findings), str(result)
-    return findings
-
-
-def type_line(project: Project, line: str, folder: str = ".") -> None:
-    """Type a line as a person would, in a shell."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = keep_variables(**project.environment, PATH=path, HOME=str(project.directory))
-    subprocess.run(line, shell=True, cwd=project.directory / folder, env=environment, check=True, capture_output=True)
-
-
-def set_up(case: Broken, project: Project, file: Path) -> None:
-    url = case.url.format(sqlite=f"sqlite:///{file}")
-    write_files(project.directory, {name: text.replace("{url}", url) for name, text in case.files.items()})
-    for line in case.before:
-        type_line(project, line.replace("{file}", str(file)))
 
 
 def apply_fix(case: Broken, project: Project, finding: dict[str, Any]) -> None:
