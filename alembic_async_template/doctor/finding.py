@@ -62,5 +62,5 @@ class Finding:
             "problem": self.problem,
             "why": self.why,
             "fix": self.fix.text,
-            "other_fixes": [fix.text for fix in self.other_fixes],
+            "other_fixes": [{"label": fix.label or "or", "fix": fix.text} for fix in self.other_fixes],
         }

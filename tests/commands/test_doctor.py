@@ -82,16 +82,16 @@ def test_each_code_is_found_and_its_fix_helps(case: Broken, project: Project, tm
 
 def compare_page(finding: dict[str, Any], *folders: Path) -> None:
     """The page of the codes shows this finding. `WRITE_DOCS=1` writes it, in one process."""
-    text = f"{finding['problem']}\n{finding['fix']}"
+    fixes = [("Fix", finding["fix"]), *((other["label"].capitalize(), other["fix"]) for other in finding["other_fixes"])]
+    parts = [f"> {finding['problem']}"]
+    for label, fix in fixes:
+        advice, _, example = fix.partition(":\n")
+        parts.append(f"{label}: {advice}" + (f":\n\n```text\n{example}\n```" if example else "."))
+    text = "\n\n".join(parts)
     for folder in sorted(map(str, folders), key=len, reverse=True):
         text = text.replace(folder, "...")
     text = re.sub(r"in commit [0-9a-f]+", "in commit ...", text)
-    advice, _, example = text.split("\n", 1)[1].partition(":\n")
-    typed = f":\n\n```text\n{example}\n```" if example else "."
-    section = (
-        f"## `{finding['code']}`\n\n**{finding['severity'].capitalize()}.** {finding['why']}\n\n"
-        f"> {text.splitlines()[0]}\n\nFix: {advice}{typed}\n"
-    )
+    section = f"## `{finding['code']}`\n\n**{finding['severity'].capitalize()}.** {finding['why']}\n\n{text}\n"
     if os.environ.get("WRITE_DOCS"):
         head, *sections = PAGE.read_text().split("\n## ")
         known = {code: rest for code, _, rest in (part.partition("\n") for part in sections)}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from support.doctor import look, set_up, type_line
-from support.doctor_cases import ASYNC_ENV, CREATE, GIT, INI, OURS, SYNC_ENV, Broken, revision
+from support.doctor_cases import ASYNC_ENV, CREATE, GIT, INI, MODELS, OURS, SYNC_ENV, Broken, revision
 from support.project import Project
 
 pytestmark = pytest.mark.sqlite
@@ -236,3 +236,65 @@ def test_the_placeholder_is_told_where_the_ini_counts(project: Project) -> None:
             {**OURS, "alembic.ini": INI.replace("{url}", "driver://user:pass@localhost/dbname"), "migrations/env.py": env},
         )
         find(project, "placeholder-url")
+
+
+APP = {
+    **{name: text for name, text in OURS.items() if name != "migrations/versions/one.py"},
+    "alembic.ini": INI + "app_models = app\nprepend_sys_path = %(here)s\npath_separator = os\n",
+    "app/__init__.py": "",
+    "app/models.py": MODELS,
+}
+CREATE_ALL = "python -P -c \"import sys; sys.path.append('.'); from sqlalchemy import create_engine; from app.models import SQLModel; SQLModel.metadata.create_all(create_engine('sqlite:///{file}'))\""
+
+
+@pytest.mark.parametrize("way", [0, 1])
+def test_before_the_first_revision_the_models_are_looked_at(way: int, project: Project) -> None:
+    """What autogenerate would fail with is told, with each way out that it has."""
+    billing = {"billing/__init__.py": "", "billing/models.py": MODELS.replace("Post", "Invoice")}
+    prepare(project, {**APP, **billing})
+    finding = find(project, "models-not-compared", "--json")
+    assert finding["problem"] == "billing.models defines tables that would be forgotten: app_models does not cover it"
+    ways = [finding["fix"], *(other["fix"] for other in finding["other_fixes"])]
+    assert ways == [
+        "if they belong to this database:\napp_models = app, billing.models",
+        "if they belong to another one:\napp_models = app, ~billing.models",
+    ]
+    shown = project.alembic("doctor", check=False).stdout
+    assert "\n  fix    if they belong to this database:\n" in shown
+    assert "\n  or     if they belong to another one:\n" in shown
+    ini = project.directory / "alembic.ini"
+    ini.write_text(ini.read_text().replace("app_models = app", ways[way].partition("\n")[2]))
+    assert look(project) == []
+    project.alembic("revision", "--autogenerate", "-m", "first")
+
+
+def test_a_database_that_create_all_made_is_told_before_the_first_revision(project: Project) -> None:
+    """With both commands; the doctor itself makes no version table."""
+    prepare(project, APP, CREATE_ALL)
+    finding = find(project, "not-stamped", "--json")
+    assert finding["problem"] == "There is no revision yet, but the database already has 1 table of the models"
+    assert [other["label"] for other in finding["other_fixes"]] == ["then"]
+    assert b"alembic_version" not in (project.directory / "x.db").read_bytes()
+    for fix in (finding["fix"], *(other["fix"] for other in finding["other_fixes"])):
+        type_line(project, fix.partition("\n")[2])
+    assert look(project) == []
+    assert "create_table('post'" in project.revisions()[0].read_text()
+
+
+def test_a_hand_written_environment_with_a_database_that_create_all_made(project: Project) -> None:
+    """Its first revision is written against an empty database."""
+    before, middle, after = SYNC_ENV.partition("\nengine")
+    env = f"{before}\nfrom app.models import SQLModel{middle}{after}"
+    env = env.replace("connection=connection", "connection=connection, target_metadata=SQLModel.metadata")
+    prepare(project, {**APP, "migrations/env.py": env}, CREATE_ALL)
+    finding = find(project, "not-stamped", "--json")
+    assert finding["problem"] == "There is no revision yet, but the database already has 1 table"
+    assert b"alembic_version" not in (project.directory / "x.db").read_bytes()
+    ini = project.directory / "alembic.ini"
+    text = ini.read_text()
+    ini.write_text(text.replace("x.db", "empty.db"))
+    type_line(project, read_example(finding))
+    ini.write_text(text)
+    for other in finding["other_fixes"]:
+        type_line(project, other["fix"].partition("\n")[2])
+    assert look(project) == []
