@@ -10,13 +10,15 @@ from collections.abc import Iterator
 from difflib import SequenceMatcher
 from pathlib import Path
 
+from alembic.config import Config
+
 from ..application.settings import find_misspelt
 from ..errors.block import Fix
 from ..masking import mask_message
 from .finding import Problem
 from .git import is_committed
 from .revision_files import called_name, list_calls
-from .subject import SourceFile, Subject
+from .subject import SourceFile, Subject, read_subject
 
 _INIT = Fix("make one", "alembic init -t async-fastapi migrations")
 _SKIPPED = {"node_modules", "site-packages", "__pycache__", "templates"}
@@ -93,7 +95,9 @@ def _find_elsewhere(subject: Subject) -> Iterator[Problem]:
         yield Problem("no-environment", f"There is no file {subject.wanted}", fix)
     elif other := _find_near(Path.cwd()):
         shown = os.path.relpath(other)
-        fix = Fix("go to its folder, or name it", f"alembic -c {shlex.quote(shown)} doctor")
+        fix = Fix("name it", f"alembic -c {shlex.quote(shown)} doctor")
+        if not read_subject(Config(str(other))).uses_this_package:  # its paths may start where the command is started
+            fix = Fix("go to its folder", f"cd {shlex.quote(os.path.dirname(shown))} && alembic doctor")
         yield Problem("other-directory", f"There is no alembic.ini in {Path.cwd()}; there is {shown}", fix)
     else:
         yield Problem(

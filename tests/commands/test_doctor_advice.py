@@ -244,6 +244,9 @@ APP = {
     "app/__init__.py": "",
     "app/models.py": MODELS,
 }
+HAND_WRITTEN = SYNC_ENV.replace("\nengine", "\nfrom app.models import SQLModel\n\nengine", 1).replace(
+    "connection=connection", "connection=connection, target_metadata=SQLModel.metadata"
+)
 CREATE_ALL = "python -P -c \"import sys; sys.path.append('.'); from sqlalchemy import create_engine; from app.models import SQLModel; SQLModel.metadata.create_all(create_engine('sqlite:///{file}'))\""
 
 
@@ -283,10 +286,7 @@ def test_a_database_that_create_all_made_is_told_before_the_first_revision(proje
 
 def test_a_hand_written_environment_with_a_database_that_create_all_made(project: Project) -> None:
     """Its first revision is written against an empty database."""
-    before, middle, after = SYNC_ENV.partition("\nengine")
-    env = f"{before}\nfrom app.models import SQLModel{middle}{after}"
-    env = env.replace("connection=connection", "connection=connection, target_metadata=SQLModel.metadata")
-    prepare(project, {**APP, "migrations/env.py": env}, CREATE_ALL)
+    prepare(project, {**APP, "migrations/env.py": HAND_WRITTEN}, CREATE_ALL)
     finding = find(project, "not-stamped", "--json")
     assert finding["problem"] == "There is no revision yet, but the database already has 1 table"
     assert b"alembic_version" not in (project.directory / "x.db").read_bytes()
@@ -298,3 +298,15 @@ def test_a_hand_written_environment_with_a_database_that_create_all_made(project
     for other in finding["other_fixes"]:
         type_line(project, other["fix"].partition("\n")[2])
     assert look(project) == []
+
+
+def test_a_hand_written_environment_is_started_in_its_folder(project: Project) -> None:
+    """Its import root, and its paths, start where the command is started; also where the command is another one."""
+    ini = INI.replace("%(here)s/", "") + "prepend_sys_path = .\npath_separator = os\n"
+    prepare(project, {**APP, "alembic.ini": ini, "migrations/env.py": HAND_WRITTEN, "app/api/__init__.py": ""})
+    shown = project.alembic("status", cwd=project.directory / "app/api", check=False)
+    for text in (shown.stderr, project.alembic("doctor", cwd=project.directory / "app/api", check=False).stdout):
+        assert "  fix    go to its folder:\n" in text
+        line = text.partition("go to its folder:\n")[2].splitlines()[0].strip()
+        assert line.startswith("cd ../.. && alembic ")
+        type_line(project, line, "app/api")
