@@ -6,6 +6,7 @@ Every command line registers them, so what they need is imported when they run.
 from __future__ import annotations
 
 import json as json_format
+import os
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NoReturn
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 _FOUND = 1
 _UNREADABLE = 2
+# What shells have as the status of a command that SIGPIPE has ended.
+_BROKEN_PIPE = 141
 
 
 def register(command_line: CommandLine) -> None:
@@ -36,11 +39,11 @@ def status(config: Config, json: bool = False) -> None:
     except Exception as error:
         _fail(error, "status", config, as_json=json)
     if json:
-        print(json_format.dumps(report.to_json(), indent=2))
+        _print(json_format.dumps(report.to_json(), indent=2))
     else:
         from .status_text import render_status
 
-        print(render_status(report, sys.stdout))
+        _print(render_status(report, sys.stdout))
     if not report.history.is_at_head:
         sys.exit(_FOUND)
 
@@ -54,11 +57,11 @@ def doctor(config: Config, json: bool = False, no_database: bool = False) -> Non
     except Exception as error:
         _fail(error, "doctor", config, as_json=json)
     if json:
-        print(json_format.dumps({"findings": [finding.to_json() for finding in findings]}, indent=2))
+        _print(json_format.dumps({"findings": [finding.to_json() for finding in findings]}, indent=2))
     else:
         from .doctor_text import render_findings
 
-        print(render_findings(findings, sys.stdout))
+        _print(render_findings(findings, sys.stdout))
     if any(finding.severity != "note" for finding in findings):
         sys.exit(_FOUND)
 
@@ -72,11 +75,11 @@ def adopt(config: Config, dry_run: bool = False, yes: bool = False, json: bool =
     except Exception as error:
         _fail(error, "adopt", config, as_json=json)
     if json:
-        print(json_format.dumps(adoption.to_json(), indent=2))
+        _print(json_format.dumps(adoption.to_json(), indent=2))
     else:
         from .adopt_text import render_adoption
 
-        print(render_adoption(adoption, sys.stdout))
+        _print(render_adoption(adoption, sys.stdout))
     if adoption.is_adopted:
         return
     if not adoption.is_possible:
@@ -88,6 +91,15 @@ def adopt(config: Config, dry_run: bool = False, yes: bool = False, json: bool =
         sys.exit(_FOUND)
     kept = adoption.write()
     print(f"{adoption.env} was written; the old one is kept as {kept.name}", file=sys.stderr)
+
+
+def _print(report: str) -> None:
+    """Print a report; where its reader, as in `alembic doctor | head`, has ended, end quietly."""
+    try:
+        print(report, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python itself writes what is left at its end
+        sys.exit(_BROKEN_PIPE)
 
 
 def _ask(question: str) -> bool:

@@ -40,6 +40,8 @@ _EXAMPLES = {
     "kind": "TABLE",
     "schema": "public",
     "user": "app",
+    "privileges": "ALL",
+    "access": "own it, or use it",
     "create": "createdb --host=localhost --port=5432 --username=app app",
     "url": "postgresql+asyncpg://app@localhost/app",
     "scheme": "postgresql",

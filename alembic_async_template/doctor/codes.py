@@ -110,7 +110,9 @@ CODES = {
     "database-unreadable": Code(_ERROR, "No command that needs the database works."),
     "behind-head": Code(_WARNING, "The code of these files expects what the pending revisions make."),
     "ahead-of-files": Code(_ERROR, "No command can tell what the database needs when the file of its revision is missing."),
-    "not-stamped": Code(_WARNING, "The first upgrade creates tables that exist already, and fails."),
+    "not-stamped": Code(
+        _WARNING, "An upgrade creates tables that exist already, and fails; a first autogenerate leaves them out of its revision."
+    ),
     "invalid-index": Code(_WARNING, "No query uses an index that is not valid, while every write keeps it up to date."),
     "unused-enum": Code(_NOTE, "A revision that creates a type of the same name fails."),
     "models-not-imported": Code(
@@ -118,5 +120,8 @@ CODES = {
     ),
     "wrong-metadata": Code(_ERROR, "Autogenerate compares the database with target_metadata, and does not see other models."),
     "models-not-compared": Code(_ERROR, "Autogenerate and alembic check fail in the same way."),
-    "models-differ": Code(_WARNING, "The application uses what the models declare, and the database does not have it."),
+    "models-differ": Code(
+        _WARNING,
+        "The application expects what the models declare, and the next autogenerate writes what differs into its revision.",
+    ),
 }

@@ -7,15 +7,18 @@ import os
 import re
 import shlex
 from collections.abc import Iterator
+from difflib import SequenceMatcher
 from pathlib import Path
+
+from alembic.config import Config
 
 from ..application.settings import find_misspelt
 from ..errors.block import Fix
 from ..masking import mask_message
 from .finding import Problem
-from .git import ask_git
+from .git import is_committed
 from .revision_files import called_name, list_calls
-from .subject import Setting, SourceFile, Subject
+from .subject import SourceFile, Subject, read_subject
 
 _INIT = Fix("make one", "alembic init -t async-fastapi migrations")
 _SKIPPED = {"node_modules", "site-packages", "__pycache__", "templates"}
@@ -93,7 +96,9 @@ def _find_elsewhere(subject: Subject) -> Iterator[Problem]:
         yield Problem("no-environment", f"There is no file {subject.wanted}", fix)
     elif other := _find_near(Path.cwd()):
         shown = os.path.relpath(other)
-        fix = Fix("go to its folder, or name it", f"alembic -c {shlex.quote(shown)} doctor")
+        fix = Fix("name it", f"alembic -c {shlex.quote(shown)} doctor")
+        if not read_subject(Config(str(other))).uses_this_package:  # its paths may start where the command is started
+            fix = Fix("go to its folder", f"cd {shlex.quote(os.path.dirname(shown))} && alembic doctor")
         yield Problem("other-directory", f"There is no alembic.ini in {Path.cwd()}; there is {shown}", fix)
     else:
         yield Problem(
@@ -121,53 +126,58 @@ def _is_hidden(path: Path, folder: Path) -> bool:
 
 def _explain_missing_location(subject: Subject) -> Problem:
     file = next(iter(subject.settings.values())).file
-    folder = next(iter(sorted(path.parent for path in subject.directory.glob("*/env.py"))), None)
-    name = folder.name if folder else "migrations"
-    value = _quote(f"%(here)s/{name}", next(iter(subject.settings.values())))
-    problem = f"{file.path.name} does not say where env.py is"
-    return Problem("no-script-location", problem, Fix("say where it is", f"script_location = {value}"), file.path)
+    fix = Fix("say where it is", _write_location(file is subject.toml, next(_find_environments(subject), "migrations")))
+    return Problem("no-script-location", f"{file.path.name} does not say where env.py is", fix, file.path)
+
+
+def _write_location(in_toml: bool, folder: str) -> str:
+    """The setting that names a folder, relative to the file that it is in."""
+    value = "%(here)s" if folder == "." else f"%(here)s/{folder}"
+    return f'script_location = "{value}"' if in_toml else f"script_location = {value}"
+
+
+def _find_environments(subject: Subject, like: str = "") -> Iterator[str]:
+    """The folders with an `env.py` of Alembic up to three levels below the settings, those first that look like a name."""
+    found = [
+        path.parent
+        for pattern in ("env.py", "*/env.py", "*/*/env.py", "*/*/*/env.py")
+        for path in sorted(subject.directory.glob(pattern))
+        if _SKIPPED.isdisjoint(path.relative_to(subject.directory).parts)
+        and not _is_hidden(path, subject.directory)
+        and ((path.parent / "script.py.mako").is_file() or (path.parent / "versions").is_dir())
+    ]
+    names = [subject.relative_path(folder) for folder in found]
+    return iter(sorted(names, key=lambda name: -SequenceMatcher(None, name, like).ratio()) if like else names)
 
 
 def _explain_missing_folder(subject: Subject) -> Problem:
     location = subject.settings["script_location"]
     where = (location.file.path, location.line)
     folder = subject.script_folder
+    in_toml = location.file is subject.toml
     beside = subject.directory / location.value
     if folder is not None and not folder.is_absolute() and (beside / "env.py").is_file():
         problem = f"script_location = {location.value} starts in {Path.cwd()}, where it is not"
-        fix = Fix("let it start at the ini", f"script_location = {_quote(f'%(here)s/{location.value}', location)}")
+        fix = Fix("let it start at the ini", _write_location(in_toml, location.value))
         return Problem("other-directory", problem, fix, *where)
-    if folder is not None and folder.is_dir():
-        problem = f"{subject.relative_path(folder)} has no env.py"
-        return Problem(
-            "no-script-folder", problem, Fix("restore it from version control", f"git checkout -- {folder}/env.py"), *where
-        )
-    return Problem(
-        "no-script-folder",
-        f"script_location = {location.value} leads to no folder",
-        _find_folder(subject, location, folder),
-        *where,
-    )
-
-
-def _find_folder(subject: Subject, location: Setting, folder: Path | None) -> Fix:
-    """How a folder comes back: it has another name, git has it, or it was never made."""
-    others = sorted(path.parent for path in subject.directory.glob("*/env.py"))
-    if len(others) == 1:
-        value = f"%(here)s/{others[0].name}"
-        return Fix("name the one that is there", f"script_location = {_quote(value, location)}")
-    if folder is None:
-        return _INIT
-    shown = shlex.quote(os.path.relpath(folder))
-    if ask_git(subject.directory, "ls-files", "--", str(folder.absolute() / "env.py")):
-        return Fix("restore it from version control", f"git checkout -- {shown}")
-    template = "async-fastapi-pyproject" if location.file is subject.toml else "async-fastapi"
-    return Fix("make it", f"alembic init -t {template} {shown}")
-
-
-def _quote(value: str, setting: Setting) -> str:
-    """A value as the file of a setting has it."""
-    return f'"{value}"' if setting.file.path.suffix == ".toml" else value
+    is_there = folder is not None and folder.is_dir()
+    if folder is not None and is_committed(folder / "env.py"):
+        lost = os.path.relpath(folder / "env.py" if is_there else folder)
+        fix = Fix("restore it from version control", f"git checkout HEAD -- {shlex.quote(lost)}")
+    elif other := next(_find_environments(subject, subject.relative_path(folder.absolute()) if folder else location.value), None):
+        fix = Fix("name the folder that has one" if is_there else "name the one that is there", _write_location(in_toml, other))
+    elif folder is None:
+        fix = _INIT
+    else:
+        name = os.path.relpath(folder)
+        is_empty = not is_there or not any(folder.iterdir())
+        template = "async-fastapi-pyproject" if in_toml else "async-fastapi"
+        made = Fix("make one", f"alembic init -t {template} {shlex.quote(name)}")
+        fix = made if is_empty else Fix("restore it from version control", f"git log --all --oneline -- {shlex.quote(name)}")
+    problem = f"script_location = {location.value} leads to no folder"
+    if folder is not None and is_there:
+        problem = f"{subject.relative_path(folder.absolute())} has no env.py"
+    return Problem("no-script-folder", problem, fix, *where)
 
 
 def _check_values(subject: Subject) -> Iterator[Problem]:

@@ -31,6 +31,8 @@ def check_database(subject: Subject) -> Iterator[Problem]:
         head = " ".join(status["heads"])
         fix = Fix("if they are those of the revisions, mark the database as being at the head", f"alembic stamp {head}")
         yield Problem("not-stamped", "The database has tables, and no version table says which revisions made them", fix)
+    elif not status["current"] and status["tables"] and not status["heads"]:
+        yield from _explain_first_revision(subject, probe, status["tables"])
     elif status["pending"]:
         head = "heads" if len(status["heads"]) > 1 else "head"
         yield Problem(
@@ -73,5 +75,18 @@ def _check_models(subject: Subject, probe: Probe, env: SourceFile) -> Iterator[P
 
 
 def _explain(failed: Failed, code: str, command: str) -> Problem:
-    fix = Fix(failed.advice, failed.example) if failed.advice else Fix("see all of it", command)
-    return Problem(code, failed.problem.splitlines()[0], fix)
+    fix, *others = failed.fixes or [Fix("see all of it", command)]
+    return Problem(code, failed.problem.splitlines()[0], fix, other_fixes=tuple(others))
+
+
+def _explain_first_revision(subject: Subject, probe: Probe, tables: int) -> Iterator[Problem]:
+    """The tables that a first revision would leave out."""
+    if probe.existing_tables is not None:
+        yield _explain(probe.existing_tables, "not-stamped", "alembic check")
+    elif not subject.uses_this_package:
+        problem = f"There is no revision yet, but the database already has {tables} table{'' if tables == 1 else 's'}"
+        write = Fix(
+            "write the first revision while the URL leads to an empty database", 'alembic revision --autogenerate -m "baseline"'
+        )
+        mark = Fix("mark this database as migrated", "alembic stamp head", label="then")
+        yield Problem("not-stamped", problem, write, other_fixes=(mark,))

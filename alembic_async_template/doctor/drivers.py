@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,11 +16,13 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from ..errors.block import Fix
 from ..masking import mask_message, mask_url
 from .finding import Problem
-from .revision_files import called_name, list_calls
+from .revision_files import called_name, find_keyword, list_calls
 from .subject import SourceFile, Subject
 
 _SYNC_CALLS = {"engine_from_config", "create_engine"}
 _ASYNC_CALLS = {"async_engine_from_config", "create_async_engine"}
+# What reads the URL of the ini with the rest of its section.
+_SECTION_READERS = {"engine_from_config", "async_engine_from_config", "get_section"}
 # https://docs.sqlalchemy.org/en/20/dialects/index.html; psycopg is both.
 _ASYNC_DRIVERS = {"postgresql": "asyncpg", "sqlite": "aiosqlite", "mysql": "asyncmy", "mariadb": "asyncmy"}
 _SYNC_DRIVERS = {"postgresql": "psycopg", "sqlite": "pysqlite", "mysql": "pymysql", "mariadb": "pymysql"}
@@ -58,9 +60,53 @@ def find_url(subject: Subject) -> ConfiguredURL | None:
     for variable in variables:
         if url := _parse(os.environ.get(variable, "")):
             return ConfiguredURL(url, f"export {variable}=", None, None)
-    setting = subject.settings.get("sqlalchemy.url")
+    setting = None if _has_own_url(subject) else subject.settings.get("sqlalchemy.url")
     url = _parse(subject.interpolate(setting.value)) if setting else None
     return ConfiguredURL(url, "sqlalchemy.url = ", setting.file.path, setting.line) if setting and url else None
+
+
+def _has_own_url(subject: Subject) -> bool:
+    """Whether a hand-written `env.py` has the URL from elsewhere than the ini; for `--sql` it may read that all the same."""
+    if subject.env is None or subject.uses_this_package:
+        return False
+    nodes = list(ast.walk(subject.env.tree))
+    offline = _list_offline(nodes)
+    return any(map(_sets_url, nodes)) or not any(_reads_url(node) for node in nodes if id(node) not in offline)
+
+
+def _sets_url(node: ast.AST) -> bool:
+    match node:
+        case ast.Call() if called_name(node) in {"set_main_option", "set_section_option"}:
+            return any(map(_is_url_name, node.args))
+        case ast.Call() if called_name(node) in {"engine_from_config", "async_engine_from_config"}:
+            return find_keyword(node, "url") is not None
+        case ast.Subscript(ctx=ast.Store()):
+            return _is_url_name(node.slice)
+        case ast.Dict():
+            return any(map(_is_url_name, node.keys))
+    return False
+
+
+def _reads_url(node: ast.AST) -> bool:
+    if not isinstance(node, ast.Call):
+        return False
+    is_option = called_name(node) in {"get_main_option", "get_section_option"}
+    return any(map(_is_url_name, node.args)) if is_option else called_name(node) in _SECTION_READERS
+
+
+def _is_url_name(node: ast.expr | None) -> bool:
+    return isinstance(node, ast.Constant) and node.value == "sqlalchemy.url"
+
+
+def _list_offline(nodes: Sequence[ast.AST]) -> set[int]:
+    """What is in the functions that give `context.configure` a URL in place of a connection."""
+    offline = []
+    for function in (node for node in nodes if isinstance(node, ast.FunctionDef)):
+        calls = list_calls(function)
+        connects = any(called_name(call) in {"connect", *_SYNC_CALLS, *_ASYNC_CALLS} for call in calls)
+        if not connects and any(called_name(call) == "configure" and find_keyword(call, "url") for call in calls):
+            offline.append(function)
+    return {id(node) for function in offline for node in ast.walk(function)}
 
 
 def _check_pooler(subject: Subject, found: ConfiguredURL) -> Iterator[Problem]:
@@ -92,7 +138,7 @@ def _check_unawaited(subject: Subject, env: SourceFile) -> Iterator[Problem]:
 
 def _check_placeholder(subject: Subject, *, is_async: bool) -> Iterator[Problem]:
     setting = subject.settings.get("sqlalchemy.url")
-    if setting is not None and setting.value.startswith(f"{_PLACEHOLDER}://"):
+    if setting is not None and setting.value.startswith(f"{_PLACEHOLDER}://") and not _has_own_url(subject):
         example = f"sqlalchemy.url = postgresql+{'asyncpg' if is_async else 'psycopg'}://app@localhost/app"
         problem = f"sqlalchemy.url is still {mask_message(setting.value)}"
         yield Problem("placeholder-url", problem, Fix("name the database", example), setting.file.path, setting.line)

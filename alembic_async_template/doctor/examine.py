@@ -14,7 +14,8 @@ from .database import check_database
 from .drivers import check_drivers
 from .finding import Finding, Problem, Severity
 from .probe import send_probe
-from .revisions import check_history, check_pending
+from .revision_order import check_history
+from .revisions import check_pending
 from .secrets import check_secrets
 from .subject import Subject, read_subject
 from .surroundings import check_surroundings
@@ -84,4 +85,5 @@ def _make_finding(problem: Problem, subject: Subject) -> Finding:
         problem=problem.problem,
         why=code.why,
         fix=problem.fix,
+        other_fixes=problem.other_fixes,
     )

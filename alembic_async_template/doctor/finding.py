@@ -32,6 +32,8 @@ class Problem:
     line: int | None = None
     severity: Severity | None = None
     """In place of that of the catalogue."""
+    other_fixes: tuple[Fix, ...] = ()
+    """What else solves it, or the next steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ class Finding:
     problem: str
     why: str
     fix: Fix
+    other_fixes: tuple[Fix, ...] = ()
+    """What else solves it, or the next steps."""
 
     def to_json(self) -> dict[str, Any]:
         """What `alembic doctor --json` prints of it."""
@@ -58,4 +62,5 @@ class Finding:
             "problem": self.problem,
             "why": self.why,
             "fix": self.fix.text,
+            "other_fixes": [{"label": fix.label or "or", "fix": fix.text} for fix in self.other_fixes],
         }

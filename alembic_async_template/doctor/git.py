@@ -17,3 +17,10 @@ def ask_git(directory: Path, *arguments: str) -> str:
         ).stdout
     except (OSError, subprocess.SubprocessError):
         return ""
+
+
+def is_committed(path: Path) -> bool:
+    """Whether the last commit has a file."""
+    path = path.absolute()
+    there = next(folder for folder in path.parents if folder.is_dir())
+    return bool(ask_git(there, "ls-tree", "--name-only", "HEAD", "--", path.relative_to(there).as_posix()))

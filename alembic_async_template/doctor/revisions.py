@@ -1,13 +1,13 @@
-"""Checks the history of the revisions, and what the pending ones do; what is applied is over."""
+"""Checks what the pending revisions do; what is applied is over."""
 
 from __future__ import annotations
 
 import ast
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from ..errors.block import Fix, series
+from ..diagnosis.statement_facts import write_labels
+from ..errors.block import Fix
 from ..project.syntax import expression_name
 from .drivers import find_url
 from .finding import Problem, Severity
@@ -23,36 +23,15 @@ from .revision_files import (
 )
 from .subject import Subject
 
-_ADD_VALUE = re.compile(r"""\bALTER\s+TYPE\s+(\S+)\s+ADD\s+VALUE\s+(?:IF\s+NOT\s+EXISTS\s+)?'((?:[^']|'')*)'""", re.IGNORECASE)
-_CREATE_TYPE = re.compile(r"\bCREATE\s+TYPE\s+(\S+)\s+AS\s+ENUM\b", re.IGNORECASE)
+_TYPE = r'(?P<type>(?:(?:"(?:[^"]|"")+"|[\w$]+)\.)?(?:"(?:[^"]|"")+"|[\w$]+))'
+_LABEL = r"'((?:[^']|'')*)'"
+_ADD_VALUE = re.compile(
+    rf"\bALTER\s+TYPE\s+{_TYPE}\s+ADD\s+VALUE\s+(?:IF\s+NOT\s+EXISTS\s+)?{_LABEL}(?:\s+(?P<place>BEFORE|AFTER)\s+{_LABEL})?",
+    re.IGNORECASE,
+)
+_CREATE_TYPE = re.compile(rf"\bCREATE\s+TYPE\s+{_TYPE}\s+AS\s+ENUM\b", re.IGNORECASE)
 _CHANGE = re.compile(r"""\s*(UPDATE|DELETE\s+FROM)\s+(?:ONLY\s+)?([\w."]+)""", re.IGNORECASE)
 _ENUMS = {"Enum", "ENUM", "AutoEnum"}
-
-
-def check_history(subject: Subject) -> Iterator[Problem]:
-    """Find what keeps the revisions from being read and put in order."""
-    for source in subject.revisions:
-        if source.problem:
-            problem = f"{subject.relative_path(source.path)} cannot be parsed: {source.problem}"
-            yield Problem("unparsable-revision", problem, Fix("correct the line"), source.path, source.problem_line)
-    revisions = [found for source in subject.revisions if (found := read_revision(source))]
-    for name, times in Counter(revision.name for revision in revisions).items():
-        if times > 1:
-            first, second, *_ = (revision.source for revision in revisions if revision.name == name)
-            fix = Fix("remove one of them, or give it an identifier of its own", f"rm {first.path}")
-            problem = f"Revision {name} is in {first.path.name} and in {second.path.name}"
-            yield Problem("duplicate-revision", problem, fix, second.path, second.find_line(r"^revision\b"))
-    names = {revision.name for revision in revisions}
-    for revision in revisions:
-        for missing in [name for name in revision.down if name not in names]:
-            problem = f"Revision {revision.name} follows {missing}, which no file has"
-            fix = Fix("restore its file from version control", f"git log --all --oneline -- '*{missing}*'")
-            yield Problem("missing-revision", problem, fix, revision.source.path, revision.source.find_line(r"^down_revision\b"))
-    heads = sorted(names - {name for revision in revisions for name in revision.down})
-    if len(heads) > 1:
-        severity = Severity.NOTE if any(revision.has_label for revision in revisions) else None
-        fix = Fix("join them", f'alembic merge -m "merge" {" ".join(heads)}')
-        yield Problem("several-heads", f"There are {len(heads)} heads: {series(heads)}", fix, severity=severity)
 
 
 def check_pending(subject: Subject) -> Iterator[Problem]:
@@ -68,23 +47,38 @@ def _check_enums(revision: Revision, subject: Subject) -> Iterator[Problem]:
     inside = {id(node) for block in list_autocommit_blocks(revision.upgrade) for node in ast.walk(block)}
     for call, statement in list_statements(revision.upgrade):
         if id(call) not in inside and (found := _ADD_VALUE.search(statement)):
-            schema, _, name = found[1].replace('"', "").rpartition(".")
+            schema, name = _split_name(found["type"])
             value = found[2].replace("''", "'")
-            example = f"op.add_enum_value({name!r}, {value!r}{f', schema={schema!r}' if schema else ''})".replace("'", '"')
+            place = {found["place"].lower(): found[4].replace("''", "'")} if found["place"] else {}
+            example = _write_call("add_enum_value", write_labels([name, value]), **place, schema=schema)
             fix = Fix("let it add the value outside of the transaction", example)
             problem = f"Revision {revision.name} adds the value {value!r} to {name} in its transaction"
             yield Problem("add-value-in-transaction", problem, fix, path, call.lineno)
     if does_nothing(revision.downgrade) or not _is_for_postgresql(subject):
         return
     kept = ast.unparse(revision.downgrade) if revision.downgrade else ""
-    for name, labels, line in _list_created_enums(revision):
+    for schema, name, labels, line in _list_created_enums(revision):
         if not re.search(
             rf"\b{re.escape(name)}\b.*\.drop\(|drop_enum\(.{re.escape(name)}\b|DROP TYPE [^;]*\b{re.escape(name)}\b", kept
         ):
-            fix = Fix("drop it at the end of downgrade()", f"op.drop_enum({name!r}, {list(labels)!r})".replace("'", '"'))
+            example = _write_call("drop_enum", f"{write_labels([name])}, [{write_labels([*labels])}]", schema=schema)
+            fix = Fix("drop it at the end of downgrade()", example)
             yield Problem(
                 "enum-not-dropped", f"Revision {revision.name} creates the type {name} and never drops it", fix, path, line
             )
+
+
+def _split_name(written: str) -> tuple[str, str]:
+    """The schema, empty where it is not named, and the name of a type as SQL writes them."""
+    parts = re.findall(r'"((?:[^"]|"")+)"|([\w$]+)', written)
+    schema, name = ["", *(quoted.replace('""', '"') or plain.lower() for quoted, plain in parts)][-2:]
+    return schema, name
+
+
+def _write_call(operation: str, arguments: str, **options: str) -> str:
+    """A line that calls an operation; an option that is empty is left out."""
+    named = [f"{name}={write_labels([value])}" for name, value in options.items() if value]
+    return f"op.{operation}({', '.join([arguments, *named])})"
 
 
 def _is_for_postgresql(subject: Subject) -> bool:
@@ -95,20 +89,28 @@ def _is_for_postgresql(subject: Subject) -> bool:
     return found is None or found.url.drivername.startswith("postgres")
 
 
-def _list_created_enums(revision: Revision) -> Iterator[tuple[str, Sequence[str], int]]:
-    """The enum types that an upgrade creates: by a table, or by SQL."""
+def _list_created_enums(revision: Revision) -> Iterator[tuple[str, str, Sequence[str], int]]:
+    """The enum types that an upgrade creates, by a table or by SQL: schema, name, labels and line."""
     for call in list_calls(revision.upgrade):
         if called_name(call) != "create_table":
             continue
         for node in list_calls(call):
-            name, labels = find_keyword(node, "name"), [str(arg.value) for arg in node.args if isinstance(arg, ast.Constant)]
+            name, schema = find_keyword(node, "name"), find_keyword(node, "schema")
+            labels = [str(argument.value) for argument in node.args if isinstance(argument, ast.Constant)]
             is_created = all(_is_not_false(find_keyword(node, option)) for option in ("create_type", "native_enum"))
             if called_name(node) in _ENUMS and is_created and isinstance(name, ast.Constant):
-                yield str(name.value), labels, node.lineno
+                within = str(schema.value or "") if isinstance(schema, ast.Constant) else ""
+                yield within, str(name.value), labels, node.lineno
     for call, statement in list_statements(revision.upgrade):
         if found := _CREATE_TYPE.search(statement):
-            labels = re.findall(r"'((?:[^']|'')*)'", statement.partition("ENUM")[2])
-            yield found[1].replace('"', "").rpartition(".")[2], labels, call.lineno
+            labels = [label.replace("''", "'") for label in re.findall(_LABEL, _read_list(statement[found.end() :]))]
+            yield *_split_name(found["type"]), labels, call.lineno
+
+
+def _read_list(statement: str) -> str:
+    """A statement up to the bracket that ends its list of labels."""
+    found = re.match(rf"(?:[^')]|{_LABEL})*", statement)
+    return found[0] if found else ""
 
 
 def _is_not_false(node: ast.expr | None) -> bool:

@@ -59,7 +59,7 @@ def _check_calls(source: SourceFile, name: str, env: SourceFile) -> Iterator[Pro
         shown = expression_name(call.func) or ""
         names = [shown, *(expression_name(argument) or "" for argument in call.args)]
         if any(one.endswith("metadata.create_all") for one in names):
-            fix = Fix(f"remove line {call.lineno} of {name}, and let the revisions make the tables", "alembic upgrade head")
+            fix = Fix(f"{_remove(call, source, name)}, and let the revisions make the tables", "alembic upgrade head")
             yield Problem("create-all", f"{name} calls create_all beside the migrations", fix, source.path, call.lineno)
         elif shown in {"command.upgrade", "alembic.command.upgrade"}:
             yield from _check_silence(name, env)
@@ -68,6 +68,33 @@ def _check_calls(source: SourceFile, name: str, env: SourceFile) -> Iterator[Pro
                 fix = Fix("call it in a thread", f"await asyncio.to_thread({arguments})")
                 problem = f"{name} runs migrations in a coroutine, and env.py calls asyncio.run"
                 yield Problem("running-loop", problem, fix, source.path, call.lineno)
+
+
+def _remove(call: ast.Call, source: SourceFile, name: str) -> str:
+    """What to do with the lines of a call, and those around it that would have nothing in them afterwards."""
+    parents = {id(child): node for node in ast.walk(source.tree) for child in ast.iter_child_nodes(node)}
+    node: ast.AST = call
+    while not isinstance(node, ast.stmt):
+        node = parents[id(node)]
+    while _has_nothing_else(parent := parents[id(node)], parents.get(id(parent))):
+        node = parent
+    assert isinstance(node, ast.stmt)
+    first, last = node.lineno, node.end_lineno or node.lineno
+    lines = f"line {first}" if first == last else f"lines {first} {'and' if last == first + 1 else 'to'} {last}"
+    is_all = not isinstance(parent, ast.Module) and any(
+        block == [node] for block in (getattr(parent, field, None) for field in ("body", "orelse", "finalbody"))
+    )
+    return f"replace {lines} of {name} with pass" if is_all else f"remove {lines} of {name}"
+
+
+def _has_nothing_else(block: ast.AST, around: ast.AST | None) -> bool:
+    """Whether a block is left out with its only statement; `elif` stays, since what follows `if` may not be empty."""
+    return (
+        isinstance(block, ast.With | ast.AsyncWith | ast.If | ast.For | ast.AsyncFor)
+        and len(block.body) == 1
+        and not getattr(block, "orelse", ())
+        and not (isinstance(around, ast.If) and block in around.orelse)
+    )
 
 
 def _check_silence(name: str, env: SourceFile) -> Iterator[Problem]:

@@ -47,6 +47,11 @@ class Command:
         return self.name in {"upgrade", "downgrade", "stamp"}
 
     @property
+    def only_reads(self) -> bool:
+        """Whether it is known that the command does nothing but read; `alembic status` is one of those without a name."""
+        return self.name in {"current", "check", "revision"} or bool(_compat.environment_options().get("dont_mutate"))
+
+    @property
     def runs_revisions(self) -> bool:
         """Whether revisions may run; what a program of its own does with the environment is not known."""
         if self.name is None:

@@ -223,6 +223,8 @@ class _Run:
         in_transaction = connection.in_transaction()
         self.progress = Progress(in_callers_transaction=in_transaction)
         self.known = list_facts(connection.engine.url)
+        if self.command.only_reads:
+            self.known |= {"privileges": "SELECT", "access": "read it"}
         self.target.choose(connection.dialect)
         options: dict[str, Any] = {
             "connection": connection,

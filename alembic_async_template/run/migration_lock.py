@@ -26,7 +26,7 @@ from sqlalchemy.engine import Connection
 
 from ..diagnosis.driver_errors import describe, describe_outage, is_lock_failure
 from ..diagnosis.match import find_fix
-from ..diagnosis.processes import PROCESS_COLUMNS, describe_process
+from ..diagnosis.processes import LOCK_HOLDER, PROCESS_COLUMNS, describe_lock_holder
 from ..diagnosis.rules.connection import CONNECTION_RULES
 from ..errors import MigrationLockedError, MigrationLockLostError, MigrationLockUnavailableError
 from .connection import connect_again
@@ -134,7 +134,7 @@ def _acquire(lock: _Lock, connection: Connection, wait: float, end: float) -> No
 
 
 def _describe_self() -> str:
-    return f"alembic, pid {os.getpid()} on {socket.gethostname()}"
+    return f"{LOCK_HOLDER}{os.getpid()} on {socket.gethostname()}"
 
 
 @dataclass(slots=True)
@@ -266,7 +266,7 @@ def find_holder(connection: Connection, version_table: str) -> str | None:
           AND (CAST(classid AS bigint) << 32) | CAST(pg_locks.objid AS bigint) = :key
     """)
     row = connection.execute(query, {"key": _make_key(version_table)}).first()
-    return None if row is None else describe_process(row)
+    return None if row is None else describe_lock_holder(row)
 
 
 @dataclass(slots=True)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -20,33 +18,11 @@ from hypothesis import strategies as st
 from alembic_async_template.commands import examine
 from alembic_async_template.doctor import drivers
 from alembic_async_template.doctor.codes import CODES
-from support.commands import keep_variables
+from support.doctor import look, set_up, type_line
 from support.doctor_cases import ASYNC_ENV, CASES, CREATE, INI, MODELS, OURS, SYNC, SYNC_ENV, Broken, revision
 from support.project import Project, write_files
 
 PAGE = Path(__file__).parents[2] / "docs/reference/doctor.md"
-
-
-def look(project: Project, *options: str, folder: str = ".") -> list[dict[str, Any]]:
-    """What `alembic doctor --json` finds."""
-    result = project.alembic("doctor", "--json", *options, cwd=project.directory / folder, check=False)
-    findings: list[dict[str, Any]] = json.loads(result.stdout)["findings"]
-    assert result.returncode == any(finding["severity"] != "note" for finding in findings), str(result)
-    return findings
-
-
-def type_line(project: Project, line: str, folder: str = ".") -> None:
-    """Type a line as a person would, in a shell."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = keep_variables(**project.environment, PATH=path, HOME=str(project.directory))
-    subprocess.run(line, shell=True, cwd=project.directory / folder, env=environment, check=True, capture_output=True)
-
-
-def set_up(case: Broken, project: Project, file: Path) -> None:
-    url = case.url.format(sqlite=f"sqlite:///{file}")
-    write_files(project.directory, {name: text.replace("{url}", url) for name, text in case.files.items()})
-    for line in case.before:
-        type_line(project, line.replace("{file}", str(file)))
 
 
 def apply_fix(case: Broken, project: Project, finding: dict[str, Any]) -> None:
@@ -106,16 +82,16 @@ def test_each_code_is_found_and_its_fix_helps(case: Broken, project: Project, tm
 
 def compare_page(finding: dict[str, Any], *folders: Path) -> None:
     """The page of the codes shows this finding. `WRITE_DOCS=1` writes it, in one process."""
-    text = f"{finding['problem']}\n{finding['fix']}"
+    fixes = [("Fix", finding["fix"]), *((other["label"].capitalize(), other["fix"]) for other in finding["other_fixes"])]
+    parts = [f"> {finding['problem']}"]
+    for label, fix in fixes:
+        advice, _, example = fix.partition(":\n")
+        parts.append(f"{label}: {advice}" + (f":\n\n```text\n{example}\n```" if example else "."))
+    text = "\n\n".join(parts)
     for folder in sorted(map(str, folders), key=len, reverse=True):
         text = text.replace(folder, "...")
     text = re.sub(r"in commit [0-9a-f]+", "in commit ...", text)
-    advice, _, example = text.split("\n", 1)[1].partition(":\n")
-    typed = f":\n\n```text\n{example}\n```" if example else "."
-    section = (
-        f"## `{finding['code']}`\n\n**{finding['severity'].capitalize()}.** {finding['why']}\n\n"
-        f"> {text.splitlines()[0]}\n\nFix: {advice}{typed}\n"
-    )
+    section = f"## `{finding['code']}`\n\n**{finding['severity'].capitalize()}.** {finding['why']}\n\n{text}\n"
     if os.environ.get("WRITE_DOCS"):
         head, *sections = PAGE.read_text().split("\n## ")
         known = {code: rest for code, _, rest in (part.partition("\n") for part in sections)}

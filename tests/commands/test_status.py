@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -12,9 +13,11 @@ from typing import Any
 import psycopg
 import pytest
 from alembic.config import Config
+from sqlalchemy.engine.url import make_url
 
 from alembic_async_template.commands import read_status
 from support.commands import ALEMBIC, keep_variables
+from support.doctor_cases import SYNC_ENV
 from support.project import ENV, Project, write_environment, write_files, write_revisions
 
 HISTORY = {"one": "pass", "two": "pass", "three": "pass"}
@@ -103,11 +106,32 @@ def test_who_migrates(project: Project, postgresql_url: str) -> None:
             if "Running upgrade one -> two" in line:
                 break
         report = read_json(project, returncode=1)
-        assert re.match(rf"process \d+ \(alembic, pid {running.pid} on ", report["lock_holder"]), report["lock_holder"]
+        holder = (
+            rf"process \d+ \(alembic, pid {running.pid} on \S+, user \w+, since ..:..:.., which migrates on another connection\)"
+        )
+        assert re.fullmatch(holder, report["lock_holder"]), report["lock_holder"]
         assert report["invalid_indexes"] == []
         blocker.rollback()
     running.communicate()
     assert read_json(project, returncode=0)["lock_holder"] is None
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize("command", ["status", "status --json", "doctor", "doctor --json", "adopt --dry-run"])
+@pytest.mark.parametrize("env", [ENV, SYNC_ENV], ids=["ours", "hand-written"])
+def test_a_reader_that_has_ended(command: str, env: str, project: Project, sqlite_url: str) -> None:
+    """As in `alembic doctor | head -3`: no traceback, and the status that shells have for it."""
+    write_environment(project.directory, sqlite_url.replace("+aiosqlite", ""), **HISTORY)
+    project.write({"migrations/env.py": env})
+    reader, writer = os.pipe()
+    os.close(reader)
+    arguments: list[str | Path] = [ALEMBIC, *command.split()]
+    environment = keep_variables()
+    done = subprocess.run(
+        arguments, cwd=project.directory, env=environment, stdout=writer, stderr=subprocess.PIPE, text=True, check=False
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 @pytest.mark.sqlite
@@ -116,6 +140,26 @@ def test_nothing_is_written(project: Project, sqlite_url: str) -> None:
     write_environment(project.directory, sqlite_url, **HISTORY)
     read_json(project, returncode=1)
     assert b"alembic_version" not in Path(sqlite_url.partition("///")[2]).read_bytes()
+
+
+def test_a_role_that_may_not_read_the_version_table(project: Project, postgresql_url: str) -> None:
+    """What only reads asks for no more than that; the line is typed by the owner."""
+    write_environment(project.directory, escape(postgresql_url), one="pass")
+    project.alembic("upgrade", "head")
+    url = make_url(postgresql_url)
+    guest = f"guest_{url.database}"[:63]
+    with psycopg.connect(postgresql_url, autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE {guest} LOGIN PASSWORD 'p'".encode())
+        try:
+            project.set(**{"sqlalchemy.url": escape(url.set(username=guest, password="p").render_as_string(False))})
+            for command in ("status", "current"):
+                said = project.alembic(command, check=False).block
+                example = f"GRANT SELECT ON alembic_version TO {guest}"
+                assert f"  fix    let the role that migrates read it:\n         {example}" in said, command
+            connection.execute(example.encode())
+            assert read_json(project, returncode=0)["at_head"]
+        finally:
+            connection.execute(f"DROP OWNED BY {guest}; DROP ROLE {guest}".encode())
 
 
 def test_a_schema_of_the_version_table_is_not_created(project: Project, postgresql_url: str) -> None:

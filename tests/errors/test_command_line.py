@@ -164,7 +164,7 @@ def test_settings_that_are_somewhere_else_or_cannot_be_read(project: Project, sq
     project.alembic("init", "-t", "async-fastapi", "migrations", cwd=backend)
     assert project.alembic("current", check=False).block == (
         f"There is no alembic.ini in {project.directory}; there is backend/alembic.ini\n"
-        "  fix    go to its folder, or name it:\n         alembic -c backend/alembic.ini current"
+        "  fix    name it:\n         alembic -c backend/alembic.ini current"
     )
     project.alembic("-c", "backend/alembic.ini", "current")
     assert "alembic -c backend/alembic.ini upgrade head" in project.alembic("upgrade", "head", check=False).block
@@ -226,14 +226,14 @@ def test_a_folder_that_is_not_there(project: Project, sqlite_url: str, command: 
 
     (backend / "migrations").rename(backend / "alembic")
     assert see() == f"{head}name the one that is there:\n         script_location = %(here)s/alembic"
-    for step in ("init -q .", "add backend/alembic"):
+    for step in ("init -q .", "add backend/alembic", "-c user.name=a -c user.email=a@b commit -qm one"):
         subprocess.run(["git", *step.split()], cwd=project.directory, check=True)
     (backend / "alembic").rename(project.directory / "moved")
-    assert see() == f"{head}make it:\n         alembic -c backend/alembic.ini init -t async-fastapi backend/migrations"
+    assert see() == f"{head}make one:\n         alembic -c backend/alembic.ini init -t async-fastapi backend/migrations"
     ini = backend / "alembic.ini"
     ini.write_text(ini.read_text().replace("%(here)s/migrations", "%(here)s/alembic"))
     restore = see().splitlines()[-2:]
-    assert restore == ["  fix    restore it from version control:", "         git checkout -- backend/alembic"]
+    assert restore == ["  fix    restore it from version control:", "         git checkout HEAD -- backend/alembic"]
     subprocess.run(restore[-1].split(), cwd=project.directory, check=True)
     project.alembic("-c", "backend/alembic.ini", "history")
     ini.write_text(ini.read_text().replace("%(here)s/alembic", "%(here)s/migrations"))

@@ -244,7 +244,7 @@ CASES = [
         {
             **OURS,
             "migrations/versions/one.py": revision(
-                "op.execute(\"ALTER TYPE shop.status ADD VALUE 'it''s'\")",
+                "op.execute(\"ALTER TYPE shop.status ADD VALUE 'it''s' BEFORE 'b'\")",
                 "op.remove_enum_value('status', \"it's\", schema='shop')",
             ),
         },

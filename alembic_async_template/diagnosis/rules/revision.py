@@ -368,8 +368,8 @@ REVISION_RULES = (
                 text='permission denied for (table|view|relation) "?(?P<name>.+?)"?$',
             ),
         ),
-        "let the role that migrates own it, or use it",
-        "GRANT ALL ON {name} TO {user}",
+        "let the role that migrates {access}",
+        "GRANT {privileges} ON {name} TO {user}",
     ),
     Rule(
         "permission denied for database app",
