@@ -25,7 +25,8 @@ def read_refusal(error: BaseException) -> tuple[str, str] | None:
 
 def find_label(value: str, labels: Iterable[str]) -> str | None:
     """The label that differs in case and punctuation only."""
-    return next((label for label in labels if label != value and _simplify(label) == _simplify(value)), None)
+    simple = _simplify(value)
+    return next((label for label in labels if simple and label != value and _simplify(label) == simple), None)
 
 
 def _simplify(text: str) -> str:

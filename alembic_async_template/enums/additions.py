@@ -31,8 +31,7 @@ def list_committed(context: MigrationContext) -> tuple[str, ...]:
     return tuple(dict.fromkeys(context.opts.get(_COMMITTED, ())))
 
 
-def suggest_replacement(context: MigrationContext, enum: EnumType, kept: Sequence[str]) -> str:
-    """The value that most likely takes the place of a removed one: the one that the revision adds, if it adds one."""
+def list_earlier_labels(context: MigrationContext, enum: EnumType, target: Sequence[str]) -> tuple[str, ...]:
+    """The labels that a type had before the revision added those which stay; an addition is perhaps a new name."""
     wanted = context.opts.get(_WANTED, ())
-    added = [label for label in kept if label not in enum.labels or (enum.oid, label) in wanted]
-    return added[0] if len(added) == 1 else kept[0]
+    return tuple(label for label in enum.labels if label not in target or (enum.oid, label) not in wanted)

@@ -150,10 +150,13 @@ def test_renaming_keeps_rows_and_defaults_and_is_rolled_back_whole(on_connection
         (
             lambda op: op.rename_enum_value("mood", "sad", "glad"),
             EnumValueExistsError,
-            'Value "sad" of enum public.mood cannot be renamed to "glad": the enum has that value too\n  fix    choose a name '
-            "that is free\n  or     if an addition has left it and nothing uses it yet, put this before the line:\n"
-            "         op.remove_enum_value('mood', 'glad')\n  or     if all rows are to get that value, write this instead:\n"
-            "         op.remove_enum_value('mood', 'sad', replace_with='glad')",
+            'Value "sad" of enum public.mood cannot be renamed to "glad": the enum has that value too\n'
+            '  where  nothing holds "glad" in this database\n'
+            "  fix    if an addition has left it, write this instead, which renames on every database:\n"
+            "         op.replace_enum_values('mood', ['glad'], replace_with={'sad': 'glad'})\n"
+            "  or     put this before the line on this database only, and take it out again afterwards:\n"
+            "         op.remove_enum_value('mood', 'glad')\n"
+            "  or     choose a name that is free",
         ),
         (
             lambda op: op.create_enum("mood", ["x"]),
