@@ -24,6 +24,7 @@ _EXAMPLES = {
     "column": "title",
     "value": "archived",
     "label": "ARCHIVED",
+    "mapping": "op.execute(\"UPDATE post SET title = 'ARCHIVED' WHERE title = 'archived'\")",
     "maker": "4f2a",
     "revision": "4f2a",
     "import": "import app.models",
@@ -101,6 +102,8 @@ class Origin(Enum):
     """A column of MySQL's own enum type."""
     ENUM_LABEL = auto()
     """A text that an enum type has in other letters."""
+    ENUM_ROWS = auto()
+    """A column of text that becomes an enum, and whose rows have other texts than the type."""
     MADE_TWICE = auto()
     """What a revision of the same run has made."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
 
@@ -14,9 +15,10 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from ..application.imports import find_root
 from ..diagnosis.driver_errors import find_number, list_causes
-from ..diagnosis.enum_labels import find_label, read_refusal
+from ..diagnosis.enum_labels import find_label, list_labels, read_refusal, write_mapping
 from ..diagnosis.statement_facts import read_statement, write_labels
 from ..masking import is_about_secret
+from ..postgresql import quote_if_needed
 
 if TYPE_CHECKING:
     from ..application.settings import Settings
@@ -24,6 +26,13 @@ if TYPE_CHECKING:
 # WARN_DATA_TRUNCATED, https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html.
 _TRUNCATED = 1265
 _LABELS = text("SELECT enumlabel FROM pg_catalog.pg_enum WHERE enumtypid = pg_catalog.to_regtype(CAST(:type AS text))")
+
+_IS_TEXT = text("""
+    SELECT typcategory = 'S' FROM pg_catalog.pg_attribute JOIN pg_catalog.pg_type ON pg_type.oid = atttypid
+    WHERE attrelid = pg_catalog.to_regclass(CAST(:table AS text)) AND attname = :column
+""")
+# How many texts of a column an example maps.
+_MOST_TEXTS = 20
 
 
 def list_facts(url: URL) -> dict[str, str | None]:
@@ -39,8 +48,11 @@ def list_facts(url: URL) -> dict[str, str | None]:
     return {"user": user, "folder": folder, "create": create, "database": name, "file": quote(name)}
 
 
-def find_facts(error: BaseException, connection: Connection, settings: Settings) -> dict[str, str | None]:
-    """What only the project's files, or the database, tell about an error of a revision."""
+def find_facts(error: BaseException, connection: Connection, settings: Settings, revision: Path | None) -> dict[str, str | None]:
+    """What only the project's files, or the database, tell about an error of a revision.
+
+    :param revision: the file in which it failed.
+    """
     if isinstance(error, ModuleNotFoundError) and error.name:
         return {"root": find_root(error.name, settings)}
     if isinstance(error, DBAPIError) and _TRUNCATED in map(find_number, list_causes(error)):
@@ -49,8 +61,27 @@ def find_facts(error: BaseException, connection: Connection, settings: Settings)
     if isinstance(error, DBAPIError) and (refusal := read_refusal(error)) and connection.dialect.name == "postgresql":
         with suppress(SQLAlchemyError):
             type_, value = refusal
-            return {"label": find_label(value, connection.scalars(_LABELS, {"type": type_}))}
+            labels = list(connection.scalars(_LABELS, {"type": type_}))
+            return {
+                "label": find_label(value, labels),
+                "mapping": _map_texts(error, connection, labels or list_labels(revision, type_)),
+            }
     return {}
+
+
+def _map_texts(error: DBAPIError, connection: Connection, labels: list[str]) -> str | None:
+    """The line that gives the rows of a text column, which was to become an enum, the labels of the type."""
+    statement = " ".join((error.statement or "").split())
+    facts = read_statement(statement)
+    table, column = facts.get("table"), facts.get("column")
+    if not table or not column or not re.match("ALTER TABLE .* USING ", statement) or is_about_secret(error):
+        return None
+    if not connection.scalar(_IS_TEXT, {"table": table, "column": column}):
+        return None
+    quoted = quote_if_needed(column)
+    query = f"SELECT DISTINCT {quoted} FROM {table} WHERE {quoted} IS NOT NULL ORDER BY 1 LIMIT {_MOST_TEXTS}"
+    texts = list(connection.exec_driver_sql(query, execution_options={"no_parameters": True}).scalars())
+    return write_mapping(table, quoted, texts, labels)
 
 
 def _describe_enum_column(error: DBAPIError, connection: Connection) -> dict[str, str | None]:

@@ -281,6 +281,28 @@ BODIES = [
         filled={"...": "'a'::role"},
     ),
     Hint(
+        'invalid input value for enum status: "archived", where a column of text becomes an enum',
+        "op.create_enum('role', ['IN_PRINT', 'A'])\n    op.execute('ALTER TABLE post ALTER COLUMN \"Role\" TYPE role "
+        'USING "Role"::role\')',
+        Typed.BEFORE,
+        set_up="CREATE TABLE post (\"Role\" varchar(9)); INSERT INTO post VALUES ('in-print'), ('A'), ('a'), (NULL)",
+    ),
+    Hint(
+        'invalid input value for enum status: "archived", where a column of text becomes an enum',
+        "op.execute(\"CREATE TYPE billing.role AS ENUM ('a:b')\")\n"
+        "    op.alter_column('post', 'role', type_=postgresql.ENUM(name='role', schema='billing'), schema='billing', "
+        "postgresql_using='role::billing.role')",
+        Typed.BEFORE,
+        set_up="CREATE SCHEMA billing; CREATE TABLE billing.post (role text); INSERT INTO billing.post VALUES ('A:B')",
+    ),
+    Hint(
+        'invalid input value for enum status: "archived", where a column of text becomes an enum',
+        'op.execute("ALTER TABLE post ALTER COLUMN role TYPE role USING role::role")',
+        Typed.BEFORE,
+        set_up="CREATE TYPE role AS ENUM ('a', 'b'); CREATE TABLE post (role text); INSERT INTO post VALUES ('B'), ('other'), ('A')",
+        filled={"...": "'a'"},
+    ),
+    Hint(
         'invalid input value for enum status: "archived", where the type has "ARCHIVED"',
         "op.execute(\"INSERT INTO post VALUES ('-B-')\")",  # of another length: Python keeps the byte code otherwise
         Typed.INSTEAD,

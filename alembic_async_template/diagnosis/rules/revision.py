@@ -226,6 +226,23 @@ REVISION_RULES = (
         'op.execute("UPDATE {table} SET {sql_column} = ARRAY[...]")',
     ),
     Rule(
+        'invalid input value for enum status: "archived", where a column of text becomes an enum',
+        (
+            Sign(
+                codes=(SQLState.INVALID_TEXT_REPRESENTATION,),
+                text=rf'enum (?P<type>{_NAME}): "(?P<value>[^"\x00-\x1f]+)"',
+                statement="^ALTER TABLE .* USING ",
+                origin=Origin.ENUM_ROWS,
+            ),
+        ),
+        "rows have texts that are not values of the type: give them its values before",
+        "{mapping}",
+        (
+            "if the model is to store its members' values, not their names: say so, and write this revision again",
+            "Enum(..., values_callable=lambda members: [member.value for member in members])",
+        ),
+    ),
+    Rule(
         'invalid input value for enum status: "archived", where the type has "ARCHIVED"',
         (
             Sign(
