@@ -7,7 +7,7 @@ one statement. A database without enum types stores the labels as text.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import singledispatch
 from typing import TYPE_CHECKING, Any
 
@@ -26,14 +26,13 @@ from ..errors import (
     EnumValueExistsError,
     InvalidEnumError,
     UncommittedEnumValueError,
-    UncommittedWorkError,
 )
 from ..errors.block import quote_all
 from ..postgresql import SQLState, escape_colons, literal, qualified
 from . import sql
-from .additions import list_earlier_labels, note_addition
+from .additions import list_earlier_labels, note_addition, note_creation, protect_work
 from .calls import write_call
-from .catalog import current_schema, describe_dependents, find_enum, has_done_work, reflect_enums, require_labels
+from .catalog import current_schema, describe_dependents, find_enum, reflect_enums, require_labels
 from .model import Change, EnumType, check_labels, check_name, qualify
 from .ops import (
     AddEnumValueOp,
@@ -94,7 +93,7 @@ def _add_enum_value(operation: AddEnumValueOp, operations: Operations) -> None:
             operations.execute(statement)
             return
         if not none:
-            _protect_work(context, connection, enum, value)
+            protect_work(context, connection, enum, value)
     with context.autocommit_block():
         operations.execute(statement)
     if enum is not None:
@@ -201,8 +200,9 @@ def _create_enum(operation: CreateEnumOp, operations: Operations) -> None:
         return
     if connection := _online(operations.get_context()):
         schema = operation.schema or current_schema(connection)
-        _require_free_name(reflect_enums(connection), schema, operation.enum_name)
+        _require_free_name(reflect_enums(connection), schema, operation.enum_name, operation.values)
     operations.execute(sql.make_executable(sql.create_type(_type_name(operation), operation.values)))
+    note_creation(operations.get_context(), operation.enum_name, operation.schema)
 
 
 @carry_out.register
@@ -226,7 +226,7 @@ def _rename_enum(operation: RenameEnumOp, operations: Operations) -> None:
     if connection := _online(operations.get_context()):
         enums = reflect_enums(connection)
         enum = find_enum(enums, operation.enum_name, operation.schema)
-        _require_free_name(enums, enum.schema, operation.new_name, renames=True)
+        _require_free_name(enums, enum.schema, operation.new_name)
     operations.execute(sql.make_executable(sql.rename_type(_type_name(operation), operation.new_name)))
 
 
@@ -301,10 +301,11 @@ def _require_listed(context: MigrationContext, operation: EnumOperation, *values
                 raise EnumCheckError(enum, missing, connection.dialect.name, table, name, definition)
 
 
-def _require_free_name(enums: list[EnumType], schema: str | None, name: str, *, renames: bool = False) -> None:
+def _require_free_name(enums: list[EnumType], schema: str | None, name: str, values: Sequence[str] | None = None) -> None:
+    """Refuse a name that a type has already; without `values`, another type is to get it."""
     for enum in enums:
         if (enum.schema, enum.name) == (schema, name):
-            raise EnumExistsError(enum.qualified_name, enum.labels, renames=renames)
+            raise EnumExistsError(enum.qualified_name, enum.labels, wanted=values, renames=values is None)
 
 
 def _mention_position(enum: EnumType, operation: AddEnumValueOp) -> None:
@@ -318,24 +319,6 @@ def _mention_position(enum: EnumType, operation: AddEnumValueOp) -> None:
         )
     else:
         log.info('Value "%s" of enum %s is there already', operation.value, enum.qualified_name)
-
-
-def _protect_work(context: MigrationContext, connection: Connection, enum: EnumType, value: str) -> None:
-    """Refuse to commit half a revision, or say that more than the addition is committed.
-
-    With one transaction for all revisions, what it holds are finished revisions too. And where Alembic makes the version
-    table in the transaction of the first revision, there is no telling whether that is all it did.
-    """
-    worked, made_version_table = has_done_work(connection, qualified(context.version_table, context.version_table_schema))
-    if not worked:
-        return
-    if _compat.has_transaction_per_migration(context) and not made_version_table:
-        raise UncommittedWorkError(enum.qualified_name, value)
-    log.warning(
-        'The addition of value "%s" to enum %s commits what this run has done before: should it fail later, that stays. '
-        "With transaction_per_migration=True in env.py, each revision has a transaction of its own",
-        *(value, enum.qualified_name),
-    )
 
 
 def _explain_unsafe_use(connection: Connection) -> None:

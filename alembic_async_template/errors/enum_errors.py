@@ -70,20 +70,30 @@ class UnknownEnumValueError(EnumOperationError):
 class EnumExistsError(EnumOperationError):
     """The name of a type that is to be made, or to get a new name, is taken."""
 
-    def __init__(self, enum: str, values: Sequence[str], *, renames: bool = False) -> None:
+    def __init__(self, enum: str, values: Sequence[str], *, wanted: Sequence[str] | None = None, renames: bool = False) -> None:
+        """The parts of the message.
+
+        :param wanted: the values that it is meant to have, if it is to be made.
+        """
         self.values = tuple(values)
+        self.wanted = None if wanted is None else tuple(wanted)
         self.renames = renames
+        name = ".".join(map(quote_if_needed, filter(None, _split(enum))))
+        self._missing = [value for value in wanted or () if value not in values]
+        differs = wanted is not None and set(wanted) != set(values)
         created = (
             Fix("if create_all, or something else, has made all that the revision makes, count it as done with alembic stamp"),
-            Fix("leave op.create_enum out, if these are the values that it is meant to have"),
+            *([] if differs else [Fix("leave op.create_enum out, if these are the values that it is meant to have")]),
         )
+        additions = "\n".join(f"ALTER TYPE {name} ADD VALUE {literal(value)};" for value in self._missing)
+        add = [Fix("if older models have made it, add what is missing", additions)] if additions else []
         super().__init__(
             enum,
-            f"Enum {enum} exists already",
-            *(() if renames else created),
+            f"Enum {enum} exists already{', with other values' if differs else ''}",
+            *(() if renames else (*add, *created)),
             Fix("choose another name"),
-            Fix("drop it first, if nothing uses it", f"DROP TYPE {'.'.join(map(quote_if_needed, filter(None, _split(enum))))}"),
-            where=f"its values are {quote_all(values)}",
+            Fix("drop it first, if nothing uses it", f"DROP TYPE {name}"),
+            where=f"its values are {quote_all(values)}" + (f"; it is to have {quote_all(wanted or ())}" if differs else ""),
         )
 
     def add_failure(self, failure: Failure) -> None:
@@ -92,10 +102,13 @@ class EnumExistsError(EnumOperationError):
             fix = Fix(f"revision {failure.maker} has made it before in the same run: remove one", f"alembic show {failure.maker}")
             self.fixes = (fix, *self.fixes[-2:])
         elif failure.revision and not self.renames:
-            fix = Fix(
-                "if create_all has made it, and all that this revision makes, count it as done",
-                f"alembic stamp {failure.revision}",
-            )
+            stamp = f"alembic stamp {failure.revision}"
+            if self._missing:
+                add, _, *others = self.fixes
+                then = Fix("if the tables have all that this revision makes, count it as done", stamp, label="then")
+                self.fixes = (add, then, *others)
+                return
+            fix = Fix("if create_all has made it, and all that this revision makes, count it as done", stamp)
             self.fixes = (fix, *self.fixes[1:])
 
 
@@ -235,12 +248,21 @@ class EnumOfflineError(EnumOperationError):
 class UncommittedWorkError(EnumOperationError):
     """A value is to be added after other work in the same revision, which the addition would commit."""
 
-    def __init__(self, enum: str, value: str) -> None:
+    def __init__(self, enum: str, value: str, creation: str = "") -> None:
+        """The parts of the message.
+
+        :param creation: the call that creates the type with the value, if the same revision creates it.
+        """
         self.value = value
+        first = (
+            Fix("create the type with it, in place of both lines", creation)
+            if creation
+            else Fix("put op.add_enum_value first in the function")
+        )
         super().__init__(
             enum,
             f'Value "{value}" is not added to enum {enum}: that would commit what the revision has changed before',
-            Fix("put op.add_enum_value first in the function"),
+            first,
             Fix("put it into a revision of its own", f'alembic revision -m "add {value}"'),
             where="the database would still count as not migrated, and the revision could not run again",
         )

@@ -98,3 +98,16 @@ def test_a_type_that_is_not_there_is_not_the_one_of_another_application(history:
     assert isinstance(error, errors.UnknownEnumError)
     assert error.near == ()
     assert error.fix == "create it first"
+
+
+def test_a_value_of_a_type_that_the_same_revision_creates(history: History) -> None:
+    """It is created with the type; nothing can come in front of that."""
+    assert history.revise(post(Enum(PostStatus)), "second")
+    path = find_revision(history)
+    creation = next(line.strip() for line in path.read_text().splitlines() if "op.create_enum(" in line)
+    path.write_text(path.read_text().replace(creation, f"{creation}\n    op.add_enum_value('poststatus', 'draft')", 1))
+    error = refuse(history)
+    assert isinstance(error, errors.UncommittedWorkError)
+    path.write_text(path.read_text().replace(f"{creation}\n    op.add_enum_value('poststatus', 'draft')", str(error.example), 1))
+    assert "poststatus" in str(error.example)
+    assert refuse(history).headline == 'invalid input value for enum poststatus: "in-review"'

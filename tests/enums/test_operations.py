@@ -161,9 +161,9 @@ def test_renaming_keeps_rows_and_defaults_and_is_rolled_back_whole(on_connection
         (
             lambda op: op.create_enum("mood", ["x"]),
             EnumExistsError,
-            'Enum public.mood exists already\n  where  its values are "sad", "glad"\n'
-            "  fix    if create_all, or something else, has made all that the revision makes, count it as done with alembic stamp\n"
-            "  or     leave op.create_enum out, if these are the values that it is meant to have\n"
+            'Enum public.mood exists already, with other values\n  where  its values are "sad", "glad"; it is to have "x"\n'
+            "  fix    if older models have made it, add what is missing:\n         ALTER TYPE public.mood ADD VALUE 'x';\n"
+            "  or     if create_all, or something else, has made all that the revision makes, count it as done with alembic stamp\n"
             "  or     choose another name\n  or     drop it first, if nothing uses it:\n"
             "         DROP TYPE public.mood",
         ),
