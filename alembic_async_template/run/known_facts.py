@@ -16,7 +16,8 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from ..application.imports import find_root
 from ..diagnosis.driver_errors import find_number, list_causes
 from ..diagnosis.enum_labels import find_label, list_labels, read_refusal, write_mapping
-from ..diagnosis.statement_facts import read_statement, write_labels
+from ..diagnosis.statement_facts import read_columns, read_statement, write_labels
+from ..errors.block import series
 from ..masking import is_about_secret
 from ..postgresql import quote_if_needed
 
@@ -58,6 +59,9 @@ def find_facts(error: BaseException, connection: Connection, settings: Settings,
     if isinstance(error, DBAPIError) and _TRUNCATED in map(find_number, list_causes(error)):
         with suppress(SQLAlchemyError):  # the server may be gone
             return _describe_enum_column(error, connection)
+    if isinstance(error, DBAPIError) and "already exists" in str(error.orig):
+        with suppress(SQLAlchemyError):
+            return _find_absent_columns(error.statement or "", connection)
     if isinstance(error, DBAPIError) and (refusal := read_refusal(error)) and connection.dialect.name == "postgresql":
         with suppress(SQLAlchemyError):
             type_, value = refusal
@@ -67,6 +71,20 @@ def find_facts(error: BaseException, connection: Connection, settings: Settings,
                 "mapping": _map_texts(error, connection, labels or list_labels(revision, type_)),
             }
     return {}
+
+
+def _find_absent_columns(statement: str, connection: Connection) -> dict[str, str | None]:
+    """What a table of the database lacks that a CREATE TABLE would have made."""
+    facts, columns = read_statement(" ".join(statement.split())), read_columns(statement)
+    if not columns or not (name := facts.get("of_table")):
+        return {}
+    schema = re.search('schema="(.*)"', facts.get("of_schema", ""))
+    there = {column["name"].lower() for column in inspect(connection).get_columns(name, schema and schema[1])}
+    absent = [column for column in columns if column.lower() not in there]
+    if not absent:
+        return {}
+    additions = "; ".join(f"ALTER TABLE {facts['table']} ADD COLUMN {columns[column]}" for column in absent)
+    return {"absent": f"column{'s' if len(absent) > 1 else ''} {series(absent)}", "additions": additions}
 
 
 def _map_texts(error: DBAPIError, connection: Connection, labels: list[str]) -> str | None:

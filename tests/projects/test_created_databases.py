@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy import Column, Enum, MetaData, String, Table, create_engine
 from sqlalchemy.pool import NullPool
@@ -12,13 +14,14 @@ from sqlalchemy.pool import NullPool
 from alembic_async_template import errors
 from support.constructs import key
 from support.history import History
+from support.servers import create_postgresql_database
 
 pytestmark = pytest.mark.any_server
 
 
 def models(*columns: str, others: Sequence[str] = (), labels: Sequence[str] = ()) -> MetaData:
     metadata = MetaData()
-    status = [Column("status", Enum(*labels, name="status"))] if labels else []
+    status: list[Column[str]] = [Column("status", Enum(*labels, name="status"))] if labels else []
     Table("post", metadata, key(), *(Column(name, String(9)) for name in columns), *status)
     for name in others:
         Table(name, metadata, key())
@@ -80,7 +83,7 @@ def test_tables_as_the_models_have_them(history: History, tmp_path: Path) -> Non
 @pytest.mark.parametrize("others", [[], ["note"]])
 def test_tables_of_older_models(history: History, tmp_path: Path, others: list[str]) -> None:
     """The revision that has made no column which is missing is counted as done, and the later ones run."""
-    steps = models(), models("title"), models("title", others=others, labels=[] if others else ["a"])
+    steps = models(), models("title"), models("title", "text", others=others)
     write_history(history, *steps, empty_url=f"sqlite:///{tmp_path}/empty.db")
     create_all(history.url, models())
     error = refuse(history)
@@ -90,6 +93,35 @@ def test_tables_of_older_models(history: History, tmp_path: Path, others: list[s
     assert error.example == "alembic stamp r0\nalembic upgrade head"
     type_commands(history, error.example)
     assert history.find_differences() == []
+
+
+@pytest.mark.postgresql
+def test_enum_values_of_older_models(embedded_postgresql: str, tmp_path: Path) -> None:
+    """A value that is missing shows the revision too; `upgrade` alone says that the values differ, and adds before it counts."""
+    with ExitStack() as servers:
+        empty, url, other = (servers.enter_context(create_postgresql_database(embedded_postgresql)) for _ in range(3))
+        history = History(tmp_path / "one", url).initialise()
+        write_history(history, models(labels=["a"]), models(labels=["a", "b"]), empty_url=empty)
+        create_all(url, models(labels=["a"]))
+        error = refuse(history)
+        assert error.missing == ("value 'b' of enum public.status",)
+        assert error.example == "alembic stamp r0\nalembic upgrade head"
+        type_commands(history, error.example)
+        assert history.find_differences() == []
+        older = History(tmp_path / "two", other).initialise()
+        write_history(
+            older, models(labels=["a", "b"]), empty_url=servers.enter_context(create_postgresql_database(embedded_postgresql))
+        )
+        create_all(other, models(labels=["a"]))
+        with pytest.raises(errors.EnumExistsError, match="exists already, with other values") as exists:
+            older.upgrade()
+        add, then, *_ = exists.value.fixes
+        assert add.example == "ALTER TYPE public.status ADD VALUE 'b';"
+        assert (then.label, then.example) == ("then", "alembic stamp r0")
+        with psycopg.connect(other, autocommit=True) as connection:
+            connection.execute(add.example.encode())
+        type_commands(older, then.example)
+        assert older.find_differences() == []
 
 
 def test_what_the_first_revision_makes_is_missing(history: History, tmp_path: Path) -> None:

@@ -172,6 +172,42 @@ BODIES = [
         set_up='CREATE SCHEMA "Shop"; CREATE TABLE "Shop".post (id int); CREATE INDEX ix ON "Shop".post (id)',
     ),
     Hint(
+        'relation "post" already exists, and lacks a column that the revision makes',
+        "op.create_table('post', sa.Column('id', sa.Integer()), sa.Column('a b', sa.Numeric(9, 2)), "
+        "sa.Column('title', sa.String(9), server_default='x,(y'), sa.UniqueConstraint('id'), schema=None)",
+        Typed.AS_ADMIN,
+        (POSTGRESQL,),
+        set_up=TABLE,
+        next='relation "post" already exists',
+    ),
+    Hint(
+        'relation "post" already exists, and lacks a column that the revision makes',
+        "op.create_table('post', sa.Column('id', sa.Integer()), sa.Column('a b', sa.Numeric(9, 2)), "
+        "sa.Column('title', sa.String(9), server_default='x,(y'), sa.UniqueConstraint('id'), schema='billing')",
+        Typed.AS_ADMIN,
+        (POSTGRESQL,),
+        set_up="CREATE SCHEMA billing; CREATE TABLE billing.post (id int)",
+        next='relation "post" already exists',
+    ),
+    Hint(
+        'relation "post" already exists, and lacks a column that the revision makes',
+        "op.create_table('post', sa.Column('id', sa.Integer()), sa.Column('a b', sa.Numeric(9, 2)), "
+        "sa.Column('title', sa.String(9), server_default='x,(y'), sa.UniqueConstraint('id'), schema=None)",
+        Typed.AS_ADMIN,
+        (SQLITE,),
+        set_up=TABLE,
+        next="table post already exists",
+    ),
+    Hint(
+        'relation "post" already exists, and lacks a column that the revision makes',
+        "op.create_table('post', sa.Column('id', sa.Integer()), sa.Column('a b', sa.Numeric(9, 2)), "
+        "sa.Column('title', sa.String(9), server_default='x,(y'), sa.UniqueConstraint('id'), schema=None)",
+        Typed.AS_ADMIN,
+        (MYSQL,),
+        set_up=TABLE,
+        next="Table 'post' already exists",
+    ),
+    Hint(
         'relation "post" already exists; table post already exists',
         'op.create_table("post", sa.Column("id", sa.Integer()))',
         Typed.IN_SHELL,

@@ -145,6 +145,16 @@ REVISION_RULES = (
         "DROP INDEX CONCURRENTLY {name}",
     ),
     Rule(
+        'relation "post" already exists, and lacks a column that the revision makes',
+        (
+            Sign(codes=(SQLState.DUPLICATE_TABLE, "1050"), origin=Origin.MADE_IN_PART),
+            Sign(codes=(NO_CODE,), text="table .+ already exists", origin=Origin.MADE_IN_PART),
+        ),
+        "it has no {absent}, so older models have made it: add what is missing",
+        "{additions}",
+        ("if all that this revision makes is there then, count it as done", "alembic stamp {revision}"),
+    ),
+    Rule(
         'relation "post" already exists; table post already exists',
         (
             Sign(codes=(SQLState.DUPLICATE_TABLE, "1050")),
