@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import psycopg
@@ -12,8 +14,10 @@ from sqlalchemy import Column, Enum, MetaData, String, Table, create_engine
 from sqlalchemy.pool import NullPool
 
 from alembic_async_template import errors
+from support.cases import MODELS
 from support.constructs import key
 from support.history import History
+from support.project import Project
 from support.servers import create_postgresql_database
 
 pytestmark = pytest.mark.any_server
@@ -158,3 +162,21 @@ def test_tables_of_another_application(history: History, tmp_path: Path) -> None
         history.find_differences()
     assert not isinstance(refused.value, errors.UnversionedTablesError)
     assert refused.value.example == "alembic upgrade head"
+
+
+def test_the_doctor_says_the_same(project: Project, sqlite_url: str) -> None:
+    """Its finding has the line of `check`, which knows what is missing."""
+    project.write({"app/__init__.py": "", "app/models.py": MODELS})
+    project.alembic("init", "-t", "async-fastapi", "migrations")
+    variables = {"DATABASE_URL": sqlite_url}
+    project.alembic("revision", "--autogenerate", "-m", "one", "--rev-id", "one", env=variables)
+    project.write({"app/models.py": MODELS + "    title: Mapped[str]\n"})
+    project.alembic("upgrade", "head", env=variables)
+    project.alembic("revision", "--autogenerate", "-m", "two", "--rev-id", "two", env=variables)
+    with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))) as database:
+        database.execute("DROP TABLE alembic_version")
+    line = "alembic stamp one\n         alembic upgrade head"
+    assert line in project.alembic("check", env=variables, check=False).block
+    found = json.loads(project.alembic("doctor", "--json", env=variables, check=False).stdout)["findings"]
+    (fix,) = [one["fix"] for one in found if one["code"] == "not-stamped"]
+    assert fix.endswith(":\nalembic stamp one\nalembic upgrade head")
