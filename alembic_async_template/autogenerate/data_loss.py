@@ -8,13 +8,15 @@ from alembic.operations import ops
 from sqlalchemy.engine import Dialect
 
 from ..enums.model import qualify
-from ..enums.ops import RemoveEnumValueOp, ReplaceEnumValuesOp
+from ..enums.ops import RemoveEnumValueOp, RenameEnumValueOp, ReplaceEnumValuesOp
+from ..enums.replacements import pair_renames
 from ..errors.block import series
 from .column_conversions import ConvertColumnOp
 from .comments import CommentOp
 from .enum_changes import EnumChangeOps
 from .narrowing import explain_loss, write_type
 from .renames import is_known
+from .render_enums import render_directive
 
 # What else to say about an operation: in the comment in front of it, and in the warning.
 Advise = Callable[[ops.MigrateOperation], tuple[Sequence[str | ops.MigrateOperation], str]]
@@ -29,7 +31,7 @@ def comment_losses(container: ops.OpContainer, dialect: Dialect, advise: Advise)
     commented: list[ops.MigrateOperation] = []
     for operation in container.ops:
         if isinstance(operation, EnumChangeOps):  # its renderer says what happens to the rows
-            losses += [f"value '{value}' of enum {name}" for name, value in _list_removed_values(operation)]
+            losses += _list_removed_values(operation)
         elif isinstance(operation, ops.OpContainer):
             losses += comment_losses(operation, dialect, advise)
         elif found := _find_loss(operation, dialect):
@@ -103,10 +105,18 @@ def _is_generated(operation: ops.DropColumnOp) -> bool:
     return is_known(operation) and operation.to_column().computed is not None
 
 
-def _list_removed_values(container: EnumChangeOps) -> Iterator[tuple[str, str]]:
+def _list_removed_values(container: EnumChangeOps) -> Iterator[str]:
+    """The values that go, each with the line to write if it was renamed."""
+    renames = pair_renames(container.existing_values, container.values)
     for operation in container.ops:
-        name = qualify(operation.enum_name, operation.schema)
+        removed: Sequence[str] = ()
         if isinstance(operation, RemoveEnumValueOp):
-            yield name, operation.value
+            removed = [operation.value]
         elif isinstance(operation, ReplaceEnumValuesOp):
-            yield from ((name, value) for value in operation.existing_values or () if value not in operation.values)
+            removed = [value for value in operation.existing_values or () if value not in operation.values]
+        for value in removed:
+            hint = ""
+            if value in renames:
+                rename = RenameEnumValueOp(operation.enum_name, value, renames[value], schema=operation.schema)
+                hint = f" (renamed? {render_directive(rename, 'op.')})"
+            yield f"value '{value}' of enum {qualify(operation.enum_name, operation.schema)}{hint}"

@@ -1,4 +1,4 @@
-"""What autogenerate leaves out of a comparison, when it refuses one, and how the operations of a revision are completed."""
+"""What autogenerate leaves out of a comparison, and how the operations of a revision are completed."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from alembic.operations import ops
-from sqlalchemy import ForeignKeyConstraint, MetaData, Table, inspect, select, table, text
+from sqlalchemy import ForeignKeyConstraint, MetaData, text
 from sqlalchemy.engine import Connection
 
 from ..diagnosis.several_heads import explain_several_heads
 from ..diagnosis.typed import read_typed
-from ..errors import BaselineError, ExistingTablesError
 from .comments import CommentOp
 from .data_loss import advise_left_out, comment_losses, join_advice
 from .operation_tree import drop_empty_containers, find_table, list_operations, list_table_operations
@@ -25,7 +24,6 @@ from .schema_objects import add_schema_objects
 if TYPE_CHECKING:
     from alembic.config import Config
     from alembic.runtime.migration import MigrationContext
-    from alembic.script import ScriptDirectory
 
 log = logging.getLogger("alembic_async_template.autogenerate")
 
@@ -44,47 +42,6 @@ ProcessDirectives = Callable[["MigrationContext", Any, Directives], None]
 def model_schemas(metadatas: Iterable[MetaData]) -> tuple[str, ...]:
     """The schemas that the models name, in a stable order."""
     return tuple(sorted({table.schema for metadata in metadatas for table in metadata.tables.values() if table.schema}))
-
-
-def refuse_existing_tables(
-    connection: Connection, script: ScriptDirectory, metadatas: Sequence[MetaData], options: dict[str, Any], *, baseline: bool
-) -> None:
-    """Refuse a first revision that would leave out the tables which are in the database already.
-
-    A database that names a revision has lost its files; Alembic says so itself.
-
-    :raises ExistingTablesError: there is no revision, and the database has tables of the models.
-    :raises BaselineError: an empty database was asked for although there are revisions.
-    """
-    heads = script.get_heads()
-    if heads and baseline:
-        raise BaselineError(heads)
-    if heads or baseline:
-        return
-    inspector = inspect(connection)
-    version = table(options.get("version_table", "alembic_version"), schema=options.get("version_table_schema"))
-    if inspector.has_table(version.name, version.schema) and connection.execute(select(text("*")).select_from(version)).first():
-        return
-    existing = {
-        f"{schema}.{name}" if schema else name
-        for schema in (None, *model_schemas(metadatas))
-        if schema is None or inspector.has_schema(schema)
-        for name in inspector.get_table_names(schema)
-    }
-    declared = {
-        key for metadata in metadatas for key, one in metadata.tables.items() if _is_table_compared(one, options, key in existing)
-    }
-    if existing & declared:
-        raise ExistingTablesError(sorted(existing & declared), sorted(declared - existing))
-
-
-def _is_table_compared(declared: Table, options: dict[str, Any], exists: bool) -> bool:
-    """Whether the project's own filters leave a table in the comparison, as Alembic asks them."""
-    include_name, include_object = options.get("include_name"), options.get("include_object")
-    parents = {"schema_name": declared.schema, "schema_qualified_table_name": declared.key}
-    if exists and include_name is not None and not include_name(declared.name, "table", parents):
-        return False
-    return include_object is None or include_object(declared, declared.name, "table", False, None)
 
 
 def filter_names(

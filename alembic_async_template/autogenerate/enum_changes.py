@@ -6,7 +6,6 @@ The plan is computed from the labels of the database and those that the models d
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import SequenceMatcher
 
 from alembic.operations import ops
 
@@ -82,13 +81,3 @@ def _position(values: Sequence[str], value: str) -> dict[str, str]:
     if index == len(values) - 1:
         return {}
     return {"before": values[1]} if index == 0 else {"after": values[index - 1]}
-
-
-def pair_renames(existing_values: Sequence[str], values: Sequence[str]) -> dict[str, str]:
-    """The values that may have been renamed: as many were removed as added between the same neighbours."""
-    pairs: dict[str, str] = {}
-    for tag, first, last, new_first, new_last in SequenceMatcher(None, existing_values, values, False).get_opcodes():
-        old, new = existing_values[first:last], values[new_first:new_last]
-        if tag == "replace" and len(old) == len(new) and not set(old) & set(values) and not set(new) & set(existing_values):
-            pairs.update(zip(old, new, strict=True))
-    return pairs

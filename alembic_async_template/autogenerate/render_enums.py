@@ -12,12 +12,14 @@ from sqlalchemy.types import TypeEngine
 
 from .. import _compat
 from ..application.column_types import find_implementation
+from ..enums.calls import write_argument, write_call
 from ..enums.model import qualify
 from ..enums.ops import DIRECTIVES, CreateEnumOp, EnumOperation, RemoveEnumValueOp, RenameEnumOp, RenameEnumValueOp
+from ..enums.replacements import pair_renames, suggest_replacements
 from ..postgresql import escape_colons, quote_if_needed
 from .column_conversions import ConvertColumnOp
 from .comments import write_comment
-from .enum_changes import EnumAdditionOps, EnumChangeOps, EnumRebuildOps, pair_renames
+from .enum_changes import EnumAdditionOps, EnumChangeOps, EnumRebuildOps
 from .enum_columns import EnumUse, find_enum_use
 from .render_types import RenderItem, render_variants
 
@@ -36,29 +38,25 @@ def render(context: AutogenContext, operation: ops.MigrateOperation) -> list[str
         return _render_conversion(context, operation)
     assert isinstance(operation, EnumOperation)
     comment = _comment_creation(context, operation) if isinstance(operation, CreateEnumOp) else []
-    return [*comment, _render_directive(context, operation)]
+    return [*comment, render_directive(operation, _prefix(context))]
 
 
-def _render_directive(context: AutogenContext, operation: EnumOperation) -> str:
-    """A call of a directive, without keyword arguments that are None or empty."""
+def render_directive(operation: EnumOperation, prefix: str) -> str:
+    """A call of a directive, without keyword arguments that are None or empty.
+
+    :param prefix: what the revision has in front of the directive.
+    """
     (directive,) = [name for name, class_ in DIRECTIVES.items() if class_ is type(operation)]
-    arguments = []
+    arguments, options = [], {}
     for parameter in signature(type(operation)).parameters.values():
         if parameter.name in operation.for_reverse:
             continue
         value = getattr(operation, parameter.name)
         if parameter.kind is not parameter.KEYWORD_ONLY:
-            arguments.append(_write(value))
-        elif value is not None and value != {}:
-            arguments.append(f"{parameter.name}={_write(value)}")
-    return f"{_prefix(context)}{directive}({', '.join(arguments)})"
-
-
-def _write(value: Any) -> str:
-    """A value as people write it: tuples as lists, and subclasses of str as plain strings."""
-    if isinstance(value, dict):
-        return f"{{{', '.join(f'{_write(key)}: {_write(item)}' for key, item in value.items())}}}"
-    return repr(str(value)) if isinstance(value, str) else f"[{', '.join(map(_write, value))}]"
+            arguments.append(value)
+        else:
+            options[parameter.name] = value
+    return write_call(directive, *arguments, prefix=prefix, **options)
 
 
 def _comment_renames(context: AutogenContext, additions: EnumChangeOps) -> list[str]:
@@ -67,14 +65,14 @@ def _comment_renames(context: AutogenContext, additions: EnumChangeOps) -> list[
     if not pairs:
         return []
     renames = [RenameEnumValueOp(additions.enum_name, old, new, schema=additions.schema) for old, new in pairs.items()]
-    was_renamed = [f"{_write(old)} was renamed to {_write(new)}" for old, new in pairs.items()]
-    instead = f"the addition of {_join_words(list(map(_write, pairs.values())), 'and')}"
+    was_renamed = [f"{write_argument(old)} was renamed to {write_argument(new)}" for old, new in pairs.items()]
+    instead = f"the addition of {_join_words(list(map(write_argument, pairs.values())), 'and')}"
     # op.replace_enum_values is correct after a rename too, so it stays.
     (rebuild,) = EnumRebuildOps(additions.enum_name, additions.existing_values, additions.values).ops
-    rest = f" and the removal of {_write(rebuild.value)}" if isinstance(rebuild, RemoveEnumValueOp) else ""
+    rest = f" and the removal of {write_argument(rebuild.value)}" if isinstance(rebuild, RemoveEnumValueOp) else ""
     return write_comment(
         f"If {_join_words(was_renamed, 'and')}, write this instead of {instead}{rest}:",
-        [_render_directive(context, rename) for rename in renames],
+        [render_directive(rename, _prefix(context)) for rename in renames],
     )
 
 
@@ -83,13 +81,11 @@ def _comment_removal(rebuild: EnumChangeOps) -> list[str]:
     removed = [value for value in rebuild.existing_values if value not in rebuild.values]
     if not removed or not rebuild.values:
         return []
-    pairs = pair_renames(rebuild.existing_values, rebuild.values)
-    replacements = {value: pairs.get(value, rebuild.values[0]) for value in removed}
-    written = _write(replacements if len(removed) > 1 else replacements[removed[0]])
-    return write_comment(
-        f"Refused while rows hold {_join_words(list(map(_write, removed)), 'or')}, unless it is told what they get, for example:",
-        [f"replace_with={written}"],
-    )
+    replacements = suggest_replacements(rebuild.existing_values, rebuild.values)
+    written = write_argument(replacements if len(removed) > 1 else replacements[removed[0]])
+    held = f"Refused while rows hold {_join_words(list(map(write_argument, removed)), 'or')}, unless it is told what they get"
+    choice = ". Put values in place of the dots:" if ... in replacements.values() else ", for example:"
+    return write_comment(held + choice, [f"replace_with={written}"])
 
 
 def _comment_creation(context: AutogenContext, operation: CreateEnumOp) -> list[str]:
@@ -99,13 +95,13 @@ def _comment_creation(context: AutogenContext, operation: CreateEnumOp) -> list[
     schema, name = operation.renamed_from
     steps = []
     if operation.enum_name != name:
-        steps.append(_render_directive(context, RenameEnumOp(name, operation.enum_name, schema=schema)))
+        steps.append(render_directive(RenameEnumOp(name, operation.enum_name, schema=schema), _prefix(context)))
     if operation.schema != schema:
         moved = ".".join(quote_if_needed(part) for part in (schema, operation.enum_name) if part)
         new_schema = quote_if_needed(operation.schema or context.dialect.default_schema_name or "public")
         statement = escape_colons(f"ALTER TYPE {moved} SET SCHEMA {new_schema}")
-        steps.append(f"{_prefix(context)}execute({_write(statement)})")
-    old, new = _write(qualify(name, schema)), _write(qualify(operation.enum_name, operation.schema))
+        steps.append(f"{_prefix(context)}execute({write_argument(statement)})")
+    old, new = write_argument(qualify(name, schema)), write_argument(qualify(operation.enum_name, operation.schema))
     return write_comment(f"If {old} became {new}, write this instead of all that is here about the two types:", steps)
 
 
@@ -163,9 +159,9 @@ def _render_column_type(type_: TypeEngine[Any], context: AutogenContext) -> str 
 
 
 def _render_enum(use: EnumUse) -> str:
-    arguments = [*map(_write, use.labels), f"name={_write(use.name)}"]
+    arguments = [*map(write_argument, use.labels), f"name={write_argument(use.name)}"]
     if use.schema:
-        arguments.append(f"schema={_write(use.schema)}")
+        arguments.append(f"schema={write_argument(use.schema)}")
     if use.enum.create_constraint:
         arguments.append("create_constraint=True")
     if use.labels and use.enum.length not in (None, max(map(len, use.labels))):

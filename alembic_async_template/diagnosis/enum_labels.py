@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from ..postgresql import escape_colons, literal
+from .statement_facts import write_labels
+
 _REFUSED = re.compile(r'invalid input value for enum (?P<type>.+?): "(?P<value>[^"\x00-\x1f]+)"')
-_CREATE_TYPE = re.compile(r"\bAS ENUM\s*\((?P<labels>[^)]*)\)", re.IGNORECASE)
+_CREATE_TYPE = re.compile(r"(?P<type>\S+)\s+AS ENUM\s*\((?P<labels>[^)]*)\)", re.IGNORECASE)
 # The calls of a revision that name the labels of a type.
 _CALLS = {"create_enum", "Enum", "ENUM"}
 
@@ -25,26 +28,62 @@ def read_refusal(error: BaseException) -> tuple[str, str] | None:
 
 def find_label(value: str, labels: Iterable[str]) -> str | None:
     """The label that differs in case and punctuation only."""
-    return next((label for label in labels if label != value and _simplify(label) == _simplify(value)), None)
+    simple = _simplify(value)
+    return next((label for label in labels if simple and label != value and _simplify(label) == simple), None)
 
 
 def _simplify(text: str) -> str:
     return re.sub(r"[\W_]+", "", text).casefold()
 
 
-def list_labels(file: Path | None) -> list[str]:
-    """The labels of the types that a revision creates: its transaction was rolled back, and they are not in the database."""
+def list_labels(file: Path | None, type_: str) -> list[str]:
+    """The labels of a type that a revision creates: its transaction was rolled back, and they are not in the database.
+
+    :param type_: as SQL writes its name.
+    """
     with suppress(OSError, SyntaxError, ValueError):
         if file is not None:
-            return list(_walk_labels(ast.parse(file.read_bytes())))
+            return list(_walk_labels(ast.parse(file.read_bytes()), _name(type_)))
     return []
 
 
-def _walk_labels(tree: ast.AST) -> Iterator[str]:
+def write_mapping(table: str, column: str, texts: Iterable[str], labels: Sequence[str]) -> str | None:
+    """The line of a revision that gives rows the labels in place of their own texts; None where they have these.
+
+    Three dots stand where no label is like a text.
+
+    :param table: its name and that of the column as SQL writes them.
+    """
+    pairs = {text: find_label(text, labels) for text in texts if text not in labels}
+    written = [(literal(text), "..." if label is None else literal(label)) for text, label in pairs.items()]
+    if not written or not labels:
+        return None
+    cases = " ".join(f"WHEN {old} THEN {new}" for old, new in written)
+    change = f"CASE {column} {cases} ELSE {column} END"
+    if len(written) == 1:
+        ((old, new),) = written
+        change = f"{new} WHERE {column} = {old}"
+    return f"op.execute({write_labels([escape_colons(f'UPDATE {table} SET {column} = {change}')])})"
+
+
+def _name(type_: str) -> str:
+    """The name of a type without its schema and quotes."""
+    return type_.rpartition(".")[2].replace('"', "").lower()
+
+
+def _walk_labels(tree: ast.AST, name: str) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             for match in _CREATE_TYPE.finditer(node.value):
-                yield from (label.replace("''", "'") for label in re.findall("'((?:[^']|'')*)'", match["labels"]))
-        elif isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in _CALLS:
-            arguments = [inner for argument in node.args for inner in ast.walk(argument)]
-            yield from (inner.value for inner in arguments if isinstance(inner, ast.Constant) and isinstance(inner.value, str))
+                if _name(match["type"]) == name:
+                    yield from (label.replace("''", "'") for label in re.findall("'((?:[^']|'')*)'", match["labels"]))
+        elif isinstance(node, ast.Call) and (call := ast.unparse(node.func).rpartition(".")[2]) in _CALLS:
+            # The name comes first, or is an argument of its own, https://docs.sqlalchemy.org/en/20/core/type_basics.html
+            named = [keyword.value for keyword in node.keywords if keyword.arg in {"name", "enum_name"}]
+            arguments = node.args[1:] if call == "create_enum" and not named else node.args
+            first = named or node.args[:1] if call == "create_enum" else named
+            if any(_name(str(getattr(constant, "value", name))) != name for constant in first):
+                continue
+            values = [keyword.value for keyword in node.keywords if keyword.arg == "values"]
+            constants = [inner for argument in (*arguments, *values) for inner in ast.walk(argument)]
+            yield from (inner.value for inner in constants if isinstance(inner, ast.Constant) and isinstance(inner.value, str))

@@ -198,8 +198,10 @@ def _explain(
     facts = {**known, "revision": failure.revision, "import": _find_import(error, failure.operation or "")}
     origins += [Origin.ENUM_COLUMN] if known.get("labels") else []
     if (refusal := read_refusal(error)) and not facts.get("label"):
-        facts["label"] = find_label(refusal[1], list_labels(failure.file))
+        facts["label"] = find_label(refusal[1], list_labels(failure.file, refusal[0]))
     origins += [Origin.ENUM_LABEL] if facts.get("label") else []
+    origins += [Origin.ENUM_ROWS] if facts.get("mapping") else []
+    origins += [Origin.MADE_IN_PART] if facts.get("absent") else []
     origins += [Origin.MADE_TWICE] if progress.maker else []
     facts |= {"maker": progress.maker}
     facts |= read_operation(failure.operation) | {"versions": _find_versions(script)}

@@ -24,6 +24,9 @@ _EXAMPLES = {
     "column": "title",
     "value": "archived",
     "label": "ARCHIVED",
+    "absent": "column title",
+    "additions": "ALTER TABLE post ADD COLUMN title VARCHAR(9)",
+    "mapping": "op.execute(\"UPDATE post SET title = 'ARCHIVED' WHERE title = 'archived'\")",
     "maker": "4f2a",
     "revision": "4f2a",
     "import": "import app.models",
@@ -105,6 +108,10 @@ class Origin(Enum):
     """A column of MySQL's own enum type."""
     ENUM_LABEL = auto()
     """A text that an enum type has in other letters."""
+    ENUM_ROWS = auto()
+    """A column of text that becomes an enum, and whose rows have other texts than the type."""
+    MADE_IN_PART = auto()
+    """A table that lacks columns of the one that the revision makes."""
     MADE_TWICE = auto()
     """What a revision of the same run has made."""
 

@@ -70,6 +70,17 @@ def list_made(statement: str) -> list[str]:
     return [re.sub(r'["`]', "", name).lower() for name in made]
 
 
+def read_columns(statement: str) -> dict[str, str]:
+    """The columns that a CREATE TABLE makes: the name of each, and its definition."""
+    statement = " ".join(statement.split())
+    match = re.match(rf"CREATE TABLE (?:IF NOT EXISTS )?{_QUALIFIED} \((?P<parts>.*)\)", statement, re.IGNORECASE)
+    if match is None:
+        return {}
+    parts = re.findall(r"((?:'(?:[^']|'')*'|\((?:[^()]|\([^()]*\))*\)|[^,'()])+)(?:, |$)", match["parts"])
+    columns = (re.match(rf"(?!(?:PRIMARY|FOREIGN|UNIQUE|CHECK|CONSTRAINT|EXCLUDE)\b)({_NAME}) ", part) for part in parts)
+    return {_unquote(column[1]): column.string.strip() for column in columns if column}
+
+
 def write_labels(labels: list[str]) -> str:
     """The values of an enum type as arguments of Python."""
     return ", ".join(_write_text(label) for label in labels)

@@ -28,9 +28,17 @@ def check_database(subject: Subject) -> Iterator[Problem]:
         fix = Fix("get the files of the newer code", "git pull")
         yield Problem("ahead-of-files", f"The database is at {series(status['unknown'])}, which no file here has", fix)
     elif not status["current"] and status["tables"] and status["pending"]:
-        head = " ".join(status["heads"])
-        fix = Fix("if they are those of the revisions, mark the database as being at the head", f"alembic stamp {head}")
-        yield Problem("not-stamped", "The database has tables, and no version table says which revisions made them", fix)
+        stamp = Fix(
+            "if they are as the newest revision makes them, mark the database as migrated",
+            f"alembic stamp {' '.join(status['heads'])}",
+        )
+        fix, *others = probe.unversioned.fixes if probe.unversioned else [stamp]
+        yield Problem(
+            "not-stamped",
+            "The database has tables, and no version table says which revisions made them",
+            fix,
+            other_fixes=tuple(others),
+        )
     elif not status["current"] and status["tables"] and not status["heads"]:
         yield from _explain_first_revision(subject, probe, status["tables"])
     elif status["pending"]:

@@ -162,6 +162,10 @@ def change_settings(connection: Connection, settings: Mapping[str, str]) -> dict
     return dict(zip(names, before, strict=True))
 
 
+# How alike two names are at least, of which one may be meant by the other: poststatus and status are two types.
+_NEAR = 0.8
+
+
 def find_enum(enums: Sequence[EnumType], name: str, schema: str | None) -> EnumType:
     """The type that PostgreSQL finds under this name.
 
@@ -171,7 +175,7 @@ def find_enum(enums: Sequence[EnumType], name: str, schema: str | None) -> EnumT
         if enum.name == name and (enum.visible if schema is None else enum.schema == schema):
             return enum
     elsewhere = [enum for enum in enums if enum.name == name]
-    similar = get_close_matches(name.lower(), {enum.name.lower() for enum in enums}, n=3)
+    similar = get_close_matches(name.lower(), {enum.name.lower() for enum in enums}, 3, _NEAR)
     near = elsewhere or [enum for match in similar for enum in enums if enum.name.lower() == match]
     example = f"op.create_enum({name!r}, {['draft', 'live']!r}{f', schema={schema!r}' if schema else ''})"
     names = [enum.qualified_name for enum in near]

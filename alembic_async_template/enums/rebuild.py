@@ -17,7 +17,7 @@ from ..masking import mask_statement
 from ..postgresql import SQLState, escape_colons
 from .catalog import DUMP_SETTINGS, change_settings, reflect_enums
 from .dependents import Usage, list_removals, read_usage
-from .model import Change
+from .model import Change, EnumType
 from .plan import (
     Statement,
     count_rows,
@@ -56,6 +56,8 @@ class AdvisedCalls:
     """A call that works although rows hold a removed value."""
     renames: Sequence[str] = ()
     """Calls that do the change without a rebuild, if it only renames values."""
+    choices: Sequence[str] = ()
+    """The values of which one is to be put in place of each three dots in `with_replacement`."""
 
 
 def rebuild_enum(connection: Connection, change: Change, calls: AdvisedCalls) -> None:
@@ -74,7 +76,7 @@ def rebuild_enum(connection: Connection, change: Change, calls: AdvisedCalls) ->
             settings = change_settings(connection, DUMP_SETTINGS)
             usage = _read_and_lock(connection, change, calls)
             _run_each(connection, change, reveal_rows(usage))
-            _refuse_held_values(connection, change, usage, calls.with_replacement)
+            _refuse_held_values(connection, change, usage, calls)
             log.info("Enum %s: %s", enum, _describe_change(change, usage))
             _run_each(connection, change, plan_change(usage, change, f"old_enum_{change.enum.oid}"))
             change_settings(connection, settings)
@@ -156,10 +158,12 @@ def _refuse_blockers(connection: Connection, usage: Usage, change: Change, calls
     raise EnumChangeBlockedError(change.enum.qualified_name, named, fix, example)
 
 
-def _refuse_held_values(connection: Connection, change: Change, usage: Usage, example: str) -> None:
+def _refuse_held_values(connection: Connection, change: Change, usage: Usage, calls: AdvisedCalls) -> None:
     held, defaults = _find_held(connection, change, usage)
     if held or defaults:
-        raise EnumValueInUseError(change.enum.qualified_name, change.unmapped, held, defaults, example)
+        raise EnumValueInUseError(
+            change.enum.qualified_name, change.unmapped, held, defaults, calls.with_replacement, calls.choices
+        )
 
 
 def _find_held(connection: Connection, change: Change, usage: Usage) -> tuple[dict[str, int], list[str]]:
@@ -180,6 +184,16 @@ def _is_held(connection: Connection, usage: Usage, change: Change) -> bool:
             return any(_find_held(connection, change, usage))
     except DBAPIError:
         return False
+
+
+def holds_value(connection: Connection, enum: EnumType, value: str) -> bool:
+    """Whether rows or defaults hold a value, or may hold it: some may not be read."""
+    change = Change(enum, tuple(label for label in enum.labels if label != value), {})
+    try:
+        with connection.begin_nested():
+            return any(_find_held(connection, change, read_usage(connection, enum)))
+    except DBAPIError:
+        return True
 
 
 def _run_each(connection: Connection, change: Change, statements: Iterable[Statement], relations: Sequence[int] = ()) -> None:

@@ -7,8 +7,9 @@ one statement. A database without enum types stores the labels as text.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Sequence
 from functools import singledispatch
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from alembic.operations import Operations
 from sqlalchemy import event, inspect
@@ -25,12 +26,13 @@ from ..errors import (
     EnumValueExistsError,
     InvalidEnumError,
     UncommittedEnumValueError,
-    UncommittedWorkError,
 )
+from ..errors.block import quote_all
 from ..postgresql import SQLState, escape_colons, literal, qualified
 from . import sql
-from .additions import note_addition, suggest_replacement
-from .catalog import current_schema, describe_dependents, find_enum, has_done_work, reflect_enums, require_labels
+from .additions import list_earlier_labels, note_addition, note_creation, protect_work
+from .calls import write_call
+from .catalog import current_schema, describe_dependents, find_enum, reflect_enums, require_labels
 from .model import Change, EnumType, check_labels, check_name, qualify
 from .ops import (
     AddEnumValueOp,
@@ -43,7 +45,8 @@ from .ops import (
     ReorderEnumValuesOp,
     ReplaceEnumValuesOp,
 )
-from .rebuild import AdvisedCalls, rebuild_enum
+from .rebuild import AdvisedCalls, holds_value, rebuild_enum
+from .replacements import suggest_replacements
 
 if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext
@@ -90,7 +93,7 @@ def _add_enum_value(operation: AddEnumValueOp, operations: Operations) -> None:
             operations.execute(statement)
             return
         if not none:
-            _protect_work(context, connection, enum, value)
+            protect_work(context, connection, enum, value)
     with context.autocommit_block():
         operations.execute(statement)
     if enum is not None:
@@ -110,14 +113,17 @@ def _rename_enum_value(operation: RenameEnumValueOp, operations: Operations) -> 
         enum = find_enum(reflect_enums(connection), operation.enum_name, operation.schema)
         require_labels(enum, old)
         if new in enum.labels:
-            merge = _write_call(operation, "remove_enum_value", old, replace_with=new)
-            raise EnumValueExistsError(enum.qualified_name, old, new, _write_call(operation, "remove_enum_value", new), merge)
+            kept = [label for label in enum.labels if label != old]
+            merge = _write_call(operation, "replace_enum_values", kept, replace_with={old: new})
+            removal, is_used = _write_call(operation, "remove_enum_value", new), holds_value(connection, enum, new)
+            raise EnumValueExistsError(enum.qualified_name, old, new, removal, merge, is_used=is_used)
     operations.execute(sql.make_executable(sql.rename_value(_type_name(operation), old, new)))
 
 
 @carry_out.register
 def _remove_enum_value(operation: RemoveEnumValueOp, operations: Operations) -> None:
     name, value, new = _check_name(operation), operation.value, operation.replace_with
+    _require_choice(operation, {value: new})
     check_labels(name, [value] if new is None else [value, new])
     context = operations.get_context()
     if _lacks_enum_types(context, operation, f'Value "{value}" is not removed from enum'):
@@ -130,9 +136,11 @@ def _remove_enum_value(operation: RemoveEnumValueOp, operations: Operations) -> 
     target = tuple(label for label in enum.labels if label != value)
     if not target:
         raise InvalidEnumError(name, f'Value "{value}" is the only one', _write_call(operation, "drop_enum", [value]))
+    suggestion = suggest_replacements(list_earlier_labels(context, enum, target), target)[value]
     calls = AdvisedCalls(
-        _write_call(operation, "remove_enum_value", value, **({} if new is None else {"replace_with": new})),
-        _write_call(operation, "remove_enum_value", value, replace_with=suggest_replacement(context, enum, target)),
+        _write_call(operation, "remove_enum_value", value, replace_with=new),
+        _write_call(operation, "remove_enum_value", value, replace_with=suggestion),
+        choices=target if suggestion is ... else (),
     )
     rebuild_enum(connection, Change(enum, target, {} if new is None else {value: new}), calls)
 
@@ -156,6 +164,7 @@ def _reorder_enum_values(operation: ReorderEnumValuesOp, operations: Operations)
 def _replace_enum_values(operation: ReplaceEnumValuesOp, operations: Operations) -> None:
     name, values, replace_with = _check_name(operation), tuple(operation.values), operation.replace_with
     check_labels(name, operation.values)
+    _require_choice(operation, replace_with)
     for old, new in replace_with.items():
         check_labels(name, [old, new])
         if old in values or new not in values:
@@ -174,12 +183,12 @@ def _replace_enum_values(operation: ReplaceEnumValuesOp, operations: Operations)
         return
     require_labels(enum, *replace_with)
     change = Change(enum, values, replace_with)
-    mapping = replace_with | dict.fromkeys(change.unmapped, suggest_replacement(context, enum, values))
-    given = {"replace_with": dict(replace_with)} if replace_with else {}
+    suggestions = suggest_replacements(list_earlier_labels(context, enum, values), values, replace_with)
     calls = AdvisedCalls(
-        _write_call(operation, "replace_enum_values", list(values), **given),
-        _write_call(operation, "replace_enum_values", list(values), replace_with=mapping),
+        _write_call(operation, "replace_enum_values", values, replace_with=replace_with),
+        _write_call(operation, "replace_enum_values", values, replace_with=replace_with | suggestions),
         [_write_call(operation, "rename_enum_value", old, new) for old, new in change.renames.items()],
+        choices=values if ... in suggestions.values() else (),
     )
     rebuild_enum(connection, change, calls)
 
@@ -191,8 +200,9 @@ def _create_enum(operation: CreateEnumOp, operations: Operations) -> None:
         return
     if connection := _online(operations.get_context()):
         schema = operation.schema or current_schema(connection)
-        _require_free_name(reflect_enums(connection), schema, operation.enum_name)
+        _require_free_name(reflect_enums(connection), schema, operation.enum_name, operation.values)
     operations.execute(sql.make_executable(sql.create_type(_type_name(operation), operation.values)))
+    note_creation(operations.get_context(), operation.enum_name, operation.schema)
 
 
 @carry_out.register
@@ -216,15 +226,20 @@ def _rename_enum(operation: RenameEnumOp, operations: Operations) -> None:
     if connection := _online(operations.get_context()):
         enums = reflect_enums(connection)
         enum = find_enum(enums, operation.enum_name, operation.schema)
-        _require_free_name(enums, enum.schema, operation.new_name, renames=True)
+        _require_free_name(enums, enum.schema, operation.new_name)
     operations.execute(sql.make_executable(sql.rename_type(_type_name(operation), operation.new_name)))
 
 
-def _write_call(operation: EnumOperation, name: str, *arguments: object, **options: object) -> str:
+def _write_call(operation: EnumOperation, name: str, *arguments: Any, **options: Any) -> str:
     """A call of an operation for the type of another, as a revision has it."""
-    options |= {"schema": operation.schema} if operation.schema else {}
-    written = [*map(repr, (operation.enum_name, *arguments)), *(f"{option}={value!r}" for option, value in options.items())]
-    return f"op.{name}({', '.join(written)})"
+    return write_call(name, operation.enum_name, *arguments, **options, schema=operation.schema or None)
+
+
+def _require_choice(operation: EnumOperation, replace_with: Mapping[str, object]) -> None:
+    """Refuse the dots of an example, in whose place a value is to be put."""
+    if open_ := [old for old, new in replace_with.items() if new is ...]:
+        problem = f"replace_with has three dots for {quote_all(open_)}: put the value that takes its place there"
+        raise InvalidEnumError(_check_name(operation), problem, "")
 
 
 def _check_name(operation: EnumOperation) -> str:
@@ -286,10 +301,11 @@ def _require_listed(context: MigrationContext, operation: EnumOperation, *values
                 raise EnumCheckError(enum, missing, connection.dialect.name, table, name, definition)
 
 
-def _require_free_name(enums: list[EnumType], schema: str | None, name: str, *, renames: bool = False) -> None:
+def _require_free_name(enums: list[EnumType], schema: str | None, name: str, values: Sequence[str] | None = None) -> None:
+    """Refuse a name that a type has already; without `values`, another type is to get it."""
     for enum in enums:
         if (enum.schema, enum.name) == (schema, name):
-            raise EnumExistsError(enum.qualified_name, enum.labels, renames=renames)
+            raise EnumExistsError(enum.qualified_name, enum.labels, wanted=values, renames=values is None)
 
 
 def _mention_position(enum: EnumType, operation: AddEnumValueOp) -> None:
@@ -303,24 +319,6 @@ def _mention_position(enum: EnumType, operation: AddEnumValueOp) -> None:
         )
     else:
         log.info('Value "%s" of enum %s is there already', operation.value, enum.qualified_name)
-
-
-def _protect_work(context: MigrationContext, connection: Connection, enum: EnumType, value: str) -> None:
-    """Refuse to commit half a revision, or say that more than the addition is committed.
-
-    With one transaction for all revisions, what it holds are finished revisions too. And where Alembic makes the version
-    table in the transaction of the first revision, there is no telling whether that is all it did.
-    """
-    worked, made_version_table = has_done_work(connection, qualified(context.version_table, context.version_table_schema))
-    if not worked:
-        return
-    if _compat.has_transaction_per_migration(context) and not made_version_table:
-        raise UncommittedWorkError(enum.qualified_name, value)
-    log.warning(
-        'The addition of value "%s" to enum %s commits what this run has done before: should it fail later, that stays. '
-        "With transaction_per_migration=True in env.py, each revision has a transaction of its own",
-        *(value, enum.qualified_name),
-    )
 
 
 def _explain_unsafe_use(connection: Connection) -> None:

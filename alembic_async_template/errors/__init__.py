@@ -25,6 +25,7 @@
     │   ├── ConnectionFailedError
     │   ├── DatabaseNotReachableError
     │   ├── DatabaseNotAtHeadError
+    │   │   └── UnversionedTablesError
     │   ├── ConcurrentRunError
     │   ├── MigrationLockedError
     │   ├── MigrationLockUnavailableError
@@ -93,6 +94,7 @@ from .autogenerate_errors import (
     RenameAnswerError,
     RenameTrialError,
     SQLModelNotInstalledError,
+    UnversionedTablesError,
 )
 from .base import (
     AlembicAsyncTemplateError,
@@ -207,6 +209,7 @@ __all__ = [
     "UnknownEnumError",
     "UnknownEnumValueError",
     "UnlistedModelsError",
+    "UnversionedTablesError",
 ]
 
 for _name in __all__:  # a traceback shows a class as it is imported

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from .base import AlembicAsyncTemplateError
 from .block import Fix, count, quote_all, series
+from .database_errors import DatabaseNotAtHeadError
 
 
 class AutogenerateError(AlembicAsyncTemplateError):
@@ -30,6 +31,44 @@ class ExistingTablesError(AutogenerateError):
             f"There is no revision yet, but the database already has {count(tables, 'table')} of the models",
             *fixes,
             where=f"{series(tables, 5)}: probably made by create_all; the first revision would leave them out",
+        )
+
+
+class UnversionedTablesError(DatabaseNotAtHeadError):
+    """There are revisions, and the database has tables of the models, but counts no revision as done."""
+
+    def __init__(self, tables: Sequence[str], missing: Sequence[str], head: str, complete: str | None) -> None:
+        """The parts of the message.
+
+        :param missing: what the models have and the database does not.
+        :param complete: the newest revision of which nothing is missing.
+        """
+        self.tables = tuple(tables)
+        self.missing = tuple(missing)
+        self.complete = complete
+        self.current, self.heads, self.unknown, self.enums = (), (head,), (), ()
+        compare = Fix("see what differs", "alembic check", label="then")
+        if complete == head:
+            fixes = [
+                Fix("if they are as the newest revision makes them, mark the database as migrated", "alembic stamp head"),
+                compare,
+            ]
+        elif complete:
+            advice = f"if they are as revision {complete} makes them, count that as done, and run the later ones"
+            fixes = [Fix(advice, f"alembic stamp {complete}\nalembic upgrade head"), compare]
+        else:
+            fixes = [
+                Fix("add by hand what is not there, as the revisions make it"),
+                Fix("mark the database as migrated", "alembic stamp head", label="then"),
+                compare,
+            ]
+        absent = f"\nnot there: {series(missing, 5)}" if missing else ""
+        AlembicAsyncTemplateError.__init__(
+            self,
+            f"The database is at no revision, and already has {count(tables, 'table')} of the models",
+            *fixes,
+            Fix("if nothing in them is needed, drop them and their enum types, and migrate", "alembic upgrade head"),
+            where=f"{series(tables, 5)}: probably made by create_all{absent}",
         )
 
 

@@ -23,10 +23,15 @@ class InvalidEnumError(EnumOperationError):
     """The arguments of an operation have no meaning, whatever the database holds."""
 
     def __init__(self, enum: str, problem: str, example: str | None = None) -> None:
+        """The parts of the message.
+
+        :param example: a call with correct arguments; empty where only a person knows it.
+        """
         self.problem = problem
         schema, name = _split(enum) if re.fullmatch(r"(\w+\.)?\w{1,63}", enum) else ("", "status")
         in_schema = f', schema="{schema}"' if schema else ""
-        fix = Fix("correct the arguments", example or f'op.create_enum("{name}", ["draft", "live"]{in_schema})')
+        default = f'op.create_enum("{name}", ["draft", "live"]{in_schema})'
+        fix = Fix("correct the arguments", default if example is None else example)
         super().__init__(enum, f"Enum {enum}: {problem}", fix)
 
 
@@ -65,20 +70,30 @@ class UnknownEnumValueError(EnumOperationError):
 class EnumExistsError(EnumOperationError):
     """The name of a type that is to be made, or to get a new name, is taken."""
 
-    def __init__(self, enum: str, values: Sequence[str], *, renames: bool = False) -> None:
+    def __init__(self, enum: str, values: Sequence[str], *, wanted: Sequence[str] | None = None, renames: bool = False) -> None:
+        """The parts of the message.
+
+        :param wanted: the values that it is meant to have, if it is to be made.
+        """
         self.values = tuple(values)
+        self.wanted = None if wanted is None else tuple(wanted)
         self.renames = renames
+        name = ".".join(map(quote_if_needed, filter(None, _split(enum))))
+        self._missing = [value for value in wanted or () if value not in values]
+        differs = wanted is not None and set(wanted) != set(values)
         created = (
             Fix("if create_all, or something else, has made all that the revision makes, count it as done with alembic stamp"),
-            Fix("leave op.create_enum out, if these are the values that it is meant to have"),
+            *([] if differs else [Fix("leave op.create_enum out, if these are the values that it is meant to have")]),
         )
+        additions = "\n".join(f"ALTER TYPE {name} ADD VALUE {literal(value)};" for value in self._missing)
+        add = [Fix("if older models have made it, add what is missing", additions)] if additions else []
         super().__init__(
             enum,
-            f"Enum {enum} exists already",
-            *(() if renames else created),
+            f"Enum {enum} exists already{', with other values' if differs else ''}",
+            *(() if renames else (*add, *created)),
             Fix("choose another name"),
-            Fix("drop it first, if nothing uses it", f"DROP TYPE {'.'.join(map(quote_if_needed, filter(None, _split(enum))))}"),
-            where=f"its values are {quote_all(values)}",
+            Fix("drop it first, if nothing uses it", f"DROP TYPE {name}"),
+            where=f"its values are {quote_all(values)}" + (f"; it is to have {quote_all(wanted or ())}" if differs else ""),
         )
 
     def add_failure(self, failure: Failure) -> None:
@@ -87,30 +102,44 @@ class EnumExistsError(EnumOperationError):
             fix = Fix(f"revision {failure.maker} has made it before in the same run: remove one", f"alembic show {failure.maker}")
             self.fixes = (fix, *self.fixes[-2:])
         elif failure.revision and not self.renames:
-            fix = Fix(
-                "if create_all has made it, and all that this revision makes, count it as done",
-                f"alembic stamp {failure.revision}",
-            )
+            stamp = f"alembic stamp {failure.revision}"
+            if self._missing:
+                add, _, *others = self.fixes
+                then = Fix("if the tables have all that this revision makes, count it as done", stamp, label="then")
+                self.fixes = (add, then, *others)
+                return
+            fix = Fix("if create_all has made it, and all that this revision makes, count it as done", stamp)
             self.fixes = (fix, *self.fixes[1:])
 
 
 class EnumValueExistsError(EnumOperationError):
     """A value cannot get the name of another one."""
 
-    def __init__(self, enum: str, old_value: str, new_value: str, removal: str, merge: str) -> None:
+    def __init__(self, enum: str, old_value: str, new_value: str, removal: str, merge: str, *, is_used: bool = False) -> None:
         """The parts of the message.
 
-        :param removal: the call that takes the new value away, if a failed run has left it.
-        :param merge: the call that gives all rows the new value.
+        :param removal: the call that takes the new value away from this database.
+        :param merge: the call that takes the old value away, and gives its rows the new one, on every database.
+        :param is_used: whether rows or defaults hold the new value.
         """
         self.old_value = old_value
         self.new_value = new_value
+        self.is_used = is_used
+        free = Fix("choose a name that is free")
+        fixes = (
+            (free, Fix(f"if what has either value is to have {new_value!r}, write this instead", merge))
+            if is_used
+            else (
+                Fix("if an addition has left it, write this instead, which renames on every database", merge),
+                Fix("put this before the line on this database only, and take it out again afterwards", removal),
+                free,
+            )
+        )
         super().__init__(
             enum,
             f'Value "{old_value}" of enum {enum} cannot be renamed to "{new_value}": the enum has that value too',
-            Fix("choose a name that is free"),
-            Fix("if an addition has left it and nothing uses it yet, put this before the line", removal),
-            Fix("if all rows are to get that value, write this instead", merge),
+            *fixes,
+            where=f'{"rows or defaults hold" if is_used else "nothing holds"} "{new_value}" in this database',
         )
 
 
@@ -151,18 +180,32 @@ class EnumChangeBlockedError(EnumOperationError):
 class EnumValueInUseError(EnumOperationError):
     """Rows or defaults hold a value that is to be removed, and no replacement is given."""
 
-    def __init__(self, enum: str, values: Sequence[str], rows: dict[str, int], defaults: Sequence[str], example: str) -> None:
+    def __init__(
+        self,
+        enum: str,
+        values: Sequence[str],
+        rows: dict[str, int],
+        defaults: Sequence[str],
+        example: str,
+        choices: Sequence[str] = (),
+    ) -> None:
+        """The parts of the message.
+
+        :param example: the call that replaces the values; it has three dots where nothing speaks for one of `choices`.
+        """
         self.values = tuple(values)
         self.rows = rows
         self.defaults = tuple(defaults)
         held = [f"{count} row{'' if count == 1 else 's'} of {column}" for column, count in rows.items()]
         held += [f"the default of {column}" for column in defaults]
         one = len(held) == 1 and set(rows.values()) <= {1}
+        advice = f"say which {'value takes its place' if len(values) == 1 else 'values take their places'}"
+        how = f": {quote_all(choices)}, one in place of each three dots" if choices else ", such as"
         them = f"{join(held)} {'holds' if one else 'hold'} {'it' if len(values) == 1 else 'them'}"
         super().__init__(
             enum,
             f"{'Value' if len(values) == 1 else 'Values'} {quote_all(values)} cannot be removed from enum {enum}: {them}",
-            Fix("say which value takes its place, such as", example),
+            Fix(advice + how, example),
         )
 
 
@@ -205,12 +248,21 @@ class EnumOfflineError(EnumOperationError):
 class UncommittedWorkError(EnumOperationError):
     """A value is to be added after other work in the same revision, which the addition would commit."""
 
-    def __init__(self, enum: str, value: str) -> None:
+    def __init__(self, enum: str, value: str, creation: str = "") -> None:
+        """The parts of the message.
+
+        :param creation: the call that creates the type with the value, if the same revision creates it.
+        """
         self.value = value
+        first = (
+            Fix("create the type with it, in place of both lines", creation)
+            if creation
+            else Fix("put op.add_enum_value first in the function")
+        )
         super().__init__(
             enum,
             f'Value "{value}" is not added to enum {enum}: that would commit what the revision has changed before',
-            Fix("put op.add_enum_value first in the function"),
+            first,
             Fix("put it into a revision of its own", f'alembic revision -m "add {value}"'),
             where="the database would still count as not migrated, and the revision could not run again",
         )

@@ -15,9 +15,9 @@ from ..autogenerate.directives import (
     filter_names,
     model_schemas,
     process_directives,
-    refuse_existing_tables,
     refuse_several_heads,
 )
+from ..autogenerate.existing_tables import refuse_existing_tables
 from ..autogenerate.held_records import hold_records
 from ..autogenerate.naming_conventions import use_convention, warn_of_lost_convention
 from ..autogenerate.rename_comparison import settle_renames
@@ -48,6 +48,7 @@ def prepare_comparison(
     :param in_transaction: whether the connection is in a transaction of the caller's.
     :param cleanup: restores afterwards what was changed of the models for the time of the command.
     :raises NoTablesError: the models have no tables.
+    :raises UnversionedTablesError: the database has tables of the models, and counts no revision as done.
     :raises SeveralHeadsError: a revision is to be written, and it is not clear after which one. Where a hook may name that, or
         leave nothing to write, it is raised after the comparison.
     """
@@ -64,7 +65,7 @@ def prepare_comparison(
         # Alembic itself asks for the head only after the comparison; a hook of a program or of env.py comes in between.
         if is_command_line(command.config) and not options.get("process_revision_directives"):
             refuse_several_heads(heads, _compat.revision_arguments().get("head"), command.config)
-        refuse_existing_tables(connection, script, metadatas, options, baseline=baseline)
+    refuse_existing_tables(connection, script, metadatas, options, baseline=baseline, writes=writes)
     if command.naming_convention is None and not baseline:
         warn_of_lost_convention(connection, metadatas)
     options["include_name"] = filter_names(

@@ -20,7 +20,7 @@ from ..application.settings import is_command_line, lend_url, project_directory,
 from ..application.url import Database, is_memory
 from ..application.url_choice import resolve_database
 from ..diagnosis.driver_errors import describe_outage, is_lock_failure
-from ..diagnosis.explain import describe_interruption, explain_failure, explain_silence
+from ..diagnosis.explain import describe_interruption, explain_failure, explain_silence, locate_failure
 from ..errors import (
     AlembicAsyncTemplateError,
     ApplicationImportError,
@@ -222,9 +222,7 @@ class _Run:
     def _migrate_watched(self, connection: Connection, *, own: bool) -> None:
         in_transaction = connection.in_transaction()
         self.progress = Progress(in_callers_transaction=in_transaction)
-        self.known = list_facts(connection.engine.url)
-        if self.command.only_reads:
-            self.known |= {"privileges": "SELECT", "access": "read it"}
+        self.known = list_facts(connection.engine.url, reads=self.command.only_reads)
         self.target.choose(connection.dialect)
         options: dict[str, Any] = {
             "connection": connection,
@@ -253,7 +251,8 @@ class _Run:
         try:
             self._run_command(connection, in_transaction=in_transaction, own=own)
         except (Exception, SystemExit) as error:
-            self.known |= find_facts(error, connection, self.command.settings)
+            revision = locate_failure(error, self.environment.script, self.progress).file
+            self.known |= find_facts(error, connection, self.command.settings, revision)
             with suppress(SQLAlchemyError):  # the server may be gone
                 end_reading(connection, in_transaction=in_transaction)
             raise

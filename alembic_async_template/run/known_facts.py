@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
 
@@ -14,9 +15,11 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from ..application.imports import find_root
 from ..diagnosis.driver_errors import find_number, list_causes
-from ..diagnosis.enum_labels import find_label, read_refusal
-from ..diagnosis.statement_facts import read_statement, write_labels
+from ..diagnosis.enum_labels import find_label, list_labels, read_refusal, write_mapping
+from ..diagnosis.statement_facts import read_columns, read_statement, write_labels
+from ..errors.block import series
 from ..masking import is_about_secret
+from ..postgresql import quote_if_needed
 
 if TYPE_CHECKING:
     from ..application.settings import Settings
@@ -26,9 +29,19 @@ if TYPE_CHECKING:
 _TRUNCATED = 1265
 _LABELS = text("SELECT enumlabel FROM pg_catalog.pg_enum WHERE enumtypid = pg_catalog.to_regtype(CAST(:type AS text))")
 
+_IS_TEXT = text("""
+    SELECT typcategory = 'S' FROM pg_catalog.pg_attribute JOIN pg_catalog.pg_type ON pg_type.oid = atttypid
+    WHERE attrelid = pg_catalog.to_regclass(CAST(:table AS text)) AND attname = :column
+""")
+# How many texts of a column an example maps.
+_MOST_TEXTS = 20
 
-def list_facts(url: URL) -> dict[str, str | None]:
-    """What an example of a command says about a database."""
+
+def list_facts(url: URL, *, reads: bool = False) -> dict[str, str | None]:
+    """What an example of a command says about a database.
+
+    :param reads: whether the command only reads, so that its role needs no more.
+    """
     user, name, host = url.username or "app", url.database or "app", url.host or "localhost"
     create = (
         f"createdb --host={host} --port={url.port or 5432} --username={quote(user)} {quote(name)}"
@@ -37,7 +50,8 @@ def list_facts(url: URL) -> dict[str, str | None]:
         f"--execute={quote(f'CREATE DATABASE `{name}`')}"
     )
     folder = quote(name.rpartition("/")[0] or ".")
-    return {"user": user, "folder": folder, "create": create, "database": name, "file": quote(name)}
+    facts: dict[str, str | None] = {"user": user, "folder": folder, "create": create, "database": name, "file": quote(name)}
+    return facts | ({"privileges": "SELECT", "access": "read it"} if reads else {})
 
 
 def list_url_facts(database: Database) -> dict[str, str | None]:
@@ -46,18 +60,57 @@ def list_url_facts(database: Database) -> dict[str, str | None]:
     return {"scheme": database.original.drivername, "sslmode": "ssl" if is_asyncpg else "sslmode"}
 
 
-def find_facts(error: BaseException, connection: Connection, settings: Settings) -> dict[str, str | None]:
-    """What only the project's files, or the database, tell about an error of a revision."""
+def find_facts(error: BaseException, connection: Connection, settings: Settings, revision: Path | None) -> dict[str, str | None]:
+    """What only the project's files, or the database, tell about an error of a revision.
+
+    :param revision: the file in which it failed.
+    """
     if isinstance(error, ModuleNotFoundError) and error.name:
         return {"root": find_root(error.name, settings)}
     if isinstance(error, DBAPIError) and _TRUNCATED in map(find_number, list_causes(error)):
         with suppress(SQLAlchemyError):  # the server may be gone
             return _describe_enum_column(error, connection)
+    if isinstance(error, DBAPIError) and "already exists" in str(error.orig):
+        with suppress(SQLAlchemyError):
+            return _find_absent_columns(error.statement or "", connection)
     if isinstance(error, DBAPIError) and (refusal := read_refusal(error)) and connection.dialect.name == "postgresql":
         with suppress(SQLAlchemyError):
             type_, value = refusal
-            return {"label": find_label(value, connection.scalars(_LABELS, {"type": type_}))}
+            labels = list(connection.scalars(_LABELS, {"type": type_}))
+            return {
+                "label": find_label(value, labels),
+                "mapping": _map_texts(error, connection, labels or list_labels(revision, type_)),
+            }
     return {}
+
+
+def _find_absent_columns(statement: str, connection: Connection) -> dict[str, str | None]:
+    """What a table of the database lacks that a CREATE TABLE would have made."""
+    facts, columns = read_statement(" ".join(statement.split())), read_columns(statement)
+    if not columns or not (name := facts.get("of_table")):
+        return {}
+    schema = re.search('schema="(.*)"', facts.get("of_schema", ""))
+    there = {column["name"].lower() for column in inspect(connection).get_columns(name, schema and schema[1])}
+    absent = [column for column in columns if column.lower() not in there]
+    if not absent:
+        return {}
+    additions = "; ".join(f"ALTER TABLE {facts['table']} ADD COLUMN {columns[column]}" for column in absent)
+    return {"absent": f"column{'s' if len(absent) > 1 else ''} {series(absent)}", "additions": additions}
+
+
+def _map_texts(error: DBAPIError, connection: Connection, labels: list[str]) -> str | None:
+    """The line that gives the rows of a text column, which was to become an enum, the labels of the type."""
+    statement = " ".join((error.statement or "").split())
+    facts = read_statement(statement)
+    table, column = facts.get("table"), facts.get("column")
+    if not table or not column or not re.match("ALTER TABLE .* USING ", statement) or is_about_secret(error):
+        return None
+    if not connection.scalar(_IS_TEXT, {"table": table, "column": column}):
+        return None
+    quoted = quote_if_needed(column)
+    query = f"SELECT DISTINCT {quoted} FROM {table} WHERE {quoted} IS NOT NULL ORDER BY 1 LIMIT {_MOST_TEXTS}"
+    texts = list(connection.exec_driver_sql(query, execution_options={"no_parameters": True}).scalars())
+    return write_mapping(table, quoted, texts, labels)
 
 
 def _describe_enum_column(error: DBAPIError, connection: Connection) -> dict[str, str | None]:

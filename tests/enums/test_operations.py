@@ -150,17 +150,20 @@ def test_renaming_keeps_rows_and_defaults_and_is_rolled_back_whole(on_connection
         (
             lambda op: op.rename_enum_value("mood", "sad", "glad"),
             EnumValueExistsError,
-            'Value "sad" of enum public.mood cannot be renamed to "glad": the enum has that value too\n  fix    choose a name '
-            "that is free\n  or     if an addition has left it and nothing uses it yet, put this before the line:\n"
-            "         op.remove_enum_value('mood', 'glad')\n  or     if all rows are to get that value, write this instead:\n"
-            "         op.remove_enum_value('mood', 'sad', replace_with='glad')",
+            'Value "sad" of enum public.mood cannot be renamed to "glad": the enum has that value too\n'
+            '  where  nothing holds "glad" in this database\n'
+            "  fix    if an addition has left it, write this instead, which renames on every database:\n"
+            "         op.replace_enum_values('mood', ['glad'], replace_with={'sad': 'glad'})\n"
+            "  or     put this before the line on this database only, and take it out again afterwards:\n"
+            "         op.remove_enum_value('mood', 'glad')\n"
+            "  or     choose a name that is free",
         ),
         (
             lambda op: op.create_enum("mood", ["x"]),
             EnumExistsError,
-            'Enum public.mood exists already\n  where  its values are "sad", "glad"\n'
-            "  fix    if create_all, or something else, has made all that the revision makes, count it as done with alembic stamp\n"
-            "  or     leave op.create_enum out, if these are the values that it is meant to have\n"
+            'Enum public.mood exists already, with other values\n  where  its values are "sad", "glad"; it is to have "x"\n'
+            "  fix    if older models have made it, add what is missing:\n         ALTER TYPE public.mood ADD VALUE 'x';\n"
+            "  or     if create_all, or something else, has made all that the revision makes, count it as done with alembic stamp\n"
             "  or     choose another name\n  or     drop it first, if nothing uses it:\n"
             "         DROP TYPE public.mood",
         ),

@@ -192,8 +192,8 @@ def test_an_added_value_takes_the_place_of_a_removed_one(tmp_path: Path, embedde
     assert "'d'" in error.example.partition("replace_with")[2]
     rename = refuse(tmp_path, embedded_url, one='op.rename_enum_value("status", "b", "d")')
     assert rename.state == "rolled back; applied before it in this run: none"
-    removal, merge = [fix.example for fix in rename.fixes][1:]
-    for body in (f"{removal}\n    op.rename_enum_value('status', 'b', 'd')", addition + error.example, addition + merge):
+    merge, removal = [fix.example for fix in rename.fixes][:2]
+    for body in (f"{removal}\n    op.rename_enum_value('status', 'b', 'd')", addition + error.example, merge):
         write_revisions(tmp_path, one=(body, 'op.rename_enum_value("status", "d", "b")'))
         migrations = Migrations(tmp_path / "alembic.ini")
         asyncio.run(migrations.upgrade())

@@ -172,6 +172,42 @@ BODIES = [
         set_up='CREATE SCHEMA "Shop"; CREATE TABLE "Shop".post (id int); CREATE INDEX ix ON "Shop".post (id)',
     ),
     Hint(
+        'relation "post" already exists, and lacks a column that the revision makes',
+        "op.create_table('post', sa.Column('id', sa.Integer()), sa.Column('a b', sa.Numeric(9, 2)), "
+        "sa.Column('title', sa.String(9), server_default='x,(y'), sa.UniqueConstraint('id'), schema=None)",
+        Typed.AS_ADMIN,
+        (POSTGRESQL,),
+        set_up=TABLE,
+        next='relation "post" already exists',
+    ),
+    Hint(
+        'relation "post" already exists, and lacks a column that the revision makes',
+        "op.create_table('post', sa.Column('id', sa.Integer()), sa.Column('a b', sa.Numeric(9, 2)), "
+        "sa.Column('title', sa.String(9), server_default='x,(y'), sa.UniqueConstraint('id'), schema='billing')",
+        Typed.AS_ADMIN,
+        (POSTGRESQL,),
+        set_up="CREATE SCHEMA billing; CREATE TABLE billing.post (id int)",
+        next='relation "post" already exists',
+    ),
+    Hint(
+        'relation "post" already exists, and lacks a column that the revision makes',
+        "op.create_table('post', sa.Column('id', sa.Integer()), sa.Column('a b', sa.Numeric(9, 2)), "
+        "sa.Column('title', sa.String(9), server_default='x,(y'), sa.UniqueConstraint('id'), schema=None)",
+        Typed.AS_ADMIN,
+        (SQLITE,),
+        set_up=TABLE,
+        next="table post already exists",
+    ),
+    Hint(
+        'relation "post" already exists, and lacks a column that the revision makes',
+        "op.create_table('post', sa.Column('id', sa.Integer()), sa.Column('a b', sa.Numeric(9, 2)), "
+        "sa.Column('title', sa.String(9), server_default='x,(y'), sa.UniqueConstraint('id'), schema=None)",
+        Typed.AS_ADMIN,
+        (MYSQL,),
+        set_up=TABLE,
+        next="Table 'post' already exists",
+    ),
+    Hint(
         'relation "post" already exists; table post already exists',
         'op.create_table("post", sa.Column("id", sa.Integer()))',
         Typed.IN_SHELL,
@@ -279,6 +315,28 @@ BODIES = [
         Typed.BEFORE,
         set_up="CREATE TYPE role AS ENUM ('a', 'b'); CREATE TABLE post (role role[]); INSERT INTO post VALUES ('{a,b}')",
         filled={"...": "'a'::role"},
+    ),
+    Hint(
+        'invalid input value for enum status: "archived", where a column of text becomes an enum',
+        "op.create_enum('role', ['IN_PRINT', 'A'])\n    op.execute('ALTER TABLE post ALTER COLUMN \"Role\" TYPE role "
+        'USING "Role"::role\')',
+        Typed.BEFORE,
+        set_up="CREATE TABLE post (\"Role\" varchar(9)); INSERT INTO post VALUES ('in-print'), ('A'), ('a'), (NULL)",
+    ),
+    Hint(
+        'invalid input value for enum status: "archived", where a column of text becomes an enum',
+        "op.execute(\"CREATE TYPE billing.role AS ENUM ('a:b')\")\n"
+        "    op.alter_column('post', 'role', type_=postgresql.ENUM(name='role', schema='billing'), schema='billing', "
+        "postgresql_using='role::billing.role')",
+        Typed.BEFORE,
+        set_up="CREATE SCHEMA billing; CREATE TABLE billing.post (role text); INSERT INTO billing.post VALUES ('A:B')",
+    ),
+    Hint(
+        'invalid input value for enum status: "archived", where a column of text becomes an enum',
+        'op.execute("ALTER TABLE post ALTER COLUMN role TYPE role USING role::role")',
+        Typed.BEFORE,
+        set_up="CREATE TYPE role AS ENUM ('a', 'b'); CREATE TABLE post (role text); INSERT INTO post VALUES ('B'), ('other'), ('A')",
+        filled={"...": "'a'"},
     ),
     Hint(
         'invalid input value for enum status: "archived", where the type has "ARCHIVED"',

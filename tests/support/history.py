@@ -81,6 +81,9 @@ class History:
     def downgrade(self, revision: str) -> None:
         command.downgrade(self._config(), revision)
 
+    def stamp(self, revision: str) -> None:
+        command.stamp(self._config(), revision)
+
     def find_differences(self) -> list[Any]:
         """What `alembic check` finds."""
         try:

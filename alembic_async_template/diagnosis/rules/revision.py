@@ -145,6 +145,16 @@ REVISION_RULES = (
         "DROP INDEX CONCURRENTLY {name}",
     ),
     Rule(
+        'relation "post" already exists, and lacks a column that the revision makes',
+        (
+            Sign(codes=(SQLState.DUPLICATE_TABLE, "1050"), origin=Origin.MADE_IN_PART),
+            Sign(codes=(NO_CODE,), text="table .+ already exists", origin=Origin.MADE_IN_PART),
+        ),
+        "it has no {absent}, so older models have made it: add what is missing",
+        "{additions}",
+        ("if all that this revision makes is there then, count it as done", "alembic stamp {revision}"),
+    ),
+    Rule(
         'relation "post" already exists; table post already exists',
         (
             Sign(codes=(SQLState.DUPLICATE_TABLE, "1050")),
@@ -224,6 +234,23 @@ REVISION_RULES = (
         (Sign(codes=(SQLState.INVALID_TEXT_REPRESENTATION,), statement=r"^ALTER TABLE .* array_to_string\("),),
         "the array of some row does not have exactly one element: correct these rows before",
         'op.execute("UPDATE {table} SET {sql_column} = ARRAY[...]")',
+    ),
+    Rule(
+        'invalid input value for enum status: "archived", where a column of text becomes an enum',
+        (
+            Sign(
+                codes=(SQLState.INVALID_TEXT_REPRESENTATION,),
+                text=rf'enum (?P<type>{_NAME}): "(?P<value>[^"\x00-\x1f]+)"',
+                statement="^ALTER TABLE .* USING ",
+                origin=Origin.ENUM_ROWS,
+            ),
+        ),
+        "rows have texts that are not values of the type: give them its values before",
+        "{mapping}",
+        (
+            "if the model is to store its members' values, not their names: say so, and write this revision again",
+            "Enum(..., values_callable=lambda members: [member.value for member in members])",
+        ),
     ),
     Rule(
         'invalid input value for enum status: "archived", where the type has "ARCHIVED"',
