@@ -41,17 +41,21 @@ def hold_records() -> Iterator[HeldRecords]:
 
 
 class _Holder(logging.Handler):
-    """Takes the records of a logger and of those below it in place of the loggers above; warnings pass."""
+    """Takes the records of a logger and of those below it in place of its handlers and the loggers above; warnings pass."""
 
     def __init__(self, logger: logging.Logger, records: list[tuple[_Holder, logging.LogRecord]]) -> None:
         super().__init__()
-        self._logger, self._propagates = logger, logger.propagate
+        self._logger, self._handlers, self._propagates = logger, list(logger.handlers), logger.propagate
         self._records = records
+        for handler in self._handlers:
+            logger.removeHandler(handler)
         logger.addHandler(self)
         logger.propagate = False
 
     def stop(self) -> None:
         self._logger.removeHandler(self)
+        for handler in self._handlers:
+            self._logger.addHandler(handler)
         self._logger.propagate = self._propagates
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -61,6 +65,9 @@ class _Holder(logging.Handler):
             self.pass_on(record)
 
     def pass_on(self, record: logging.LogRecord) -> None:
-        """Give a record to the loggers above."""
+        """Give a record to those in whose place this is."""
+        for handler in self._handlers:
+            if record.levelno >= handler.level:
+                handler.handle(record)
         if self._propagates and self._logger.parent is not None:
             self._logger.parent.callHandlers(record)

@@ -603,6 +603,28 @@ def test_what_was_renamed_is_told_as_that_only(app: Project) -> None:
     assert list_detected(output) == []
 
 
+def test_handlers_of_a_program_hear_what_it_is_told(database_url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A handler of the logger itself, and one above it, get the same, and the logger is as it was."""
+    migrations = History(tmp_path / "one", database_url).initialise()
+    migrate(migrations, "one", declare(plain_before))
+    logger = logging.getLogger("alembic.autogenerate")
+    heard: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: heard.append(record.getMessage())  # type: ignore[method-assign]
+    logger.addHandler(handler)
+    try:
+        caplog.set_level(logging.INFO)
+        caplog.clear()
+        migrations.arguments = ["rename=item.raw:raw_data"]
+        migrations.revise(declare(plain_after), "two")
+        assert (logger.handlers, logger.propagate) == ([handler], True)
+    finally:
+        logger.removeHandler(handler)
+    assert heard
+    assert not [message for message in heard if "added column" in message or "removed column" in message]
+    assert heard == [record.getMessage() for record in caplog.records if record.name.startswith("alembic.autogenerate")]
+
+
 def test_what_was_not_renamed_is_told_once_and_after_the_questions(app: Project) -> None:
     """Nor does an answer that is refused keep anyone from reading what differs."""
     change(app, ("raw:", "raw_data:"))
