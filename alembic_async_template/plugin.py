@@ -60,6 +60,8 @@ _COMPARATORS = [
     (".enums.clash", "refuse_other_comparators", "autogenerate", "others", "postgresql", "FIRST"),
     (".autogenerate.compare_enums", "compare_column", "column", "enums", "postgresql", "MEDIUM"),
     (".autogenerate.compare_enums", "compare_type", "column", "types", "postgresql", "MEDIUM"),
+    (".autogenerate.type_arguments", "compare_type_arguments", "column", "types", "postgresql", "LAST"),
+    (".autogenerate.type_arguments", "compare_type_arguments", "column", "types", "sqlite", "LAST"),
     (".autogenerate.constraints", "sort_tables", "autogenerate", "constraints", "default", "FIRST"),
     (".autogenerate.serial_columns", "find_serial_columns", "autogenerate", "serial", "postgresql", "FIRST"),
     (".autogenerate.index_options", "compare_index_texts", "autogenerate", "index_options", "postgresql", "FIRST"),
