@@ -186,7 +186,7 @@ def _write_index(operation: ops.CreateIndexOp, name: str, table: str, dialect: D
 
 
 @contextmanager
-def _make(connection: Connection, statements: Sequence[str]) -> Iterator[bool]:
+def make_temporarily(connection: Connection, statements: Sequence[str]) -> Iterator[bool]:
     """Run the statements that succeed, and roll all of them back at the end; yields whether the server allowed the attempt.
 
     Each is run in a block that catches its errors, https://www.postgresql.org/docs/current/plpgsql-control-structures.html.
@@ -256,7 +256,7 @@ def _ask_for_columns(connection: Connection, columns: Sequence[_Column], dialect
             statements.append(f"{add} d{number} {column.existing_type} DEFAULT {default}")
     if not statements:
         return
-    with _make(connection, statements) as allowed:
+    with make_temporarily(connection, statements) as allowed:
         made = connection.execute(_MADE_COLUMNS, {"table": f"pg_temp.{_TABLE}"}).all() if allowed else ()
         known = {row.name: row for row in made}
     for number, column in enumerate(columns):
@@ -324,7 +324,7 @@ def _settle_indexes(connection: Connection, indexes: Sequence[_Index], dialect: 
         return []
     names = [qualified(str(index.created.index_name), index.table_ops.schema) for index in indexes]
     names += [f"pg_temp.{_TABLE}_{number}_index" for number in range(len(indexes))]
-    with _make(connection, statements) as allowed:
+    with make_temporarily(connection, statements) as allowed:
         rows = connection.execute(_INDEXES, {"indexes": names}).all() if allowed else ()
     known = {row.position - 1: row.facts for row in rows}
     equal = []
