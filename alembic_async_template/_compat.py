@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext
     from alembic.script import ScriptDirectory
     from sqlalchemy import Column, Constraint, MetaData, Sequence
-    from sqlalchemy.engine import Engine
+    from sqlalchemy.engine import Dialect, Engine
     from sqlalchemy.types import TypeEngine
 
 
@@ -266,6 +266,20 @@ def name_by_convention(constraint: Constraint) -> str | None:
         return _constraint_name_for_table(constraint, constraint.table)  # type: ignore[no-any-return,no-untyped-call,unused-ignore]
     except InvalidRequestError:  # the convention needs a name that the constraint does not have
         return None
+
+
+def is_type_bound(constraint: Constraint) -> bool:
+    """Whether a constraint belongs to the type of a column, an Enum or Boolean; `_type_bound`: SQLAlchemy 2.0.29 to 2.1.9."""
+    return bool(constraint._type_bound)
+
+
+def is_created(constraint: Constraint, dialect: Dialect) -> bool:
+    """Whether a database has a constraint of the models: a type or `ddl_if` may leave it out.
+
+    `Constraint._should_create_for_compiler`: SQLAlchemy 2.0.29 to 2.1.9.
+    """
+    compiler = dialect.ddl_compiler(dialect, None)  # type: ignore[arg-type,unused-ignore]
+    return bool(constraint._should_create_for_compiler(compiler))
 
 
 def copy_column(column: Column[Any]) -> Column[Any]:

@@ -45,6 +45,7 @@ _RENDERERS = {
     ".enums.ops": ("EnumOperation", ".autogenerate.render_enums", "render"),
     ".autogenerate.enum_changes": ("EnumChangeOps", ".autogenerate.render_enums", "render"),
     ".autogenerate.column_conversions": ("ConvertColumnOp", ".autogenerate.render_enums", "render"),
+    ".autogenerate.check_operations": ("CreateCheckOp", ".autogenerate.check_operations", "render_check"),
     ".autogenerate.comments": ("CommentOp", ".autogenerate.comments", "render_comment"),
     ".autogenerate.rename_operations": ("RenameOp", ".autogenerate.rename_operations", "render_rename"),
     ".autogenerate.identity": ("AlterIdentityOp", ".autogenerate.identity", "render_identity"),
@@ -54,20 +55,24 @@ _RENDERERS = {
 _OTHER_ENUM_PACKAGES = ("alembic_pg_enum_generator.add_enum_value_op", "alembic_postgresql_enum.operations.add_enum_values")
 
 
-# What a comparison calls, by target, element and dialect. Comparators of one element can stop each other: "types" and
-# "server_default" are Alembic's own, see https://alembic.sqlalchemy.org/en/latest/api/plugins.html.
+# What a comparison calls, by target, element and dialect. Comparators of one element can stop each other: "types",
+# "server_default" and "checkconstraints" are Alembic's own, see https://alembic.sqlalchemy.org/en/latest/api/plugins.html.
 _COMPARATORS = [
     (".enums.clash", "refuse_other_comparators", "autogenerate", "others", "postgresql", "FIRST"),
     (".autogenerate.compare_enums", "compare_column", "column", "enums", "postgresql", "MEDIUM"),
     (".autogenerate.compare_enums", "compare_type", "column", "types", "postgresql", "MEDIUM"),
+    (".autogenerate.type_arguments", "compare_type_arguments", "column", "types", "postgresql", "LAST"),
+    (".autogenerate.type_arguments", "compare_type_arguments", "column", "types", "sqlite", "LAST"),
     (".autogenerate.constraints", "sort_tables", "autogenerate", "constraints", "default", "FIRST"),
     (".autogenerate.serial_columns", "find_serial_columns", "autogenerate", "serial", "postgresql", "FIRST"),
     (".autogenerate.index_options", "compare_index_texts", "autogenerate", "index_options", "postgresql", "FIRST"),
     (".autogenerate.server_comparison", "settle_differences", "autogenerate", "server_comparison", "postgresql", "LAST"),
+    (".autogenerate.check_constraints", "compare_checks", "autogenerate", "checks", "postgresql", "LAST"),
     (".autogenerate.compare_enums", "compare_enums", "autogenerate", "enums", "postgresql", "LAST"),
     (".autogenerate.serial_columns", "alter_sequences", "autogenerate", "serial", "postgresql", "LAST"),
     (".autogenerate.constraints", "arrange_constraints", "autogenerate", "constraints", "default", "LAST"),
     (".autogenerate.compare_enums", "compare_table", "table", "enums", "postgresql", "MEDIUM"),
+    (".autogenerate.check_constraints", "note_table", "table", "checkconstraints", "postgresql", "FIRST"),
     (".autogenerate.server_defaults", "compare_server_default", "column", "server_default", "default", "MEDIUM"),
     (".autogenerate.identity", "compare_identity", "column", "server_default", "postgresql", "FIRST"),
     (".autogenerate.identity", "write_identities", "autogenerate", "identity", "postgresql", "LAST"),

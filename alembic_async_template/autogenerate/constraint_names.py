@@ -103,7 +103,7 @@ def choose_name(table: str, columns: Sequence[str], label: str, taken: Iterable[
                 first = first[:-1]
             else:
                 second = second[:-1]
-        name = f"{first.decode(errors='ignore')}_{second.decode(errors='ignore')}{suffix}"
+        name = "_".join(part.decode(errors="ignore") for part in (first, second) if part) + suffix
         if name not in taken:
             return name
         number += 1

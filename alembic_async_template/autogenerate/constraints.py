@@ -14,6 +14,7 @@ from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint, Table
 from sqlalchemy.exc import SAWarning
 
 from .. import _compat
+from .check_operations import CreateCheckOp
 from .constraint_names import choose_name, name_constraints, read_name
 from .operation_tree import TableKey, drop_empty_containers, find_table, list_operations, list_table_operations
 
@@ -81,7 +82,7 @@ def _add_checks_after_columns(table_ops: ops.ModifyTableOps) -> Iterator[ops.Mig
             for check in checks:
                 name = read_name(check) or choose_name(operation.table_name, [operation.column.name], "check", taken)
                 taken.add(name)
-                yield ops.CreateCheckConstraintOp(name, operation.table_name, check.sqltext, schema=operation.schema)
+                yield CreateCheckOp(name, operation.table_name, check.sqltext, schema=operation.schema)
 
 
 def _list_checks(column: Any) -> list[CheckConstraint]:

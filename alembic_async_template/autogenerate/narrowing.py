@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy.dialects.postgresql import DOMAIN, JSONB
+from sqlalchemy.dialects.postgresql import BIT, DOMAIN, INTERVAL, JSONB
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import CompileError
 from sqlalchemy.types import (
@@ -79,6 +79,8 @@ def explain_loss(existing: TypeEngine[Any], target: TypeEngine[Any], dialect: Di
         return _explain_number(current, wanted)
     if isinstance(current, DateTime | Date | Time):
         return _explain_time(current, wanted)
+    if isinstance(current, INTERVAL) and isinstance(wanted, INTERVAL) and current.fields == wanted.fields:
+        return _explain_precision(current, wanted)
     if isinstance(current, JSON) and isinstance(wanted, JSON):
         loses = isinstance(wanted, JSONB) and not isinstance(current, JSONB)
         return "the order of keys, and all but the last of equal keys, are lost" if loses else None
@@ -86,7 +88,7 @@ def explain_loss(existing: TypeEngine[Any], target: TypeEngine[Any], dialect: Di
         return None
     if isinstance(wanted, Boolean):
         return None if isinstance(current, Boolean) else "all values but two become the same as another, or do not fit"
-    if isinstance(current, Uuid | LargeBinary) and type(current) is type(wanted):
+    if isinstance(current, Uuid | LargeBinary | BIT) and type(current) is type(wanted):
         return _explain_length(getattr(current, "length", None), getattr(wanted, "length", None), "values")
     return None if write_type(current, dialect) == write_type(wanted, dialect) else _UNFIT
 
@@ -173,6 +175,10 @@ def _explain_time(current: TypeEngine[Any], wanted: TypeEngine[Any]) -> str | No
         return "the time zone is lost: each value becomes the local time of the session that runs this"
     if after and not before:
         return "each value is read as a local time of the session that runs this"
+    return _explain_precision(current, wanted)
+
+
+def _explain_precision(current: TypeEngine[Any], wanted: TypeEngine[Any]) -> str | None:
     digits = [getattr(type_, "precision", None) for type_ in (current, wanted)]
     if digits[1] is not None and (digits[0] is None or digits[0] > digits[1]):
         return "fractions of seconds are rounded"

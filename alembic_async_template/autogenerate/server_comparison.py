@@ -29,6 +29,7 @@ from .index_options import list_unsettled_indexes
 from .operation_tree import drop_empty_containers, find_table, list_table_operations
 from .plain_dialect import make_plain
 from .server_defaults import list_unsettled
+from .type_arguments import list_unsure
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
@@ -81,6 +82,7 @@ class _Column:
     changes_type: bool
     changes_default: bool
     in_domain: bool
+    is_unsure: bool
     existing_type: str = ""
     existing_default: str | None = None
     new_type: str | None = None
@@ -127,18 +129,19 @@ def _list_columns(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> Itera
     Whether a column has another enum type is known already.
     """
     asks_types = not callable(context.opts.get("compare_type"))
-    unsettled = list_unsettled(context)
+    unsettled, unsure = list_unsettled(context), list_unsure(context)
     for table_ops in list_table_operations(upgrade_ops):
         for operation in table_ops.ops:
             if isinstance(operation, ops.AlterColumnOp):
                 types = [type_ for type_ in (operation.existing_type, operation.modify_type) if type_ is not None]
                 has_enum = any(find_enum_use(type_, context.dialect) for type_ in types)
                 key = (operation.schema, str(operation.table_name), str(operation.column_name))
-                changes_type = asks_types and operation.modify_type is not None and not has_enum
+                is_unsure = key in unsure
+                changes_type = (asks_types or is_unsure) and operation.modify_type is not None and not has_enum
                 changes_default = key in unsettled and isinstance(operation.modify_server_default, DefaultClause)
                 in_domain = isinstance(operation.existing_type, DOMAIN)
                 if changes_type or changes_default or in_domain:
-                    yield _Column(operation, changes_type, changes_default, in_domain)
+                    yield _Column(operation, changes_type, changes_default, in_domain, is_unsure)
 
 
 def _list_indexes(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> Iterator[_Index]:
@@ -183,7 +186,7 @@ def _write_index(operation: ops.CreateIndexOp, name: str, table: str, dialect: D
 
 
 @contextmanager
-def _make(connection: Connection, statements: Sequence[str]) -> Iterator[bool]:
+def make_temporarily(connection: Connection, statements: Sequence[str]) -> Iterator[bool]:
     """Run the statements that succeed, and roll all of them back at the end; yields whether the server allowed the attempt.
 
     Each is run in a block that catches its errors, https://www.postgresql.org/docs/current/plpgsql-control-structures.html.
@@ -224,7 +227,7 @@ def _settle_columns(connection: Connection, columns: Sequence[_Column], dialect:
     for column in found:
         operation = column.operation
         name = f"{operation.table_name}.{operation.column_name}"
-        if column.changes_type and column.new_type == column.existing_type:
+        if column.changes_type and column.new_type in (column.existing_type, None if column.is_unsure else column.existing_type):
             operation.modify_type = None
             equal.append(f"type of {name}")
         if column in same:
@@ -253,7 +256,7 @@ def _ask_for_columns(connection: Connection, columns: Sequence[_Column], dialect
             statements.append(f"{add} d{number} {column.existing_type} DEFAULT {default}")
     if not statements:
         return
-    with _make(connection, statements) as allowed:
+    with make_temporarily(connection, statements) as allowed:
         made = connection.execute(_MADE_COLUMNS, {"table": f"pg_temp.{_TABLE}"}).all() if allowed else ()
         known = {row.name: row for row in made}
     for number, column in enumerate(columns):
@@ -321,7 +324,7 @@ def _settle_indexes(connection: Connection, indexes: Sequence[_Index], dialect: 
         return []
     names = [qualified(str(index.created.index_name), index.table_ops.schema) for index in indexes]
     names += [f"pg_temp.{_TABLE}_{number}_index" for number in range(len(indexes))]
-    with _make(connection, statements) as allowed:
+    with make_temporarily(connection, statements) as allowed:
         rows = connection.execute(_INDEXES, {"indexes": names}).all() if allowed else ()
     known = {row.position - 1: row.facts for row in rows}
     equal = []
