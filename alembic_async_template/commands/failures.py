@@ -28,12 +28,6 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 
-# What Alembic says of a command line, and what to type.
-_FIXES = {
-    "downgrade with --sql requires": Fix("say from where to where", "alembic downgrade head:base --sql"),
-}
-
-
 def describe_failure(error: Exception, config: Config) -> str | None:
     """The block to print, None for what Alembic, or Python, prints itself."""
     try:
@@ -102,10 +96,11 @@ def _name_command(config: Config) -> str | None:
 
 def _describe_command_error(error: CommandError, script: ScriptDirectory, config: Config) -> str | None:
     explained = explain_command_error(error, None, script, _name_command(config))
-    fix = next((fix for begin, fix in _FIXES.items() if str(error).startswith(begin)), None)
-    if explained is not error or fix is None:
+    if explained is not error or not str(error).startswith("downgrade with --sql requires"):
         return None if explained is error else str(explained)
-    return render_block(str(error), list_fixes([fix]))
+    target = str(getattr(config.cmd_opts, "revision", "base"))
+    words = ["alembic", *(f"head:{target}" if word == target else word for word in sys.argv[1:])]
+    return render_block(str(error), list_fixes([Fix("say from where to where, the head for example", shlex.join(words))]))
 
 
 def _describe_raised(error: Exception) -> str | None:

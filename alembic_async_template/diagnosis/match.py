@@ -41,6 +41,7 @@ _EXAMPLES = {
     "schema": "public",
     "user": "app",
     "create": "createdb --host=localhost --port=5432 --username=app app",
+    "psql": "psql --host=localhost --port=5432 --username=app app",
     "url": "postgresql+asyncpg://app@localhost/app",
     "package": "psycopg2-binary",
     "read": "DATABASE_URL",
@@ -65,6 +66,7 @@ _EXAMPLES = {
     "short": "ix_post_title",
     "function": "nowhere",
     "parameter": "x",
+    "resumed": "if_not_exists=True",
 }
 # Objects of a case: where one is not known, its place is left open, since another name would be another object.
 _OPEN = dict.fromkeys(
@@ -161,6 +163,7 @@ class Rule:
         if within := known.get("within"):
             known["name"] = f"{quote_if_needed(within)}.{known['name']}"
         known["in_schema"] = f', schema="{within}"' if within else ""
+        known["sql_type"] = ".".join(quote_if_needed(part) for part in (within, known["type"]) if part)
         ways = filter(None, [(self.fix, self.example), self.other])
         return Known(problem, tuple(Fix(fix.format_map(known), _quote_sql(example.format_map(known))) for fix, example in ways))
 

@@ -29,14 +29,15 @@ _LABELS = text("SELECT enumlabel FROM pg_catalog.pg_enum WHERE enumtypid = pg_ca
 def list_facts(url: URL) -> dict[str, str | None]:
     """What an example of a command says about a database."""
     user, name, host = url.username or "app", url.database or "app", url.host or "localhost"
+    there = f"--host={host} --port={url.port or 5432} --username={quote(user)} {quote(name)}"
     create = (
-        f"createdb --host={host} --port={url.port or 5432} --username={quote(user)} {quote(name)}"
+        f"createdb {there}"
         if url.get_backend_name() == "postgresql"
         else f"mysql --host={host} --port={url.port or 3306} --user={quote(user)} --password "
         f"--execute={quote(f'CREATE DATABASE `{name}`')}"
     )
     folder = quote(name.rpartition("/")[0] or ".")
-    return {"user": user, "folder": folder, "create": create, "database": name, "file": quote(name)}
+    return {"user": user, "folder": folder, "create": create, "psql": f"psql {there}", "database": name, "file": quote(name)}
 
 
 def find_facts(error: BaseException, connection: Connection, settings: Settings) -> dict[str, str | None]:

@@ -167,9 +167,12 @@ def test_what_alembic_says_in_one_line_has_a_fix(project: Project, sqlite_url: s
     write_environment(project.directory, sqlite_url, one="pass", two="pass")
     assert project.alembic("downgrade", "base", "--sql", check=False).block == (
         "downgrade with --sql requires <fromrev>:<torev>\n"
-        "  fix    say from where to where:\n         alembic downgrade head:base --sql"
+        "  fix    say from where to where, the head for example:\n         alembic downgrade head:base --sql"
     )
     assert "Running downgrade" in project.alembic("downgrade", "head:base", "--sql").stderr
+    one_step = project.alembic("-x", "a=b", "downgrade", "-1", "--sql", check=False).block
+    assert one_step.endswith(":\n         alembic -x a=b downgrade head:-1 --sql")
+    assert project.alembic("downgrade", "head:-1", "--sql").stderr.count("Running downgrade") == 1
     project.alembic("upgrade", "head")
     assert project.alembic("upgrade", "one").stderr.splitlines()[-1] == (
         "Already at two (head), which is after one; to go back to it: alembic downgrade one"
@@ -202,6 +205,11 @@ def test_settings_that_are_somewhere_else_or_cannot_be_read(project: Project, sq
             ("-n", "bilin"),
             "alembic.ini has no section [bilin]; it has [alembic]\n  where  alembic.ini\n"
             "  fix    name one of them:\n         alembic -n alembic current",
+        ),
+        (
+            ("-n", "alembc"),
+            "alembic.ini has no section [alembc]; it has [alembic]\n  where  alembic.ini\n"
+            "  fix    take the one that is nearly called so:\n         alembic -n alembic current",
         ),
         (
             ("-c", "no.ini"),

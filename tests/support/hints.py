@@ -188,10 +188,38 @@ BODIES = [
         shows="one (head)",
     ),
     Hint(
-        'column "title" of relation "post" already exists; duplicate column name: title',
+        'relation "post" already exists; table post already exists',
+        'op.create_table("post", sa.Column("id", sa.Integer()))',
+        Typed.INSTEAD,
+        EVERYWHERE,
+        set_up=TABLE,
+        other=True,
+    ),
+    *(
+        Hint(
+            'column "title" of relation "post" already exists',
+            body,
+            Typed.INSTEAD,
+            set_up=TABLE,
+        )
+        for body in (
+            'op.add_column("post", sa.Column("id", sa.Integer()))',
+            'op.execute("ALTER TABLE post ADD COLUMN id int")',
+            'op.execute("ALTER TABLE post ADD id int")',
+        )
+    ),
+    Hint(
+        'column "title" of relation "post" already exists',
         'op.add_column("post", sa.Column("id", sa.Integer()))',
         Typed.IN_SHELL,
-        EVERYWHERE,
+        set_up=TABLE,
+        other=True,
+    ),
+    Hint(
+        "duplicate column name: title, of SQLite and MySQL",
+        'op.add_column("post", sa.Column("id", sa.Integer()))',
+        Typed.IN_SHELL,
+        (SQLITE, MYSQL),
         set_up=TABLE,
     ),
     Hint(
