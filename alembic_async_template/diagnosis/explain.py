@@ -38,6 +38,7 @@ from ..errors.block import Fix, render_block, render_parts
 from ..errors.failure import Progress
 from ..masking import HIDDEN, drop_tracebacks, hide_secrets, is_about_secret, mask_statement
 from .driver_errors import describe_outage
+from .duplicates import find_duplicate
 from .enum_labels import find_label, list_labels, read_refusal
 from .exceptions import describe_exception
 from .match import Origin, find_fix
@@ -284,7 +285,7 @@ def explain_command_error(
         return SeveralHeadsError(heads, "check") if is_check else DatabaseNotAtHeadError(current or (), heads)
     is_walk = problem == "Ambiguous walk" and command == "upgrade" and len(heads) > 1
     if is_walk or problem.startswith(("Multiple head revisions are present", "Multiple heads are present")):
-        return SeveralHeadsError(heads, command or "upgrade")
+        return find_duplicate(script) or SeveralHeadsError(heads, command or "upgrade")
     if problem == "Ambiguous walk" and command == "downgrade" and current:
         names = [name for revision in script.get_revisions(current) if revision for name in to_tuple(revision.down_revision, ())]
         return AmbiguousDowngradeError(current, names)

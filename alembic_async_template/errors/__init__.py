@@ -34,6 +34,7 @@
     ├── RevisionError              the revisions' files, or what is in one
     │   ├── RevisionNotFoundError
     │   ├── SeveralHeadsError
+    │   ├── DuplicateRevisionError
     │   ├── AmbiguousDowngradeError
     │   └── RevisionFailedError
     ├── AutogenerateError
@@ -135,6 +136,7 @@ from .enum_errors import (
 from .failure import Failure
 from .revision_errors import (
     AmbiguousDowngradeError,
+    DuplicateRevisionError,
     RevisionError,
     RevisionFailedError,
     RevisionNotFoundError,
@@ -156,6 +158,7 @@ __all__ = [
     "DatabaseAccessError",
     "DatabaseNotAtHeadError",
     "DatabaseNotReachableError",
+    "DuplicateRevisionError",
     "DuplicateTableError",
     "EngineReferenceError",
     "EnumChangeBlockedError",
