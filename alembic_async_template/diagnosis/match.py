@@ -163,7 +163,8 @@ class Rule:
         if within := known.get("within"):
             known["name"] = f"{quote_if_needed(within)}.{known['name']}"
         known["in_schema"] = f', schema="{within}"' if within else ""
-        known["sql_type"] = ".".join(quote_if_needed(part) for part in (within, known["type"]) if part)
+        sql_type = ".".join(quote_if_needed(part) for part in (within, known["type"]) if part)
+        known["drop_type"] = _quote_sql(f'op.execute("DROP TYPE IF EXISTS {sql_type}")')
         ways = filter(None, [(self.fix, self.example), self.other])
         return Known(problem, tuple(Fix(fix.format_map(known), _quote_sql(example.format_map(known))) for fix, example in ways))
 

@@ -164,7 +164,7 @@ No module named 'nowhere'
         'op.create_table("post", sa.Column("status", sa.Enum("a", name="status")))',
         'type "status" already exists',
         "if no column uses it, since a downgrade left it: drop it first, and at the end of downgrade() too",
-        'op.execute("DROP TYPE IF EXISTS status")',
+        'if op.get_context().dialect.name == "postgresql": op.execute("DROP TYPE IF EXISTS status")',
         (
             "if one uses it, let this column refer to it, with postgresql from sqlalchemy.dialects",
             'postgresql.ENUM("a", name="status", create_type=False)',
@@ -570,7 +570,8 @@ def test_errors_of_mysql_are_known(tmp_path: Path, mysql_url: str, body: str, fi
     """Errors are recognised by their numbers; MySQL rolls back no statement of DDL, and no message claims it."""
     error = refuse(tmp_path, mysql_url, one=body)
     assert fix in str(error)
-    assert error.state == "what it had committed before stays; applied before it in this run: none"
+    made = ": CREATE TABLE one (id int)" if "CREATE" in body else ""
+    assert error.state == f"what it had committed before stays{made}; applied before it in this run: none"
 
 
 @pytest.mark.parametrize(

@@ -178,7 +178,7 @@ REVISION_RULES = (
         'type "status" already exists',
         (Sign(codes=(SQLState.DUPLICATE_OBJECT,), text='type "(?P<type>.+?)" already exists'),),
         "if no column uses it, since a downgrade left it: drop it first, and at the end of downgrade() too",
-        'op.execute("DROP TYPE IF EXISTS {sql_type}")',
+        'if op.get_context().dialect.name == "postgresql": {drop_type}',
         (
             "if one uses it, let this column refer to it, with postgresql from sqlalchemy.dialects",
             "postgresql.ENUM({labels}, name={py_type}{in_schema}, create_type=False)",
