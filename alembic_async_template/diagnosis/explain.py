@@ -38,7 +38,7 @@ from ..errors.block import Fix, render_block, render_parts
 from ..errors.failure import Progress
 from ..masking import HIDDEN, drop_tracebacks, hide_secrets, is_about_secret, mask_statement
 from .driver_errors import describe_outage
-from .duplicates import find_duplicate
+from .identifiers import explain_cycle, find_duplicate
 from .enum_labels import find_label, list_labels, read_refusal
 from .exceptions import describe_exception
 from .match import Origin, find_fix
@@ -196,6 +196,8 @@ def _explain(
         return error
     if (plugin := _explain_plugin(error)) is not None:
         return plugin
+    if isinstance(error, alembic.script.revision.CycleDetected):
+        return explain_cycle(str(error), script) or error
     origin = _find_origin(error, failure.file)
     if isinstance(error, CommandError):
         explained = (
@@ -279,7 +281,10 @@ def explain_command_error(
     :param current: the revisions that the database is at, if it was asked.
     :param command: the command that failed; None for a program's own work.
     """
-    heads, problem = script.get_heads(), str(error)
+    problem = str(error)
+    if (cycle := explain_cycle(problem, script)) is not None:
+        return cycle
+    heads = script.get_heads()
     if problem.startswith("Target database is not up to date"):
         is_check = command == "check" and len(heads) > 1
         return SeveralHeadsError(heads, "check") if is_check else DatabaseNotAtHeadError(current or (), heads)

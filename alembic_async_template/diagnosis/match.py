@@ -66,6 +66,7 @@ _EXAMPLES = {
     "short": "ix_post_title",
     "function": "nowhere",
     "parameter": "x",
+    "left": "text",
     "resumed": "if_not_exists=True",
 }
 # Objects of a case: where one is not known, its place is left open, since another name would be another object.

@@ -35,6 +35,7 @@
     │   ├── RevisionNotFoundError
     │   ├── SeveralHeadsError
     │   ├── DuplicateRevisionError
+    │   ├── RevisionCycleError
     │   ├── AmbiguousDowngradeError
     │   └── RevisionFailedError
     ├── AutogenerateError
@@ -137,6 +138,7 @@ from .failure import Failure
 from .revision_errors import (
     AmbiguousDowngradeError,
     DuplicateRevisionError,
+    RevisionCycleError,
     RevisionError,
     RevisionFailedError,
     RevisionNotFoundError,
@@ -193,6 +195,7 @@ __all__ = [
     "PluginFailedError",
     "RenameAnswerError",
     "RenameTrialError",
+    "RevisionCycleError",
     "RevisionError",
     "RevisionFailedError",
     "RevisionNotFoundError",

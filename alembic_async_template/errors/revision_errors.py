@@ -65,6 +65,22 @@ class DuplicateRevisionError(RevisionError):
         )
 
 
+class RevisionCycleError(RevisionError):
+    """Revisions follow each other in a circle."""
+
+    def __init__(self, revisions: Sequence[str], files: Sequence[Path]) -> None:
+        self.revisions = tuple(revisions)
+        self.files = tuple(files)
+        super().__init__(
+            f"Each of the revisions {', '.join(revisions)} comes before itself",
+            Fix(
+                "let the first of them follow the revision that was written before it, None for the first one of all",
+                "down_revision = None",
+            ),
+            where="\n".join(shorten_path(file) for file in files),
+        )
+
+
 class AmbiguousDowngradeError(RevisionError):
     """One step back from a merge leads to several revisions."""
 

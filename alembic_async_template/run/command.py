@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import _compat
 from ..application.settings import Settings
-from ..diagnosis.duplicates import refuse_duplicates
+from ..diagnosis.identifiers import refuse_duplicates
 from .session import Limits
 
 if TYPE_CHECKING:

@@ -255,6 +255,26 @@ def test_what_a_revision_raises_itself_is_a_block(project: Project, sqlite_url: 
     assert "Traceback" in project.alembic("upgrade", "head", check=False).stderr
 
 
+@pytest.mark.parametrize(
+    ("body", "headline"),
+    [
+        ('op.execute("SELECT 1 FROM post WHERE abs(-9223372036854775808) = 1")', "integer overflow"),
+        ('op.create_table("post", sa.Column("a", sa.types.NullType()))', "CompileError: "),
+    ],
+)
+def test_an_unknown_error_of_a_statement_is_a_block(project: Project, sqlite_url: str, body: str, headline: str) -> None:
+    """Without the hundred lines of SQLAlchemy and the driver."""
+    write_environment(project.directory, sqlite_url, one="op.execute('CREATE TABLE post AS SELECT 1')", two=body)
+    result = project.alembic("upgrade", "head", check=False)
+    assert result.block.startswith(headline), str(result)
+    assert "Traceback" not in result.output
+    assert (
+        f"\n         {body}\n  state  rolled back; applied before it in this run: one\n"
+        "  fix    correct the statement, or what it meets in the database, and run the same command again\n"
+        "  see    all of the error:\n         alembic --raiseerr upgrade head"
+    ) in result.block
+
+
 def test_the_reader_of_a_script_may_end(project: Project, sqlite_url: str) -> None:
     """As in `alembic upgrade head --sql | head -1`: no traceback."""
     write_environment(project.directory, sqlite_url, **{f"r{n}": f"op.execute('SELECT {'1 + ' * 900}1')" for n in range(40)})

@@ -75,6 +75,7 @@ EXAMPLES: list[AlembicAsyncTemplateError] = [
     errors.RevisionNotFoundError("nowhere", ["one"], ["two"]),
     errors.SeveralHeadsError(["one", "two"]),
     errors.DuplicateRevisionError("one", [Path("/app/one.py"), Path("/app/copy.py")]),
+    errors.RevisionCycleError(["one", "two"], [Path("/app/one.py"), Path("/app/two.py")]),
     errors.AmbiguousDowngradeError(["three"], ["one", "two"]),
     errors.RevisionFailedError(FAILURE, 'column "title" of relation "post" contains null values', FIX),
     errors.ExistingTablesError(["post"], ["note"]),

@@ -188,6 +188,14 @@ BODIES = [
         shows="one (head)",
     ),
     Hint(
+        "operator does not exist: text = integer",
+        "op.execute('SELECT 1 FROM post WHERE id::text = 5')",
+        Typed.INSTEAD,
+        part="5",
+        filled={"...": "5"},
+        set_up=TABLE,
+    ),
+    Hint(
         'relation "post" already exists; table post already exists',
         'op.create_table("post", sa.Column("id", sa.Integer()))',
         Typed.INSTEAD,

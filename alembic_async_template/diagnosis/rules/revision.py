@@ -601,6 +601,12 @@ REVISION_RULES = (
         "op.execute('CREATE EXTENSION IF NOT EXISTS \"uuid-ossp\"')",
     ),
     Rule(
+        "operator does not exist: text = integer",
+        (Sign(codes=(SQLState.UNDEFINED_FUNCTION,), text="operator does not exist: (?P<left>[^=<>~|+*/-]+?) [=<>~|+*/-]"),),
+        "the two sides have different types: give the right one that of the left one",
+        "CAST(... AS {left})",
+    ),
+    Rule(
         "function nowhere() does not exist",
         (Sign(codes=(SQLState.UNDEFINED_FUNCTION,), text=r"function (?P<function>[\w.]+)?.* does not exist"),),
         "its name is misspelt, its arguments have other types, or an extension has it: see what there is",
