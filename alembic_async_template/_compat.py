@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator
+    from collections.abc import Callable, Coroutine, Iterable, Iterator
     from pathlib import Path
     from types import CodeType
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from alembic.runtime.environment import EnvironmentContext
     from alembic.runtime.migration import MigrationContext
     from alembic.script import ScriptDirectory
-    from sqlalchemy import Column, Constraint, MetaData, Sequence
+    from sqlalchemy import Column, Constraint, MetaData, Sequence, Table
     from sqlalchemy.engine import Dialect, Engine
     from sqlalchemy.types import TypeEngine
 
@@ -290,6 +290,25 @@ def copy_column(column: Column[Any]) -> Column[Any]:
 def list_sequences(metadata: MetaData) -> list[Sequence]:
     """The sequences that `create_all` creates; `MetaData._sequences`: SQLAlchemy 2.0.29 to 2.1.9."""
     return list(metadata._sequences.values())
+
+
+def take_tables(metadata: MetaData, tables: Iterable[Table]) -> MetaData:
+    """A MetaData with some tables of another one, which they still belong to: what they refer to is found there.
+
+    It has the sequences too, except those of the other tables. `MetaData._add_table`, `_sequences`: SQLAlchemy 2.0.29 to 2.1.9.
+    """
+    from sqlalchemy import MetaData, Sequence
+
+    part = MetaData(schema=metadata.schema, naming_convention=metadata.naming_convention, info=metadata.info)
+    taken = set(tables)
+    for table in metadata.tables.values():
+        if table in taken:
+            part._add_table(table.name, table.schema, table)
+    used: dict[bool, set[str]] = {True: set(), False: set()}
+    for table in metadata.tables.values():
+        used[table in taken] |= {column.default._key for column in table.columns if isinstance(column.default, Sequence)}
+    part._sequences.update({key: one for key, one in metadata._sequences.items() if key not in used[False] - used[True]})
+    return part
 
 
 @contextmanager

@@ -49,6 +49,7 @@ _RENDERERS = {
     ".autogenerate.comments": ("CommentOp", ".autogenerate.comments", "render_comment"),
     ".autogenerate.rename_operations": ("RenameOp", ".autogenerate.rename_operations", "render_rename"),
     ".autogenerate.identity": ("AlterIdentityOp", ".autogenerate.identity", "render_identity"),
+    ".autogenerate.unnamed_keys": ("UnnamedKeysOps", ".autogenerate.unnamed_keys", "render"),
 }
 
 # Other packages that register an operation named `add_enum_value` when these modules are imported.

@@ -15,6 +15,7 @@ from sqlalchemy import MetaData
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import CompileError, NoReferenceError
 
+from .. import _compat
 from ..errors import SeveralMetadataError
 from ..project.files import list_sources, read_source
 from ..project.sources import parse_source
@@ -48,7 +49,7 @@ def choose_metadata(models: Sequence[ModelMetadata], settings: Settings, dialect
     reasons = {id(model): _find_other_database(model.metadata, dialect) for model in models} if len(models) > 1 else {}
     own = [model for model in models if not reasons.get(id(model))]
     if not own:
-        return Choice([model.metadata for model in models], [])
+        return _divide(models, [])
     for model in models:
         if reason := reasons.get(id(model)):
             log.info("The tables of %s are left out: they are another database's, %s", ", ".join(model.modules), reason)
@@ -58,7 +59,20 @@ def choose_metadata(models: Sequence[ModelMetadata], settings: Settings, dialect
         if len(unnamed) > 1 and len(set(_list_engines(settings))) > 1:
             found = [(group.modules, list(group.tables)) for group in groups]
             raise SeveralMetadataError(settings.place, found, settings.app_models)
-    return Choice([model.metadata for model in own], [model.metadata for model in models if model not in own])
+    return _divide(own, [model for model in models if model not in own])
+
+
+def _divide(own: Sequence[ModelMetadata], others: Sequence[ModelMetadata]) -> Choice:
+    """The MetaData objects; of one that has tables which `app_models` leaves out, a part for each side."""
+    kept, rest = [], [model.metadata for model in others]
+    for model in own:
+        if model.left_out:
+            tables = model.metadata.tables.values()
+            kept.append(_compat.take_tables(model.metadata, [table for table in tables if table not in model.left_out]))
+            rest.append(_compat.take_tables(model.metadata, model.left_out))
+        else:
+            kept.append(model.metadata)
+    return Choice(kept, rest)
 
 
 # Other databases
@@ -116,7 +130,7 @@ class _Group:
 def _join(models: Sequence[ModelMetadata]) -> list[_Group]:
     groups: list[_Group] = []
     for model in models:
-        tables = dict(model.metadata.tables)
+        tables = {key: table for key, table in model.metadata.tables.items() if table not in model.left_out}
         joined = _Group(model.modules, tables, set(_list_targets(model.metadata)))
         for group in [group for group in groups if group.refers_to(joined) or joined.refers_to(group)]:
             groups.remove(group)

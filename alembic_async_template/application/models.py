@@ -6,6 +6,7 @@ import ast
 import fnmatch
 import logging
 import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -27,6 +28,7 @@ from ..project.scan_cache import recall_tables
 from ..project.sources import Sources
 from ..project.tables import FoundTable
 from .imports import find_import_fix, find_package_above, find_root, import_application, refuse_module
+from .left_out import find_left_out
 
 if TYPE_CHECKING:
     from .settings import Settings
@@ -167,6 +169,8 @@ class ModelMetadata:
 
     metadata: MetaData
     modules: tuple[str, ...]
+    left_out: frozenset[Table] = frozenset()
+    """Those of its tables that `app_models` leaves out."""
 
 
 def load_metadata(settings: Settings, *, complete: bool) -> list[ModelMetadata]:
@@ -192,10 +196,14 @@ def load_metadata(settings: Settings, *, complete: bool) -> list[ModelMetadata]:
         for metadata, defines in _module_metadata(import_application(name, settings)):
             collected.setdefault(id(metadata), metadata)
             (defining if defines else mentioning).setdefault(id(metadata), []).append(name)
+    unwanted = [name[1:] for name in settings.app_models if name.startswith("~")]
+    others = [name for name in sys.modules if is_covered(name, unwanted) and name not in found.listed]
+    left_out = find_left_out(others, found.listed, found.sources) if others else frozenset()
     models = [
-        ModelMetadata(metadata, tuple(dict.fromkeys(defining.get(number) or mentioning[number][:1])))
+        ModelMetadata(metadata, tuple(dict.fromkeys(defining.get(number) or mentioning[number][:1])), without)
         for number, metadata in collected.items()
-        if metadata.tables
+        for without in [left_out & set(metadata.tables.values())]
+        if len(metadata.tables) > len(without)
     ]
     if complete and not models:
         raise NoTablesError(found.listed, settings.config_file, settings.import_roots)

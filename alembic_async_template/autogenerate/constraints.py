@@ -17,6 +17,7 @@ from .. import _compat
 from .check_operations import CreateCheckOp
 from .constraint_names import choose_name, name_constraints, read_name
 from .operation_tree import TableKey, drop_empty_containers, find_table, list_operations, list_table_operations
+from .unnamed_keys import name_dropped_keys
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
@@ -47,6 +48,7 @@ def arrange_constraints(context: AutogenContext, upgrade_ops: ops.UpgradeOps) ->
         table_ops.ops = [operation for operation in table_ops.ops if not _is_needless(context, operation)]
     drop_empty_containers(upgrade_ops)
     name_constraints(context, upgrade_ops)
+    name_dropped_keys(context, upgrade_ops)
     return PriorityDispatchResult.CONTINUE
 
 

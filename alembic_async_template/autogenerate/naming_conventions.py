@@ -64,7 +64,8 @@ def use_convention(metadatas: Iterable[MetaData], convention: Mapping[str, Any] 
 
     :param restoring: takes the names back when it ends. None for a revision, which Alembic writes after `env.py` has ended.
     """
-    for metadata in metadatas if convention else ():
+    owners = [owner for one in metadatas for owner in (one, *(table.metadata for table in one.tables.values()))]
+    for metadata in dict.fromkeys(owners) if convention else ():
         before = metadata.naming_convention
         metadata.naming_convention = dict(before) | dict(convention or {})
         changed: list[tuple[Any, str, Any]] = [(metadata, "naming_convention", before)]

@@ -21,6 +21,7 @@ from ..errors import (
 )
 from ..errors.block import Fix, count, series
 from .history_errors import explain_cycle, explain_unnamed
+from .identifiers import find_duplicate
 from .several_heads import JOIN, explain_several_heads
 from .typed import RELATIVE, TypedCommand
 
@@ -80,6 +81,8 @@ def explain_command_error(
 def _explain_heads(case: _Case) -> AlembicAsyncTemplateError | None:
     if len(case.heads) < 2:
         return None
+    if (duplicate := find_duplicate(case.script)) is not None:
+        return duplicate
     shared = [case.find_history([revision]) for revision in case.current or ()]
     before = next((one for one in shared[0] if all(one in others for others in shared)), "base") if shared else "base"
     return explain_several_heads(case.heads, case.typed, case.current, before)

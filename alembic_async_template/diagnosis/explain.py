@@ -8,6 +8,7 @@ import re
 import shlex
 import traceback
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 from importlib import import_module
 from importlib.metadata import packages_distributions
@@ -17,6 +18,7 @@ from types import TracebackType
 import alembic.script.revision
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from alembic.util import to_tuple
 from alembic.util.exc import CommandError
 
 from .. import _compat
@@ -81,7 +83,15 @@ def locate_failure(error: BaseException, script: ScriptDirectory, progress: Prog
             revision = revision or found.tb_frame.f_globals.get("revision")
             message = read_message(found.tb_frame.f_globals)
     known = asdict(replace(progress, revision=revision))
-    return Failure(file=file, line=line, operation=operation, message=message, **known)
+    previous = _find_previous(script, revision) if revision else ""
+    return Failure(file=file, line=line, operation=operation, message=message, previous=previous, **known)
+
+
+def _find_previous(script: ScriptDirectory, revision: str) -> str:
+    with suppress(Exception):  # the history may be what failed
+        previous = to_tuple(script.get_revision(revision).down_revision, ())
+        return str(previous[0]) if len(previous) == 1 else ""
+    return ""
 
 
 def _shorten(source: str, error: BaseException) -> str:

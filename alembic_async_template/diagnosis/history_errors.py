@@ -13,9 +13,10 @@ from pathlib import Path
 from alembic.script import ScriptDirectory
 
 from .. import _compat
-from ..errors import Failure, RevisionFailedError
+from ..errors import Failure, RevisionError, RevisionFailedError
 from ..errors.block import Fix, series
 from ..errors.failure import shorten_path
+from .identifiers import find_duplicate
 
 _LINKS = ("down_revision", "depends_on")
 
@@ -74,17 +75,11 @@ def explain_unnamed(script: ScriptDirectory, name: str) -> RevisionFailedError |
     )
 
 
-def explain_cycle(script: ScriptDirectory, named: Sequence[str]) -> RevisionFailedError | None:
+def explain_cycle(script: ScriptDirectory, named: Sequence[str]) -> RevisionError | None:
     """The error for revisions that follow each other."""
     sources = list(_read_sources(script))
-    names = [source.revision for source in sources if source.revision is not None]
-    copies = [source for source in sources if names.count(source.revision) > 1]
-    if copies:  # the circle is their fault
-        return RevisionFailedError(
-            copies[0].locate("revision", *[other for other in copies[1:] if other.revision == copies[0].revision]),
-            f"Several files have the revision {copies[0].revision}: one is probably a copy",
-            Fix("give one of them another identifier and the revision before it", 'revision = "5b3c"'),
-        )
+    if (duplicate := find_duplicate(script)) is not None:  # the circle is its fault
+        return duplicate
     involved = [source for source in sources if source.revision in named]
     if not involved:
         return None

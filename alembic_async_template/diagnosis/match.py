@@ -46,6 +46,7 @@ _EXAMPLES = {
     "privileges": "ALL",
     "access": "own it, or use it",
     "create": "createdb --host=localhost --port=5432 --username=app app",
+    "psql": "psql --host=localhost --port=5432 --username=app app",
     "url": "postgresql+asyncpg://app@localhost/app",
     "scheme": "postgresql",
     "sslmode": "sslmode",
@@ -72,6 +73,8 @@ _EXAMPLES = {
     "short": "ix_post_title",
     "function": "nowhere",
     "parameter": "x",
+    "left": "text",
+    "resumed": "if_not_exists=True",
 }
 # Objects of a case: where one is not known, its place is left open, since another name would be another object.
 _OPEN = dict.fromkeys(
@@ -172,6 +175,8 @@ class Rule:
         if within := known.get("within"):
             known["name"] = f"{quote_if_needed(within)}.{known['name']}"
         known["in_schema"] = f', schema="{within}"' if within else ""
+        sql_type = ".".join(quote_if_needed(part) for part in (within, known["type"]) if part)
+        known["drop_type"] = _quote_sql(f'op.execute("DROP TYPE IF EXISTS {sql_type}")')
         ways = filter(None, [(self.fix, self.example), self.other])
         return Known(problem, tuple(Fix(fix.format_map(known), _quote_sql(example.format_map(known))) for fix, example in ways))
 

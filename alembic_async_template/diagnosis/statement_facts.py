@@ -108,10 +108,25 @@ def read_operation(operation: str | None) -> dict[str, str | None]:
     """
     if operation is None or len(operation) > _LONGEST or HIDDEN in operation or not re.fullmatch(r"op\..*\)", operation):
         return {}
+    resumed = {"resumed": found} if (found := _skip_existing(operation)) else {}
     match = _OF_CONSTRAINT.fullmatch(operation) or _OF_TABLE.fullmatch(operation)
     if match is None:
-        return {"operation": operation}
+        return {"operation": operation, **resumed}
     table = match["table"].strip("\"'")
     arguments = f"{match['name']}{match['rest']}" if "name" in match.re.groupindex else match["rest"]
     batch = f"with op.batch_alter_table({match['table']}) as batch: batch.{match['call']}({arguments})"
-    return {"operation": operation, "batch": batch, "table": table, "of_table": table}
+    return {"operation": operation, "batch": batch, "table": table, "of_table": table, **resumed}
+
+
+def _skip_existing(operation: str) -> str | None:
+    """An operation as one that does nothing where what it makes is there; None where that is not known."""
+    if re.match(r"op\.(add_column|create_table|create_index)\(", operation):
+        return operation if "if_not_exists" in operation else f"{operation[:-1]}, if_not_exists=True)"
+    changed = re.sub(
+        r"\b(CREATE TABLE|ADD COLUMN|ADD(?= \w+ \w))(?! (IF|CONSTRAINT)\b)", _add_condition, operation, flags=re.IGNORECASE
+    )
+    return changed if operation.startswith("op.execute(") and changed != operation else None
+
+
+def _add_condition(made: re.Match[str]) -> str:
+    return f"{'ADD COLUMN' if made[0].upper() == 'ADD' else made[0]} IF NOT EXISTS"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import difflib
 import os
 import re
 import shlex
@@ -78,12 +79,10 @@ def _find_elsewhere(subject: Subject) -> Iterator[Problem]:
         problem = (
             f"{subject.ini.path.name} has no section [{subject.section}]; it has {', '.join(f'[{name}]' for name in others)}"
         )
-        yield Problem(
-            "no-script-location",
-            problem,
-            Fix("name one of them", f"alembic -n {shlex.quote(others[0])} doctor"),
-            subject.ini.path,
-        )
+        alike = difflib.get_close_matches(subject.section, others, 1)
+        advice = "take the one that is nearly called so" if alike else "name one of them"
+        fix = Fix(advice, f"alembic -n {shlex.quote([*alike, *others][0])} doctor")
+        yield Problem("no-script-location", problem, fix, subject.ini.path)
     elif subject.ini is not None:
         location = Fix("say where env.py is", f"[{subject.section}]\nscript_location = %(here)s/migrations")
         yield Problem(

@@ -35,6 +35,7 @@
     ├── RevisionError              the revisions' files, or what is in one
     │   ├── RevisionNotFoundError
     │   ├── SeveralHeadsError
+    │   ├── DuplicateRevisionError
     │   ├── AmbiguousDowngradeError
     │   ├── InvalidTargetError
     │   └── RevisionFailedError
@@ -138,6 +139,7 @@ from .enum_errors import (
 from .failure import Failure
 from .revision_errors import (
     AmbiguousDowngradeError,
+    DuplicateRevisionError,
     InvalidTargetError,
     RevisionError,
     RevisionFailedError,
@@ -160,6 +162,7 @@ __all__ = [
     "DatabaseAccessError",
     "DatabaseNotAtHeadError",
     "DatabaseNotReachableError",
+    "DuplicateRevisionError",
     "DuplicateTableError",
     "EngineReferenceError",
     "EnumChangeBlockedError",

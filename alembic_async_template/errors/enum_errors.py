@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ..postgresql import escape_colons, literal, quote_if_needed
 from .base import AlembicAsyncTemplateError
@@ -18,15 +19,17 @@ class EnumOperationError(AlembicAsyncTemplateError):
         self.enum = enum
         super().__init__(headline, *fixes, where=where, state=state)
 
+    def add_failure(self, failure: Failure) -> None:
+        super().add_failure(failure)
+        if failure.committed:
+            self._state = None  # the operation has changed nothing, but an autocommit block before it has
+
 
 class InvalidEnumError(EnumOperationError):
     """The arguments of an operation have no meaning, whatever the database holds."""
 
     def __init__(self, enum: str, problem: str, example: str | None = None) -> None:
-        """The parts of the message.
-
-        :param example: a call with correct arguments; empty where only a person knows it.
-        """
+        """`example` is a call with correct arguments; it is empty where only a person knows it."""
         self.problem = problem
         schema, name = _split(enum) if re.fullmatch(r"(\w+\.)?\w{1,63}", enum) else ("", "status")
         in_schema = f', schema="{schema}"' if schema else ""
@@ -240,9 +243,27 @@ class EnumOfflineError(EnumOperationError):
         super().__init__(
             enum,
             f"op.{operation} cannot be written as a script for enum {enum}: its statements depend on what uses the type",
-            Fix("run this revision with a connection", "alembic upgrade +1"),
-            Fix("print those before and after it as ranges", "alembic upgrade start:end --sql", label="then"),
+            Fix("run this revision with a connection, and print those before and after it as ranges"),
         )
+
+    def add_failure(self, failure: Failure) -> None:
+        super().add_failure(failure)
+        if failure.revision is None:
+            return
+        one, previous = failure.revision, failure.previous or "base"
+        verb, before, run, after = (
+            ("upgrade", previous, one, f"{one}:head")
+            if failure.upgrades
+            else ("downgrade", one, previous, f"{previous}:base" if failure.previous else "")
+        )
+        start = failure.start or "base"
+        steps = [
+            ("print those before it as a script", f"alembic {verb} {start}:{before} --sql" if start != before else ""),
+            ("when that has run, run this revision with a connection", f"alembic {verb} {run}"),
+            ("print those after it", f"alembic {verb} {after} --sql" if after else ""),
+        ]
+        typed = [Fix(advice, example, label="then") for advice, example in steps if example]
+        self.fixes = (replace(typed[0], label=""), *typed[1:])
 
 
 class UncommittedWorkError(EnumOperationError):

@@ -6,7 +6,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from .block import Fix, Part, list_fixes
+from .block import Fix, Part, list_fixes, series
+
+# How many statements a message names.
+_MOST = 5
 
 
 @dataclass(slots=True)
@@ -26,8 +29,12 @@ class Progress:
     """Whether all revisions of the run are committed together."""
     offline: bool = False
     """Whether SQL is written (`--sql`)."""
+    start: str = ""
+    """The revision from which on it is written."""
     committed_values: tuple[str, ...] = ()
     """The enum values that the one that runs has committed."""
+    committed_work: tuple[str, ...] = ()
+    """The statements that the one that runs has committed."""
     maker: str | None = None
     """The revision of this run that has made what a statement cannot make again."""
     invalid_indexes: tuple[str, ...] = ()
@@ -44,6 +51,8 @@ class Failure(Progress):
     """The source text that failed, of a file of revisions; or COMMIT."""
     message: str = ""
     """What the revision says that it does."""
+    previous: str = ""
+    """The revision before it; none for the first one, and for one that joins several."""
 
     @property
     def where(self) -> str:
@@ -70,8 +79,9 @@ class Failure(Progress):
         return f"{f'what it {stays}' if self.committed else 'rolled back'}; {done}"
 
     def _name_committed(self) -> str:
-        values = f": {', '.join(self.committed_values)}" if self.committed_values else ""
-        return values + "".join(f", and the invalid index {index}" for index in self.invalid_indexes)
+        work = [*self.committed_values, *self.committed_work]
+        named = f": {series(work, _MOST)}" if work else ""
+        return named + "".join(f", and the invalid index {index}" for index in self.invalid_indexes)
 
     def describe_done(self) -> str:
         """The revisions of this run that are committed."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from .base import AlembicAsyncTemplateError
 from .block import Fix
-from .failure import Failure
+from .failure import Failure, shorten_path
 
 
 class RevisionError(AlembicAsyncTemplateError):
@@ -33,15 +34,26 @@ class SeveralHeadsError(RevisionError):
 
     def __init__(self, heads: Sequence[str], *fixes: Fix) -> None:
         self.heads = tuple(heads)
-        if copied := next((head for head in heads if list(heads).count(head) > 1), None):
-            super().__init__(
-                f"Several files have the revision {copied}: one is probably a copy",
-                Fix("give one of them another identifier and the revision before it", 'revision = "5b3c"'),
-            )
-            return
         super().__init__(
             f"The revisions have {len(heads)} heads, {', '.join(heads)}: probably written in parallel; their order is undefined",
             *(fixes or [Fix("join them", 'alembic merge -m "merge" heads')]),
+        )
+
+
+class DuplicateRevisionError(RevisionError):
+    """Several files have the same identifier, so that one of them would not run."""
+
+    def __init__(self, revision: str, files: Sequence[Path]) -> None:
+        self.revision = revision
+        self.files = tuple(files)
+        super().__init__(
+            f"Several files have the revision {revision}: one is probably a copy",
+            Fix(
+                "if the copy is a revision of its own, change these lines in it",
+                f'revision = "5b3c"\ndown_revision = "{revision}"',
+            ),
+            Fix("if it is left over, remove it"),
+            where="\n".join(shorten_path(file) for file in files),
         )
 
 

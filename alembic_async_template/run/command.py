@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import _compat
 from ..application.settings import Settings
+from ..diagnosis.identifiers import refuse_duplicates
 from .session import Limits
 
 if TYPE_CHECKING:
@@ -67,8 +68,11 @@ class Command:
 def read_command(
     environment: EnvironmentContext, settings: Settings, naming_convention: dict[str, Any] | None, options: dict[str, Any]
 ) -> Command:
-    """Read what the running command is."""
-    return Command(
+    """Read what the running command is.
+
+    :raises DuplicateRevisionError: it is for the revisions, and one has several files.
+    """
+    command = Command(
         environment=environment,
         settings=settings,
         naming_convention=naming_convention,
@@ -78,6 +82,9 @@ def read_command(
         reads_models=bool(_compat.environment_options().get("reads_models")),
         x_arguments=environment.get_x_argument(as_dictionary=True),
     )
+    if command.changes or command.compares:
+        refuse_duplicates(environment.script)
+    return command
 
 
 def uses_this_package(script: ScriptDirectory) -> bool:

@@ -312,15 +312,15 @@ class _Run:
             dialect = bind.dialect.name
             self.cleanup.enter_context(lend_url(self.config, bind.engine.url))
         else:
-            database = self._resolve_database(offline=True)
-            self._use(database)
+            self._use(database := self._resolve_database(offline=True))
             dialect = database.url.get_backend_name()
         try:
             self.target.load_models()
             self.target.load_convention()
         except ApplicationImportError as error:
             log.warning("The models' naming convention is not known to this script. %s", error.one_line)
-        self.progress.offline = True
+        start = self.environment.get_starting_revision_argument()
+        self.progress = Progress(offline=True, start=str(start or "base"), upgrades=self.command.name != "downgrade")
         self.environment.configure(
             **{
                 "dialect_name": dialect,

@@ -43,15 +43,17 @@ def list_facts(url: URL, *, reads: bool = False) -> dict[str, str | None]:
     :param reads: whether the command only reads, so that its role needs no more.
     """
     user, name, host = url.username or "app", url.database or "app", url.host or "localhost"
+    there = f"--host={host} --port={url.port or 5432} --username={quote(user)} {quote(name)}"
     create = (
-        f"createdb --host={host} --port={url.port or 5432} --username={quote(user)} {quote(name)}"
+        f"createdb {there}"
         if url.get_backend_name() == "postgresql"
         else f"mysql --host={host} --port={url.port or 3306} --user={quote(user)} --password "
         f"--execute={quote(f'CREATE DATABASE `{name}`')}"
     )
     folder = quote(name.rpartition("/")[0] or ".")
-    facts: dict[str, str | None] = {"user": user, "folder": folder, "create": create, "database": name, "file": quote(name)}
-    return facts | ({"privileges": "SELECT", "access": "read it"} if reads else {})
+    psql = f"psql {there}"
+    facts: dict[str, str | None] = {"user": user, "folder": folder, "create": create, "psql": psql, "database": name}
+    return facts | {"file": quote(name)} | ({"privileges": "SELECT", "access": "read it"} if reads else {})
 
 
 def list_url_facts(database: Database) -> dict[str, str | None]:

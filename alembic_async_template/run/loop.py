@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
+import threading
+import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
 from contextvars import copy_context
+from types import FrameType
 from typing import Any, TypeVar
 
 from .cancellation import Cancellation, cancellation
 
 Result = TypeVar("Result")
+
+# How long after an interrupt another one counts as the same, in seconds.
+_SAME = 1.0
 
 
 async def call_in_thread(function: Callable[[], Result]) -> Result:
@@ -41,13 +48,37 @@ def run_coroutine(coroutine: Coroutine[Any, Any, None], driver: str) -> None:
 
     def run() -> None:
         with asyncio.Runner(loop_factory=choose_loop(driver)) as runner:
-            runner.run(coroutine)
+            runner.run(_heed_one_interrupt(coroutine))
 
     if not _loop_is_running():
         run()
         return
     with ThreadPoolExecutor(1) as executor:
         executor.submit(copy_context().run, run).result()
+
+
+async def _heed_one_interrupt(coroutine: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine; interrupts that come right after the first one count as the same, since `timeout -s INT` sends two.
+
+    At the second one, asyncio ends the loop, before the statement on the server is cancelled. See
+    https://docs.python.org/3/library/asyncio-runner.html#handling-keyboard-interruption
+    """
+    handler = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(handler):
+        await coroutine
+        return
+    first: list[float] = []
+
+    def heed(number: int, frame: FrameType | None) -> None:
+        if not first or time.monotonic() - first[0] > _SAME:
+            first.append(time.monotonic())
+            handler(number, frame)
+
+    signal.signal(signal.SIGINT, heed)
+    try:
+        await coroutine
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 def choose_loop(driver: str, platform: str = sys.platform) -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -24,6 +24,7 @@ from ..errors import EnumExistsError, LockTimeoutError
 from ..errors.failure import Progress
 from ..masking import shorten_statement
 from .cancellation import raise_if_cancelled
+from .committed_work import CommittedWork
 from .session import expect_writes, is_autocommit, pause
 from .watch import Watch
 
@@ -69,6 +70,11 @@ class _Steps:
         self.commits = (
             not context.impl.transactional_ddl or connection.dialect.name in {"mysql", "mariadb"} or is_autocommit(connection)
         )
+        self.work = CommittedWork(
+            autocommits=is_autocommit(connection),
+            definitions_commit=connection.dialect.name in {"mysql", "mariadb"},
+            version_table=context.version_table,
+        )
         progress.in_one_transaction = not _compat.has_transaction_per_migration(context)
         progress.committed = self.committed_before = self.commits
 
@@ -83,6 +89,7 @@ class _Steps:
                 self.check_lock()
             if not self.progress.in_one_transaction:
                 forget_additions(context)
+                self.work.forget()
             self.progress.upgrades = step.info.is_upgrade
             self.progress.revision = revision = step.info.up_revision_id or "base"
             yield step  # and is committed afterwards, before the next one is asked for
@@ -103,6 +110,8 @@ class _Steps:
         """A transaction that could not be committed was rolled back; if the connection ended, its outcome is unknown."""
         if _compat.failed_at_commit(error) and describe_outage(error) is None:
             self.progress.committed = self.committed_before
+            self.work.undo_commit()
+        self.progress.committed_work = self.work.statements
         made = list_made(str(getattr(error, "statement", None) or ""))[:1]
         if isinstance(error, EnumExistsError):
             made = [error.enum.lower(), error.enum.lower().removeprefix("public.")]
@@ -204,9 +213,15 @@ def _watch_commits(connection: Connection, steps: _Steps) -> Iterator[None]:
 
     listeners: list[tuple[str, Callable[..., None]]] = [
         ("set_connection_execution_options", note_options),
+        ("set_connection_execution_options", steps.work.note_options),
         ("commit", steps.note_commit),
+        ("commit", steps.work.note_commit),
+        ("rollback", steps.work.note_rollback),
+        ("savepoint", steps.work.note_savepoint),
+        ("rollback_savepoint", steps.work.note_rollback_to),
         ("before_cursor_execute", note_statement),
         ("after_cursor_execute", note_made),
+        ("after_cursor_execute", steps.work.note_statement),
     ]
     for name, listener in listeners:
         event.listen(connection, name, listener)

@@ -150,6 +150,17 @@ def test_a_missing_url_is_not_that_of_another_section(shop: Project) -> None:
     assert "export ARCHIVE_DATABASE_URL=" in block
 
 
+def test_a_misspelt_section_is_told_of_the_one_that_is_meant(shop: Project) -> None:
+    """Typed as printed, the command is for that database, and not for the first one."""
+    shop.write(INVOICES)
+    initialise(shop)
+    block = shop.alembic("-n", "biling", "upgrade", "head", check=False).block
+    assert block == (
+        "alembic.ini has no section [biling]; it has [alembic], [billing]\n  where  alembic.ini\n"
+        "  fix    take the one that is nearly called so:\n         alembic -n billing upgrade head"
+    )
+
+
 def test_modules_inside_of_one_package_are_told_apart(shop: Project) -> None:
     """The modules named after the section are named one by one where the others are in their package."""
     shop.write({"app/billing_models.py": TABLE.format(name="Invoice")})

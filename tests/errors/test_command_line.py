@@ -141,6 +141,9 @@ def test_what_alembic_says_in_one_line_has_a_fix(project: Project, sqlite_url: s
         "  fix    say from where to where:\n         alembic downgrade head:base --sql"
     )
     assert "Running downgrade" in project.alembic("downgrade", "head:base", "--sql").stderr
+    one_step = project.alembic("-x", "a=b", "downgrade", "-1", "--sql", check=False).block
+    assert one_step.endswith(":\n         alembic -x a=b downgrade head:-1 --sql")
+    assert project.alembic("downgrade", "head:-1", "--sql").stderr.count("Running downgrade") == 1
     project.alembic("upgrade", "head")
     assert project.alembic("upgrade", "one").stderr.splitlines()[-1] == (
         "Already at two (head), which is after one; to go back to it: alembic downgrade one"
@@ -173,6 +176,11 @@ def test_settings_that_are_somewhere_else_or_cannot_be_read(project: Project, sq
             ("-n", "bilin"),
             "alembic.ini has no section [bilin]; it has [alembic]\n  where  alembic.ini\n"
             "  fix    name one of them:\n         alembic -n alembic current",
+        ),
+        (
+            ("-n", "alembc"),
+            "alembic.ini has no section [alembc]; it has [alembic]\n  where  alembic.ini\n"
+            "  fix    take the one that is nearly called so:\n         alembic -n alembic current",
         ),
         (
             ("-c", "no.ini"),
@@ -265,6 +273,26 @@ def test_what_a_revision_raises_itself_is_a_block(project: Project, sqlite_url: 
         "  see    all of the error:\n         alembic --raiseerr downgrade -1"
     )
     assert "Traceback" in project.alembic("upgrade", "head", check=False).stderr
+
+
+@pytest.mark.parametrize(
+    ("body", "headline"),
+    [
+        ('op.execute("SELECT 1 FROM post WHERE abs(-9223372036854775808) = 1")', "integer overflow"),
+        ('op.create_table("post", sa.Column("a", sa.types.NullType()))', "CompileError: "),
+    ],
+)
+def test_an_unknown_error_of_a_statement_is_a_block(project: Project, sqlite_url: str, body: str, headline: str) -> None:
+    """Without the hundred lines of SQLAlchemy and the driver."""
+    write_environment(project.directory, sqlite_url, one="op.execute('CREATE TABLE post AS SELECT 1')", two=body)
+    result = project.alembic("upgrade", "head", check=False)
+    assert result.block.startswith(headline), str(result)
+    assert "Traceback" not in result.output
+    assert (
+        f"\n         {body}\n  state  rolled back; applied before it in this run: one\n"
+        "  fix    correct the statement, or what it meets in the database, and run the same command again\n"
+        "  see    all of the error:\n         alembic --raiseerr upgrade head"
+    ) in result.block
 
 
 def test_the_reader_of_a_script_may_end(project: Project, sqlite_url: str) -> None:

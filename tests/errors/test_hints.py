@@ -230,15 +230,10 @@ def _type(hint: Hint, example: str, folder: Path, url: URL) -> str:
 
 
 def type_in_shell(command: str, folder: Path, url: URL) -> str:
-    """Run a command as a person would who has logged in to the server."""
+    """Run a command as a person would who knows the password."""
     variables = {"PATH": f"{ALEMBIC.parent}{os.pathsep}{os.environ['PATH']}"}
     if url.get_backend_name() == "postgresql":
-        variables |= {
-            "PGHOST": str(url.host),
-            "PGPORT": str(url.port),
-            "PGUSER": str(url.username),
-            "PGPASSWORD": str(url.password),
-        }
+        variables |= {"PGPASSWORD": str(url.password)}
     done = subprocess.run(
         command, shell=True, cwd=folder, text=True, capture_output=True, env=keep_variables() | variables, check=False
     )

@@ -198,3 +198,44 @@ def test_the_lines_for_several_heads_work(branched: Project) -> None:
     branched.alembic(*shlex.split(block.splitlines()[2])[1:])
     branched.alembic("upgrade", "head")
     branched.alembic("revision", "--autogenerate", "-m", "x")
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize(
+    "command", ["upgrade head", "upgrade heads", "stamp head", "revision --autogenerate -m x", "revision -m x"]
+)
+def test_two_files_of_one_revision(project: Project, sqlite_url: str, command: str) -> None:
+    """Both are named, whether the copy shows as a second head or not; the lines of the advice make it a revision of its own."""
+    for original in ("two", "one"):
+        write_environment(project.directory, sqlite_url, one="pass", two="pass")
+        versions = project.directory / "migrations/versions"
+        copy = versions / "copy.py"
+        copy.write_text((versions / f"{original}.py").read_text())
+        block = project.alembic(*command.split(), env={"PYTHONWARNINGS": "ignore"}, check=False).block
+        assert block == (
+            f"Several files have the revision {original}: one is probably a copy\n"
+            f"  where  migrations/versions/copy.py\n         migrations/versions/{original}.py\n"
+            "  fix    if the copy is a revision of its own, change these lines in it:\n"
+            f'         revision = "5b3c"\n         down_revision = "{original}"\n'
+            "  or     if it is left over, remove it"
+        )
+    copy.write_text((versions / "two.py").read_text().replace("'two'", '"5b3c"').replace("'one'", '"two"'))
+    assert "Database is at 5b3c (head)" in project.alembic("upgrade", "head").stderr
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize("command", ["upgrade head", "history", "revision -m x", "current"])
+def test_revisions_in_a_circle(project: Project, sqlite_url: str, command: str) -> None:
+    """Their files are named, in place of a traceback; with the line of the advice in one of them, they run."""
+    write_environment(project.directory, sqlite_url, one="pass", two="pass", three="pass")
+    one = project.directory / "migrations/versions/one.py"
+    one.write_text(one.read_text().replace("down_revision = None", "down_revision = 'two'"))
+    result = project.alembic(*command.split(), check=False)
+    assert result.block == (
+        "Each of the revisions one, three, two comes before itself\n"
+        "  where  migrations/versions/one.py\n         migrations/versions/three.py\n         migrations/versions/two.py\n"
+        "  fix    let the first of them follow the revision that was written before it, None for the first one of all:\n"
+        "         down_revision = None"
+    ), str(result)
+    one.write_text(one.read_text().replace("down_revision = 'two'", "down_revision = None"))
+    project.alembic("upgrade", "head")

@@ -74,7 +74,7 @@ EXAMPLES: list[AlembicAsyncTemplateError] = [
     errors.ServerSilentError(FAILURE, "COMMIT", 60),
     errors.RevisionNotFoundError("nowhere", ["one"], ["two"]),
     errors.SeveralHeadsError(["one", "two"]),
-    errors.SeveralHeadsError(["one", "one"]),
+    errors.DuplicateRevisionError("one", [Path("/app/one.py"), Path("/app/copy.py")]),
     errors.InvalidTargetError("+1", "+1 is 1 revision on, and none is pending", FIX),
     errors.AmbiguousDowngradeError(["three"], ["one", "two"]),
     errors.RevisionFailedError(FAILURE, 'column "title" of relation "post" contains null values', FIX),

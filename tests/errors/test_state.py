@@ -23,7 +23,7 @@ def test_what_is_committed_is_said(tmp_path: Path, embedded_url: str) -> None:
     """The error counts the earlier revisions and the failed one; with one transaction for all, nothing is committed."""
     block = "with op.get_context().autocommit_block():\n        op.execute('CREATE TABLE one (id int)')\n    "
     error = refuse(tmp_path, embedded_url, one="pass", two="pass", three=f"{block}op.execute('SELECT 1 FROM nowhere')")
-    assert error.state == "what it had committed before stays; applied before it in this run: one, two"
+    assert error.state == "what it had committed before stays: CREATE TABLE one (id int); applied before it in this run: one, two"
     assert error.failure is not None
     assert (error.failure.revision, error.failure.done, error.failure.committed) == ("three", ("one", "two"), True)
     together = ENV.replace("run_environment()", "run_environment(transaction_per_migration=False)")
@@ -214,6 +214,8 @@ def test_the_example_for_a_view_has_the_replacement_that_rows_need(tmp_path: Pat
     error = refuse(tmp_path, embedded_url, one=f'{addition}op.remove_enum_value("status", "b")')
     assert isinstance(error, errors.EnumChangeBlockedError)
     assert error.example == ("op.execute('DROP VIEW public.bs')\nop.remove_enum_value('status', 'b', replace_with='d')")
+    added = 'value "d" of enum public.status'
+    assert error.state == f"what it had committed before stays: {added}; applied before it in this run: none"
     write_revisions(tmp_path, one=addition + error.example.replace("\n", "\n    "))
     asyncio.run(Migrations(tmp_path / "alembic.ini").upgrade())
 
@@ -231,3 +233,56 @@ def test_an_enum_that_exists_is_stamped_only_if_another_run_has_made_it(tmp_path
     with psycopg.connect(embedded_url) as connection:
         connection.execute("DELETE FROM alembic_version")
     assert refuse(tmp_path, embedded_url, one=create, two="pass", three="pass").example == "alembic stamp one"
+
+
+@pytest.mark.postgresql
+def test_a_revision_that_is_half_committed_is_finished(tmp_path: Path, embedded_url: str) -> None:
+    """The first message names what stays, also without what a savepoint has taken back; those of later runs lead to the end of the revision."""
+    block = "with op.get_context().autocommit_block():\n        "
+    create = 'op.create_index("ix_b", "post", ["b"], unique=True, postgresql_concurrently=True)'
+    savepoint = "with op.get_bind().begin_nested() as nested:\n        op.execute('CREATE TABLE note (id int)')\n        nested.rollback()\n    "
+    add = 'op.add_column("post", sa.Column("b", sa.Integer(), server_default="1"))'
+    with psycopg.connect(embedded_url) as connection:
+        connection.execute("CREATE TABLE post (id int); INSERT INTO post VALUES (1), (2)")
+    error = refuse(tmp_path, embedded_url, one="pass", two=f"{savepoint}{add}\n    {block}{create}")
+    assert error.state == (
+        "what it had committed before stays: ALTER TABLE post ADD COLUMN b INTEGER DEFAULT '1', and the invalid index ix_b; "
+        "applied before it in this run: one"
+    )
+    with psycopg.connect(embedded_url, autocommit=True) as connection:
+        connection.execute("DELETE FROM post WHERE id = 2")
+        connection.execute(error.failure.repairs[0].example.encode())  # type: ignore[union-attr]
+    again = refuse(tmp_path, embedded_url, one="pass", two=f"{add}\n    {block}{create}")
+    assert again.fix == "a failed run or create_all has added it: let the revision skip what is there, and run it to its end"
+    write_revisions(tmp_path, one="pass", two=f"{again.example}\n    {block}{create}")
+    asyncio.run(Migrations(tmp_path / "alembic.ini").upgrade())
+    with psycopg.connect(embedded_url) as connection:
+        assert connection.execute(
+            "SELECT count(*) FROM pg_index WHERE indexrelid = 'ix_b'::regclass AND indisvalid"
+        ).fetchone() == (1,)
+
+
+@pytest.mark.postgresql
+def test_a_script_around_what_needs_a_connection(project: Project, embedded_url: str) -> None:
+    """The commands of the message, typed in their order, bring the database to the end, and back."""
+    with psycopg.connect(embedded_url) as connection:
+        connection.execute("CREATE TYPE status AS ENUM ('a', 'b', 'c')")
+    write_environment(project.directory, embedded_url.replace("%", "%%"))
+    change = ('op.remove_enum_value("status", "b")', 'op.remove_enum_value("status", "c")')
+    tables = [(f"op.execute('CREATE TABLE {name} (id int)')", f"op.execute('DROP TABLE {name}')") for name in ("one", "three")]
+    write_revisions(project.directory, one=tables[0], two=change, three=tables[1])
+    for command, commands in {
+        ("upgrade", "head"): ["upgrade base:one --sql", "upgrade two", "upgrade two:head --sql"],
+        ("downgrade", "head:base"): ["downgrade three:two --sql", "downgrade one", "downgrade one:base --sql"],
+    }.items():
+        block = project.alembic(*command, "--sql", check=False).block
+        typed = re.findall(r"^ {9}alembic (.*)$", block, re.MULTILINE)
+        assert typed == commands, block
+        for words in typed:
+            script = project.alembic(*words.split()).stdout
+            if words.endswith("--sql"):
+                with psycopg.connect(embedded_url, autocommit=True) as connection:
+                    connection.execute(script.encode())
+        with psycopg.connect(embedded_url) as connection:
+            found = connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone()
+        assert found == ((3,) if command[0] == "upgrade" else (1,))

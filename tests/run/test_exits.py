@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psycopg
@@ -120,6 +121,28 @@ def test_ctrl_c_says_what_is_committed(project: Project, embedded_postgresql: st
             f"  state  {state}; applied before it in this run: one\n"
         )
         assert tables(url) == ({"post"} if body.startswith("op") else {"post", "note"})
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
+def test_two_interrupts_at_once_are_one(project: Project, embedded_postgresql: str, driver: str) -> None:
+    """`timeout -s INT` sends two: the statement ends on the server all the same, and the next run does not wait for it."""
+    project.alembic("init", "-t", "async-fastapi", "migrations")
+    write_revisions(project.directory, one="op.execute('SELECT pg_sleep(60)')")
+    with create_postgresql_database(embedded_postgresql) as url, psycopg.connect(url, autocommit=True) as other:
+        process = start(project, url.replace("postgresql:", f"postgresql+{driver}:"))
+        running = (
+            b"SELECT FROM pg_stat_activity WHERE datname = current_database() AND query ~ '^SELECT pg_sleep' AND state = 'active'"
+        )
+        while not other.execute(running).fetchall():
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.001)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=20)
+        assert other.execute(running).fetchall() == []
+    assert process.returncode == 130, said
+    assert said.endswith("  state  rolled back; applied before it in this run: none\n")
 
 
 def heed_interrupts() -> None:

@@ -214,6 +214,7 @@ def fill_in(case: Case, project: Project, url: URL) -> str:
         .render_as_string()
         .replace("pool_size=5", "***"),  # which may be a part of a password
         "user": url.username,
+        "host": url.host,
         "port": url.port,
         "database": url.database,
         "version": sqlalchemy.__version__[:3].replace(".", ""),

@@ -224,10 +224,46 @@ BODIES = [
         shows="one (head)",
     ),
     Hint(
-        'column "title" of relation "post" already exists; duplicate column name: title',
+        "operator does not exist: text = integer",
+        "op.execute('SELECT 1 FROM post WHERE id::text = 5')",
+        Typed.INSTEAD,
+        part="5",
+        filled={"...": "5"},
+        set_up=TABLE,
+    ),
+    Hint(
+        'relation "post" already exists; table post already exists',
+        'op.create_table("post", sa.Column("id", sa.Integer()))',
+        Typed.INSTEAD,
+        EVERYWHERE,
+        set_up=TABLE,
+        other=True,
+    ),
+    *(
+        Hint(
+            'column "title" of relation "post" already exists',
+            body,
+            Typed.INSTEAD,
+            set_up=TABLE,
+        )
+        for body in (
+            'op.add_column("post", sa.Column("id", sa.Integer()))',
+            'op.execute("ALTER TABLE post ADD COLUMN id int")',
+            'op.execute("ALTER TABLE post ADD id int")',
+        )
+    ),
+    Hint(
+        'column "title" of relation "post" already exists',
         'op.add_column("post", sa.Column("id", sa.Integer()))',
         Typed.IN_SHELL,
-        EVERYWHERE,
+        set_up=TABLE,
+        other=True,
+    ),
+    Hint(
+        "duplicate column name: title, of SQLite and MySQL",
+        'op.add_column("post", sa.Column("id", sa.Integer()))',
+        Typed.IN_SHELL,
+        (SQLITE, MYSQL),
         set_up=TABLE,
     ),
     Hint(

@@ -163,6 +163,7 @@ REVISION_RULES = (
         ),
         "create_all or a failed run has made it; if all that this revision makes is there, count it as done",
         "alembic stamp {revision}",
+        ("if a part is missing, let the revision skip what is there, and run it to its end", "{resumed}"),
     ),
     Rule(
         'column "title" does not exist; no such column: title',
@@ -171,8 +172,15 @@ REVISION_RULES = (
         "alembic history --indicate-current",
     ),
     Rule(
-        'column "title" of relation "post" already exists; duplicate column name: title',
-        (Sign(codes=(SQLState.DUPLICATE_COLUMN, "1060")), Sign(codes=(NO_CODE,), text="duplicate column name")),
+        'column "title" of relation "post" already exists',
+        (Sign(codes=(SQLState.DUPLICATE_COLUMN,)),),
+        "a failed run or create_all has added it: let the revision skip what is there, and run it to its end",
+        "{resumed}",
+        ("if all that this revision makes is there, count it as done", "alembic stamp {revision}"),
+    ),
+    Rule(
+        "duplicate column name: title, of SQLite and MySQL",
+        (Sign(codes=("1060",)), Sign(codes=(NO_CODE,), text="duplicate column name")),
         "create_all or a failed run has added it; if all that this revision makes is there, count it as done",
         "alembic stamp {revision}",
     ),
@@ -180,7 +188,7 @@ REVISION_RULES = (
         'type "status" already exists',
         (Sign(codes=(SQLState.DUPLICATE_OBJECT,), text='type "(?P<type>.+?)" already exists'),),
         "if no column uses it, since a downgrade left it: drop it first, and at the end of downgrade() too",
-        "sa.Enum(name={py_type}{in_schema}).drop(op.get_bind(), checkfirst=True)",
+        'if op.get_context().dialect.name == "postgresql": {drop_type}',
         (
             "if one uses it, let this column refer to it, with postgresql from sqlalchemy.dialects",
             "postgresql.ENUM({labels}, name={py_type}{in_schema}, create_type=False)",
@@ -468,13 +476,13 @@ REVISION_RULES = (
         'constraint "uq" of relation "post" does not exist; trigger "t" for table "post" does not exist',
         (Sign(codes=(SQLState.UNDEFINED_OBJECT,), text='(constraint|trigger) .*(of relation|for table) "(?P<name>[^"]+)"'),),
         "it has another name in this database, or was dropped before: see what there is",
-        r"psql -d {database} -c '\d {name}'",
+        r"{psql} -c '\d {name}'",
     ),
     Rule(
         'index "ix" does not exist',
         (Sign(codes=(SQLState.UNDEFINED_OBJECT,), text="index .*does not exist"),),
         "it has another name in this database, or was dropped before: see what there is",
-        r"psql -d {database} -c '\di'",
+        r"{psql} -c '\di'",
     ),
     Rule(
         "Can't DROP INDEX `ix`; check that it exists, of MySQL",
@@ -620,10 +628,16 @@ REVISION_RULES = (
         "op.execute('CREATE EXTENSION IF NOT EXISTS \"uuid-ossp\"')",
     ),
     Rule(
+        "operator does not exist: text = integer",
+        (Sign(codes=(SQLState.UNDEFINED_FUNCTION,), text="operator does not exist: (?P<left>[^=<>~|+*/-]+?) [=<>~|+*/-]"),),
+        "the two sides have different types: give the right one that of the left one",
+        "CAST(... AS {left})",
+    ),
+    Rule(
         "function nowhere() does not exist",
         (Sign(codes=(SQLState.UNDEFINED_FUNCTION,), text=r"function (?P<function>[\w.]+)?.* does not exist"),),
         "its name is misspelt, its arguments have other types, or an extension has it: see what there is",
-        r"psql -d {database} -c '\df {function}'",
+        r"{psql} -c '\df {function}'",
     ),
     Rule(
         'operator class "gin_trgm_ops" does not exist for access method "gin"',
@@ -635,7 +649,7 @@ REVISION_RULES = (
         'operator class "vector_cosine_ops" does not exist for access method "hnsw"',
         (Sign(codes=(SQLState.UNDEFINED_OBJECT,), text='operator class "[^"]+" does not exist'),),
         "its name is misspelt, or it belongs to an extension that is not there: see what there is",
-        r"psql -d {database} -c '\dAc'",
+        r"{psql} -c '\dAc'",
     ),
     Rule(
         'there is no unique constraint matching given keys for referenced table "post"',
