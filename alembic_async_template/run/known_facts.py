@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from contextlib import suppress
 from shlex import quote
@@ -17,6 +18,7 @@ from ..diagnosis.driver_errors import find_number, list_causes
 from ..diagnosis.enum_labels import find_label, read_refusal
 from ..diagnosis.statement_facts import read_statement, write_labels
 from ..masking import is_about_secret
+from ..project.declared_roots import find_workspace_member
 
 if TYPE_CHECKING:
     from ..application.settings import Settings
@@ -49,7 +51,9 @@ def list_url_facts(database: Database) -> dict[str, str | None]:
 def find_facts(error: BaseException, connection: Connection, settings: Settings) -> dict[str, str | None]:
     """What only the project's files, or the database, tell about an error of a revision."""
     if isinstance(error, ModuleNotFoundError) and error.name:
-        return {"root": find_root(error.name, settings)}
+        member = find_workspace_member(settings.directory, error.name.partition(".")[0])
+        install = f"uv pip install -e {quote(os.path.relpath(member))}" if member else None
+        return {"root": find_root(error.name, settings), "install": install}
     if isinstance(error, DBAPIError) and _TRUNCATED in map(find_number, list_causes(error)):
         with suppress(SQLAlchemyError):  # the server may be gone
             return _describe_enum_column(error, connection)

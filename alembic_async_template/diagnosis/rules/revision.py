@@ -49,7 +49,7 @@ REVISION_RULES = (
         ),
         "if a part of the project has it, name the folder",
         "prepend_sys_path = {root}",
-        ("if it is another package, install it", "pip install {module}"),
+        ("if it is another package, install it", "{install}"),
     ),
     Rule(
         "MissingGreenlet: greenlet_spawn has not been called",
