@@ -633,7 +633,7 @@ REVISION_RULES = (
         "cannot execute CREATE TABLE in a read-only transaction",
         (Sign(codes=(SQLState.READ_ONLY_SQL_TRANSACTION,)),),
         "the server is a replica: name the primary in the URL; or the role may only read: allow it",
-        "BEGIN READ WRITE; ALTER ROLE {user} SET default_transaction_read_only = off; COMMIT",
+        "BEGIN READ WRITE;\nALTER ROLE {user} SET default_transaction_read_only = off;\nCOMMIT;",
     ),
     Rule(
         "The MariaDB server is running with the --read-only option",
