@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import os
+import shlex
 import traceback
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from ..diagnosis.match import Known, Origin, find_fix
 from ..diagnosis.rules.application import APPLICATION_RULES
 from ..errors import ApplicationImportError
 from ..errors.block import Fix
-from ..project.declared_roots import find_newer_python
+from ..project.declared_roots import find_newer_python, find_workspace_member
 from ..project.files import list_sources, name_modules, walk_sources
 from .pydantic_settings import describe_rejection
 from .url_examples import describe_engine
@@ -61,6 +62,9 @@ def find_import_fix(error: BaseException, settings: Settings, module: str = "") 
         elif error.name.partition(".")[0] == module.partition(".")[0]:
             origin = Origin.MODULE
             facts["path"] = error.name.replace(".", "/")
+        elif member := find_workspace_member(settings.directory, error.name.partition(".")[0]):
+            origin = Origin.WORKSPACE_MEMBER
+            facts["member"] = shlex.quote(os.path.relpath(member))
     elif type(error).__name__ == "ValidationError":
         facts, origin = describe_rejection(error)
     elif isinstance(error, SyntaxError):

@@ -16,7 +16,15 @@ from ..autogenerate.render_types import SQLMODEL_IMPORT
 from ..project.files import list_sources, read_source
 from ..project.ini import Form, section_text
 from ..project.survey import Project, survey_project
-from .init_report import Target, describe_applications, describe_files, describe_kept, describe_written, find_environment
+from .init_report import (
+    Target,
+    describe_applications,
+    describe_files,
+    describe_kept,
+    describe_written,
+    find_earlier_revisions,
+    find_environment,
+)
 from .sections import append_section, choose_for_section, list_exclusions, list_sections
 
 if TYPE_CHECKING:
@@ -53,7 +61,9 @@ def initialise(stock: Callable[..., Any], config: Config, directory: str, *, in_
         if kept or (existed and target.form is Form.INI and not _append_section(config, project, target, folder)):
             config.print_stdout(describe_kept(project, config, target, folder))
         else:
-            config.print_stdout(describe_written(project, target, list_exclusions(project, others), _list_hiding(config, target)))
+            earlier = None if existed else find_earlier_revisions(target.file.parent, folder)
+            exclusions, hiding = list_exclusions(project, others), _list_hiding(config, target)
+            config.print_stdout(describe_written(project, config, target, exclusions, hiding, earlier))
         if project.application_folders:
             config.print_stdout(describe_applications(project, options["template"], target, folder, existed=existed))
     return result

@@ -6,7 +6,8 @@ import os
 import re
 import shlex
 import tomllib
-from collections.abc import Collection
+import warnings
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 from alembic.util import coerce_resource_to_filename
 
 from ..application.settings import read_setting
+from ..diagnosis.typed import complete
 from ..errors.block import join, series
 from ..errors.failure import shorten_path
 from ..project.ini import Form, Setting, joined_roots, section_text, setting_lines
@@ -67,7 +69,18 @@ def describe_files(folder: Path, ini: Path | None) -> str:
     return f"Created {written}" if ini is None else f"Created {shorten_path(ini)}, and {written}"
 
 
-def describe_written(project: Project, target: Target, exclusions: list[tuple[str, str]], hiding: list[str]) -> str:
+def describe_written(
+    project: Project,
+    config: Config,
+    target: Target,
+    exclusions: list[tuple[str, str]],
+    hiding: list[str],
+    earlier: tuple[Path, Path] | None,
+) -> str:
+    """What was found and written.
+
+    :param earlier: the folder of an earlier environment's revisions, and that of the new ones.
+    """
     modules = series(project.model_modules, 10)
     file = target.file.name
     place = file if target.section == "alembic" and target.form is Form.INI else f"{target.header} of {file}"
@@ -90,8 +103,17 @@ def describe_written(project: Project, target: Target, exclusions: list[tuple[st
         lines += ["", f"In {header}, leave out the models of {target.header}:", f"  {line}"]
     if hiding:
         lines += ["", f"Remove these from [alembic] of alembic.ini, which comes first: {', '.join(hiding)}."]
-    command = f'alembic {target.option}revision --autogenerate -m "create tables"'
+    if earlier:
+        old, new = map(_quote, earlier)
+        lines += ["", f"{old} has revisions of an earlier environment. To go on with them:", f"  mv {old}/*.py {new}"]
+    command = _name_next(config, target, has_revisions=earlier is not None)
     return "\n".join([*lines, "", f"Next: {', '.join([*steps, f'then {command}']) if steps else command}"])
+
+
+def _name_next(config: Config, target: Target, *, has_revisions: bool) -> str:
+    """The command that comes first: with revisions there may be nothing to write, so models and database are compared."""
+    command = "check" if has_revisions else 'revision --autogenerate -m "create tables"'
+    return complete(f"alembic {target.option}{command}", config)
 
 
 def _name_roots(project: Project, target: Target) -> str:
@@ -193,7 +215,23 @@ def describe_kept(project: Project, config: Config, target: Target, new: Path) -
     if read_setting(config, "sqlalchemy.url") not in {None, "", PLACEHOLDER}:
         text += ["Remove its sqlalchemy.url, unless that is the database to migrate."]
     text += _name_unread(project)
-    return "\n".join([*text, "", lines, "", f'Next: alembic {target.option}revision --autogenerate -m "create tables"'])
+    has_revisions = kept is not None and any(_list_revisions(config, kept))
+    return "\n".join([*text, "", lines, "", f"Next: {_name_next(config, target, has_revisions=has_revisions)}"])
+
+
+def _list_revisions(config: Config, environment: Path) -> Iterator[Path]:
+    """The files of the revisions of an environment that the settings lead to."""
+    with warnings.catch_warnings(action="ignore"):  # of how the paths are separated
+        folders = config.get_version_locations_list() or []
+    for folder in map(Path, folders or [str(environment / "versions")]):
+        yield from folder.rglob("*.py")
+
+
+def find_earlier_revisions(project: Path, new: Path) -> tuple[Path, Path] | None:
+    """The folder of revisions that an environment beside the new one has, and that of the new one; None without any."""
+    folders = sorted(path.parent / "versions" for path in project.glob("*/env.py") if path.parent != new.absolute())
+    found = [folder for folder in folders if any(folder.glob("*.py"))]
+    return (found[0], new.absolute() / "versions") if len(found) == 1 else None
 
 
 def _separator_lines(config: Config) -> str:

@@ -32,6 +32,7 @@ _EXAMPLES = {
     "import": "import app.models",
     "near": "app.db",
     "module": "app",
+    "member": "packages/core",
     "app_models": "app",
     "copy": "app.models_old",
     "variables": "DATABASE_URL",
@@ -105,6 +106,8 @@ class Origin(Enum):
     INVALID_VARIABLE = auto()
     SYNC_ENGINE = auto()
     """An engine that is not an async one."""
+    WORKSPACE_MEMBER = auto()
+    """A member of uv's workspace."""
     NEWER_PYTHON = auto()
     """A project that asks for a newer Python than runs."""
     ENUM_COLUMN = auto()
@@ -167,6 +170,7 @@ class Rule:
         known = _EXAMPLES | {name: value for name, value in facts.items() if value}
         is_url = re.search("UR[IL]|DSN", known["variable"])
         known.setdefault("example", known["url"] if is_url else "value")
+        known.setdefault("install", f"pip install {known['module']}")
         known |= {f"py_{name}": write_labels([known[name]]) for name in ("type", "value")}
         known.setdefault("batch", f'with op.batch_alter_table("{known["of_table"]}") as batch: batch.alter_column(...)')
         known |= {"sql_column": known["column"], "sql_label": literal(known["label"])}

@@ -73,7 +73,7 @@ def _indent(text: str, first: str = "") -> list[str]:
 def _join_lines(text: str) -> str:
     line = ""
     for part in filter(None, map(str.strip, text.splitlines())):
-        line += f"{'' if not line else ' ' if line.endswith(':') else '; '}{part}"
+        line += f"{'' if not line else ' ' if line.endswith((':', ';')) else '; '}{part}"
     return line
 
 

@@ -44,6 +44,19 @@ def read_declared_roots(folder: Path) -> tuple[Path, ...]:
     return tuple(roots)
 
 
+def find_workspace_member(directory: Path, module: str) -> Path | None:
+    """The member of uv's workspace, around a folder, that has a module."""
+    for folder in (directory, *directory.parents):
+        for member in _list_members(folder):
+            name = str(_table(_read(member), "project").get("name", "")).lower()
+            places = (place / one for place in (member, member / "src") for one in (module, f"{module}.py"))
+            if re.sub(r"[-_.]+", "_", name) == module.lower() or any(map(os.path.exists, places)):
+                return member
+        if os.path.exists(folder / ".git"):
+            return None
+    return None
+
+
 def _list_members(folder: Path) -> Iterator[Path]:
     """The members of uv's workspace: https://docs.astral.sh/uv/concepts/projects/workspaces/."""
     workspace = _table(_read(folder), "tool", "uv", "workspace")

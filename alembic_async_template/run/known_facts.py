@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +21,7 @@ from ..diagnosis.statement_facts import read_columns, read_statement, write_labe
 from ..errors.block import series
 from ..masking import is_about_secret
 from ..postgresql import quote_if_needed
+from ..project.declared_roots import find_workspace_member
 
 if TYPE_CHECKING:
     from ..application.settings import Settings
@@ -68,7 +70,9 @@ def find_facts(error: BaseException, connection: Connection, settings: Settings,
     :param revision: the file in which it failed.
     """
     if isinstance(error, ModuleNotFoundError) and error.name:
-        return {"root": find_root(error.name, settings)}
+        member = find_workspace_member(settings.directory, error.name.partition(".")[0])
+        install = f"uv pip install -e {quote(os.path.relpath(member))}" if member else None
+        return {"root": find_root(error.name, settings), "install": install}
     if isinstance(error, DBAPIError) and _TRUNCATED in map(find_number, list_causes(error)):
         with suppress(SQLAlchemyError):  # the server may be gone
             return _describe_enum_column(error, connection)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -187,6 +188,38 @@ def test_the_lines_for_an_ini_that_exists_never_name_the_folder_to_remove(projec
     project.alembic("upgrade", "head")
     project.alembic("check")
     assert (project.directory / "app.db").exists()
+
+
+def test_what_comes_next_where_there_are_revisions(project: Project) -> None:
+    """No first revision is proposed; the lines work, and the command names the ini that was named."""
+    project.environment["DATABASE_URL"] = "sqlite:///app.db"
+    project.write({"app/models.py": MODELS})
+    for template, next_line in (
+        ("async", 'Next: alembic revision --autogenerate -m "create tables"'),
+        ("", "Next: alembic check"),
+    ):
+        if template:
+            project.alembic("init", "-t", template, "migrations")
+        else:
+            project.alembic("revision", "-m", "first", "--rev-id", "one")
+        assert project.alembic("init", "-t", "async-fastapi", "new").stdout.splitlines()[-1] == next_line
+        shutil.rmtree(project.directory / "new")
+    ini = project.directory / "alembic.ini"
+    ini.write_text(ini.read_text().replace("[alembic]", "[alembic]\nversion_locations = %(here)s/migrations/versions", 1))
+    assert project.alembic("init", "-t", "async-fastapi", "new").stdout.splitlines()[-1] == "Next: alembic check"
+    shutil.rmtree(project.directory / "new")
+    ini.unlink()
+    (project.directory / "migrations").rename(project.directory / "old")
+    output = project.alembic("-c", "own.ini", "init", "-t", "async-fastapi", "migrations").stdout
+    assert output.splitlines()[-4:] == [
+        "old/versions has revisions of an earlier environment. To go on with them:",
+        "  mv old/versions/*.py migrations/versions",
+        "",
+        "Next: alembic -c own.ini check",
+    ]
+    run_shell(project, output.splitlines()[-3])
+    assert project.alembic("-c", "own.ini", "heads").stdout == "one (head)\n"
+    assert "alembic -c own.ini upgrade head" in project.alembic("-c", "own.ini", "check", check=False).block
 
 
 @pytest.mark.parametrize("line", ["", "script_location = %(here)s/migrations\n", "script_location = old\n"])

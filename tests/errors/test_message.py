@@ -180,6 +180,12 @@ def test_a_long_headline_is_not_folded() -> None:
     assert str(AlembicAsyncTemplateError(f"{long}\nnext")) == f"{long}\n         next"
 
 
+def test_statements_on_lines_of_their_own() -> None:
+    """On one line, each keeps its one semicolon."""
+    error = AlembicAsyncTemplateError("no", Fix("type", "BEGIN;\nCOMMIT;"))
+    assert error.one_line == "no | fix: type: BEGIN; COMMIT;"
+
+
 def test_an_invalid_index_is_dropped_first() -> None:
     """The advice to drop the index comes before the fix of the error itself."""
     failure = errors.Failure(revision="one", committed=True, invalid_indexes=("ix",))

@@ -372,7 +372,9 @@ Value "a" cannot be removed from enum public.status: 1 row of public.post.status
 cannot execute CREATE TABLE in a read-only transaction
   state  nothing was changed
   fix    the server is a replica: name the primary in the URL; or the role may only read: allow it:
-         BEGIN READ WRITE; ALTER ROLE {user} SET default_transaction_read_only = off; COMMIT""",
+         BEGIN READ WRITE;
+         ALTER ROLE {user} SET default_transaction_read_only = off;
+         COMMIT;""",
         sqlite_problem=None,
         revisions={"one": "pass"},
         set_up="ALTER DATABASE {database} SET default_transaction_read_only = on",

@@ -175,7 +175,7 @@ def test_the_reference_has_every_fix() -> None:
     rows = re.findall(r"^\| `(.*)` \| (.*) \|$", text, re.MULTILINE)
     rules = [*APPLICATION_RULES, *CONNECTION_RULES, *REVISION_RULES]
     told = [rule.explain("", {}).fixes for rule in rules]
-    cells = ["<br>".join(f"{fix.advice}: `{fix.example}`" for fix in fixes) for fixes in told]
+    cells = ["<br>".join(f"{fix.advice}: `{fix.example}`".replace("\n", "`<br>`") for fix in fixes) for fixes in told]
     assert rows == [(rule.error, cell) for rule, cell in zip(rules, cells, strict=True)]
 
 

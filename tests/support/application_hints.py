@@ -165,6 +165,7 @@ APPLICATION_HINTS = [
 UNTYPED_APPLICATION = {
     "No module named 'psycopg2', of create_engine": "installs a package; its name is tested in test_hints",
     "No module named 'something'": "installs a package",
+    "No module named 'core', a member of uv's workspace": "installs a package; test_application.py types it",
     "SyntaxError, in a project that asks for a newer Python": "needs another Python; tests/errors/test_configuration.py",
 }
 """Errors whose hint is not in the table, with the reason."""

@@ -51,6 +51,13 @@ APPLICATION_RULES = (
         "python{python} -m venv .venv",
     ),
     Rule(
+        "No module named 'core', a member of uv's workspace",
+        (Sign(raised="ModuleNotFoundError", origin=Origin.WORKSPACE_MEMBER),),
+        "a member of the workspace has it, and is not installed here: install all members",
+        "uv sync --all-packages",
+        ("install this one, into the environment that is there", "uv pip install -e {member}"),
+    ),
+    Rule(
         "No module named 'something'",
         (Sign(raised="ModuleNotFoundError", text="No module named '(?P<module>[^'.]*)"),),
         "the application imports it, and it is not installed here",

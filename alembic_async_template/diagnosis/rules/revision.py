@@ -49,7 +49,7 @@ REVISION_RULES = (
         ),
         "if a part of the project has it, name the folder",
         "prepend_sys_path = {root}",
-        ("if it is another package, install it", "pip install {module}"),
+        ("if it is another package, install it", "{install}"),
     ),
     Rule(
         "MissingGreenlet: greenlet_spawn has not been called",
@@ -674,7 +674,7 @@ REVISION_RULES = (
         "cannot execute CREATE TABLE in a read-only transaction",
         (Sign(codes=(SQLState.READ_ONLY_SQL_TRANSACTION,)),),
         "the server is a replica: name the primary in the URL; or the role may only read: allow it",
-        "BEGIN READ WRITE; ALTER ROLE {user} SET default_transaction_read_only = off; COMMIT",
+        "BEGIN READ WRITE;\nALTER ROLE {user} SET default_transaction_read_only = off;\nCOMMIT;",
     ),
     Rule(
         "The MariaDB server is running with the --read-only option",
