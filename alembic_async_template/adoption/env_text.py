@@ -124,9 +124,7 @@ def _is_needed(
     if name in read:
         return name in alive
     names = {module, f"{module}.{alias.name}"}  # imported for what that does: it may define tables
-    return module.partition(".")[0] not in sys.stdlib_module_names and not any(
-        model == one or model.startswith(f"{one}.") for one in names for model in covered
-    )
+    return module.partition(".")[0] not in sys.stdlib_module_names and not any(model == one or model.startswith(f"{one}.") for one in names for model in covered)
 
 
 # How it is written

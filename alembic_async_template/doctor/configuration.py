@@ -154,9 +154,9 @@ def _explain_missing_folder(subject: Subject) -> Problem:
         fix = Fix("let it start at the ini", _write_location(in_toml, location.value))
         return Problem("other-directory", problem, fix, *where)
     is_there = folder is not None and folder.is_dir()
-    if folder is not None and is_there and is_committed(folder / "env.py"):
-        file = os.path.relpath(folder / "env.py")
-        fix = Fix("restore it from version control", f"git checkout HEAD -- {shlex.quote(file)}")
+    if folder is not None and is_committed(folder / "env.py"):
+        lost = os.path.relpath(folder / "env.py" if is_there else folder)
+        fix = Fix("restore it from version control", f"git checkout HEAD -- {shlex.quote(lost)}")
     elif other := next(_find_environments(subject, subject.relative_path(folder.absolute()) if folder else location.value), None):
         fix = Fix("name the folder that has one" if is_there else "name the one that is there", _write_location(in_toml, other))
     elif folder is None:
