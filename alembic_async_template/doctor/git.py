@@ -20,7 +20,7 @@ def ask_git(directory: Path, *arguments: str) -> str:
 
 
 def is_committed(path: Path) -> bool:
-    """Whether the last commit has a file."""
+    """Whether the last commit has a file, be its folder there or not."""
     path = path.absolute()
-    there = next(folder for folder in path.parents if folder.is_dir())
-    return bool(ask_git(there, "ls-tree", "--name-only", "HEAD", "--", path.relative_to(there).as_posix()))
+    folder = next(parent for parent in path.parents if parent.is_dir())
+    return bool(ask_git(folder, "ls-tree", "--name-only", "HEAD", "--", path.relative_to(folder).as_posix()))

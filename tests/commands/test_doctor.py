@@ -20,7 +20,7 @@ from alembic_async_template.doctor import drivers
 from alembic_async_template.doctor.codes import CODES
 from support.doctor import look, set_up, type_line
 from support.doctor_cases import ASYNC_ENV, CASES, CREATE, INI, MODELS, OURS, SYNC, SYNC_ENV, Broken, revision
-from support.project import Project, write_files
+from support.project import ENV, Project, write_files
 
 PAGE = Path(__file__).parents[2] / "docs/reference/doctor.md"
 
@@ -139,6 +139,32 @@ def test_leftovers_of_postgresql(project: Project, postgresql_url: str) -> None:
             compare_page(finding, project.directory)
             connection.execute(finding["fix"].partition(":\n")[2].encode())
     assert not [finding for finding in look(project) if finding["code"] in {"invalid-index", "unused-enum"}]
+
+
+def test_statements_on_enum_types_become_operations(project: Project, postgresql_url: str) -> None:
+    """The lines that are printed run, whatever the names are, and both directions work."""
+    kind = '"My ""Shop".kind'
+    create = f"""CREATE TYPE {kind} AS ENUM ('it''s (new)', 'say "b"')"""
+    add = f"""ALTER TYPE {kind} ADD VALUE 'a\\b "c"' BEFORE 'say "b"'"""
+    files = {
+        "migrations/env.py": ENV,
+        "alembic.ini": INI,
+        "migrations/versions/one.py": revision(f"op.execute({create!r})", "op.execute('SELECT 1')"),
+        "migrations/versions/two.py": revision(f"op.execute({add!r})", "op.execute('SELECT 1')", "two", "one"),
+    }
+    set_up(Broken("", "", None, None, files, url=postgresql_url.replace("%", "%%")), project, project.directory)
+    findings = {finding["code"]: finding for finding in look(project, "--no-database") if finding["code"] != "password-in-ini"}
+    assert sorted(findings) == ["add-value-in-transaction", "enum-not-dropped"]
+    for code, place in (("enum-not-dropped", "append"), ("add-value-in-transaction", "line")):
+        apply_fix(Broken(code, "", None, None, fix=place), project, findings[code])
+    with psycopg.connect(postgresql_url, autocommit=True) as connection:
+        connection.execute('CREATE SCHEMA "My ""Shop"')
+        project.alembic("upgrade", "head")
+        labels = connection.execute(f"SELECT enum_range(NULL::{kind})::text[]".encode()).fetchone()
+        assert labels == (["it's (new)", 'a\\b "c"', 'say "b"'],)
+        connection.execute(f"DROP TYPE {kind}; CREATE TYPE {kind} AS ENUM ('it''s (new)', 'say \"b\"')".encode())
+        project.alembic("downgrade", "base")
+        assert connection.execute("SELECT count(*) FROM pg_type WHERE typname = 'kind'").fetchone() == (0,)
 
 
 @pytest.mark.sqlite

@@ -185,11 +185,12 @@ def test_a_misspelt_folder_is_named(location: str, there: str, fix: str, project
     assert look(project, "--no-database") == []
 
 
-def test_an_env_that_was_removed_is_restored(project: Project) -> None:
+@pytest.mark.parametrize("lost", ["migrations/env.py", "migrations"])
+def test_an_env_that_was_removed_is_restored(lost: str, project: Project) -> None:
     """From git where that has it."""
-    prepare(project, OURS, *GIT, "rm migrations/env.py")
+    prepare(project, OURS, *GIT, f"rm -r {lost}")
     finding = find(project, "no-script-folder")
-    assert finding["fix"] == "restore it from version control:\ngit checkout HEAD -- migrations/env.py"
+    assert finding["fix"] == f"restore it from version control:\ngit checkout HEAD -- {lost}"
     type_line(project, read_example(finding))
     assert look(project, "--no-database") == []
 
