@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,12 +11,13 @@ from alembic.operations import ops
 from sqlalchemy import ForeignKeyConstraint, MetaData, Table, inspect, select, table, text
 from sqlalchemy.engine import Connection
 
+from ..diagnosis.typed_command import type_again
 from ..errors import BaselineError, ExistingTablesError, SeveralHeadsError
 from .comments import CommentOp
 from .data_loss import comment_losses
 from .operation_tree import drop_empty_containers, find_table, list_operations, list_table_operations
-from .rename_operations import advise_renames
-from .renames import Rename
+from .rename_operations import TRANSACTIONAL, advise_renames
+from .renames import Rename, choose_together
 from .required_columns import comment_required_columns
 from .schema_objects import add_schema_objects
 
@@ -158,6 +160,9 @@ def process_directives(
             ]
             if losses:
                 log.warning("This revision loses data, as its comments say: %s", ", ".join(losses))
+            if losses and (likely := choose_together(open_renames)) and context.dialect.name in TRANSACTIONAL:
+                answers = [shlex.split(rename.argument)[1] for rename in likely]
+                log.warning("If these were renamed, remove this revision and write it again: %s", type_again(answers))
         if writes and directives and all(_is_empty(directive) for directive in directives):
             directives.clear()
             config.print_stdout("No difference between the models and the database: no revision was written.")
