@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +12,13 @@ from sqlalchemy import ForeignKeyConstraint, MetaData, text
 from sqlalchemy.engine import Connection
 
 from ..diagnosis.several_heads import explain_several_heads
-from ..diagnosis.typed import read_typed
+from ..diagnosis.typed import read_typed, type_again
 from .comments import CommentOp
 from .data_loss import advise_left_out, comment_losses, join_advice
 from .operation_tree import drop_empty_containers, find_table, list_operations, list_table_operations
 from .portable_enums import add_enum_types
-from .rename_operations import advise_renames
-from .renames import Rename
+from .rename_operations import TRANSACTIONAL, advise_renames
+from .renames import Rename, choose_together
 from .required_columns import comment_required_columns
 from .schema_objects import add_schema_objects
 
@@ -126,6 +127,9 @@ def process_directives(
                 log.warning(
                     "Rows that exist need a value, as the comments of this revision say: column %s", ", column ".join(required)
                 )
+            if losses and (likely := choose_together(open_renames)) and context.dialect.name in TRANSACTIONAL:
+                answers = [shlex.split(rename.argument)[1] for rename in likely]
+                log.warning("If these were renamed, remove this revision and write it again: %s", type_again(answers))
         if writes and directives and all(_is_empty(directive) for directive in directives):
             directives.clear()
             config.print_stdout("No difference between the models and the database: no revision was written.")

@@ -14,7 +14,7 @@ from .. import _compat
 from ..postgresql import escape_colons
 from .comments import keep_together
 from .plain_dialect import make_plain
-from .renames import Rename
+from .renames import Rename, choose_together
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
@@ -97,6 +97,8 @@ def write_rename(rename: Rename) -> RenamedTableOp | RenamedColumnOp:
 def advise_renames(renames: Sequence[Rename], dialect: Dialect) -> Callable[[ops.MigrateOperation], tuple[list[Any], str]]:
     """What to say in front of an operation that drops what may have been renamed: how to write that instead."""
 
+    likely = choose_together(renames)
+
     def advise(operation: ops.MigrateOperation) -> tuple[list[Any], str]:
         if not isinstance(operation, ops.DropTableOp | ops.DropColumnOp):
             return [], ""
@@ -119,7 +121,8 @@ def advise_renames(renames: Sequence[Rename], dialect: Dialect) -> Callable[[ops
                 column = operation.to_column()
                 instead.existing_type, instead.existing_nullable = column.type, column.nullable  # type: ignore[union-attr]
             parts.append(instead)
-        return parts, f"(renamed? {found[0].argument})" if found and dialect.name in TRANSACTIONAL else ""
+        asked = [rename for rename in found if rename in likely] if dialect.name in TRANSACTIONAL else []
+        return parts, f"(renamed? {asked[0].argument})" if asked else ""
 
     return advise
 

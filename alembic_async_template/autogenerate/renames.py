@@ -176,6 +176,14 @@ def drop_answered(candidates: Iterable[Rename], accepted: Iterable[Rename]) -> l
     return [candidate for candidate in candidates if candidate.old not in old and candidate.new not in new]
 
 
+def choose_together(candidates: Iterable[Rename]) -> list[Rename]:
+    """Of the candidates, the best ones first, those that can all be true: each name is in one of them."""
+    chosen: list[Rename] = []
+    for candidate in candidates:
+        chosen += drop_answered([candidate], chosen)
+    return chosen
+
+
 def _compare_tables(old: list[Column[Any]], new: list[Column[Any]], dialect: Dialect) -> float:
     """Which part of the columns both tables have, with types that fit."""
     known = {column.name: column for column in old}

@@ -101,9 +101,10 @@ def complete(example: str, config: Config, *, without: Sequence[str] = ()) -> st
         return example
     options = config.cmd_opts
     section = getattr(options, "name", None) or "alembic"
-    given = example.split()
+    given = shlex.split(example)
     left_out = {*without, *(_ANSWERS if "-x" in given else ())}
     arguments = [argument for argument in getattr(options, "x", None) or () if argument.partition("=")[0] not in left_out]
+    arguments = [argument for argument in arguments if argument not in given]
     typed = {
         "-c": () if "-c" in given else getattr(options, "config", None) or (),
         "-n": () if "-n" in given or section == "alembic" else [section],
@@ -111,6 +112,22 @@ def complete(example: str, config: Config, *, without: Sequence[str] = ()) -> st
     }
     words = [word for option, values in typed.items() for value in values for word in (option, value)]
     return " ".join(["alembic", *filter(None, [shlex.join(words)]), example.removeprefix("alembic ")])
+
+
+def type_again(answers: Sequence[str] = (), without: str = "") -> str:
+    """The `alembic revision` that was typed, with more arguments of `-x`, which stand before the subcommand, and without one.
+
+    In a program that runs Alembic, the shortest one that does the same.
+    """
+    words = sys.argv[1:] if "revision" in sys.argv else ["revision", "--autogenerate"]
+    kept: list[str] = []
+    for word in words:
+        if without and word == without and kept[-1:] == ["-x"]:
+            kept.pop()
+        elif not (without and word == f"-x{without}"):
+            kept.append(word)
+    more = [word for answer in answers for word in ("-x", answer)]
+    return mask_message(shlex.join(["alembic", *more, *kept]))
 
 
 def _read_call(name: str | None) -> TypedCommand:

@@ -152,19 +152,22 @@ class RenameAnswerError(AutogenerateError):
         )
 
     @classmethod
-    def unfit(cls, argument: str, names: tuple[Sequence[str], Sequence[str]], possible: Sequence[str]) -> RenameAnswerError:
+    def unfit(
+        cls, argument: str, names: tuple[Sequence[str], Sequence[str]], possible: Sequence[str], without: str
+    ) -> RenameAnswerError:
         """No such table or column goes while one of the new name comes.
 
         :param names: what goes, and what comes.
-        :param possible: the arguments that would fit.
+        :param possible: the commands with an argument that would fit.
+        :param without: the command without it.
         """
         goes, comes = (series(found, 10) or "nothing" for found in names)
-        fixes = [Fix("one that fits", f"alembic -x {one} revision --autogenerate") for one in possible]
+        fixes = [Fix("one that fits", command) for command in possible]
         return cls(
             argument,
             "fits nothing that differs between the database and the models",
             *fixes,
-            Fix("leave it out", "alembic revision --autogenerate"),
+            Fix("leave it out", without),
             where=f"in the database only: {goes}\nin the models only: {comes}",
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import shlex
 import signal
 import sys
 import threading
@@ -14,7 +15,8 @@ from difflib import get_close_matches
 from sqlalchemy.engine import Dialect
 
 from ..autogenerate.rename_operations import TRANSACTIONAL
-from ..autogenerate.renames import NAME, Difference, Rename, drop_answered, find_candidates
+from ..autogenerate.renames import NAME, Difference, Rename, choose_together, drop_answered, find_candidates
+from ..diagnosis.typed import type_again
 from ..errors import RenameAnswerError
 
 log = logging.getLogger("alembic_async_template")
@@ -126,9 +128,14 @@ class RenameAnswers:
 
     def _refuse_unused(self, difference: Difference) -> None:
         for argument in [] if self._is_partial else self._given:
-            possible = [one.argument.removeprefix("-x ") for one in difference.list_possible()]
+            possible = {one.argument.removeprefix("-x "): one for one in difference.list_possible()}
             near = get_close_matches(argument, possible, 3, 0) if len(possible) > 3 else possible
-            raise RenameAnswerError.unfit(argument, _list_names(difference), near)
+            others = find_candidates(difference, self._dialect)
+            commands = [
+                type_again([shlex.split(one.argument)[1] for one in choose_together([possible[text], *others])], argument)
+                for text in near
+            ]
+            raise RenameAnswerError.unfit(argument, _list_names(difference), commands, type_again(without=argument))
 
     def _ask_about(self, candidates: Sequence[Rename]) -> list[Rename]:
         """Ask about tables first, and stop there if one was renamed: then its columns can be candidates too."""

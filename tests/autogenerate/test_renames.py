@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -808,6 +809,62 @@ def test_an_answer_that_fits_nothing_names_what_does(app: Project) -> None:
     assert len(app.revisions()) == 1
     app.alembic(*result.block.split("alembic ")[1].split("\n")[0].split())
     assert "drop_column" not in app.revisions()[-1].read_text()
+
+
+NAMES = """
+import sqlalchemy as sa
+
+metadata = sa.MetaData()
+person = sa.Table("person", metadata, sa.Column("id", sa.Integer, primary_key=True), {columns})
+"""
+
+
+def write_names(project: Project, *names: str) -> None:
+    columns = ", ".join(f'sa.Column("{name}", sa.String(30))' for name in names)
+    project.write({"app/models.py": NAMES.format(columns=columns)})
+
+
+def type_advice(project: Project, output: str, begin: str) -> str:
+    """Type the command that an output has after some words; the new revision."""
+    found = re.search(rf"{begin}\s*alembic (.*)$", output, re.MULTILINE)
+    assert found, output
+    project.alembic(*shlex.split(found[1]))
+    return project.revisions()[-1].read_text()
+
+
+def test_the_whole_command_is_printed_again(project: Project, sqlite_url: str) -> None:
+    """With all that was typed, `-m` too, the argument corrected, and the renames that are still open: nothing is dropped."""
+    project.environment["DATABASE_URL"] = sqlite_url
+    write_names(project, "street", "town", "phone")
+    project.alembic("init", "-t", "async-fastapi", "migrations")
+    project.alembic("revision", "--autogenerate", "-m", "one")
+    project.alembic("upgrade", "head")
+    write_names(project, "street_name", "town_name", "phone_number")
+    typed = ("-x", "a=b c", "-x", "rename=person.stret:street_name", "revision", "--autogenerate", "-m", "names of it")
+    block = project.alembic(*typed, check=False).block
+    text = type_advice(project, block, "one that fits:\n")
+    assert "names of it" in text
+    assert "drop_column" not in text
+    project.revisions()[-1].unlink()
+    output = project.alembic("revision", "--autogenerate", "-m", "names of it").stderr
+    project.revisions()[-1].unlink()
+    text = type_advice(project, output, "remove this revision and write it again:")
+    assert "names of it" in text
+    assert "drop_column" not in text
+
+
+def test_two_columns_are_not_asked_to_become_one(project: Project, sqlite_url: str) -> None:
+    """Of two columns that may have become the same one, the likelier is proposed, and the command works."""
+    project.environment["DATABASE_URL"] = sqlite_url
+    write_names(project, "first_name", "last_name")
+    project.alembic("init", "-t", "async-fastapi", "migrations")
+    project.alembic("revision", "--autogenerate", "-m", "one")
+    project.alembic("upgrade", "head")
+    write_names(project, "family")
+    output = project.alembic("revision", "--autogenerate", "-m", "two").stderr
+    assert output.count("(renamed?") == 1
+    project.revisions()[-1].unlink()
+    assert type_advice(project, output, "remove this revision and write it again:").count("op.drop_column(") <= 1
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,7 @@ EXAMPLES: list[AlembicAsyncTemplateError] = [
     errors.EnumDeclarationsDifferError("public.status", ("post.one", ["a"]), ("note.two", ["b"]), "post_one"),
     errors.PluginFailedError("plugin", "plugin.compare", "/plugin.py:3", "ValueError: no", installed=True),
     errors.RenameAnswerError.malformed("rename=item.raw"),
-    errors.RenameAnswerError.unfit("rename=a.b:c", (["item.raw"], ["item.raw_data"]), ["rename=item.raw:raw_data"]),
+    errors.RenameAnswerError.unfit("rename=a.b:c", (["a.x"], ["a.c"]), ["alembic -x rename=a.x:c revision"], "alembic revision"),
     errors.RenameAnswerError.unsupported("rename=a.b:c", "mysql"),
     errors.RenameTrialError("-x rename=item.raw:raw_data", "must be owner of table item"),
     errors.SQLModelNotInstalledError(Path("/app/migrations/script.py.mako")),
