@@ -31,7 +31,7 @@ def kind(*values: str, name: str | None = "kind", length: int = 20) -> sa.Enum:
 
 def declare(*parts: Any, convention: dict[str, Any] | None = None, schema: str | None = None) -> MetaData:
     metadata = MetaData(naming_convention=convention)
-    columns = [
+    columns: list[Any] = [
         Column("id", Integer, primary_key=True),
         Column("x", Integer),
         Column("y", sa.String(20)),
