@@ -89,6 +89,8 @@ class _Table:
     """The conditions of its checks by their names, as they are reflected."""
     checks: list[_Check] = field(default_factory=list)
     shown: dict[str, _Shown] = field(default_factory=dict)
+    is_asked: bool = False
+    """Whether the server has made a table like it."""
 
     @property
     def open(self) -> list[_Check]:
@@ -129,16 +131,18 @@ def _list_noted(context: AutogenContext) -> list[_Table]:
 def _list_declared(declared: Table, reflected: Table, dialect: Dialect) -> Iterator[_Check]:
     """The checks of the models, without those that are created with a new column."""
     plain = make_plain(dialect)
-    new = [column for column in declared.columns if column.name not in reflected.columns]
+    new = {column.name for column in declared.columns} - {column.name for column in reflected.columns}
     of_table = [check for check in declared.constraints if isinstance(check, CheckConstraint)]
     of_columns = [
         check
         for column in declared.columns
-        if column not in new
+        if column.name not in new
         for check in sorted(column.constraints, key=lambda one: str(one.name))
         if isinstance(check, CheckConstraint) and check not in of_table
     ]
-    of_table = [check for check in of_table if not (_compat.is_type_bound(check) and set(check.columns) & set(new))]
+    of_table = [
+        check for check in of_table if not (_compat.is_type_bound(check) and new & {column.name for column in check.columns})
+    ]
     for check in sorted(of_table, key=lambda one: (str(one.name), str(one.sqltext))) + of_columns:
         if _compat.is_created(check, dialect):
             try:
@@ -169,13 +173,9 @@ def compare_checks(context: AutogenContext, upgrade_ops: ops.UpgradeOps) -> Prio
     open_tables = [table for table in tables if table.open]
     if open_tables:
         assert context.connection is not None
-        if _ask(context.connection, open_tables):
-            for table in open_tables:
-                _settle(table)
-        else:
-            for table in open_tables:
-                for check in table.open:
-                    check.is_equal = check.name is None or check.existing is not None
+        _ask(context.connection, open_tables)
+        for table in open_tables:
+            _settle(table)
     for table in tables:
         _write_operations(context, upgrade_ops, table)
     return PriorityDispatchResult.CONTINUE
@@ -233,12 +233,12 @@ def _pair_by_condition(table: _Table, conditions: dict[str, str]) -> None:
                 free.remove(same)
 
 
-def _ask(connection: Connection, tables: Sequence[_Table]) -> bool:
+def _ask(connection: Connection, tables: Sequence[_Table]) -> None:
     """Let the server create the checks that are open, on tables like theirs, and read how it shows all of them."""
     statements = []
     for number, table in enumerate(tables):
         made = f"{_TABLE}_{number}"
-        statements.append(f"CREATE TEMPORARY TABLE {made} (LIKE {qualified(table.key[1], table.key[0])})")
+        statements.append(f"CREATE TEMPORARY TABLE {made} (LIKE {qualified(table.key[1], table.key[0])}, CHECK (true))")
         statements += [
             f"ALTER TABLE {made} ADD CONSTRAINT c{position} CHECK ({check.condition})"
             for position, check in enumerate(table.open)
@@ -252,13 +252,18 @@ def _ask(connection: Connection, tables: Sequence[_Table]) -> bool:
         number = row.position - 1
         if number < len(tables):
             tables[number].shown[row.name] = shown
+        elif match := re.fullmatch(r"c(\d+)", row.name):
+            tables[number - len(tables)].open[int(match[1])].made = shown
         else:
-            tables[number - len(tables)].open[int(row.name[1:])].made = shown
-    return allowed
+            tables[number - len(tables)].is_asked = True
 
 
 def _settle(table: _Table) -> None:
     """Compare the conditions as the server shows them. What it cannot create is a difference."""
+    if not table.is_asked:
+        for check in table.open:
+            check.is_equal = check.name is None or check.existing is not None
+        return
     conditions = {name: simplify(shown.condition) for name, shown in table.shown.items()}
     for check in table.open:
         if check.existing is not None and check.made is not None:
@@ -270,9 +275,9 @@ def _settle(table: _Table) -> None:
             # The members of an Enum have changed, whose check has the name that PostgreSQL gave it.
             name = re.compile(re.escape(_choose_name(table, check, ())) + r"\d*")
             check.existing = next((free for free in table.list_free() if name.fullmatch(free)), None)
-    for check in table.checks:
-        if not check.is_equal and check.existing is not None and not table.shown[check.existing].is_own:
-            check.is_equal = True  # it changes with that of the parent table
+    for check in table.open:
+        shown = table.shown.get(check.existing or "")
+        check.is_equal = shown is not None and not shown.is_own  # it changes with that of the parent table
 
 
 def _choose_name(table: _Table, check: _Check, taken: Sequence[str]) -> str:
@@ -306,7 +311,8 @@ def _write_operations(context: AutogenContext, upgrade_ops: ops.UpgradeOps, tabl
         schema, table_name = table.key
         if check.existing is not None:
             old = text(escape_colons(table.existing[check.existing]))
-            options = {} if table.shown[check.existing].is_valid else {"postgresql_not_valid": True}
+            shown = table.shown.get(check.existing)
+            options = {"postgresql_not_valid": True} if shown is not None and not shown.is_valid else {}
             dropped.append(DropCheckOp(CreateCheckOp(conv(name), table_name, old, schema=schema, **options)))
         if not comes_with_type:  # `op.alter_column` creates the check of its new type
             condition = text(escape_colons(check.condition))

@@ -13,7 +13,8 @@ from alembic.operations.ops import UpgradeOps
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import CheckConstraint, Column, Identity, Integer, MetaData, Sequence, Table, create_engine, event
+from sqlalchemy import Boolean, CheckConstraint, Column, Identity, Integer, MetaData, Sequence, Table, create_engine, event
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.pool import NullPool
 
@@ -158,6 +159,17 @@ def test_a_convention_names_a_constraint_of_a_table_that_is_there() -> None:
     metadata.naming_convention = {"pk": "pk_%(table_name)s", "ck": "ck_%(constraint_name)s"}
     assert _compat.name_by_convention(table.primary_key) == "pk_t"
     assert _compat.name_by_convention(check) is None
+
+
+def test_a_check_of_a_type_is_created_where_the_type_needs_it() -> None:
+    """PostgreSQL has a boolean type of its own, and `ddl_if` names other databases."""
+    for dialect, created in ((sqlite.dialect(), ["flag", "only", "plain"]), (postgresql.dialect(), ["plain"])):  # type: ignore[no-untyped-call,unused-ignore]
+        flag = Column("flag", Boolean(create_constraint=True, name="flag"))
+        plain, only = CheckConstraint("1 > 0", name="plain"), CheckConstraint("1 > 0", name="only").ddl_if(dialect="sqlite")
+        table = Table("t", MetaData(), flag, plain, only)
+        checks = [constraint for constraint in table.constraints if isinstance(constraint, CheckConstraint)]
+        assert sorted(str(check.name) for check in checks if _compat.is_created(check, dialect)) == created
+        assert [check.name for check in checks if _compat.is_type_bound(check)] == ["flag"]
 
 
 def test_the_sequences_of_the_models_are_listed() -> None:
