@@ -87,13 +87,12 @@ def test_the_example_pairs_each_value_with_its_own(
     assert text is not None
     pairs = ", ".join(f"{old!r}: {new!r}" for old, new in zip(before, mapping, strict=True))
     assert f"# replace_with={{{pairs}}}\n" in text
-    example = ""
+    example = f"op.replace_enum_values('status', {after!r}, replace_with={{{pairs}}})"
     for _ in range(2):  # the additions are committed by the first attempt
         with pytest.raises(errors.EnumValueInUseError) as refused:
             history.upgrade()
-        example = str(refused.value.example)
         assert refused.value.fix == "say which values take their places, such as"
-        assert example == f"op.replace_enum_values('status', {after!r}, replace_with={{{pairs}}})"
+        assert refused.value.example == example
     *additions, _ = read_upgrade(text)
     write(history, "second", "\n".join([*additions, example]))
     for one in (history, fresh):
