@@ -164,7 +164,7 @@ def test_a_convention_names_a_constraint_of_a_table_that_is_there() -> None:
 def test_a_check_of_a_type_is_created_where_the_type_needs_it() -> None:
     """PostgreSQL has a boolean type of its own, and `ddl_if` names other databases."""
     for dialect, created in ((sqlite.dialect(), ["flag", "only", "plain"]), (postgresql.dialect(), ["plain"])):  # type: ignore[no-untyped-call,unused-ignore]
-        flag = Column("flag", Boolean(create_constraint=True, name="flag"))
+        flag: Column[bool] = Column("flag", Boolean(create_constraint=True, name="flag"))
         plain, only = CheckConstraint("1 > 0", name="plain"), CheckConstraint("1 > 0", name="only").ddl_if(dialect="sqlite")
         table = Table("t", MetaData(), flag, plain, only)
         checks = [constraint for constraint in table.constraints if isinstance(constraint, CheckConstraint)]
