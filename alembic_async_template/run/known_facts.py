@@ -26,8 +26,11 @@ _TRUNCATED = 1265
 _LABELS = text("SELECT enumlabel FROM pg_catalog.pg_enum WHERE enumtypid = pg_catalog.to_regtype(CAST(:type AS text))")
 
 
-def list_facts(url: URL) -> dict[str, str | None]:
-    """What an example of a command says about a database."""
+def list_facts(url: URL, *, only_reads: bool = False) -> dict[str, str | None]:
+    """What an example of a command says about a database.
+
+    :param only_reads: whether the command that failed needs no more than to read.
+    """
     user, name, host = url.username or "app", url.database or "app", url.host or "localhost"
     create = (
         f"createdb --host={host} --port={url.port or 5432} --username={quote(user)} {quote(name)}"
@@ -36,7 +39,8 @@ def list_facts(url: URL) -> dict[str, str | None]:
         f"--execute={quote(f'CREATE DATABASE `{name}`')}"
     )
     folder = quote(name.rpartition("/")[0] or ".")
-    return {"user": user, "folder": folder, "create": create, "database": name, "file": quote(name)}
+    needed: dict[str, str | None] = {"privileges": "SELECT", "access": "read it"} if only_reads else {}
+    return {"user": user, "folder": folder, "create": create, "database": name, "file": quote(name)} | needed
 
 
 def find_facts(error: BaseException, connection: Connection, settings: Settings) -> dict[str, str | None]:
