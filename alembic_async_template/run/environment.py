@@ -222,7 +222,7 @@ class _Run:
     def _migrate_watched(self, connection: Connection, *, own: bool) -> None:
         in_transaction = connection.in_transaction()
         self.progress = Progress(in_callers_transaction=in_transaction)
-        self.known = list_facts(connection.engine.url, reads=self.command.only_reads)
+        self.known = list_facts(connection.engine.url, only_reads=self.command.only_reads)
         self.target.choose(connection.dialect)
         options: dict[str, Any] = {
             "connection": connection,

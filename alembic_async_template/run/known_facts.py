@@ -39,10 +39,10 @@ _IS_TEXT = text("""
 _MOST_TEXTS = 20
 
 
-def list_facts(url: URL, *, reads: bool = False) -> dict[str, str | None]:
+def list_facts(url: URL, *, only_reads: bool = False) -> dict[str, str | None]:
     """What an example of a command says about a database.
 
-    :param reads: whether the command only reads, so that its role needs no more.
+    :param only_reads: whether the command that failed needs no more than to read.
     """
     user, name, host = url.username or "app", url.database or "app", url.host or "localhost"
     there = f"--host={host} --port={url.port or 5432} --username={quote(user)} {quote(name)}"
@@ -55,7 +55,7 @@ def list_facts(url: URL, *, reads: bool = False) -> dict[str, str | None]:
     folder = quote(name.rpartition("/")[0] or ".")
     psql = f"psql {there}"
     facts: dict[str, str | None] = {"user": user, "folder": folder, "create": create, "psql": psql, "database": name}
-    return facts | {"file": quote(name)} | ({"privileges": "SELECT", "access": "read it"} if reads else {})
+    return facts | {"file": quote(name)} | ({"privileges": "SELECT", "access": "read it"} if only_reads else {})
 
 
 def list_url_facts(database: Database) -> dict[str, str | None]:
