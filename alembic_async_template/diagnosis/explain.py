@@ -38,9 +38,9 @@ from ..errors.block import Fix, render_block, render_parts
 from ..errors.failure import Progress
 from ..masking import HIDDEN, drop_tracebacks, hide_secrets, is_about_secret, mask_statement
 from .driver_errors import describe_outage
-from .identifiers import explain_cycle, find_duplicate
 from .enum_labels import find_label, list_labels, read_refusal
 from .exceptions import describe_exception
+from .identifiers import explain_cycle, find_duplicate
 from .match import Origin, find_fix
 from .python_errors import explain_python
 from .quotes import is_inside, quote_statement, read_message
