@@ -83,9 +83,22 @@ def called_name(call: ast.Call) -> str:
 
 def find_obstacles(env: EnvFile, machinery: Machinery) -> Iterator[Obstacle]:
     """What the machinery does beyond connecting and running migrations."""
-    usual = _USUAL_CALLS | {function.name for function in machinery.functions}
-    for statement in machinery.statements:
+    names = {function.name for function in machinery.functions}
+    inner = [
+        node
+        for statement in machinery.statements
+        for node in ast.walk(statement)
+        if isinstance(node, Function) and node not in machinery.functions and _connects(env, node, names)
+    ]
+    usual = _USUAL_CALLS | names | {function.name for function in inner}
+    for statement in (*machinery.statements, *inner):
         yield from _look(env, statement, usual)
+
+
+def _connects(env: EnvFile, function: Function, names: set[str]) -> bool:
+    """Whether a function inside of another is a part of the machinery too."""
+    calls = {called_name(node) for node in ast.walk(function) if isinstance(node, ast.Call)}
+    return bool(calls & {"run_sync", "connect"}) or _is_machinery(env, function, names)
 
 
 def _look(env: EnvFile, statement: ast.stmt, usual: set[str]) -> Iterator[Obstacle]:

@@ -104,13 +104,14 @@ class _Follower:
                 return self._name_variable(variable, [])
             case ast.BoolOp(ast.Or(), [first, *rest]):
                 source = self.follow(first, depth + 1)
-                return self._add_default(source, rest) if source is not None else None
+                is_setting = source is not None and source.setting
+                return self._add_default(source, rest) if source and is_setting else URLSource(expression=self.env.quote(node))
             case ast.Call() if called_name(node) in {"get_main_option", "get_section", "get_section_option"} | ENGINE_MAKERS:
                 return None
             case ast.Name(name) if name not in self.env.imports:
                 values = [self.env.values[name]] if name in self.env.values else self._locals.get(name, [])
-                sources = [self.follow(value, depth + 1) for value in values]
-                return next((source for source in sources if source is not None), None)
+                sources = {source for value in values if (source := self.follow(value, depth + 1)) is not None}
+                return sources.pop() if len(sources) == 1 else URLSource(expression=name) if sources else None
         reference = self._write_reference(node, depth)
         if reference:
             return URLSource("app_engine", reference)
@@ -118,9 +119,8 @@ class _Follower:
 
     def _follow_function(self, name: str, depth: int) -> URLSource | None:
         returned = [node for node in ast.walk(self.env.functions[name]) if isinstance(node, ast.Return)]
-        if len(returned) == 1 and returned[0].value is not None:
-            return self.follow(returned[0].value, depth + 1)
-        return URLSource(expression=f"{name}()")
+        source = self.follow(returned[0].value, depth + 1) if len(returned) == 1 and returned[0].value is not None else None
+        return source if source is not None and source.setting else URLSource(expression=f"{name}()")
 
     def _name_variable(self, variable: str, rest: list[ast.expr]) -> URLSource:
         return self._add_default(URLSource("database_url_env", variable), rest)

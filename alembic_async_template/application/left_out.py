@@ -13,7 +13,7 @@ from sqlalchemy.orm import Mapper, registry
 from ..project.sources import Sources
 
 
-def find_left_out(left_out: Collection[str], listed: Sequence[str], sources: Mapping[str, Sources]) -> frozenset[Table]:
+def find_left_out_tables(left_out: Collection[str], listed: Sequence[str], sources: Mapping[str, Sources]) -> frozenset[Table]:
     """The tables that only modules which are left out define; a module may have been imported by any other one.
 
     :param left_out: imported modules that are left out.

@@ -14,10 +14,10 @@ from .models import is_covered
 if TYPE_CHECKING:
     from .settings import Settings
 
-FindLeftOut = Callable[[str], list[str]]
+FindModules = Callable[[str], list[str]]
 
 
-def find_left_out(settings: Settings) -> FindLeftOut:
+def find_left_out_modules(settings: Settings) -> FindModules:
     """What tells the modules for the name of a table: those with tables whose sources have the word, or one like it.
 
     They are not imported, and a class names its table in more ways than sources show: `order_item` is `OrderItem` too.

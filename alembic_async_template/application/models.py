@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import difflib
 import fnmatch
 import logging
 import os
@@ -28,13 +29,16 @@ from ..project.scan_cache import recall_tables
 from ..project.sources import Sources
 from ..project.tables import FoundTable
 from .imports import find_import_fix, find_package_above, find_root, import_application, refuse_module
-from .left_out import find_left_out
+from .left_out import find_left_out_tables
 
 if TYPE_CHECKING:
     from .settings import Settings
 
 
 log = logging.getLogger("alembic_async_template")
+
+# How alike two names are at least, of which one may be meant by the other.
+_NEAR = 0.86
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,7 @@ def find_model_modules(settings: Settings) -> ModelModules:
         if name != "*" and not any(is_covered(module, [name]) for module in listed):
             if is_pattern(name):
                 raise SettingError("app_models", name, settings.place, "matches no module that defines tables")
-            listed += [name] if name in known else _find_elsewhere(name, settings)
+            listed += [name] if name in known else _find_elsewhere(name, settings, chosen)
     unlisted = tuple(name for name in chosen if name not in listed)
     return ModelModules(tuple(dict.fromkeys(listed)), unlisted, tables, owners)
 
@@ -131,15 +135,29 @@ def _explain_unread(path: Path, without: str) -> tuple[str, *tuple[Fix, ...]]:
     return (f"{path} has a syntax error",)
 
 
-def _find_elsewhere(name: str, settings: Settings) -> list[str]:
-    """A module that was named and is not under the import roots, with those of its modules that define tables."""
+def _correct(name: str, settings: Settings, others: Sequence[str]) -> list[Fix]:
+    """The module with tables that a misspelt name stands for, or those that there are."""
+    packages = {".".join(parts[:depth]) for other in others if (parts := other.split(".")) for depth in range(1, len(parts) + 1)}
+    near = difflib.get_close_matches(name, sorted(packages - set(settings.app_models)), 1, _NEAR)
+    if near:
+        names = [near[0] if one == name else one for one in settings.app_models]
+        return [Fix("correct the name", f"app_models = {', '.join(names)}")]
+    tops = dict.fromkeys(other.partition(".")[0] for other in others)
+    return [Fix("name what defines tables", f"app_models = {', '.join(tops)}")] if tops else []
+
+
+def _find_elsewhere(name: str, settings: Settings, others: Sequence[str]) -> list[str]:
+    """A module that was named and is not under the import roots, with those of its modules that define tables.
+
+    :param others: the modules with tables that are there, one of which may be meant.
+    """
     try:
         spec = find_spec(name)
     except (ImportError, ValueError):
         spec = None
     if spec is None:
         found = find_package_above(name, settings) or find_root(name, settings)
-        fixes = [Fix("name the folder that has it", f"prepend_sys_path = {found}")] if found else []
+        fixes = [Fix("name the folder that has it", f"prepend_sys_path = {found}")] if found else _correct(name, settings, others)
         raise SettingError("app_models", name, settings.place, "names no module under the import root", *fixes)
     from ..project.discovery import find_tables
 
@@ -198,7 +216,7 @@ def load_metadata(settings: Settings, *, complete: bool) -> list[ModelMetadata]:
             (defining if defines else mentioning).setdefault(id(metadata), []).append(name)
     unwanted = [name[1:] for name in settings.app_models if name.startswith("~")]
     others = [name for name in sys.modules if is_covered(name, unwanted) and name not in found.listed]
-    left_out = find_left_out(others, found.listed, found.sources) if others else frozenset()
+    left_out = find_left_out_tables(others, found.listed, found.sources) if others else frozenset()
     models = [
         ModelMetadata(metadata, tuple(dict.fromkeys(defining.get(number) or mentioning[number][:1])), without)
         for number, metadata in collected.items()

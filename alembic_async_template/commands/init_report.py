@@ -88,7 +88,7 @@ def describe_written(
         "",
         f"Found in this project, and written to {place}:",
         f"  import root  {_name_roots(project, target)}",
-        f"  models       {_found(project.models, 'none yet', f'({modules})', target)}",
+        f"  models       {_found(project.models, 'none yet', f'({modules})', target, 'choose')}",
         f"  engine       {_found(project.engines, _no_engine(project, target), _name_other_engines(project), target)}",
     ]
     lines += _name_unread(project)
@@ -168,14 +168,14 @@ def _needs_choice(project: Project) -> bool:
     )
 
 
-def _found(candidates: tuple[str, ...], nothing: str, detail: str, target: Target) -> str:
+def _found(candidates: tuple[str, ...], nothing: str, detail: str, target: Target, choose: str = "choose one") -> str:
     match candidates:
         case ():
             return nothing
         case (only,):
             return f"{only} {detail}".rstrip()
         case _:
-            return f"several, choose one in {target.name}: {'; '.join(candidates)}"
+            return f"several, {choose} in {target.name}: {'; '.join(candidates)}"
 
 
 def _no_engine(project: Project, target: Target) -> str:

@@ -127,11 +127,14 @@ class ModelsNotChosenError(ApplicationError):
     def __init__(self, place: str, modules: Sequence[str]) -> None:
         self.modules = tuple(modules)
         packages = list(dict.fromkeys(module.partition(".")[0] for module in modules))
-        example = packages[0] if packages else "app.models"
         found = f"tables were found in {series(packages)}" if packages else "no module was found that defines tables"
-        super().__init__(
-            f"app_models is empty, and {found}", Fix("name those of this database", f"app_models = {example}"), where=place
-        )
+        fixes = [Fix("name those of this database", f"app_models = {packages[0] if packages else 'app.models'}")]
+        if len(packages) > 1:
+            fixes = [
+                Fix("if all of them are this database's", f"app_models = {', '.join(packages)}"),
+                Fix("leave out those of another database", f"app_models = {', ~'.join(packages)}"),
+            ]
+        super().__init__(f"app_models is empty, and {found}", *fixes, where=place)
 
 
 class NoTablesError(ApplicationError):

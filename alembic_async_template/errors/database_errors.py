@@ -181,13 +181,13 @@ class DatabaseNotAtHeadError(DatabaseAccessError, DatabaseNotAtHead):
             return (
                 f"{at}; this application, whose head is {heads}, has no revision {', '.join(self.unknown)}",
                 Fix(
-                    "deploy the newer code that has migrated it, or downgrade with it to a revision that both know",
-                    "alembic downgrade -1",
+                    "deploy the newer code that has migrated it, or let its files take back what these do not know",
+                    f"alembic downgrade {self.heads[0]}" if len(self.heads) == 1 else "",
                 ),
-                Fix("get the file back, if it was deleted or is on another branch"),
+                Fix("get the file back, if it was deleted or is on another branch", "git log --diff-filter=D --summary"),
                 Fix(
-                    "if nothing of it is left in the database, name the newest revisions of these files that have run there",
-                    "alembic stamp --purge ...",
+                    "if nothing of it is left in the database, name the newest revision of these files that has run there",
+                    f"alembic stamp --purge {' '.join(self.heads)}",
                 ),
             )
         if not self.heads:

@@ -107,8 +107,11 @@ def _models(project: Project) -> Block:
     if project.other_roots:
         block += [f"# Those of {project.relative_path(project.import_root)}:"]
     else:
-        block += ["# Several applications define tables; choose those of this database."]
-    block += [Setting("app_models", _names(models), proposed=True) for models in project.models]
+        block += ["# Several applications define tables: all of them are this database's, or one is and ~ leaves out the others."]
+        block += [Setting("app_models", _names(", ".join(project.models)), proposed=True)]
+    for models in project.models:
+        others = [name for other in project.models if other != models and not project.other_roots for name in _names(other)]
+        block += [Setting("app_models", (*_names(models), *(f"~{name}" for name in others)), proposed=True)]
     return [*block, Setting("app_models", ())]
 
 

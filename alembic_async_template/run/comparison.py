@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.engine import Connection
 
 from .. import _compat
-from ..application.left_out_models import find_left_out
+from ..application.left_out_models import find_left_out_modules
 from ..application.settings import is_command_line
 from ..autogenerate.directives import (
     filter_names,
@@ -82,7 +82,7 @@ def prepare_comparison(
         metadatas,
         options.get("process_revision_directives"),
         _settle_by(command, connection, options, cleanup, in_transaction=in_transaction) if writes and not baseline else None,
-        find_left_out(command.settings) if target.is_scanned else lambda _table: [],
+        find_left_out_modules(command.settings) if target.is_scanned else lambda _table: [],
         baseline=baseline,
         writes=writes,
         heads=heads,

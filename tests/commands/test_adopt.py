@@ -206,6 +206,24 @@ def test_a_function_inside_of_another_is_moved_out() -> None:
         ("from app.db import engine", "", "engine", URLSource("app_engine", "app.db:engine")),
         ("from app.db import make_engine", "", "make_engine()", URLSource("app_engine", "app.db:make_engine()")),
         (
+            "import os",
+            "\n\ndef find():\n    found = os.environ.get('APP_DB')\n    if not found:\n        raise RuntimeError\n    return found\n",
+            "create_async_engine(find())",
+            URLSource("database_url_env", "APP_DB"),
+        ),
+        (
+            "import os",
+            "\n\ndef find():\n    found = os.environ.get('APP_DB')\n    if not found:\n        found = os.environ['OTHER']\n    return found\n",
+            "create_async_engine(find())",
+            URLSource(expression="find()"),
+        ),
+        (
+            "import os",
+            'url = config.attributes.get("url") or os.environ["APP_DB"]',
+            "create_async_engine(url)",
+            URLSource(expression='config.attributes.get("url") or os.environ["APP_DB"]'),
+        ),
+        (
             "from app.config import HOST",
             "",
             'create_async_engine(f"postgresql+asyncpg://{HOST}/app")',
@@ -228,6 +246,13 @@ def test_the_url_becomes_a_setting(imports: str, top: str, engine: str, expected
             {"engine": "create_async_engine(URL, connect_args={'ssl': True})"},
             "connectable = create_async_engine(URL, connect_args={'ssl': True})",
             "its engine is given connect_args; app_engine may name an engine of the application that has it",
+        ),
+        (
+            {
+                "engine": "pool\n\n    async def work(connection):\n        await connection.execute(1)\n        await connection.run_sync(do_run_migrations)\n"
+            },
+            "await connection.execute(1)",
+            "execute() is called",
         ),
         ({"arguments": ", **options"}, None, "its arguments are put together elsewhere"),
         (
@@ -257,6 +282,25 @@ def test_online_and_offline_have_to_agree() -> None:
     env = parse(text.replace("version_table='one'", "version_table='two'"))
     obstacles = read_arguments(env, find_machinery(env)).obstacles
     assert [obstacle.why for obstacle in obstacles] == ["version_table is \"one\" here and 'two' elsewhere"]
+
+
+@pytest.mark.sqlite
+def test_a_url_that_no_setting_can_say_stays_in_env(project: Project, sqlite_url: str) -> None:
+    """The expression moves to the module, in front of the call."""
+    project.alembic("init", "-t", "async", "migrations")
+    path = sqlite_url.removeprefix("sqlite:///")
+    engine = 'create_async_engine(f"sqlite+aiosqlite:///{FOLDER}/{NAME}")'
+    folder, _, name = path.rpartition("/")
+    env = make_env(imports="from app.config import FOLDER, NAME", engine=engine)
+    config = f"FOLDER, NAME = {folder!r}, {name!r}\n"
+    project.write({"app/__init__.py": "", "app/models.py": MODELS, "app/config.py": config, "migrations/env.py": env})
+    project.alembic("revision", "--autogenerate", "-m", "create posts")
+    project.alembic("adopt", "--yes")
+    text = (project.directory / "migrations/env.py").read_text()
+    assert 'context.config.set_main_option("sqlalchemy.url", (f"sqlite+aiosqlite:///{FOLDER}/{NAME}").replace("%", "%%"))' in text
+    project.alembic("upgrade", "head")
+    assert Path(path).exists()
+    project.alembic("check")
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])

@@ -424,11 +424,12 @@ There is no revision nowhere among the files
         errors.DatabaseNotAtHeadError,
         """\
 The database is at revision newer; this application, whose head is one, has no revision newer
-  fix    deploy the newer code that has migrated it, or downgrade with it to a revision that both know:
-         alembic downgrade -1
-  or     get the file back, if it was deleted or is on another branch
-  or     if nothing of it is left in the database, name the newest revisions of these files that have run there:
-         alembic stamp --purge ...""",
+  fix    deploy the newer code that has migrated it, or let its files take back what these do not know:
+         alembic downgrade one
+  or     get the file back, if it was deleted or is on another branch:
+         git log --diff-filter=D --summary
+  or     if nothing of it is left in the database, name the newest revision of these files that has run there:
+         alembic stamp --purge one""",
         revisions={"one": "pass"},
         set_up="CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY); INSERT INTO alembic_version VALUES ('newer')",
     ),

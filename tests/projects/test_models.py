@@ -192,8 +192,12 @@ def test_a_name_without_a_module_is_an_error(app: Project) -> None:
     change_setting(app, "app_models", "apq.models")
     assert autogenerate(app, check=False) == (
         'app_models: "apq.models" names no module under the import root\n  where  section [alembic] of alembic.ini\n'
-        "  fix    name the modules or packages that define the models:\n         app_models = app.models, app.billing"
+        "  fix    correct the name:\n         app_models = app.models"
     )
+    change_setting(app, "app_models", "elsewhere")
+    assert autogenerate(app, check=False).endswith("  fix    name what defines tables:\n         app_models = app")
+    change_setting(app, "app_models", "app")
+    assert '"one"' in autogenerate(app)
 
 
 def test_no_tables_is_an_error(project: Project, sqlite_url: str) -> None:
@@ -217,10 +221,12 @@ def test_several_applications_are_to_be_chosen_from(project: Project, sqlite_url
     project.write({"shop/models.py": TABLE.format(name="Order"), "billing/models.py": TABLE.format(name="Invoice")})
     project.alembic("init", "-t", "async-fastapi", "migrations")
     ini = (project.directory / "alembic.ini").read_text()
-    assert "# app_models = billing\n# app_models = shop\napp_models =\n" in ini
+    choices = ["billing, shop", "billing, ~shop", "shop, ~billing"]
+    assert "\n".join(f"# app_models = {choice}" for choice in choices) + "\napp_models =\n" in ini
     assert autogenerate(project, check=False) == (
         "app_models is empty, and tables were found in billing, shop\n  where  section [alembic] of alembic.ini\n"
-        "  fix    name those of this database:\n         app_models = billing"
+        "  fix    if all of them are this database's:\n         app_models = billing, shop\n"
+        "  or     leave out those of another database:\n         app_models = billing, ~shop"
     )
     (project.directory / "alembic.ini").write_text(ini.replace("app_models =\n", "app_models = shop, ~billing\n"))
     text = autogenerate(project)

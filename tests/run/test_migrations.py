@@ -232,11 +232,11 @@ def test_ensure_head_names_both_revisions(make: Make, postgresql_url: str) -> No
     (ini.parent / "migrations/versions/two.py").unlink()
     assert message() == (
         "The database is at revision two; this application, whose head is one, has no revision two"
-        "\n  fix    deploy the newer code that has migrated it, or downgrade with it to a revision that both know:"
-        "\n         alembic downgrade -1"
-        "\n  or     get the file back, if it was deleted or is on another branch"
-        "\n  or     if nothing of it is left in the database, name the newest revisions of these files that have run there:"
-        "\n         alembic stamp --purge ..."
+        "\n  fix    deploy the newer code that has migrated it, or let its files take back what these do not know:"
+        "\n         alembic downgrade one"
+        "\n  or     get the file back, if it was deleted or is on another branch:\n         git log --diff-filter=D --summary"
+        "\n  or     if nothing of it is left in the database, name the newest revision of these files that has run there:"
+        "\n         alembic stamp --purge one"
     )
     with psycopg.connect(postgresql_url, autocommit=True) as connection:
         connection.execute("UPDATE alembic_version SET version_num = 'one'")
