@@ -76,6 +76,9 @@ CODES = {
     "add-value-in-transaction": Code(
         _WARNING, "A transaction cannot use an enum value that it has added itself, so the revision, or the next one, fails."
     ),
+    "value-used-at-once": Code(
+        _ERROR, "PostgreSQL refuses an enum value in the transaction that has added it: unsafe use of new value."
+    ),
     "autocommit-after-work": Code(
         _WARNING, "autocommit_block commits what the revision did before it; a failure later leaves the revision half done."
     ),
@@ -105,6 +108,10 @@ CODES = {
     "silenced-loggers": Code(
         _WARNING, "fileConfig disables the loggers that exist already, those of the running application too."
     ),
+    "incompatible-versions": Code(_WARNING, "Packages that do not fit each other fail in ways that no message explains."),
+    "other-enum-package": Code(
+        _WARNING, "Its import switches a second comparison of enum types on, and replaces op.add_enum_value."
+    ),
     "ignored-by-git": Code(_ERROR, "A revision that git ignores is on this machine only."),
     # The database
     "database-unreadable": Code(_ERROR, "No command that needs the database works."),
@@ -112,6 +119,9 @@ CODES = {
     "ahead-of-files": Code(_ERROR, "No command can tell what the database needs when the file of its revision is missing."),
     "not-stamped": Code(
         _WARNING, "An upgrade creates tables that exist already, and fails; a first autogenerate leaves them out of its revision."
+    ),
+    "version-table-elsewhere": Code(
+        _WARNING, "Every revision counts as pending, and the first of them creates tables that exist already."
     ),
     "invalid-index": Code(_WARNING, "No query uses an index that is not valid, while every write keeps it up to date."),
     "unused-enum": Code(_NOTE, "A revision that creates a type of the same name fails."),
@@ -123,5 +133,9 @@ CODES = {
     "models-differ": Code(
         _WARNING,
         "The application expects what the models declare, and the next autogenerate writes what differs into its revision.",
+    ),
+    "tables-left-over": Code(_WARNING, "The next autogenerate writes that they are dropped, with all that they hold."),
+    "enum-values-differ": Code(
+        _WARNING, "An INSERT of a value that the database lacks fails, and so does reading one that the models lack."
     ),
 }

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from ..errors.block import Fix, count, series
+from ..autogenerate.differences import NO_TABLE
+from ..errors.block import Fix, count, quote_all, series
 from .finding import Problem
 from .probe import Failed, Probe
 from .subject import SourceFile, Subject
@@ -27,6 +28,8 @@ def check_database(subject: Subject) -> Iterator[Problem]:
     if status["unknown"]:
         fix = Fix("get the files of the newer code", "git pull")
         yield Problem("ahead-of-files", f"The database is at {series(status['unknown'])}, which no file here has", fix)
+    elif not status["current"] and probe.version_tables:
+        yield _explain_other_version_table(subject, *probe.version_tables[0])
     elif not status["current"] and status["tables"] and status["pending"]:
         stamp = Fix(
             "if they are as the newest revision makes them, mark the database as migrated",
@@ -60,6 +63,37 @@ def check_database(subject: Subject) -> Iterator[Problem]:
         more = f" and {len(probe.differences) - _MOST} more" if len(probe.differences) > _MOST else ""
         shown = "; ".join(probe.differences[:_MOST])
         yield Problem("models-differ", f"Models and database differ: {shown}{more}", fix)
+    if probe.leftover_tables:
+        tables = [sentence.removeprefix(NO_TABLE) for sentence in probe.leftover_tables]
+        drop = Fix("if they are to go, write the revision that drops them", 'alembic revision --autogenerate -m "drop tables"')
+        keep = Fix("if they are another program's, leave them alone with include_object, or name their modules in app_models")
+        problem = f"The models have no table {series(tables, _MOST)}"
+        yield Problem("tables-left-over", problem, drop, other_fixes=(keep,))
+    for name, declared, there in probe.enum_differences:
+        yield _explain_enum(name, declared, there, ours=subject.uses_this_package)
+
+
+def _explain_enum(name: str, declared: Sequence[str], there: Sequence[str], *, ours: bool) -> Problem:
+    """An enum type with other values than the models have."""
+    schema, _, bare = name.rpartition(".")
+    within = f", schema={schema!r}" if schema and schema != "public" else ""
+    lines = [f"op.add_enum_value({bare!r}, {value!r}{within})" for value in declared if value not in there]
+    lines += [f"op.remove_enum_value({bare!r}, {value!r}{within})" for value in there if value not in declared]
+    fix = Fix("write a revision with", "\n".join(lines))
+    if ours:
+        fix = Fix("write a revision", 'alembic revision --autogenerate -m "change enums"')
+    problem = f"Enum {name} has {quote_all(there)} in the database, and {quote_all(declared)} in the models"
+    return Problem("enum-values-differ", problem, fix)
+
+
+def _explain_other_version_table(subject: Subject, schema: str, table: str) -> Problem:
+    """The table that an earlier environment has used."""
+    arguments = [f'version_table="{table}"'] if table != "alembic_version" else []
+    arguments += [f'version_table_schema="{schema}"'] if schema != "public" else []
+    function = "run_environment" if subject.uses_this_package else "context.configure"
+    fix = Fix(f"give these arguments to {function} in env.py", ", ".join(arguments))
+    problem = f"The database is at no revision, and {schema}.{table} is a version table that env.py does not name"
+    return Problem("version-table-elsewhere", problem, fix, subject.env.path if subject.env else None)
 
 
 def _check_models(subject: Subject, probe: Probe, env: SourceFile) -> Iterator[Problem]:

@@ -19,6 +19,7 @@ from .revisions import check_pending
 from .secrets import check_secrets
 from .subject import Subject, read_subject
 from .surroundings import check_surroundings
+from .versions import check_versions
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -46,7 +47,7 @@ def examine(config: Config, *, use_database: bool = True) -> list[Finding]:
         and all(CODES[problem.code].severity is not Severity.ERROR for problem in problems)
     ):
         subject = replace(subject, probe=send_probe(config))
-    for check in (check_secrets, check_pending, check_surroundings, check_database):
+    for check in (check_secrets, check_pending, check_surroundings, check_versions, check_database):
         problems += _run(check, subject)
     findings = [_make_finding(problem, subject) for problem in problems if not _is_silenced(problem, subject)]
     order = list(Severity)

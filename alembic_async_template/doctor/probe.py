@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ..autogenerate.differences import NO_TABLE
 from ..errors.block import Fix
 from .process import answer_request, describe_config, make_config, run_apart
 
@@ -44,6 +45,14 @@ class Probe:
     """Why there can be no first revision: the database has the tables already."""
     unversioned: Failed | None = None
     """What `alembic check` says of tables that no revision counts for."""
+    leftover_tables: tuple[str, ...] = ()
+    """Sentences about tables that the models do not have."""
+    version_tables: tuple[Sequence[str], ...] = ()
+    """Other tables that say which revisions have run: schema and name."""
+    row_counts: Mapping[str, int] = field(default_factory=dict)
+    """About how many rows each table has, below 0 where that is not known."""
+    enum_differences: tuple[Sequence[Any], ...] = ()
+    """Enum types with other values in the models: name, values there, values in the database."""
 
 
 def send_probe(config: Config) -> Probe:
@@ -64,6 +73,7 @@ def _read_failed(described: Mapping[str, Any]) -> Failed:
 def answer(request: Mapping[str, Any]) -> dict[str, Any]:
     """In the new process: run `env.py`, and tell what it shows."""
     from ..run.status import read_status
+    from .database_probe import look_at_database
 
     config = make_config(request)
     found: dict[str, Any] = {"status": None, "differences": []}
@@ -74,6 +84,8 @@ def answer(request: Mapping[str, Any]) -> dict[str, Any]:
         found["error"] = describe_error(error)
         return found
     found["status"] = status.to_json()
+    with suppress(Exception):  # the models may not be importable, which the comparison tells
+        found |= look_at_database(config)
     if status.models is None:  # env.py is written by hand
         from .models_probe import look_at_models
 
@@ -83,6 +95,13 @@ def answer(request: Mapping[str, Any]) -> dict[str, Any]:
             return found
     if status.history.is_at_head and status.history.heads:
         found["differences"], found["models_error"], _ = _compare(config)
+        found["leftover_tables"] = [one for one in found["differences"] if one.startswith(NO_TABLE)]
+        enums = tuple(f"enum {name} " for name, *_ in found.get("enum_differences", ()))
+        found["differences"] = [
+            one
+            for one in found["differences"]
+            if one not in found["leftover_tables"] and not any(enum in f"{one} ".replace("Enum", "enum") for enum in enums)
+        ]
     elif not (status.history.heads or status.history.current):
         found |= _try_first_revision(config)
     elif status.server.tables and not status.history.current:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from ..diagnosis.statement_facts import write_labels
 from ..errors.block import Fix
+from ..postgresql import literal
 from ..project.syntax import expression_name
 from .drivers import find_url
 from .finding import Problem, Severity
@@ -31,6 +32,8 @@ _ADD_VALUE = re.compile(
 )
 _CREATE_TYPE = re.compile(rf"\bCREATE\s+TYPE\s+{_TYPE}\s+AS\s+ENUM\b", re.IGNORECASE)
 _CHANGE = re.compile(r"""\s*(UPDATE|DELETE\s+FROM)\s+(?:ONLY\s+)?([\w."]+)""", re.IGNORECASE)
+# From how many rows on a table is a large one.
+_MANY_ROWS = 100_000
 _ENUMS = {"Enum", "ENUM", "AutoEnum"}
 
 
@@ -52,8 +55,13 @@ def _check_enums(revision: Revision, subject: Subject) -> Iterator[Problem]:
             place = {found["place"].lower(): found[4].replace("''", "'")} if found["place"] else {}
             example = _write_call("add_enum_value", write_labels([name, value]), **place, schema=schema)
             fix = Fix("let it add the value outside of the transaction", example)
-            problem = f"Revision {revision.name} adds the value {value!r} to {name} in its transaction"
-            yield Problem("add-value-in-transaction", problem, fix, path, call.lineno)
+            code, problem = (
+                "add-value-in-transaction",
+                f"Revision {revision.name} adds the value {value!r} to {name} in its transaction",
+            )
+            if line := _find_use(revision, value, call):
+                code, problem = "value-used-at-once", f"{problem}, and uses it in line {line}"
+            yield Problem(code, problem, fix, path, call.lineno)
     if does_nothing(revision.downgrade) or not _is_for_postgresql(subject):
         return
     kept = ast.unparse(revision.downgrade) if revision.downgrade else ""
@@ -66,6 +74,22 @@ def _check_enums(revision: Revision, subject: Subject) -> Iterator[Problem]:
             yield Problem(
                 "enum-not-dropped", f"Revision {revision.name} creates the type {name} and never drops it", fix, path, line
             )
+
+
+def _find_use(revision: Revision, value: str, addition: ast.Call) -> int | None:
+    """The line, after the call that adds it, in which an upgrade has a value: in a statement, or as a default."""
+    own = {id(node) for node in ast.walk(addition)}
+    texts = [node for node in ast.walk(revision.upgrade) if isinstance(node, ast.Constant)] if revision.upgrade else []
+    written = {value, literal(value)}
+    lines = [
+        node.lineno
+        for node in texts
+        if id(node) not in own
+        and node.lineno >= addition.lineno
+        and isinstance(node.value, str)
+        and (node.value in written or literal(value) in node.value)
+    ]
+    return min(lines, default=None)
 
 
 def _split_name(written: str) -> tuple[str, str]:
@@ -156,14 +180,21 @@ def _check_columns(revision: Revision, _subject: Subject) -> Iterator[Problem]:
             yield Problem("not-null-without-default", problem, fix, revision.source.path, call.lineno)
 
 
-def _check_data(revision: Revision, _subject: Subject) -> Iterator[Problem]:
+def _check_data(revision: Revision, subject: Subject) -> Iterator[Problem]:
     created = {_first_text(call) for call in list_calls(revision.upgrade) if called_name(call) in {"create_table", "add_column"}}
     for call, statement in list_statements(revision.upgrade):
         found = _CHANGE.match(statement)
         if found and found[2].rpartition(".")[2].strip('"') not in created:
+            rows = subject.probe.row_counts.get(found[2].replace('"', ""), -1) if subject.probe else -1
+            if 0 <= rows <= _MANY_ROWS:
+                continue
             problem = f"Revision {revision.name} changes rows of {found[2]} in one {found[1].upper()}"
             fix = Fix("if the table is large, change them in batches, apart from the revision")
-            yield Problem("unbatched-change", problem, fix, revision.source.path, call.lineno)
+            severity = None
+            if rows > _MANY_ROWS:
+                severity, problem = Severity.WARNING, f"{problem}, and it has about {rows:,}"
+                fix = Fix("change them in batches, apart from the revision")
+            yield Problem("unbatched-change", problem, fix, revision.source.path, call.lineno, severity)
 
 
 def _has_default(column: ast.Call) -> bool:

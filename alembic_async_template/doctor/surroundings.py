@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from ..enums.clash import OTHERS, list_package_imports
 from ..errors.block import Fix
 from ..project.files import walk_sources
 from ..project.syntax import expression_name
@@ -25,6 +26,7 @@ def check_surroundings(subject: Subject) -> Iterator[Problem]:
     if subject.script_folder is not None and subject.env is not None:
         yield from _check_template(subject)
         yield from _check_application(subject, subject.env)
+        yield from _check_enum_packages(subject, subject.env)
         yield from _check_git(subject, subject.script_folder)
 
 
@@ -117,6 +119,23 @@ def _check_classes(classes: Sequence[tuple[Path, ast.ClassDef]], subject: Subjec
             fix = Fix("make it one", f"class {node.name}(SQLModel, table=True):")
             problem = f"{node.name} of {subject.relative_path(path)} has a primary key and is no table"
             yield Problem("table-missing", problem, fix, path, node.lineno)
+
+
+def _check_enum_packages(subject: Subject, env: SourceFile) -> Iterator[Problem]:
+    """Another package for enum types beside this one; revisions may import it."""
+    if not subject.uses_this_package:
+        return
+    folder = [subject.script_folder] if subject.script_folder else []
+    files = [env.path, *map(Path, walk_sources(subject.directory, folder))]
+    packages = sorted({name.partition(".")[0] for name in OTHERS})
+    for path in files:
+        data = path.read_bytes()
+        for package in (one for one in packages if one.encode() in data):
+            lines = [line for line, in_function in list_package_imports(read_source(path).tree, package) if not in_function]
+            if lines:
+                shown = subject.relative_path(path)
+                fix = Fix(f"remove line {lines[0]} of {shown}; revisions may go on importing it")
+                yield Problem("other-enum-package", f"{shown} imports {package}", fix, path, lines[0])
 
 
 def _check_git(subject: Subject, folder: Path) -> Iterator[Problem]:

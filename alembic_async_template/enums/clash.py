@@ -96,7 +96,7 @@ def _find_package_imports(package: str, script: ScriptDirectory) -> Iterator[tup
             continue
         if tree is not None:
             is_revision = file in revisions
-            yield from ((file, line, in_function or is_revision) for line, in_function in _list_package_imports(tree, package))
+            yield from ((file, line, in_function or is_revision) for line, in_function in list_package_imports(tree, package))
 
 
 def _source_of(module: ModuleType) -> Path | None:
@@ -104,7 +104,8 @@ def _source_of(module: ModuleType) -> Path | None:
     return Path(file) if isinstance(file, str) and file.endswith(".py") else None
 
 
-def _list_package_imports(node: ast.AST, package: str, *, in_function: bool = False) -> Iterator[tuple[int, bool]]:
+def list_package_imports(node: ast.AST, package: str, *, in_function: bool = False) -> Iterator[tuple[int, bool]]:
+    """The imports of a package below a node: the line, and whether it is inside a function."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.Import):
             names = [alias.name for alias in child.names]
@@ -114,7 +115,7 @@ def _list_package_imports(node: ast.AST, package: str, *, in_function: bool = Fa
             continue
         else:
             function = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-            yield from _list_package_imports(child, package, in_function=in_function or function)
+            yield from list_package_imports(child, package, in_function=in_function or function)
             continue
         if any(name.partition(".")[0] == package for name in names):
             yield child.lineno, in_function

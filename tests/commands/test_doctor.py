@@ -103,7 +103,8 @@ def compare_page(finding: dict[str, Any], *folders: Path) -> None:
 
 def test_each_code_has_a_project() -> None:
     """Only what needs a PostgreSQL, or a package that is not there, has a test of its own. The page has each, in this order."""
-    others = {"invalid-index", "unused-enum", "missing-greenlet"}
+    others = {"invalid-index", "unused-enum", "missing-greenlet", "incompatible-versions"}
+    others |= {"enum-values-differ", "tables-left-over", "version-table-elsewhere"}
     assert {case.code for case in CASES} | others == set(CODES)
     assert re.findall(r"^## `([\w-]+)`$", PAGE.read_text(), re.MULTILINE) == list(CODES)
 
@@ -308,3 +309,135 @@ def test_no_finding_shows_a_password(project: Project) -> None:
         result = project.alembic("doctor", check=False)
         assert result.stdout.count("CODE") + result.stdout.count("  code ") > 2
         assert "tiger" not in result.output
+
+
+def find(project: Project, code: str) -> dict[str, Any]:
+    """The only finding of a code."""
+    findings = look(project)
+    (finding,) = [finding for finding in findings if finding["code"] == code]
+    return finding
+
+
+def start_on_postgresql(project: Project, url: str, models: str) -> None:
+    """A project of this package with one revision, which is applied."""
+    project.environment["DATABASE_URL"] = url
+    project.write({"app/__init__.py": "", "app/models.py": models})
+    project.alembic("init", "-t", "async-fastapi", "migrations")
+    project.alembic("revision", "--autogenerate", "-m", "one")
+    project.alembic("upgrade", "head")
+
+
+STATUS_MODELS = """import enum
+
+from sqlmodel import Field, SQLModel
+
+
+class Status(enum.Enum):
+    draft = 1
+    live = 2
+
+
+class Post(SQLModel, table=True):
+    id: int = Field(primary_key=True)
+    status: Status
+"""
+
+
+@pytest.mark.parametrize("is_ours", [True, False])
+def test_enum_values_that_differ(project: Project, postgresql_url: str, is_ours: bool) -> None:
+    """Told apart from other differences; in a hand-written environment too, which does not compare them itself."""
+    start_on_postgresql(project, postgresql_url, STATUS_MODELS)
+    project.write({"app/models.py": STATUS_MODELS.replace("    live = 2\n", "    live = 2\n    gone = 3\n")})
+    if not is_ours:
+        driver = re.sub(r"^\w+", "postgresql+psycopg", postgresql_url)
+        env = SYNC_ENV.replace("connection=connection", "connection=connection, target_metadata=SQLModel.metadata")
+        env = env.replace('context.config.get_main_option("sqlalchemy.url")', repr(driver))
+        project.write({"migrations/env.py": f"from app.models import SQLModel\n{env}"})
+    findings = [finding for finding in look(project) if finding["code"] != "password-in-revision"]
+    codes = [finding["code"] for finding in findings if finding["severity"] != "note"]
+    assert codes == ["enum-values-differ"], findings
+    finding = find(project, "enum-values-differ")
+    assert finding["problem"] == (
+        'Enum public.status has "draft", "live" in the database, and "draft", "live", "gone" in the models'
+    )
+    if is_ours:
+        compare_page(finding, project.directory)
+        type_line(project, finding["fix"].partition(":\n")[2])
+    else:
+        assert finding["fix"] == "write a revision with:\nop.add_enum_value('status', 'gone')"
+        one = project.revisions()[0]
+        revision_id = re.findall(r'^revision: str = "(\w+)"', one.read_text(), re.MULTILINE)[0]
+        text = revision(finding["fix"].partition(":\n")[2], "op.f('x')", "two", revision_id)
+        project.write({"migrations/versions/two.py": text})
+    project.alembic("upgrade", "head")
+    assert "enum-values-differ" not in [finding["code"] for finding in look(project)]
+
+
+def test_tables_left_over(project: Project, postgresql_url: str) -> None:
+    """A table that the models do not have, apart from other differences."""
+    start_on_postgresql(project, postgresql_url, MODELS)
+    with psycopg.connect(postgresql_url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE old (id int)")
+    assert [finding["code"] for finding in look(project)] == ["tables-left-over"]
+    finding = find(project, "tables-left-over")
+    compare_page(finding, project.directory)
+    type_line(project, finding["fix"].partition(":\n")[2])
+    project.alembic("upgrade", "head")
+    assert look(project) == []
+
+
+@pytest.mark.parametrize(("schema", "table"), [("billing", "alembic_version"), ("public", "shop_version")])
+def test_the_version_table_is_elsewhere(project: Project, postgresql_url: str, schema: str, table: str) -> None:
+    """Left by an earlier environment: told in place of tables without a revision, with the arguments that lead to it."""
+    start_on_postgresql(project, postgresql_url, MODELS)
+    with psycopg.connect(postgresql_url, autocommit=True) as connection:
+        connection.execute(
+            f"CREATE SCHEMA IF NOT EXISTS {schema}; ALTER TABLE alembic_version RENAME TO {table}".encode()
+            if schema == "public"
+            else f"CREATE SCHEMA {schema}; ALTER TABLE alembic_version SET SCHEMA {schema}".encode()
+        )
+    assert [finding["code"] for finding in look(project)] == ["version-table-elsewhere"]
+    finding = find(project, "version-table-elsewhere")
+    if schema == "billing":
+        compare_page(finding, project.directory)
+    arguments = finding["fix"].partition(":\n")[2]
+    env = project.directory / "migrations/env.py"
+    env.write_text(env.read_text().replace("\nrun_environment()", f"\nrun_environment({arguments})"))
+    assert look(project) == []
+
+
+@pytest.mark.parametrize(("rows", "severity"), [(200_000, "warning"), (10, None)])
+def test_a_change_of_rows_is_judged_by_the_size_of_its_table(
+    project: Project, postgresql_url: str, rows: int, severity: str | None
+) -> None:
+    """A large table is a warning, a small one nothing, and one that nobody has counted stays a note."""
+    start_on_postgresql(project, postgresql_url, MODELS)
+    with psycopg.connect(postgresql_url, autocommit=True) as connection:
+        connection.execute(f"INSERT INTO post SELECT i, '' FROM generate_series(1, {rows}) AS i; ANALYZE post".encode())
+    revision_id = re.findall(r'^revision: str = "(\w+)"', project.revisions()[0].read_text(), re.MULTILINE)[0]
+    text = revision("""op.execute("UPDATE post SET id = id")""", "op.execute('SELECT 1')", "two", revision_id)
+    project.write({"migrations/versions/two.py": text})
+    found = [finding for finding in look(project) if finding["code"] == "unbatched-change"]
+    assert [finding["severity"] for finding in found] == ([severity] if severity else [])
+    if severity:
+        assert found[0]["problem"] == "Revision two changes rows of post in one UPDATE, and it has about 200,000"
+
+
+@pytest.mark.sqlite
+def test_versions_that_do_not_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By what the packages themselves say."""
+    write_files(
+        tmp_path,
+        {
+            **OURS,
+            "alembic.ini": INI.replace("{url}", "sqlite://"),
+            "site/sqlmodel-0.0.8.dist-info/METADATA": "Metadata-Version: 2.1\nName: sqlmodel\nVersion: 0.0.8\n"
+            "Requires-Dist: SQLAlchemy (>=1.4.17,<=1.4.41)\n",
+        },
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    (finding,) = [one for one in examine(Config("alembic.ini"), use_database=False) if one.code == "incompatible-versions"]
+    assert re.fullmatch(r"sqlmodel 0\.0\.8 needs sqlalchemy<=1\.4\.41,>=1\.4\.17, and 2\.\S+ is installed", finding.problem)
+    shown = finding.to_json()
+    compare_page({**shown, "problem": re.sub(r"and 2\S+", "and 2.0.36", shown["problem"])}, tmp_path)

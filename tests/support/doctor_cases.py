@@ -251,6 +251,20 @@ CASES = [
         fix="line",
     ),
     Broken(
+        "value-used-at-once",
+        "error",
+        "migrations/versions/one.py",
+        11,
+        {
+            **OURS,
+            "migrations/versions/one.py": revision(
+                "op.execute(\"ALTER TYPE status ADD VALUE 'new'\")\n    op.alter_column('post', 'status', server_default='new')",
+                "op.remove_enum_value('status', 'new')",
+            ),
+        },
+        fix="line",
+    ),
+    Broken(
         "autocommit-after-work",
         "warning",
         "migrations/versions/one.py",
@@ -376,6 +390,14 @@ CASES = [
             "migrations/env.py": f"from logging.config import fileConfig\nfileConfig('alembic.ini')\n{SYNC_ENV}",
         },
         fix="line",
+    ),
+    Broken(
+        "other-enum-package",
+        "warning",
+        "migrations/env.py",
+        1,
+        {**OURS, "migrations/env.py": "import alembic_postgresql_enum\n" + ENV},
+        fix="remove",
     ),
     Broken(
         "ignored-by-git",
