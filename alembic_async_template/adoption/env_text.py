@@ -118,8 +118,8 @@ def _is_needed(
     statement: ast.Import | ast.ImportFrom, alias: ast.alias, read: set[str], alive: set[str], covered: Sequence[str]
 ) -> bool:
     module = alias.name if isinstance(statement, ast.Import) else statement.module or ""
-    if module.partition(".")[0] in _OTHER_ENUM_PACKAGES:
-        return False
+    if module == "__future__" or module.partition(".")[0] in _OTHER_ENUM_PACKAGES:
+        return module == "__future__"
     name = alias.asname or alias.name.partition(".")[0]
     if name in read:
         return name in alive

@@ -12,10 +12,12 @@ from typing import Any
 
 import pytest
 from alembic.config import Config
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from alembic_async_template.adoption.arguments import read_arguments
 from alembic_async_template.adoption.env_file import EnvFile
-from alembic_async_template.adoption.env_text import Call, write_env
+from alembic_async_template.adoption.env_text import Call, is_logging, write_env
 from alembic_async_template.adoption.machinery import find_machinery, find_obstacles
 from alembic_async_template.adoption.settings_text import add_settings
 from alembic_async_template.adoption.url_source import URLSource, find_url_source
@@ -161,6 +163,13 @@ run_environment(
 )
 '''
     )
+
+
+def test_an_import_from_the_future_stays_first() -> None:
+    """It changes how the rest is read."""
+    text = convert("from __future__ import annotations\n" + make_env())
+    assert text.split("\n")[2] == "from __future__ import annotations"
+    compile(text, "env.py", "exec")
 
 
 def test_a_function_inside_of_another_is_moved_out() -> None:
@@ -320,6 +329,49 @@ def test_settings_are_added_and_everything_else_stays(newline: str) -> None:
     assert dict(parser["two"]) == {"prepend_sys_path": "z"}
     assert result.startswith(f"# top{newline}[one]{newline}a = 1{newline}{newline}[alembic]{newline}# Import root")
     assert result.count("\r") == (result.count("\n") if newline == "\r\n" else 0)
+
+
+# Statements of a module, as an env.py may have them in any order.
+BLOCKS = [
+    *make_env(arguments=", include_object=lambda *arguments: kept(*arguments)").split("\n\n\n"),
+    '"""Docstring."""',
+    "# A comment alone.",
+    "import os; import sys",
+    "from app.models import (\n    Base,  # the first\n    Other,\n)",
+    "a = b = context.config",
+    "kept: dict[str, str]",
+    'text = """\n# no comment\n"""',
+    "@decorated\n# between\ndef include_object(*arguments):\n    return True",
+    "class Ünïcode:\n    '''%s: {curly}'''",
+    "if True:\n    import app.models\nelse:\n    del config",
+    "for name in []:\n    print(name)",
+    "with open(__file__) as file:\n    source = file.read()",
+    "try:\n    config.set_main_option('sqlalchemy.url', os.environ['X'])\nexcept KeyError:\n    pass",
+    "config.set_main_option('sqlalchemy.url', url := 'sqlite://')",
+    "(first, *others), target_metadata.naming_convention = [[1]], {}",
+    "context.configure(**{}, target_metadata=[one for one in ()], url=(lambda: URL)())",
+    "async def online():\n    async with engine.begin() as connection: await connection.run_sync(lambda c: context.run_migrations())",
+    "def get_url(depth=0):\n    return get_url(depth + 1) if depth else get_url()",
+]
+DEFINITIONS = (ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+
+@settings(max_examples=300, deadline=None)
+@given(blocks=st.lists(st.sampled_from(BLOCKS), max_size=12), newlines=st.integers(1, 4))
+def test_whatever_is_written_can_be_parsed(blocks: list[str], newlines: int) -> None:
+    """Every name that is followed comes to an end, and what does something at the module's level stays."""
+    env = parse(("\n" * newlines).join(blocks))
+    machinery = find_machinery(env)
+    found = read_arguments(env, machinery)
+    list(find_obstacles(env, machinery))
+    url = find_url_source(env, machinery)
+    removed = [*machinery.statements, *url.statements]
+    written = write_env(env, removed, Call(found.values, found.names, found.hoisted), ["app.models"])
+    kept = [ast.unparse(statement) for statement in ast.parse(written).body]
+    assert kept.count("from alembic_async_template import run_environment") == 1
+    for statement in env.tree.body:
+        if statement not in removed and not isinstance(statement, DEFINITIONS) and not is_logging(env, statement):
+            assert ast.unparse(statement) in kept, written
 
 
 # The command
