@@ -24,7 +24,7 @@ from ..diagnosis.driver_errors import describe
 from ..diagnosis.exceptions import describe_exception
 from ..diagnosis.explain import explain_loading
 from ..diagnosis.typed import complete, read_typed
-from ..errors import AlembicAsyncTemplateError, BaselineError
+from ..errors import AlembicAsyncTemplateError, BaselineError, RenameAnswerError
 from ..errors.block import Fix, count, list_fixes, render_block, render_parts
 from ..masking import mask_message
 from ..run.command import uses_this_package
@@ -105,7 +105,9 @@ def _describe_settings(error: Exception, config: Config) -> str | None:
 
 def _render(error: AlembicAsyncTemplateError, config: Config) -> str:
     """The block of an error, whose examples name the ini that the command has named."""
-    without = ["baseline"] if isinstance(error, BaselineError) else []  # which it is told to leave out
+    without: list[str] = []
+    if isinstance(error, BaselineError | RenameAnswerError):  # which are about what -x has
+        without = ["baseline", "rename", "rename_table"]
     error.fixes = tuple(replace(fix, example=complete(fix.example, config, without=without)) for fix in error.fixes)
     return str(error)
 
