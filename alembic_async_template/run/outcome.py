@@ -53,6 +53,8 @@ def report_outcome(
 def _find_older(environment: EnvironmentContext, current: tuple[str, ...]) -> list[str]:
     """The revisions that an upgrade was for, of which the database is ahead."""
     target = environment.get_revision_argument()
+    if target == "base":
+        return ["base"] if current else []
     try:
         asked = [revision.revision for revision in environment.script.get_revisions(target) if revision] if target else []
     except CommandError:  # a relative one, such as `head-1`, is only known to the steps

@@ -159,6 +159,22 @@ def test_what_alembic_says_in_one_line_has_a_fix(project: Project, sqlite_url: s
     project.alembic("stamp", "--purge", "base")
 
 
+def test_a_database_that_was_only_stamped(project: Project, database_url: str) -> None:
+    """It has no table of the models: the revisions are to be run, and none is to be written."""
+    project.environment["DATABASE_URL"] = database_url
+    project.write({"app/__init__.py": "", "app/models.py": MODELS})
+    project.alembic("init", "-t", "async-fastapi", "migrations")
+    project.alembic("revision", "--autogenerate", "-m", "one")
+    project.alembic("stamp", "head")
+    advice, _, lines = project.alembic("check", check=False).block.partition("  fix    ")[2].partition(":\n")
+    assert advice == "if the database counts revisions as done that have never run there, run them"
+    typed = [line.strip() for line in lines.splitlines()[:2]]
+    assert typed == ["alembic stamp base", "alembic upgrade head"]
+    for line in typed:
+        project.alembic(*line.split()[1:])
+    project.alembic("check")
+
+
 def test_settings_that_are_somewhere_else_or_cannot_be_read(project: Project, sqlite_url: str) -> None:
     """In place of Alembic's own line, or of a traceback: what is there, and the command that works."""
     project.environment["DATABASE_URL"] = sqlite_url

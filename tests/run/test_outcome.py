@@ -38,6 +38,7 @@ def test_each_command_ends_with_what_it_did(project: Project, database_url: str)
         ("stamp --purge three", "Database is marked as being at three (head); no revision was run"),
         ("upgrade head-1", "Already at three (head)"),
         ("upgrade one+1", "Already at three (head)"),
+        ("upgrade base", "Already at three (head), which is after base; to go back to it: alembic downgrade base"),
         ("downgrade base", "Database is at base; 3 revisions downgraded in ... s"),
         ("stamp base", "Already at base"),
     ):
