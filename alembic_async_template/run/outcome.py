@@ -53,10 +53,10 @@ def report_outcome(
 def _find_older(environment: EnvironmentContext, current: tuple[str, ...]) -> list[str]:
     """The revisions that an upgrade was for, of which the database is ahead."""
     target = environment.get_revision_argument()
-    if target == "base":
+    if not target:  # it is the base
         return ["base"] if current else []
     try:
-        asked = [revision.revision for revision in environment.script.get_revisions(target) if revision] if target else []
+        asked = [revision.revision for revision in environment.script.get_revisions(target) if revision]
     except CommandError:  # a relative one, such as `head-1`, is only known to the steps
         return []
     return [name for name in asked if name not in current]
