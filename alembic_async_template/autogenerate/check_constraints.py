@@ -222,10 +222,10 @@ def _pair_by_name(table: _Table) -> None:
 
 
 def _pair_by_condition(table: _Table, conditions: dict[str, str]) -> None:
-    """Find the checks that have no name among those of the database."""
+    """Find the checks that have no name, or one that the database does not have, among those of the database."""
     free = table.list_free()
     for check in table.open:
-        if check.name is None:
+        if check.existing is None:
             wanted = {simplify(check.condition), simplify(check.made.condition) if check.made is not None else None}
             same = next((name for name in free if conditions[name] in wanted), None)
             if same is not None:

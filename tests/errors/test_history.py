@@ -221,21 +221,3 @@ def test_two_files_of_one_revision(project: Project, sqlite_url: str, command: s
         )
     copy.write_text((versions / "two.py").read_text().replace("'two'", '"5b3c"').replace("'one'", '"two"'))
     assert "Database is at 5b3c (head)" in project.alembic("upgrade", "head").stderr
-
-
-@pytest.mark.sqlite
-@pytest.mark.parametrize("command", ["upgrade head", "history", "revision -m x", "current"])
-def test_revisions_in_a_circle(project: Project, sqlite_url: str, command: str) -> None:
-    """Their files are named, in place of a traceback; with the line of the advice in one of them, they run."""
-    write_environment(project.directory, sqlite_url, one="pass", two="pass", three="pass")
-    one = project.directory / "migrations/versions/one.py"
-    one.write_text(one.read_text().replace("down_revision = None", "down_revision = 'two'"))
-    result = project.alembic(*command.split(), check=False)
-    assert result.block == (
-        "Each of the revisions one, three, two comes before itself\n"
-        "  where  migrations/versions/one.py\n         migrations/versions/three.py\n         migrations/versions/two.py\n"
-        "  fix    let the first of them follow the revision that was written before it, None for the first one of all:\n"
-        "         down_revision = None"
-    ), str(result)
-    one.write_text(one.read_text().replace("down_revision = 'two'", "down_revision = None"))
-    project.alembic("upgrade", "head")

@@ -41,7 +41,7 @@ def test_a_revision_that_no_file_has(history: Project, command: str) -> None:
         "         git log --diff-filter=D --summary -- migrations/versions"
     ), str(result)
     assert "Warning" not in result.output
-    edit(history, "three", "'two'", "'one'")
+    edit(history, "three", "'two'", "'one'  # and not the one that is gone")
     assert history.alembic("heads").stdout == "three (head)\n"
 
 
@@ -119,11 +119,10 @@ def test_a_copy_that_makes_a_circle(history: Project) -> None:
     history.write({"migrations/versions/zero.py": text.replace("down_revision = None", "down_revision = 'three'")})
     assert history.alembic("upgrade", "head", check=False).block == (
         "Several files have the revision one: one is probably a copy\n"
-        "  where  migrations/versions/one.py:8\n         revision = 'one'\n"
-        "         migrations/versions/zero.py:8\n         revision = 'one'\n"
-        "  state  nothing was changed\n"
-        "  fix    give one of them another identifier and the revision before it:\n"
-        '         revision = "5b3c"'
+        "  where  migrations/versions/one.py\n         migrations/versions/zero.py\n"
+        "  fix    if the copy is a revision of its own, change these lines in it:\n"
+        '         revision = "5b3c"\n         down_revision = "one"\n'
+        "  or     if it is left over, remove it"
     )
     edit(history, "zero", "revision = 'one'", 'revision = "5b3c"')
     assert history.alembic("heads").stdout == "5b3c (head)\n"

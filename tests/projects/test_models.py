@@ -142,10 +142,11 @@ def test_a_table_of_a_module_that_is_left_out_is_dropped_with_a_word_about_it(ap
     change_setting(app, "app_models", "*, ~shop.models")
     (app.directory / "app/former.py").unlink()
     output = app.alembic("revision", "--autogenerate", "-m", "two").output
-    assert (
-        "This revision loses data, as its comments say: table former, "
-        "table shop_order (of shop.models, which app_models leaves out)\n"
-    ) in output
+    (warning,) = re.findall("This revision loses data, as its comments say: (.*)", output)
+    assert sorted(warning.split(", table ")) in (
+        ["former", "table shop_order (of shop.models, which app_models leaves out)"],
+        ["shop_order (of shop.models, which app_models leaves out)", "table former"],
+    )
     revision = app.revisions()[-1]
     comment = re.sub(r"\s*\n *# ", " ", revision.read_text())
     assert (

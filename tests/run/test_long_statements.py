@@ -97,7 +97,7 @@ def test_a_statement_that_waits_says_for_whom(make: Make, embedded_postgresql: s
 @pytest.mark.usefixtures("impatient")
 def test_sqlite_says_how_long(make: Make, sqlite_url: str, caplog: pytest.LogCaptureFixture) -> None:
     """Elsewhere it is known for how long a statement runs."""
-    asyncio.run(Migrations(make(sqlite_url, one=(f'op.execute("{COUNT.format(count=3_000_000)}")', "pass"))).upgrade())
+    asyncio.run(Migrations(make(sqlite_url, one=(f'op.execute("{COUNT.format(count=12_000_000)}")', "pass"))).upgrade())
     assert told(caplog)[0].startswith("Running for . s, at: WITH RECURSIVE")
 
 
