@@ -21,7 +21,7 @@ from ..project.ini import Form, Setting
 from ..project.survey import Project, describe_project, survey_project
 from .agreement import Agreement, Verdict, compare
 from .arguments import TARGET, Arguments, read_arguments
-from .env_file import EnvFile, free_names
+from .env_file import EnvFile, free_names, parse_expression
 from .env_text import Call, write_env
 from .machinery import Obstacle, find_machinery, find_obstacles
 from .settings_text import add_settings
@@ -168,7 +168,7 @@ class _Planner:
         yield from find_obstacles(self.env, self.machinery)
         yield from self.arguments.obstacles
         if self.url.expression and not self.url.statements:
-            unknown = free_names(ast.parse(self.url.expression)) - self.env.names
+            unknown = free_names(parse_expression(self.url.expression)) - self.env.names
             if unknown:
                 why = f"the URL is made of {', '.join(sorted(unknown))}, which is not there outside of the function"
                 yield Obstacle(0, self.url.expression, why)
@@ -208,18 +208,16 @@ class _Planner:
 
     def _make_call(self, *, scan: bool) -> Call:
         given: Arguments = self.arguments
-        values, names = dict(given.values), set(given.names)
+        values = dict(given.values)
         if scan or values.get(TARGET) == "None" or self._is_none(values.get(TARGET, "")):
-            text = values.pop(TARGET, "")
-            names -= {name for name in names if name == text.partition(".")[0]} - _names_of(values.values())
+            values.pop(TARGET, None)
         for _, value in self._list_conventions():
             values["naming_convention"] = self.env.quote(value)
-            names |= free_names(value)
         hoisted = given.hoisted
         if self.url.expression and not self.url.statements:
             line = f'context.config.set_main_option("sqlalchemy.url", ({self.url.expression}).replace("%", "%%"))'
             hoisted = (*hoisted, f"from alembic import context\n\n# The URL is put together here.\n{line}")
-        return Call(values, frozenset(names), hoisted)
+        return Call(values, hoisted)
 
     def _is_none(self, name: str) -> bool:
         value = self.env.values.get(name)
@@ -276,10 +274,6 @@ class _Planner:
         for name, values in self.subject.sections.items():
             if name == self.subject.section or values.get("script_location") == own:
                 yield f"[{name}]"
-
-
-def _names_of(texts: Any) -> set[str]:
-    return {name for text in texts for name in free_names(ast.parse(text, mode="eval"))}
 
 
 def _find_free(path: Path) -> Path:

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from .env_file import EnvFile, Function, bound_names, free_names, list_inner
+from .env_file import EnvFile, Function, bound_names, free_names, list_inner, parse_expression
 from .machinery import Machinery, Obstacle
 
 TARGET = "target_metadata"
@@ -22,8 +22,6 @@ class Arguments:
     """Arguments by their name, each with its expression as it is written; and what they need."""
 
     values: dict[str, str]
-    names: frozenset[str]
-    """The names of the module that they use."""
     hoisted: tuple[str, ...]
     """Functions and values that were inside a function, as statements of the module."""
     obstacles: tuple[Obstacle, ...]
@@ -35,14 +33,13 @@ def read_arguments(env: EnvFile, machinery: Machinery) -> Arguments:
     for call in machinery.list_calls():
         if env.find_origin(call.func) == "alembic.context.configure":
             reader.read(call, machinery.find_owner(call))
-    return Arguments(reader.values, frozenset(reader.names), tuple(dict.fromkeys(reader.hoisted)), tuple(reader.obstacles))
+    return Arguments(reader.values, tuple(dict.fromkeys(reader.hoisted)), tuple(reader.obstacles))
 
 
 class _Reader:
     def __init__(self, env: EnvFile) -> None:
         self.env = env
         self.values: dict[str, str] = {}
-        self.names: set[str] = set()
         self.hoisted: list[str] = []
         self.obstacles: list[Obstacle] = []
 
@@ -75,9 +72,7 @@ class _Reader:
             elif statement is not None:
                 self._need(_read_part(statement), owner)
                 self.hoisted.append(textwrap.dedent(_quote_whole(self.env, statement)))
-            elif name in self.env.names:
-                self.names.add(name)
-            else:
+            elif name not in self.env.names:
                 self._refuse(node, f"where {name} comes from is not seen")
 
     def _refuse(self, node: ast.AST, why: str) -> None:
@@ -86,7 +81,7 @@ class _Reader:
 
 
 def _is_same(known: str | None, text: str) -> bool:
-    return known is not None and ast.dump(ast.parse(known, mode="eval")) == ast.dump(ast.parse(text, mode="eval"))
+    return known is not None and ast.dump(parse_expression(known)) == ast.dump(parse_expression(text))
 
 
 def _list_statements(owner: ast.stmt) -> Iterator[ast.stmt]:

@@ -96,6 +96,11 @@ def free_names(node: ast.AST) -> set[str]:
     return read - bound
 
 
+def parse_expression(text: str) -> ast.expr:
+    """An expression as it is written, which may go on over several lines without brackets of its own."""
+    return ast.parse(f"({text}\n)", mode="eval").body
+
+
 def list_inner(statement: ast.stmt) -> Iterator[ast.stmt]:
     """The statements in the blocks of a compound statement, functions in it left out."""
     for block in ("body", "orelse", "finalbody"):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import alembic
 
-from .env_file import EnvFile, Function, bound_names, free_names
+from .env_file import EnvFile, Function, bound_names, free_names, parse_expression
 
 _IMPORT = "from alembic_async_template import run_environment"
 _DOCSTRING = (
@@ -28,8 +28,6 @@ class Call:
     """The call of `run_environment`, and what it needs."""
 
     arguments: Mapping[str, str]
-    names: frozenset[str]
-    """Names of the module."""
     hoisted: tuple[str, ...]
     """Statements that were inside a function."""
 
@@ -83,7 +81,8 @@ def is_logging(env: EnvFile, statement: ast.stmt) -> bool:
 def _prune(env: EnvFile, kept: Sequence[ast.stmt], call: Call, covered: Sequence[str]) -> dict[ast.stmt, str]:
     """The texts of the statements that are still needed: a name that only the machinery read goes, with what it alone needs."""
     read = {node.id for node in ast.walk(env.tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
-    needed = set(call.names).union(*(free_names(ast.parse(text)) for text in call.hoisted))
+    needed = set[str]().union(*(free_names(parse_expression(text)) for text in call.arguments.values()))
+    needed |= set[str]().union(*(free_names(ast.parse(text)) for text in call.hoisted))
     texts = {statement: _quote(env, statement) for statement in kept}
     while True:
         alive = needed.union(*(free_names(statement) for statement in texts))

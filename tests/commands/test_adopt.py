@@ -113,7 +113,7 @@ def convert(text: str) -> str:
     given = read_arguments(env, machinery)
     assert [*find_obstacles(env, machinery), *given.obstacles] == []
     removed = [*machinery.statements, *find_url_source(env, machinery).statements]
-    return write_env(env, removed, Call(given.values, given.names, given.hoisted), [])
+    return write_env(env, removed, Call(given.values, given.hoisted), [])
 
 
 # What is carried over
@@ -163,6 +163,16 @@ run_environment(
 )
 '''
     )
+
+
+def test_an_argument_may_go_on_over_lines() -> None:
+    """Without brackets of its own: it is within those of the call."""
+    text = convert(
+        make_env(top="STRICT = True", arguments=", compare_type=not\n        STRICT,  # not yet\n    version_table='v'")
+    )
+    assert "\n    compare_type=not\n        STRICT,\n    version_table='v',\n" in text
+    assert "\nSTRICT = True\n" in text
+    compile(text, "env.py", "exec")
 
 
 def test_an_import_from_the_future_stays_first() -> None:
@@ -366,7 +376,7 @@ def test_whatever_is_written_can_be_parsed(blocks: list[str], newlines: int) -> 
     list(find_obstacles(env, machinery))
     url = find_url_source(env, machinery)
     removed = [*machinery.statements, *url.statements]
-    written = write_env(env, removed, Call(found.values, found.names, found.hoisted), ["app.models"])
+    written = write_env(env, removed, Call(found.values, found.hoisted), ["app.models"])
     kept = [ast.unparse(statement) for statement in ast.parse(written).body]
     assert kept.count("from alembic_async_template import run_environment") == 1
     for statement in env.tree.body:
