@@ -23,23 +23,12 @@ from alembic_async_template.adoption.settings_text import add_settings
 from alembic_async_template.adoption.url_source import URLSource, find_url_source
 from alembic_async_template.commands import plan_adoption
 from alembic_async_template.project.ini import Form, Setting
+from support.cases import MODELS as POST
 from support.commands import ALEMBIC, keep_variables
 from support.project import Project
 from support.terminal import run_on_terminal
 
-MODELS = """
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-
-
-class Base(DeclarativeBase):
-    pass
-
-
-class Post(Base):
-    __tablename__ = "post"
-    id: Mapped[int] = mapped_column(primary_key=True)
-    title: Mapped[str]
-"""
+MODELS = f"{POST}    title: Mapped[str]\n"
 OFFLINE = """
 
 def run_migrations_offline():
