@@ -173,6 +173,8 @@ def test_a_database_that_was_only_stamped(project: Project, database_url: str) -
     for line in typed:
         project.alembic(*line.split()[1:])
     project.alembic("check")
+    project.write({"app/more.py": MODELS.replace("Post", "More").replace('"post"', '"more"')})
+    assert "stamp" not in project.alembic("check", check=False).block  # a new table, which no revision creates
 
 
 def test_settings_that_are_somewhere_else_or_cannot_be_read(project: Project, sqlite_url: str) -> None:
