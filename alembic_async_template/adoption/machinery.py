@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ..doctor.revision_files import called_name
 from .env_file import EnvFile, Function, list_inner
 
 _CONTEXT = {
@@ -73,12 +74,6 @@ def _is_machinery(env: EnvFile, statement: ast.stmt, names: set[str]) -> bool:
         if isinstance(node, ast.Call) and env.find_origin(node.func) in _CONTEXT:
             return True
     return False
-
-
-def called_name(call: ast.Call) -> str:
-    """The name of what is called, without what it is an attribute of."""
-    function = call.func
-    return function.attr if isinstance(function, ast.Attribute) else function.id if isinstance(function, ast.Name) else ""
 
 
 def find_obstacles(env: EnvFile, machinery: Machinery) -> Iterator[Obstacle]:

@@ -6,8 +6,9 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ..doctor.revision_files import called_name
 from .env_file import EnvFile
-from .machinery import ENGINE_MAKERS, Machinery, called_name, is_url_item
+from .machinery import ENGINE_MAKERS, Machinery, is_url_item
 
 # What makes another form of the same URL.
 _FORMS = {"replace", "render_as_string", "unicode_string", "get_secret_value", "set", "strip"}

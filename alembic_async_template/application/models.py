@@ -30,15 +30,13 @@ from ..project.sources import Sources
 from ..project.tables import FoundTable
 from .imports import find_import_fix, find_package_above, find_root, import_application, refuse_module
 from .left_out import find_left_out_tables
+from .settings import NEAR
 
 if TYPE_CHECKING:
     from .settings import Settings
 
 
 log = logging.getLogger("alembic_async_template")
-
-# How alike two names are at least, of which one may be meant by the other.
-_NEAR = 0.86
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +136,7 @@ def _explain_unread(path: Path, without: str) -> tuple[str, *tuple[Fix, ...]]:
 def _correct(name: str, settings: Settings, others: Sequence[str]) -> list[Fix]:
     """The module with tables that a misspelt name stands for, or those that there are."""
     packages = {".".join(parts[:depth]) for other in others if (parts := other.split(".")) for depth in range(1, len(parts) + 1)}
-    near = difflib.get_close_matches(name, sorted(packages - set(settings.app_models)), 1, _NEAR)
+    near = difflib.get_close_matches(name, sorted(packages - set(settings.app_models)), 1, NEAR)
     if near:
         names = [near[0] if one == name else one for one in settings.app_models]
         return [Fix("correct the name", f"app_models = {', '.join(names)}")]

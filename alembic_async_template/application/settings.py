@@ -42,7 +42,8 @@ OWN_SETTINGS = (
     "upgrade_on_reload",
     "doctor_ignore",
 )
-_NEAR = 0.86
+NEAR = 0.86
+"""How alike two names are at least, of which one may be meant by the other."""
 _INTERPOLATION = re.compile(r"%%|%\(([^)]+)\)s")
 
 
@@ -149,7 +150,7 @@ def _read(config: Config, config_file: str, section: str, place: str, directory:
 
 def find_misspelt(name: str) -> str | None:
     """The setting of this package that a name nearly is; None for a setting, and for a name of something else."""
-    near = difflib.get_close_matches(name.lower(), OWN_SETTINGS, 1, _NEAR)
+    near = difflib.get_close_matches(name.lower(), OWN_SETTINGS, 1, NEAR)
     return near[0] if near and name not in OWN_SETTINGS else None
 
 
@@ -176,7 +177,7 @@ def _refuse_missing_section(config: Config, file: str) -> None:
     parser, section = config.file_config, config.config_ini_section
     if section == "alembic" or (parser.has_section(section) and set(parser.options(section)) - set(parser.defaults())):
         return
-    near = difflib.get_close_matches(section, {*parser.sections(), "alembic"} - {section}, 1, _NEAR)
+    near = difflib.get_close_matches(section, {*parser.sections(), "alembic"} - {section}, 1, NEAR)
     fixes = [Fix("take the one that is nearly called so", f"alembic -n {shlex.quote(one)} current") for one in near]
     name = shlex.quote(section)
     fixes.append(Fix("write it", f"alembic -n {name} init -t async-fastapi migrations_{name}"))

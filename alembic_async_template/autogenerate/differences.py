@@ -12,8 +12,6 @@ from ..errors.block import quote_all
 from ..masking import mask_statement, shorten_statement
 
 _ADDED, _REMOVED = "The database has no", "The models have no"
-NO_TABLE = f"{_REMOVED} table "
-"""How a sentence begins that is about a table which only the database has."""
 
 
 def describe_differences(differences: Iterable[Any]) -> list[str]:

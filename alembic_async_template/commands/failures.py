@@ -11,7 +11,7 @@ from configparser import Error as ConfigParserError
 from dataclasses import replace
 from pathlib import Path
 from tomllib import TOMLDecodeError
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import alembic
 from alembic.script import ScriptDirectory
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 
+# What shells have as the status of a command that SIGPIPE has ended: 128 and the number of the signal.
+_BROKEN_PIPE = 141
 # What Alembic says of an environment that is not where it looks.
 _MISSING = ("No 'script_location' key", "Path doesn't exist: ")
 
@@ -52,10 +54,13 @@ def is_reader_gone(error: Exception, config: Config) -> bool:
     if not isinstance(error, BrokenPipeError) or not uses_this_package(ScriptDirectory.from_config(config)):
         return False
     writer = Path(traceback.extract_tb(error.__traceback__)[-1].filename)
-    if not writer.is_relative_to(Path(alembic.__file__).parent):
-        return False  # it is the connection that has ended
+    return writer.is_relative_to(Path(alembic.__file__).parent)  # otherwise it is the connection that has ended
+
+
+def end_quietly() -> NoReturn:
+    """Exit as a command that SIGPIPE has ended."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python itself writes what is left at its end
-    return True
+    sys.exit(_BROKEN_PIPE)
 
 
 def print_failure(block: str) -> None:

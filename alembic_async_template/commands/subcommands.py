@@ -6,7 +6,6 @@ Every command line registers them, so what they need is imported when they run.
 from __future__ import annotations
 
 import json as json_format
-import os
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NoReturn
@@ -16,8 +15,6 @@ if TYPE_CHECKING:
 
 _FOUND = 1
 _UNREADABLE = 2
-# What shells have as the status of a command that SIGPIPE has ended.
-_BROKEN_PIPE = 141
 
 
 def register(command_line: CommandLine) -> None:
@@ -86,11 +83,17 @@ def adopt(config: Config, dry_run: bool = False, yes: bool = False, json: bool =
         sys.exit(_FOUND)
     if dry_run:
         return
-    if not yes and not (not json and _ask("Write these files? [y/N] ")):
+    if not yes and (json or not _is_wanted()):
         print("Nothing was written; --yes writes without a question", file=sys.stderr)
         sys.exit(_FOUND)
     kept = adoption.write()
     print(f"{adoption.env} was written; the old one is kept as {kept.name}", file=sys.stderr)
+
+
+def _is_wanted() -> bool:
+    from ..run.questions import ask, is_terminal
+
+    return is_terminal() and bool(ask("Write these files?"))
 
 
 def _print(report: str) -> None:
@@ -98,19 +101,9 @@ def _print(report: str) -> None:
     try:
         print(report, flush=True)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python itself writes what is left at its end
-        sys.exit(_BROKEN_PIPE)
+        from .failures import end_quietly
 
-
-def _ask(question: str) -> bool:
-    """Ask on a terminal; where there is none, or the answer is an end of the input, it is no."""
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return False
-    print(question, end="", file=sys.stderr, flush=True)
-    try:
-        return input().strip().lower() in {"y", "yes"}
-    except EOFError:
-        return False
+        end_quietly()
 
 
 _JSON = {"--json": "Print the report as JSON."}

@@ -29,10 +29,6 @@ TEMPLATE = TEMPLATES / "async-fastapi"
 PYPROJECT_TEMPLATE = TEMPLATES / "async-fastapi-pyproject"
 
 
-# What shells have as the status of a command that SIGPIPE has ended: 128 and the number of the signal.
-_BROKEN_PIPE = 141
-
-
 # What Alembic warns of a revision that no file has.
 _GAP = re.compile(r"Revision \S+ referenced from .* is not present$")
 
@@ -156,10 +152,10 @@ def run_cmd(stock: Callable[..., Any], command_line: CommandLine, config: Config
             for show in held:
                 show()
             raise
-        from .failures import describe_failure, is_reader_gone, print_failure
+        from .failures import describe_failure, end_quietly, is_reader_gone, print_failure
 
         if is_reader_gone(error, config):
-            sys.exit(_BROKEN_PIPE)
+            end_quietly()
         block = describe_failure(error, config)
         for show in held if block is None else ():
             show()

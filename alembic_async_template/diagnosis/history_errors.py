@@ -77,10 +77,9 @@ def explain_unnamed(script: ScriptDirectory, name: str) -> RevisionFailedError |
 
 def explain_cycle(script: ScriptDirectory, named: Sequence[str]) -> RevisionError | None:
     """The error for revisions that follow each other."""
-    sources = list(_read_sources(script))
     if (duplicate := find_duplicate(script)) is not None:  # the circle is its fault
         return duplicate
-    involved = [source for source in sources if source.revision in named]
+    involved = [source for source in _read_sources(script) if source.revision in named]
     if not involved:
         return None
     several = f"Each of the revisions {series(named, 5)} follows another one of them"

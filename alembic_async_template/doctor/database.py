@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ..autogenerate.differences import NO_TABLE
+from ..enums.calls import write_call
 from ..errors.block import Fix, count, quote_all, series
 from .finding import Problem
 from .probe import Failed, Probe
@@ -64,10 +64,9 @@ def check_database(subject: Subject) -> Iterator[Problem]:
         shown = "; ".join(probe.differences[:_MOST])
         yield Problem("models-differ", f"Models and database differ: {shown}{more}", fix)
     if probe.leftover_tables:
-        tables = [sentence.removeprefix(NO_TABLE) for sentence in probe.leftover_tables]
         drop = Fix("if they are to go, write the revision that drops them", 'alembic revision --autogenerate -m "drop tables"')
         keep = Fix("if they are another program's, leave them alone with include_object, or name their modules in app_models")
-        problem = f"The models have no table {series(tables, _MOST)}"
+        problem = f"The models have no table {series(probe.leftover_tables, _MOST)}"
         yield Problem("tables-left-over", problem, drop, other_fixes=(keep,))
     for name, declared, there in probe.enum_differences:
         yield _explain_enum(name, declared, there, ours=subject.uses_this_package)
@@ -76,9 +75,9 @@ def check_database(subject: Subject) -> Iterator[Problem]:
 def _explain_enum(name: str, declared: Sequence[str], there: Sequence[str], *, ours: bool) -> Problem:
     """An enum type with other values than the models have."""
     schema, _, bare = name.rpartition(".")
-    within = f", schema={schema!r}" if schema and schema != "public" else ""
-    lines = [f"op.add_enum_value({bare!r}, {value!r}{within})" for value in declared if value not in there]
-    lines += [f"op.remove_enum_value({bare!r}, {value!r}{within})" for value in there if value not in declared]
+    within = schema if schema != "public" else ""
+    lines = [write_call("add_enum_value", bare, value, schema=within or None) for value in declared if value not in there]
+    lines += [write_call("remove_enum_value", bare, value, schema=within or None) for value in there if value not in declared]
     fix = Fix("write a revision with", "\n".join(lines))
     if ours:
         fix = Fix("write a revision", 'alembic revision --autogenerate -m "change enums"')

@@ -50,7 +50,7 @@ class Probe:
     unversioned: Failed | None = None
     """What `alembic check` says of tables that no revision counts for."""
     leftover_tables: tuple[str, ...] = ()
-    """Sentences about tables that the models do not have."""
+    """The tables that the models do not have."""
     version_tables: tuple[Sequence[str], ...] = ()
     """Other tables that say which revisions have run: schema and name."""
     row_counts: Mapping[str, int] = field(default_factory=dict)
@@ -100,7 +100,7 @@ def answer(request: Mapping[str, Any]) -> dict[str, Any]:
     if status.history.is_at_head and status.history.heads:
         differences, found["models_error"], _ = _compare(config)
         told = _VALUES if found.get("enum_differences") else frozenset()
-        found["leftover_tables"] = describe_differences(one for one in differences if one[0] == "remove_table")
+        found["leftover_tables"] = [one[1].key for one in differences if one[0] == "remove_table"]
         found["differences"] = describe_differences(one for one in differences if one[0] not in {"remove_table", *told})
     elif not (status.history.heads or status.history.current):
         found |= _try_first_revision(config)

@@ -26,7 +26,8 @@ from ..autogenerate.renames import Rename
 from ..autogenerate.render_types import render_items
 from ..errors import NoTablesError
 from .command import Command
-from .rename_answers import RenameAnswers, is_terminal, warn_of_unread_answers
+from .questions import is_terminal
+from .rename_answers import RenameAnswers, warn_of_unread_answers
 from .target import Target
 
 if TYPE_CHECKING:

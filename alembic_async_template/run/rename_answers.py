@@ -18,6 +18,7 @@ from ..autogenerate.rename_operations import TRANSACTIONAL
 from ..autogenerate.renames import NAME, Difference, Rename, choose_together, drop_answered, find_candidates
 from ..diagnosis.typed import type_again
 from ..errors import RenameAnswerError
+from .questions import ask
 
 log = logging.getLogger("alembic_async_template")
 
@@ -146,7 +147,7 @@ class RenameAnswers:
         with _interruptible():
             while remaining and not (accepted and accepted[0].column is None and remaining[0].column is not None):
                 candidate = remaining.pop(0)
-                answer = _ask(candidate.question)
+                answer = ask(candidate.question)
                 if answer is None:
                     self._end_transaction, self.open = None, [candidate, *remaining]
                     return accepted
@@ -169,26 +170,6 @@ def _list_names(difference: Difference) -> tuple[list[str], list[str]]:
         shown += [".".join([*filter(None, key), column.name]) for key, found in columns.items() for column in found]
         names.append(shown)
     return names[0], names[1]
-
-
-def is_terminal() -> bool:
-    """Whether a person can be asked: both streams that a question needs are a terminal."""
-    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))
-
-
-def _ask(question: str) -> bool | None:
-    """The answer to a question; None where the input has ended, and no one can be asked."""
-    while True:
-        print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
-        answer = sys.stdin.readline()
-        if not answer:
-            print(file=sys.stderr)
-            return None
-        match answer.strip().lower():
-            case "y" | "yes":
-                return True
-            case "" | "n" | "no":
-                return False
 
 
 @contextmanager

@@ -410,7 +410,7 @@ def test_the_version_table_is_elsewhere(project: Project, postgresql_url: str, s
 def test_a_change_of_rows_is_judged_by_the_size_of_its_table(
     project: Project, postgresql_url: str, rows: int, severity: str | None
 ) -> None:
-    """A large table is a warning, a small one nothing, and one that nobody has counted stays a note."""
+    """A large table is a warning, and a small one is nothing."""
     start_on_postgresql(project, postgresql_url, MODELS)
     with psycopg.connect(postgresql_url, autocommit=True) as connection:
         connection.execute(f"INSERT INTO post SELECT i, '' FROM generate_series(1, {rows}) AS i; ANALYZE post".encode())
