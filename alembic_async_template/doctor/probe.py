@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..autogenerate.differences import describe_differences
 from ..errors.block import Fix
-from .process import answer_request, describe_config, make_config, run_apart
+from ..run.process import answer_request, describe_config, make_config, run_apart
 
 if TYPE_CHECKING:
     from alembic.config import Config

@@ -39,6 +39,8 @@
     │   ├── AmbiguousDowngradeError
     │   ├── InvalidTargetError
     │   └── RevisionFailedError
+    ├── ShadowError                a database on which the revisions can be tried
+    │   └── ServerWideStatementError
     ├── AutogenerateError
     │   ├── ExistingTablesError
     │   ├── ExistingEnumsError
@@ -146,6 +148,10 @@ from .revision_errors import (
     RevisionNotFoundError,
     SeveralHeadsError,
 )
+from .shadow_errors import (
+    ServerWideStatementError,
+    ShadowError,
+)
 
 __all__ = [
     "AlembicAsyncTemplateError",
@@ -203,8 +209,10 @@ __all__ = [
     "RevisionNotFoundError",
     "SQLModelNotInstalledError",
     "ServerSilentError",
+    "ServerWideStatementError",
     "SettingError",
     "SeveralHeadsError",
+    "ShadowError",
     "SeveralMetadataError",
     "TemplateNotFoundError",
     "UncommittedEnumValueError",

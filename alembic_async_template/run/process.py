@@ -34,8 +34,14 @@ def make_config(request: Mapping[str, Any]) -> Config:
     return Config(request["file_"], request["toml_file"], request["ini_section"], cmd_opts=options)
 
 
-def run_apart(module: str, request: Mapping[str, Any]) -> dict[str, Any] | str:
-    """The answer of a module that is run with a request, or why there is none."""
+def run_apart(
+    module: str, request: Mapping[str, Any], *, variables: Mapping[str, str] | None = None, patience: float | None = _PATIENCE
+) -> dict[str, Any] | str:
+    """The answer of a module that is run with a request, or why there is none.
+
+    :param variables: those of its environment that differ from the ones here.
+    :param patience: how many seconds it may take, None for as long as it likes.
+    """
     with tempfile.TemporaryDirectory() as folder:
         files = Path(folder, "request.json"), Path(folder, "answer.json")
         files[0].write_text(json.dumps(request))
@@ -47,11 +53,12 @@ def run_apart(module: str, request: Mapping[str, Any]) -> dict[str, Any] | str:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                timeout=_PATIENCE,
+                timeout=patience,
                 check=False,
+                env={**os.environ, **(variables or {})},
             )
         except subprocess.TimeoutExpired:
-            return f"env.py has not come to an end within {_PATIENCE} s"
+            return f"env.py has not come to an end within {patience:.0f} s"
         if not files[1].exists():
             return "env.py has ended the process"
         found: dict[str, Any] = json.loads(files[1].read_text())

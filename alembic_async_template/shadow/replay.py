@@ -1,0 +1,106 @@
+"""Runs revisions on a shadow, in a process of its own, which knows no other database."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import event
+from sqlalchemy.engine import Engine, make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from .. import _compat
+from ..application.settings import project_directory, read_settings
+from ..application.url import Database, adapt_url
+from ..application.url_choice import resolve_database
+from ..errors import ServerWideStatementError
+from ..masking import shorten_statement
+from ..run.process import describe_config, make_config, run_apart
+from .server_wide import is_server_wide
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+# The variable of the process that has the URL of the shadow: a file would keep the password.
+_URL = "ALEMBIC_ASYNC_TEMPLATE_SHADOW"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a shadow is, and how the process that replays gets there."""
+
+    url: str
+    """With its password, and the words that the URL of the live database has."""
+    through_application: bool = False
+    """Whether the application's engine connects: to the same server, with another database."""
+    is_elsewhere: bool = False
+    """Whether it is on another server than the live database."""
+
+    def __repr__(self) -> str:
+        return f"Place({self.through_application=}, {self.is_elsewhere=})"
+
+
+def run_on_shadow(module: str, config: Config, place: Place, request: Mapping[str, Any]) -> dict[str, Any] | str:
+    """The answer of a module that is run in a new process for a shadow, or why there is none."""
+    variable = read_settings(config).database_url_env
+    whole = {
+        **describe_config(config),
+        **request,
+        "through_application": place.through_application,
+        "is_elsewhere": place.is_elsewhere,
+    }
+    whole["x"] = [argument for argument in whole["x"] or () if not argument.startswith("url=")]
+    return run_apart(module, whole, variables={_URL: place.url, variable: place.url}, patience=None)
+
+
+@contextmanager
+def open_shadow(request: Mapping[str, Any]) -> Iterator[tuple[Config, Engine]]:
+    """In the new process: the configuration, every source of its URL being the shadow, and the engine of the shadow."""
+    config = make_config(request)
+    settings = read_settings(config)
+    text = os.environ[_URL]
+    shadow = make_url(text)
+    assert config.cmd_opts is not None
+    config.cmd_opts.x = [*request["x"], f"url={text}"]
+    with project_directory(settings, config):
+        if request["through_application"]:
+            database = resolve_database(settings, None, offline=False)
+        else:
+            database = adapt_url(shadow, "the shadow", directory=settings.directory)
+        engine = _make_engine(database, shadow.database or "").sync_engine
+    config.attributes["connection"] = AsyncEngine(engine)
+    if not request["is_elsewhere"]:
+        event.listen(engine, "before_cursor_execute", _refuse_server_wide)
+    yield config, engine
+
+
+def _make_engine(database: Database, name: str) -> AsyncEngine:
+    """An engine as the application's is, that connects to the database of this name."""
+    if database.engine is None:
+        url = database.url.set(database=name)
+        return create_async_engine(url, poolclass=NullPool, connect_args=database.connect_arguments)
+    engine = _compat.clone_engine(database.engine.sync_engine)
+    engine.url = engine.url.set(database=name)
+
+    @event.listens_for(engine, "do_connect")
+    def connect_to_shadow(_dialect: object, _record: object, _arguments: object, parameters: dict[str, Any]) -> None:
+        parameters["database" if engine.dialect.driver == "asyncpg" else "dbname"] = name
+
+    return AsyncEngine(engine)
+
+
+def _refuse_server_wide(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+    if is_server_wide(statement):
+        raise ServerWideStatementError(shorten_statement(statement))
+
+
+def replay(config: Config, revisions: Sequence[str]) -> None:
+    """Run the revisions up to these, from nothing."""
+    from alembic import command
+
+    for revision in revisions:
+        command.upgrade(config, revision)
