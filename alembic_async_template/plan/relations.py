@@ -15,12 +15,13 @@ Ask = Callable[[str], list[Any]]
 FIRST_OID = 16384
 
 _RELATIONS = f"""
-    SELECT pg_class.oid, CAST(nspname AS text), CAST(relname AS text), CAST(relkind AS text), pg_catalog.pg_relation_filenode(pg_class.oid),
-           coalesce(pg_index.indrelid, pg_class.oid)
+    SELECT pg_class.oid, CAST(nspname AS text), CAST(relname AS text), CAST(relkind AS text),
+           pg_catalog.pg_relation_filenode(pg_class.oid), coalesce(pg_index.indrelid, pg_class.oid)
     FROM pg_catalog.pg_class
     JOIN pg_catalog.pg_namespace ON pg_namespace.oid = relnamespace
     LEFT JOIN pg_catalog.pg_index ON pg_index.indexrelid = pg_class.oid
-    WHERE pg_class.oid >= {FIRST_OID} AND relkind IN ('r', 'p', 'm', 'i', 'I', 'f') AND nspname !~ '^pg_' AND relpersistence <> 't'
+    WHERE pg_class.oid >= {FIRST_OID} AND relkind IN ('r', 'p', 'm', 'i', 'I', 'f')
+      AND nspname !~ '^pg_' AND relpersistence <> 't'
 """
 _COLUMNS = """
     SELECT attrelid, attnum, CAST(nspname AS text), CAST(relname AS text), CAST(attname AS text), attnotnull,
@@ -32,6 +33,12 @@ _COLUMNS = """
     JOIN pg_catalog.pg_namespace ON pg_namespace.oid = relnamespace
     JOIN pg_catalog.pg_type ON pg_type.oid = atttypid
     WHERE attnum > 0 AND NOT attisdropped AND attrelid IN ({tables})
+"""
+_KEYS = f"""
+    SELECT conrelid, pg_catalog.quote_ident(attname) FROM pg_catalog.pg_constraint
+    JOIN pg_catalog.pg_attribute ON attrelid = conrelid AND attnum = conkey[1]
+    WHERE contype = 'p' AND pg_catalog.cardinality(conkey) = 1 AND conrelid >= {FIRST_OID}
+      AND atttypid IN ('smallint'::regtype, 'integer'::regtype, 'bigint'::regtype)
 """
 _WORDS = re.compile(r'"(?:[^"]|"")+"|[^\W\d][\w$]*|\.|\S')
 
@@ -75,19 +82,21 @@ class Relations:
         self._ask = ask
         schema, name = version_table
         self.known = {
-            oid: Relation(*rest)
-            for oid, *rest in ask(_RELATIONS)
-            if not (rest[1] == name and schema in {None, rest[0]})
+            oid: Relation(*rest) for oid, *rest in ask(_RELATIONS) if not (rest[1] == name and schema in {None, rest[0]})
         }
         self.tables = [oid for oid, relation in self.known.items() if not relation.is_index]
         self.columns = self._read_columns(self.tables)
+        self.keys: dict[int, str] = dict(ask(_KEYS))
+        """The primary key of a table, where it is one column with a whole number."""
 
     def _read_columns(self, tables: Iterable[int]) -> dict[tuple[int, int], Column]:
         listed = ", ".join(map(str, tables))
         if not listed:
             return {}
         rows = self._ask(_COLUMNS.format(tables=listed))
-        return {(row[0], row[1]): Column(*row[2:7], tuple(json.loads(row[7] or "[]"))) for row in rows}
+        return {
+            (row[0], row[1]): Column(row[2], row[3], row[4], row[5], row[6], tuple(json.loads(row[7] or "[]"))) for row in rows
+        }
 
     def find_rewritten(self, filenodes: Mapping[int, int | None]) -> list[int]:
         """The relations that another file has now: their rows were written again."""

@@ -1,6 +1,6 @@
 """Holds a statement that has transactions of its own, such as CREATE INDEX CONCURRENTLY, until its locks were read.
 
-It ends without any, so that they show only while it runs. Such a statement waits for every transaction that may write to its table:
+It ends without any, so that they show only while it runs. It waits for every transaction that may write to its table:
 https://www.postgresql.org/docs/current/sql-createindex.html#SQL-CREATEINDEX-CONCURRENTLY
 """
 

@@ -1,7 +1,7 @@
 """Traces the statements of revisions while they run: what each of them locks, rewrites and scans.
 
-For DDL that is the same on an empty table as on a full one. The catalog is asked after each statement, on its own connection and in its
-own transaction, since counts of scans are known to that connection only:
+For DDL that is the same on an empty table as on a full one. The catalog is asked after each statement, on its own connection and
+in its own transaction, since counts of scans are known to that connection only:
 https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-STATS-FUNCTIONS
 """
 
@@ -25,8 +25,8 @@ from .lock_modes import ACCESS_EXCLUSIVE, ROW_SHARE, SHARE_ROW_EXCLUSIVE, take_a
 from .relations import FIRST_OID, Relations
 from .slow_motion import SlowMotion
 
-# The locks of this session, and of each locked relation its file and how often it was scanned since the transaction began. What is
-# counted is handed over at the end of each transaction, so that the next one starts at zero.
+# The locks of this session, and of each locked relation its file and how often it was scanned since the transaction began.
+# What is counted is handed over at the end of each transaction, so that the next one starts at zero.
 _STATE = f"""
     SELECT CAST(pg_catalog.now() AS text), CAST(pg_catalog.pg_stat_force_next_flush() AS text), locked.*
     FROM (SELECT 1) AS one LEFT JOIN (
@@ -74,6 +74,8 @@ class TracedStatement:
     rewrites: list[str] = field(default_factory=list)
     scans: list[str] = field(default_factory=list)
     breaks: list[str] = field(default_factory=list)
+    key: str | None = None
+    """Of an UPDATE or DELETE: the number by which the rows of its table can be told apart."""
 
 
 class Tracer:
@@ -113,13 +115,15 @@ class Tracer:
             ask("BEGIN")
             self._has_begun = True
 
-    def after(self, connection: Connection, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+    def after(self, connection: Connection, _cursor: Any, statement: str, parameters: Any, context: Any, *_: Any) -> None:
         place = self._find_place()
         if place is None:
             return
         ask = _asker(connection)
         revision, file, line = place
-        traced = TracedStatement(revision, file, line, mask_statement(statement).strip(), bool(parameters), self._transaction)
+        compiled = getattr(context, "compiled", None) is not None
+        shown = statement.replace("%%", "%") if compiled and connection.dialect.paramstyle == "pyformat" else statement
+        traced = TracedStatement(revision, file, line, mask_statement(shown).strip(), bool(parameters), self._transaction)
         if self._slow is not None:
             self._note_own_transaction(traced, ask, statement)
         else:
@@ -200,6 +204,8 @@ class Tracer:
             tables = [oid for oid in scanned if oid in known and not known[oid].is_index]
             tables += [oid for oid in _find_referred(statement, own) if oid in known and oid not in tables] if tables else []
             traced.scans = [str(known[oid]) for oid in tables]
+        elif named := relations.list_named(statement):
+            traced.key = relations.keys.get(named[0])
         changed = [oid for oid, modes in own.items() if ACCESS_EXCLUSIVE in modes]
         if re.match(r"\s*ALTER\s+TYPE\b", statement, re.IGNORECASE):
             changed += relations.list_with_enums()
