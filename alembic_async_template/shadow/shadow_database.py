@@ -56,7 +56,7 @@ def make_shadow(engine: Engine) -> Iterator[str]:
     """While the body runs, there is a database of the name that this gives, empty, on the server of an engine.
 
     It has the encoding, the locale and the settings of the engine's database, since `TimeZone` for example decides whether a
-    change of type rewrites a table. What runs that were killed have left is removed first. Dropping a database writes a checkpoint:
+    change of type rewrites a table. What killed runs have left is removed first. Dropping a database writes a checkpoint:
     https://www.postgresql.org/docs/current/sql-dropdatabase.html
 
     :raises ShadowError: the role may not create databases.
