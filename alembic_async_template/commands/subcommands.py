@@ -24,9 +24,10 @@ def register(command_line: CommandLine) -> None:
         if command.__name__ not in choices:
             command_line.register_command(command)
             for option, description in options.items():
-                if isinstance(description, str):
-                    description = {"action": "store_true", "help": description}
-                choices[command.__name__].add_argument(option, **description)
+                how: dict[str, Any] = (
+                    {"action": "store_true", "help": description} if isinstance(description, str) else description
+                )
+                choices[command.__name__].add_argument(option, **how)
 
 
 def status(config: Config, json: bool = False) -> None:
@@ -106,8 +107,8 @@ def plan(
 
         from ..plan.planning import make_plan
 
-        files = {"stats": stats and Path(stats), "write_stats": write_stats and Path(write_stats)}
-        found = make_plan(config, revision, **{name: file for name, file in files.items() if file})
+        files = {"stats": stats, "write_stats": write_stats}
+        found = make_plan(config, revision, **{name: Path(file) for name, file in files.items() if file is not None})
     except Exception as error:
         _fail(error, "plan", config, as_json=json)
     if json:
@@ -138,8 +139,8 @@ def _print(report: str) -> None:
         end_quietly()
 
 
-_JSON: dict[str, str | dict[str, Any]] = {"--json": "Print the report as JSON."}
-_COMMANDS: dict[Callable[..., None], dict[str, str | dict[str, Any]]] = {
+_JSON: dict[str, Any] = {"--json": "Print the report as JSON."}
+_COMMANDS: dict[Callable[..., None], dict[str, Any]] = {
     status: _JSON,
     doctor: _JSON | {"--no-database": "Look at the files only."},
     adopt: _JSON | {"--dry-run": "Show the differences and write nothing.", "--yes": "Write without a question."},
