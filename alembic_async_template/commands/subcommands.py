@@ -98,6 +98,7 @@ def plan(
     revision: str | None = None,
     json: bool = False,
     format: str | None = None,
+    schema: str | None = None,
     stats: str | None = None,
     write_stats: str | None = None,
 ) -> None:
@@ -107,7 +108,7 @@ def plan(
 
         from ..plan.planning import make_plan
 
-        files = {"stats": stats, "write_stats": write_stats}
+        files = {"schema": schema, "stats": stats, "write_stats": write_stats}
         found = make_plan(config, revision, **{name: Path(file) for name, file in files.items() if file is not None})
     except Exception as error:
         _fail(error, "plan", config, as_json=json)
@@ -148,6 +149,7 @@ _COMMANDS: dict[Callable[..., None], dict[str, Any]] = {
         "revision": {"nargs": "?", "help": "Where the upgrade leads, by default to the heads; a:b without the live database."},
         **_JSON,
         "--format": {"choices": ["github"], "help": "Print the report as Markdown, for a pull request."},
+        "--schema": {"metavar": "FILE", "help": "Begin with a schema-only dump in place of the history."},
         "--stats": {"metavar": "FILE", "help": "Take what is known of the live database from a file."},
         "--write-stats": {"metavar": "FILE", "help": "Write what is known of the live database into a file."},
     },

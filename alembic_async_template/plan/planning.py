@@ -23,6 +23,7 @@ from ..errors.failure import shorten_path
 from ..masking import mask_url
 from ..run.command import uses_this_package
 from ..run.history import list_pending
+from ..run.known_facts import list_facts
 from ..run.reading import read_database
 from ..shadow.choice import open_place
 from ..shadow.replay import run_on_shadow
@@ -126,12 +127,20 @@ class Plan:
         }
 
 
-def make_plan(config: Config, revision: str | None = None, *, stats: Path | None = None, write_stats: Path | None = None) -> Plan:
+def make_plan(
+    config: Config,
+    revision: str | None = None,
+    *,
+    schema: Path | None = None,
+    stats: Path | None = None,
+    write_stats: Path | None = None,
+) -> Plan:
     """Plan an upgrade of the database of a configuration, which is read and not changed.
 
     The revisions run on a shadow: a temporary database on the same server, or the one of `shadow_url`.
 
     :param revision: where the upgrade leads, by default to the heads; `a:b` for a range, without the live database.
+    :param schema: a dump of the live database's schema, which takes the place of the history up to where that is.
     :param stats: a file with what is known of the live database, which is then not reached.
     :param write_stats: a file to write that into.
     :raises ShadowError: there is no shadow, or the history does not run on it.
@@ -165,13 +174,18 @@ def make_plan(config: Config, revision: str | None = None, *, stats: Path | None
     notes = [f"a transaction is open that its locks may wait for: {one}" for one in facts.old_transactions]
     if not pending:
         return Plan(facts.database, facts.server_version, facts.current, to, None, (*notes,), (), settings.blocking_rows)
-    request = {"start": list(facts.current), "target": target, "version_table": list(table)}
+    request = {
+        "start": list(facts.current),
+        "target": target,
+        "version_table": list(table),
+        "schema": schema and _read_schema(schema),
+    }
     with _end_on_termination(), open_place(settings, engine, url) as place:
         found = run_on_shadow(traced_run.__name__, config, place, request)
     if isinstance(found, str):
         raise ShadowError(f"The revisions could not be tried: {found}")
     if not found["replayed"]:
-        raise ShadowError(f"The revisions until {', '.join(facts.current)} do not run on an empty database:\n{found['error']}")
+        raise ShadowError(f"{_name_history(schema, facts.current)}:\n{found['error']}", *_advise_dump(engine))
     statements = [_read_statement(one) for one in found["statements"]]
     explained: dict[int, Explained] = {}
     if engine is not None:
@@ -270,6 +284,26 @@ def _describe_revision(
 ) -> PlannedRevision:
     found = script.get_revision(revision)
     return PlannedRevision(revision, found.doc, shorten_path(Path(found.path)), tuple(planned.get(revision, ())))
+
+
+def _name_history(schema: Path | None, current: Sequence[str]) -> str:
+    if schema is not None:
+        return f"{schema} cannot be loaded into an empty database"
+    return f"The revisions until {', '.join(current)} do not run on an empty database"
+
+
+def _read_schema(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ShadowError(f"{file} is not a dump that can be read") from error
+
+
+def _advise_dump(engine: Engine | None) -> Iterator[Fix]:
+    if engine is not None:
+        place = list_facts(engine.url, only_reads=True)["psql"]
+        dump = f"pg_dump --schema-only --no-owner --no-privileges{str(place).removeprefix('psql')} > schema.sql"
+        yield Fix("begin with a dump of the schema, in place of the history", f"{dump}\nalembic plan --schema schema.sql")
 
 
 @contextmanager

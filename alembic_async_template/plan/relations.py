@@ -88,6 +88,9 @@ class Relations:
         self.columns = self._read_columns(self.tables)
         self.keys: dict[int, str] = dict(ask(_KEYS))
         """The primary key of a table, where it is one column with a whole number."""
+        self._by_name = {str(self.known[oid]): oid for oid in self.tables}
+        for oid in self.tables:
+            self._by_name.setdefault(self.known[oid].name, oid)
 
     def _read_columns(self, tables: Iterable[int]) -> dict[tuple[int, int], Column]:
         listed = ", ".join(map(str, tables))
@@ -111,16 +114,11 @@ class Relations:
 
     def list_named(self, statement: str) -> list[int]:
         """The tables that a statement names, in their order."""
-        by_name: dict[str, int] = {}
-        for oid in self.tables:
-            relation = self.known[oid]
-            by_name.setdefault(relation.name, oid)
-            by_name[f"{relation.schema}.{relation.name}"] = oid
         words = [_fold(word) for word in _WORDS.findall(statement)]
         found: list[int] = []
         for number, word in enumerate(words):
             whole = ".".join([words[number - 2], word]) if words[number - 1 : number] == ["."] and number > 1 else word
-            oid = by_name.get(whole)
+            oid = self._by_name.get(whole)
             if oid is not None and oid not in found:
                 found.append(oid)
         return found

@@ -21,7 +21,7 @@ def answer(request: Mapping[str, Any]) -> dict[str, Any]:
     with open_shadow(request) as (config, engine):
         script = ScriptDirectory.from_config(config)
         try:
-            replay(config, request["start"])
+            replay(config, engine, request["start"], request["schema"])
         except (Exception, SystemExit) as error:
             return {"replayed": False, "error": _describe(error), "statements": []}
         table = request["version_table"]

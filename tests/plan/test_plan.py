@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -19,7 +20,7 @@ from alembic_async_template.errors import ShadowError
 from support.commands import ALEMBIC, keep_variables
 from support.doctor_cases import SYNC_ENV
 from support.project import Project, write_environment
-from support.servers import create_postgresql_database
+from support.servers import create_postgresql_database, find_embedded_tools
 
 TABLES = """op.execute("CREATE TABLE post (id serial PRIMARY KEY, n int, title varchar(20))")
     op.execute("CREATE TABLE author (id int PRIMARY KEY)")"""
@@ -284,6 +285,37 @@ def test_statistics_from_a_file(project: Project, live: str, tmp_path: Path) -> 
     file.write_text("{}")
     failed = project.alembic("plan", "--stats", str(file), check=False)
     assert (failed.returncode, failed.block.splitlines()[0]) == (2, f"{file} has no statistics of tables")
+
+
+@pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
+def test_a_dump_in_place_of_the_history(project: Project, live: str, driver: str) -> None:
+    """Where the history does not run from the beginning, as that of a database which is older than its revisions."""
+    text = (project.directory / "migrations/versions/one.py").read_text()
+    add_revision(project, "two", PENDING)
+    project.write(
+        {"migrations/versions/one.py": text.replace("    op.execute", "    raise ValueError('not again')\n    op.execute", 1)}
+    )
+    with psycopg.connect(live, autocommit=True) as connection:
+        connection.execute(
+            "CREATE TYPE \"Odd 50%\" AS ENUM ('a;b', '%s', ':x'); ALTER TABLE post ADD odd \"Odd 50%\" DEFAULT '%s'"
+        )
+    url = live.replace("postgresql:", f"postgresql+{driver}:")
+    refused = project.alembic("-x", f"url={url}", "plan", check=False)
+    assert refused.returncode == 2
+    assert refused.block.startswith("The revisions until one do not run on an empty database:")
+    assert "not again" in refused.block
+    dump, again = [line.strip() for line in refused.block.splitlines()[-2:]]
+    tools = f"{find_embedded_tools()}{os.pathsep}{os.environ['PATH']}"  # of the newest version, which can dump older ones
+    environment = keep_variables(PGPASSWORD=str(make_url(live).password), PATH=tools)
+    subprocess.run(dump, shell=True, check=True, cwd=project.directory, env=environment)
+    assert again == "alembic plan --schema schema.sql"
+    report = plan(project, "--schema", "schema.sql", returncode=1)
+    assert [one["blocks"] for one in report["revisions"][0]["statements"]] == ["reads and writes", "reads and writes", None]
+    result = project.alembic("-x", f"url={url}", "plan", "--schema", "none.sql", check=False)
+    assert result.block.startswith("none.sql is not a dump that can be read")
+    project.write({"broken.sql": "CREATE TABLE"})
+    broken = project.alembic("-x", f"url={url}", "plan", "--schema", "broken.sql", check=False)
+    assert broken.block.startswith("broken.sql cannot be loaded into an empty database:")
 
 
 @pytest.mark.any_server
