@@ -101,6 +101,7 @@ def plan(
     schema: str | None = None,
     stats: str | None = None,
     write_stats: str | None = None,
+    keep_shadow: bool = False,
 ) -> None:
     """Tell what the pending revisions lock, rewrite and scan on the live tables, before they run."""
     try:
@@ -109,7 +110,8 @@ def plan(
         from ..plan.planning import make_plan
 
         files = {"schema": schema, "stats": stats, "write_stats": write_stats}
-        found = make_plan(config, revision, **{name: Path(file) for name, file in files.items() if file is not None})
+        paths = {name: Path(file) for name, file in files.items() if file is not None}
+        found = make_plan(config, revision, **paths, keep_shadow=keep_shadow)
     except Exception as error:
         _fail(error, "plan", config, as_json=json)
     if json:
@@ -152,6 +154,7 @@ _COMMANDS: dict[Callable[..., None], dict[str, Any]] = {
         "--schema": {"metavar": "FILE", "help": "Begin with a schema-only dump in place of the history."},
         "--stats": {"metavar": "FILE", "help": "Take what is known of the live database from a file."},
         "--write-stats": {"metavar": "FILE", "help": "Write what is known of the live database into a file."},
+        "--keep-shadow": "Keep what the history makes on the server, so that the next plan begins there.",
     },
 }
 

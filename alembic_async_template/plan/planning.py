@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import signal
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,7 +27,7 @@ from ..run.history import list_pending
 from ..run.known_facts import list_facts
 from ..run.reading import read_database
 from ..shadow.choice import open_place
-from ..shadow.replay import run_on_shadow
+from ..shadow.replay import Place, run_on_shadow
 from . import traced_run
 from .advice import advise
 from .explain_rows import explain_rows
@@ -134,6 +135,7 @@ def make_plan(
     schema: Path | None = None,
     stats: Path | None = None,
     write_stats: Path | None = None,
+    keep_shadow: bool = False,
 ) -> Plan:
     """Plan an upgrade of the database of a configuration, which is read and not changed.
 
@@ -143,6 +145,7 @@ def make_plan(
     :param schema: a dump of the live database's schema, which takes the place of the history up to where that is.
     :param stats: a file with what is known of the live database, which is then not reached.
     :param write_stats: a file to write that into.
+    :param keep_shadow: whether the history that has run is kept on the server, for the next plan to begin there.
     :raises ShadowError: there is no shadow, or the history does not run on it.
     :raises alembic.util.CommandError: the settings, the revisions or the database cannot be read.
     """
@@ -174,18 +177,23 @@ def make_plan(
     notes = [f"a transaction is open that its locks may wait for: {one}" for one in facts.old_transactions]
     if not pending:
         return Plan(facts.database, facts.server_version, facts.current, to, None, (*notes,), (), settings.blocking_rows)
-    request = {
-        "start": list(facts.current),
-        "target": target,
-        "version_table": list(table),
-        "schema": schema and _read_schema(schema),
-    }
-    with _end_on_termination(), open_place(settings, engine, url) as place:
-        found = run_on_shadow(traced_run.__name__, config, place, request)
-    if isinstance(found, str):
-        raise ShadowError(f"The revisions could not be tried: {found}")
-    if not found["replayed"]:
-        raise ShadowError(f"{_name_history(schema, facts.current)}:\n{found['error']}", *_advise_dump(engine))
+    dump = _read_schema(schema) if schema is not None else None
+    request = {"start": list(facts.current), "version_table": list(table), "schema": dump}
+
+    def run(place: Place, target: str | None = None, *, replays: bool = True) -> Mapping[str, Any]:
+        found = run_on_shadow(traced_run.__name__, config, place, {**request, "target": target, "replays": replays})
+        if isinstance(found, str):
+            raise ShadowError(f"The revisions could not be tried: {found}")
+        if not found["replayed"]:
+            raise ShadowError(f"{_name_history(schema, facts.current)}:\n{found['error']}", *_advise_dump(engine))
+        return found
+
+    digest = _digest(script, facts.current, dump)
+    with (
+        _end_on_termination(),
+        open_place(settings, engine, url, digest, run, keep=keep_shadow) as (place, has_history),
+    ):
+        found = run(place, target, replays=not has_history)
     statements = [_read_statement(one) for one in found["statements"]]
     explained: dict[int, Explained] = {}
     if engine is not None:
@@ -284,6 +292,14 @@ def _describe_revision(
 ) -> PlannedRevision:
     found = script.get_revision(revision)
     return PlannedRevision(revision, found.doc, shorten_path(Path(found.path)), tuple(planned.get(revision, ())))
+
+
+def _digest(script: ScriptDirectory, current: Sequence[str], schema: str | None) -> str:
+    """What the history depends on: its files, or the dump that takes its place."""
+    digest = hashlib.sha256(schema.encode() if schema is not None else b"")
+    for one in script.iterate_revisions(tuple(current), "base", implicit_base=True, inclusive=True):
+        digest.update(f"{one.revision}\0".encode() + (b"" if schema is not None else Path(one.path).read_bytes()))
+    return digest.hexdigest()
 
 
 def _name_history(schema: Path | None, current: Sequence[str]) -> str:

@@ -21,9 +21,12 @@ def answer(request: Mapping[str, Any]) -> dict[str, Any]:
     with open_shadow(request) as (config, engine):
         script = ScriptDirectory.from_config(config)
         try:
-            replay(config, engine, request["start"], request["schema"])
+            if request["replays"]:
+                replay(config, engine, request["start"], request["schema"])
         except (Exception, SystemExit) as error:
             return {"replayed": False, "error": _describe(error), "statements": []}
+        if request["target"] is None:
+            return {"replayed": True, "error": None, "statements": []}
         table = request["version_table"]
         failed = None
         with trace(engine, _compat.list_version_folders(script), (table[0], table[1])) as tracer:
