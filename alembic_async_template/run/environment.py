@@ -21,14 +21,11 @@ from ..application.url import Database, is_memory
 from ..application.url_choice import resolve_database
 from ..diagnosis.driver_errors import describe_outage, is_lock_failure
 from ..diagnosis.explain import describe_interruption, explain_failure, explain_silence, locate_failure
-from ..errors import (
-    AlembicAsyncTemplateError,
-    ApplicationImportError,
-    ConnectionBindError,
-)
+from ..errors import AlembicAsyncTemplateError, ApplicationImportError, ConnectionBindError
 from ..errors.failure import Progress
 from ..masking import mask_url
 from .bind import resolve_bind
+from .branches import refuse_ambiguous_steps
 from .cancellation import cancellation
 from .command import DATABASE_SOURCE, Command, read_command
 from .comparison import prepare_comparison
@@ -275,6 +272,7 @@ class _Run:
         """Let a command work that changes the database: under the migration lock, unless there is nothing to do."""
         environment, settings, is_stamp = self.environment, self.command.settings, self.command.name == "stamp"
         context = environment.get_context()
+        refuse_ambiguous_steps(context)
         refuse_coroutines(context, environment.script, self.progress)
         if not environment.script.get_heads():
             log.warning("There are no revisions in %s", ", ".join(map(str, _compat.list_version_folders(environment.script))))
