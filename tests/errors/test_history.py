@@ -50,8 +50,8 @@ STEPS_BACK = [
     ),
     (
         {"root": None, "bills": "root", "goods": "root", "merged": ("bills", "goods"), "other": "bills"},
-        {"goods": "goods, other", "other@-1": "merged", "bills": "bills"},
-        {"bills": "bills"},
+        {"goods": "goods, other", "other@-1": "merged", "bills": "bills, goods"},
+        {"bills": "bills, goods"},
     ),
     (
         {"one": None, "two": "one", "three": None, "four": "three"},
