@@ -42,7 +42,7 @@ from .match import Origin, find_fix
 from .python_errors import explain_python
 from .quotes import is_inside, quote_statement, read_message
 from .rules.revision import REVISION_RULES
-from .statement_facts import read_operation
+from .statement_facts import read_operation, write_awaited
 from .typed import read_running
 
 # What revisions use most, apart from the application.
@@ -214,6 +214,7 @@ def _explain(
     origins += [Origin.MADE_IN_PART] if facts.get("absent") else []
     origins += [Origin.MADE_TWICE] if progress.maker else []
     facts |= {"maker": progress.maker}
+    facts |= {"awaited": write_awaited(failure.operation or "")}
     facts |= read_operation(failure.operation) | {"versions": _find_versions(script)}
     raised = origin is Origin.REVISION and (failure.operation or "").startswith("raise ")
     is_python = origin is Origin.REVISION or isinstance(error, SyntaxError | TypeError)

@@ -30,6 +30,7 @@ _EXAMPLES = {
     "maker": "4f2a",
     "revision": "4f2a",
     "import": "import app.models",
+    "awaited": "op.run_async(lambda connection: fill())",
     "near": "app.db",
     "module": "app",
     "member": "packages/core",

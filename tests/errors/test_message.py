@@ -78,7 +78,7 @@ EXAMPLES: list[AlembicAsyncTemplateError] = [
     errors.SeveralHeadsError(["one", "two"]),
     errors.DuplicateRevisionError("one", [Path("/app/one.py"), Path("/app/copy.py")]),
     errors.InvalidTargetError("+1", "+1 is 1 revision on, and none is pending", FIX),
-    errors.AmbiguousDowngradeError(["three"], ["one", "two"]),
+    errors.AmbiguousDowngradeError(["three"], ["one", "two"], "One step back from three leads to each of one, two", FIX),
     errors.RevisionFailedError(FAILURE, 'column "title" of relation "post" contains null values', FIX),
     errors.ExistingTablesError(["post"], ["note"]),
     errors.UnversionedTablesError(["post"], [], "two", "two"),

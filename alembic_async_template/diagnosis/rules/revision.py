@@ -63,12 +63,13 @@ REVISION_RULES = (
             Sign(
                 codes=(NO_DATABASE,),
                 raised="RuntimeError",
-                text=r"^asyncio\.run\(\) cannot be called from|^this event loop is already running"
+                text=r"^(asyncio|Runner)\.run\(\) cannot be called from|^this event loop is already running"
                 "|^cannot run the event loop while",
             ),
         ),
-        "a revision is synchronous, and the event loop runs already: use the connection of the migration",
-        'op.get_bind().execute(sa.text("SELECT 1"))',
+        "the event loop runs already: let the revision wait in it for the coroutine",
+        "{awaited}",
+        ("do without it, with the connection of the migration", 'op.get_bind().execute(sa.text("SELECT 1"))'),
     ),
     Rule(
         "ObjectNotExecutableError: Not an executable object",
