@@ -16,7 +16,8 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from ..application.imports import find_root
 from ..diagnosis.driver_errors import find_number, list_causes
-from ..diagnosis.enum_labels import find_label, list_labels, read_refusal, write_mapping
+from ..diagnosis.enum_labels import find_label, list_labels, read_refusal
+from ..diagnosis.row_updates import write_mapping
 from ..diagnosis.statement_facts import read_columns, read_statement, write_labels
 from ..errors.block import series
 from ..masking import is_about_secret
