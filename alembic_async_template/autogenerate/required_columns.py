@@ -5,12 +5,12 @@ A new one without a default cannot be added to a table with rows, and an old one
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from alembic.operations import ops
-from sqlalchemy import Column, MetaData, Table, text
+from sqlalchemy import Column, Table, text
 from sqlalchemy import UniqueConstraint as Unique
 from sqlalchemy import literal as literal_value
 from sqlalchemy.engine import Dialect
@@ -41,8 +41,8 @@ from ..diagnosis.row_updates import fill_nulls
 from ..enums.model import qualify
 from ..postgresql import escape_colons, literal
 from .comments import CommentOp
-from .operation_tree import find_table
-from .plain_dialect import make_plain
+from .operation_tree import TableKey, find_column, find_table
+from .plain_dialect import make_plain, quote_column
 from .renames import Rename
 
 # The databases that refuse to add such a column; MySQL gives every row an empty value.
@@ -60,18 +60,14 @@ class _Value:
 
 
 def comment_required_columns(
-    container: ops.OpContainer, dialect: Dialect, metadatas: Iterable[MetaData], renames: Iterable[Rename], *, as_batch: bool
+    container: ops.OpContainer, dialect: Dialect, tables: Mapping[TableKey, Table], renames: Iterable[Rename], *, as_batch: bool
 ) -> list[str]:
     """Put a comment in front of each column that the database refuses while rows have no value for it; returns their names.
 
+    :param tables: those of the models.
     :param renames: those that may be: a value would be written over the loss of the old column's.
     :param as_batch: whether the operations of a table are rendered as a batch; its comments are in front of it then.
     """
-    tables = {
-        (None if table.schema == dialect.default_schema_name else table.schema, table.name): table
-        for metadata in metadatas
-        for table in metadata.tables.values()
-    }
     old_names = {rename.new: str(rename.column) for rename in reversed(list(renames))}
     required: list[str] = []
     commented: list[ops.MigrateOperation] = []
@@ -84,7 +80,7 @@ def comment_required_columns(
                     old_name = old_names.get((*find_table(one), str(one.column.name)))
                     comment = _comment_addition(one, tables.get(find_table(one)), dialect, old_name, as_batch=as_batch)
                 elif isinstance(one, ops.AlterColumnOp) and one.modify_nullable is False:
-                    comment = _comment_refusal(one, tables.get(find_table(one)), dialect)
+                    comment = _comment_refusal(one, tables, dialect)
                 if comment is not None:
                     (commented if as_batch else inner).append(comment)
                     required.append(_name(one))
@@ -127,7 +123,7 @@ def _comment_addition(
         parts.append(f"{start} {'Add' if old_name is None else 'add'} it, fill it, and refuse nulls then:")
     parts.append(_add(operation, nullable=True))
     if value is not None:
-        target, name = _quote(operation, column.name, dialect)
+        target, name = quote_column(operation, column.name, dialect)
         parts.append(ops.ExecuteSQLOp(escape_colons(f"UPDATE {target} SET {name} = {value.expression}")))
     parts.append(
         _wrap(
@@ -144,16 +140,16 @@ def _comment_addition(
     return CommentOp(*parts)
 
 
-def _comment_refusal(operation: ops.AlterColumnOp, table: Table | None, dialect: Dialect) -> CommentOp:
+def _comment_refusal(operation: ops.AlterColumnOp, tables: Mapping[TableKey, Table], dialect: Dialect) -> CommentOp:
     start = f"Fails while rows hold no value for {_name(operation)}."
-    column = _find_column(operation, table, dialect)
+    column = _choose_column(operation, find_column(operation, tables), dialect)
     if column.computed is not None:
         return CommentOp(f"{start} It is computed from other columns: fill those in front.")
-    value = _choose_value(column, table, dialect)
+    value = _choose_value(column, tables.get(find_table(operation)), dialect)
     if value is not None and value.parent is not None:
         start += f" {_explain_parent(value)}"
     choice = ", with a value in place of the dots" if value is None else ", to give them one"
-    statement = fill_nulls(*_quote(operation, column.name, dialect), "..." if value is None else value.expression)
+    statement = fill_nulls(*quote_column(operation, column.name, dialect), "..." if value is None else value.expression)
     parts: list[str | ops.MigrateOperation] = [f"{start} Write this in front{choice}:"]
     parts.append(ops.ExecuteSQLOp(escape_colons(statement)))
     if dialect.name == "postgresql" and any(str(key.initially).upper() == "DEFERRED" for key in column.foreign_keys):
@@ -162,9 +158,8 @@ def _comment_refusal(operation: ops.AlterColumnOp, table: Table | None, dialect:
     return CommentOp(*parts)
 
 
-def _find_column(operation: ops.AlterColumnOp, table: Table | None, dialect: Dialect) -> Column[Any]:
+def _choose_column(operation: ops.AlterColumnOp, declared: Column[Any] | None, dialect: Dialect) -> Column[Any]:
     """The column whose values the rows can have, while it still has its existing type."""
-    declared = None if table is None else next((one for one in table.columns if one.name == operation.column_name), None)
     existing = find_implementation(operation.existing_type, dialect) if operation.existing_type is not None else NullType()
     is_text = isinstance(existing, String) and not isinstance(existing, Enum)  # every value can be written as one
     if declared is not None and (operation.modify_type is None or is_text):
@@ -174,12 +169,6 @@ def _find_column(operation: ops.AlterColumnOp, table: Table | None, dialect: Dia
 
 def _explain_parent(value: _Value) -> str:
     return f"The UPDATE gives them the only row of {value.parent}; of several, say which: they keep nulls."
-
-
-def _quote(operation: ops.AddColumnOp | ops.AlterColumnOp, column: str, dialect: Dialect) -> tuple[str, str]:
-    """The names of a table and its column as SQL writes them."""
-    quote = make_plain(dialect).identifier_preparer.quote
-    return ".".join(quote(part) for part in (operation.schema, operation.table_name) if part), quote(column)
 
 
 def _add(operation: ops.AddColumnOp, **changes: Any) -> ops.AddColumnOp:

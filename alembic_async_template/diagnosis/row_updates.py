@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 
-from ..postgresql import escape_colons, literal
-from .enum_labels import find_label
-from .statement_facts import write_labels
+from ..postgresql import literal
 
 
 def fill_nulls(table: str, column: str, value: str) -> str:
@@ -17,20 +15,19 @@ def fill_nulls(table: str, column: str, value: str) -> str:
     return f"UPDATE {table} SET {column} = {value} WHERE {column} IS NULL"
 
 
-def write_mapping(table: str, column: str, texts: Iterable[str], labels: Sequence[str]) -> str | None:
-    """The line of a revision that gives rows the labels in place of their own texts; None where they have these.
+def map_texts(table: str, column: str, pairs: Mapping[str, str | None]) -> str:
+    """The statement for a column of text that is to become an enum.
 
-    Three dots stand where no label is like a text.
-
-    :param table: its name and that of the column as SQL writes them.
+    :param pairs: the texts that rows have, each with the label that they get; three dots stand where that is not known.
     """
-    pairs = {text: find_label(text, labels) for text in texts if text not in labels}
     written = [(literal(text), "..." if label is None else literal(label)) for text, label in pairs.items()]
-    if not written or not labels:
-        return None
-    cases = " ".join(f"WHEN {old} THEN {new}" for old, new in written)
-    change = f"CASE {column} {cases} ELSE {column} END"
     if len(written) == 1:
         ((old, new),) = written
-        change = f"{new} WHERE {column} = {old}"
-    return f"op.execute({write_labels([escape_colons(f'UPDATE {table} SET {column} = {change}')])})"
+        return f"UPDATE {table} SET {column} = {new} WHERE {column} = {old}"
+    cases = " ".join(f"WHEN {old} THEN {new}" for old, new in written)
+    return f"UPDATE {table} SET {column} = CASE {column} {cases} ELSE {column} END"
+
+
+def replace_others(table: str, column: str, labels: Iterable[str]) -> str:
+    """The statement for a column of text that is to become an enum, where its texts are not known."""
+    return f"UPDATE {table} SET {column} = ... WHERE {column} NOT IN ({', '.join(map(literal, labels))})"
