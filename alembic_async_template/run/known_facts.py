@@ -16,11 +16,12 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from ..application.imports import find_root
 from ..diagnosis.driver_errors import find_number, list_causes
-from ..diagnosis.enum_labels import find_label, list_labels, read_refusal, write_mapping
+from ..diagnosis.enum_labels import find_label, list_labels, read_refusal
+from ..diagnosis.row_updates import map_texts
 from ..diagnosis.statement_facts import read_columns, read_statement, write_labels
 from ..errors.block import series
 from ..masking import is_about_secret
-from ..postgresql import quote_if_needed
+from ..postgresql import escape_colons, quote_if_needed
 from ..project.declared_roots import find_workspace_member
 
 if TYPE_CHECKING:
@@ -116,7 +117,10 @@ def _map_texts(error: DBAPIError, connection: Connection, labels: list[str]) -> 
     quoted = quote_if_needed(column)
     query = f"SELECT DISTINCT {quoted} FROM {table} WHERE {quoted} IS NOT NULL ORDER BY 1 LIMIT {_MOST_TEXTS}"
     texts = list(connection.exec_driver_sql(query, execution_options={"no_parameters": True}).scalars())
-    return write_mapping(table, quoted, texts, labels)
+    pairs = {text: find_label(text, labels) for text in texts if text not in labels}
+    if not pairs or not labels:
+        return None
+    return f"op.execute({write_labels([escape_colons(map_texts(table, quoted, pairs))])})"
 
 
 def _describe_enum_column(error: DBAPIError, connection: Connection) -> dict[str, str | None]:
