@@ -142,9 +142,6 @@ def change_identity(change: Change) -> list[str] | None:
 
 
 def change_identity_clauses(change: Change) -> list[str] | None:
-    live, column = change.live, change.expected
-    if not live["clauses"] or not column["clauses"]:
-        return None
     return change.alter_column(" ".join(f"SET {clause}" for clause in _list_changed(change) if not clause.startswith("AS ")))
 
 

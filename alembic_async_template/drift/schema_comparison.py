@@ -80,7 +80,9 @@ class _Comparison:
                 return
             visited.add(key)
             thing = self.expected[key]
-            needed = set(thing.needs) | ({thing.parent} if thing.parent is not None else set())
+            needed = set(thing.needs)
+            if thing.parent is not None and key.family != "sequence":  # a serial column needs its sequence
+                needed.add(thing.parent)
             if key not in self.live:  # its parts are made with it
                 needed |= {need for part in parts.get(key, ()) for need in self.expected[part].needs}
             for need in sorted(needed - {key}, key=self.rank):
@@ -91,10 +93,10 @@ class _Comparison:
             visit(key)
         return list(done)
 
-    def rank(self, key: Key) -> tuple[int, int, str]:
+    def rank(self, key: Key) -> tuple[int, int, int, str]:
         thing = self.expected.get(key)
         family = "view" if thing is not None and thing.kind in ("view", "materialized view") else key.family
-        return FAMILIES.index(family), 0 if thing is None else thing.order, key.name
+        return FAMILIES.index(family), *((0, 0) if thing is None else (thing.order, thing["number"] or 0)), key.name
 
     def is_missing(self, key: Key) -> bool:
         """Whether a thing is told to be missing: what it is a part of is there, and it is not inherited."""
@@ -141,7 +143,9 @@ class _Comparison:
     def compare_aspects(self, live: Thing, expected: Thing) -> Iterator[tuple[Aspect, Difference]]:
         for aspect in list_aspects(expected):
             if not _is_same(aspect, live, expected) and not self.is_told_above(aspect, live, expected):
-                change = Change(live, expected, partial(make_whole, made=self.expected))
+                # What is missing is told, and made, by itself.
+                anew = partial(make_whole, made=self.expected, without=self.expected.keys() - self.live.keys())
+                change = Change(live, expected, anew)
                 statements = tuple(aspect.restore(change) or ())
                 yield aspect, Difference(expected.kind, expected.name, _word(aspect, live, expected), statements)
 
@@ -158,6 +162,8 @@ class _Comparison:
 def _is_same(aspect: Aspect, live: Thing, expected: Thing) -> bool:
     if aspect.read(live) == aspect.read(expected):
         return True
+    if aspect.noun == "sequence":
+        return not live["identity"] or not expected["identity"]
     # A primary key makes its columns NOT NULL, and is told itself.
     return aspect.noun == "state" and expected.kind == "column" and live["is_primary"] != expected["is_primary"]
 
@@ -180,9 +186,8 @@ def _list_only(clauses: Iterable[str], others: Iterable[str]) -> str:
 
 
 def _tell_other_kind(live: Thing, expected: Thing) -> Difference:
-    return Difference(
-        expected.kind, expected.name, f"{expected.name} is a {live.kind}, and the revisions make it a {expected.kind}"
-    )
+    is_, should_be = (f"an {kind}" if kind.startswith("e") else f"a {kind}" for kind in (live.kind, expected.kind))
+    return Difference(expected.kind, expected.name, f"{expected.name} is {is_}, and the revisions make it {should_be}")
 
 
 def _tell_surplus(thing: Thing) -> Difference:

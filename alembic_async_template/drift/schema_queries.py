@@ -229,7 +229,7 @@ SEQUENCES = text(f"""
 SELECT 'sequence' AS kind, {_TABLE} AS name, quote_ident(c.relname) AS label, CAST(c.relname AS text) AS plain,
        CAST(n.nspname AS text) AS schema, CASE WHEN owner.oid IS NOT NULL THEN 'column' END AS parent_family,
        owned_by AS parent, NULL AS inherits, c.oid, {_SEQUENCE_CLAUSES} AS clauses, COALESCE(owned_by, 'NONE') AS owned_by,
-       quote_ident(attname) AS owner_label, format('%I.%I', owner_schema.nspname, owner.relname) AS owner_table,
+       quote_ident(attname) AS owner_label, owner_table,
        obj_description(c.oid, 'pg_class') AS comment
 FROM pg_sequence
 JOIN pg_class c ON c.oid = seqrelid
@@ -240,12 +240,14 @@ LEFT JOIN pg_class owner ON owner.oid = d.refobjid
 LEFT JOIN pg_namespace owner_schema ON owner_schema.oid = owner.relnamespace
 LEFT JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
 CROSS JOIN LATERAL (
-    SELECT CASE WHEN owner.oid IS NOT NULL THEN format('%I.%I.%I', owner_schema.nspname, owner.relname, attname) END AS owned_by
+    SELECT CASE WHEN owner.oid IS NOT NULL THEN format('%I.%I', owner_schema.nspname, owner.relname) END AS owner_table,
+           CASE WHEN owner.oid IS NOT NULL THEN format('%I.%I.%I', owner_schema.nspname, owner.relname, attname) END AS owned_by
 ) AS it
 WHERE d.deptype IS DISTINCT FROM 'i' AND {_is_own("pg_class", "c.oid")}
 """)
 
-# Not the functions that a range type brings with it. pg_get_functiondef does not know aggregates. Only those are written again that have none of the rarer options.
+# Not the functions that a range type brings with it. pg_get_functiondef does not know aggregates; only those are
+# written again that have none of the rarer options.
 ROUTINES = text(f"""
 SELECT CASE prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' ELSE 'function' END AS kind,
        CAST(CAST(p.oid AS regprocedure) AS text) AS name, quote_ident(proname) AS label, CAST(proname AS text) AS plain,
