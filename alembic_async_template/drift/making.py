@@ -76,8 +76,7 @@ def write_type(column: Thing) -> str:
 
 def write_view(view: Thing, prefix: str = "CREATE") -> str:
     """A view with its options."""
-    options = f" WITH ({', '.join(view['options'])})" if view["options"] else ""
-    return f"{prefix} {view.kind.upper()} {view.name}{options} AS\n{view['definition']}"
+    return f"{prefix} {view.kind.upper()} {view.name}{_describe_options(view)} AS\n{view['definition']}"
 
 
 def write_identity(column: Thing) -> str:
@@ -120,6 +119,10 @@ def _alter_owner(constraint: Thing) -> str:
     return f"ALTER {'DOMAIN' if constraint.parent.family == 'type' else 'TABLE'} {constraint.parent.name}"
 
 
+def _describe_options(relation: Thing) -> str:
+    return f" WITH ({', '.join(relation['options'])})" if relation["options"] else ""
+
+
 def _describe_constraint(constraint: Thing) -> str:
     not_valid = "" if constraint["valid"] else " NOT VALID"
     return f"CONSTRAINT {constraint.label} {constraint['definition']}{not_valid}"
@@ -148,4 +151,4 @@ def _make_table(table: Thing, parts: list[Thing]) -> str:
     body = ",\n".join(f"    {line}" for line in lines)
     unlogged = "UNLOGGED " if table["persistence"] == "unlogged" else ""
     partition_by = f" PARTITION BY {table['partition_key']}" if table["partition_key"] else ""
-    return f"CREATE {unlogged}TABLE {table.name} (\n{body}\n){partition_by}"
+    return f"CREATE {unlogged}TABLE {table.name} (\n{body}\n){partition_by}{_describe_options(table)}"

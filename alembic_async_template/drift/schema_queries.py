@@ -64,7 +64,7 @@ SELECT CASE relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' WHEN 
        (SELECT quote_ident(srvname) FROM pg_foreign_table JOIN pg_foreign_server s ON s.oid = ftserver WHERE ftrelid = c.oid)
            AS server,
        CASE WHEN relkind IN ('v', 'm') THEN rtrim(pg_get_viewdef(c.oid), ';') END AS definition,
-       CASE WHEN relkind IN ('v', 'm') THEN COALESCE(reloptions, CAST('{{}}' AS text[])) END AS options,
+       COALESCE(reloptions, CAST('{{}}' AS text[])) AS options,
        CASE WHEN relkind IN ('v', 'm') THEN ARRAY(
            SELECT format('%I %s', attname, format_type(atttypid, atttypmod)) FROM pg_attribute
            WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum) END AS view_columns,

@@ -83,7 +83,7 @@ def series(names: Sequence[str], limit: int = 20) -> str:
     return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"
 
 
-def count(names: Sequence[str], noun: str) -> str:
+def count(names: Sequence[object], noun: str) -> str:
     """How many there are: `2 tables`."""
     return f"{len(names)} {noun}{'' if len(names) == 1 else 's'}"
 

@@ -553,7 +553,7 @@ CASES = {
         {TABLE}{FUNCTION} CREATE SCHEMA shop; CREATE TYPE status AS ENUM ('a'); CREATE STATISTICS st ON title, body FROM post;
         CREATE TRIGGER touched BEFORE UPDATE ON post FOR EACH ROW EXECUTE FUNCTION touch();
         CREATE POLICY own ON post; CREATE RULE keep AS ON DELETE TO post DO INSTEAD NOTHING;
-        COMMENT ON SCHEMA shop IS 'the shop'; 
+        COMMENT ON SCHEMA shop IS 'the shop';
         """,
         """
         COMMENT ON SCHEMA shop IS NULL; COMMENT ON TABLE author IS 'x'; COMMENT ON COLUMN post.id IS 'x'; COMMENT ON TYPE status IS 'x';
