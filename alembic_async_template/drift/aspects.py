@@ -195,6 +195,7 @@ _ASPECTS: dict[str, tuple[Aspect, ...]] = {
     ),
     "view": _VIEW,
     "materialized view": _VIEW,
+    "view column": (_COMMENT,),
     "column": (
         Aspect("type", write_type, lambda thing: _shorten(write_type(thing)), back.change_type),
         Aspect(

@@ -61,6 +61,8 @@ def comment(change: Change) -> list[str]:
     thing = change.expected
     kind, name = thing.kind.upper(), thing.name
     match thing.key.family:
+        case "column":
+            kind = "COLUMN"
         case "constraint":
             of_domain = "DOMAIN " if thing.parent is not None and thing.parent.family == "type" else ""
             kind, name = "CONSTRAINT", f"{thing.label} ON {of_domain}{change.table}"

@@ -29,6 +29,8 @@ def make(thing: Thing, parts: Iterable[Thing], *, alone: bool = True) -> list[st
             return [_make_table(thing, list(parts))]
         case "column":
             return [f"ALTER TABLE {_parent(thing)} ADD COLUMN {_describe_column(thing)}"]
+        case "view column":
+            return []
         case "view" | "materialized view":
             return [write_view(thing)]
         case "index":

@@ -68,46 +68,52 @@ class _Comparison:
 
     def arrange(self) -> list[Key]:
         """Everything that is expected, each after what it needs."""
-        done: dict[Key, None] = {}
-        visited: set[Key] = set()
-        parts: dict[Key, list[Key]] = {}
-        for key, thing in self.expected.items():
+        parts: dict[Key, list[Thing]] = {}
+        for thing in self.expected.values():
             if thing.parent is not None:
-                parts.setdefault(thing.parent, []).append(key)
+                parts.setdefault(thing.parent, []).append(thing)
 
-        def visit(key: Key) -> None:
-            if key in visited or key not in self.expected:
-                return
-            visited.add(key)
+        def list_needs(key: Key) -> Iterator[Key]:
             thing = self.expected[key]
             needed = set(thing.needs)
             if thing.parent is not None and key.family != "sequence":  # a serial column needs its sequence
                 needed.add(thing.parent)
             if key not in self.live:  # its parts are made with it
-                needed |= {need for part in parts.get(key, ()) for need in self.expected[part].needs}
-            for need in sorted(needed - {key}, key=self.rank):
-                visit(need)
-            done[key] = None
+                needed |= {need for part in parts.get(key, ()) for need in part.needs}
+            return iter(sorted(needed & self.expected.keys(), key=self.rank))
 
-        for key in sorted(self.expected, key=self.rank):
-            visit(key)
+        # A need that leads back to where it came from is left out.
+        done: dict[Key, None] = {}
+        visited: set[Key] = set()
+        for first in sorted(self.expected, key=self.rank):
+            path = [(first, list_needs(first))] if first not in visited else []
+            visited.add(first)
+            while path:
+                key, needs = path[-1]
+                need = next((need for need in needs if need not in visited), None)
+                if need is None:
+                    done[key] = None
+                    path.pop()
+                else:
+                    visited.add(need)
+                    path.append((need, list_needs(need)))
         return list(done)
 
     def rank(self, key: Key) -> tuple[int, int, int, str]:
-        thing = self.expected.get(key)
-        family = "view" if thing is not None and thing.kind in ("view", "materialized view") else key.family
-        return FAMILIES.index(family), *((0, 0) if thing is None else (thing.order, thing["number"] or 0)), key.name
+        thing = self.expected[key]
+        family = "view" if thing.kind in ("view", "materialized view") else key.family
+        return FAMILIES.index(family), thing.order, thing["number"] or 0, key.name
 
     def is_missing(self, key: Key) -> bool:
         """Whether a thing is told to be missing: what it is a part of is there, and it is not inherited."""
         thing = self.expected[key]
-        if key in self.live or thing.inherits is not None:
+        if key in self.live or thing.inherits is not None or thing.kind == "view column":
             return False
         return not any(above in self.expected and above not in self.live for above in self.list_above(thing))
 
     def is_surplus(self, thing: Thing) -> bool:
         """Whether a thing is told to be made by no revision."""
-        if thing.inherits is not None and thing.inherits in self.live:
+        if thing.inherits in self.live or thing.kind == "view column":
             return False
         return not any(above in self.live and above not in self.expected for above in self.list_above(thing, self.live))
 

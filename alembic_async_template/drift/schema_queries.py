@@ -90,7 +90,8 @@ _COLLATION = "CAST(CAST({} AS regcollation) AS text)"
 # What holds a column's type, as https://www.postgresql.org/docs/current/sql-altertable.html says: views and rules, triggers,
 # policies, publications, generated columns and partition keys.
 COLUMNS = text(f"""
-SELECT 'column' AS kind, format('%I.%I.%I', n.nspname, c.relname, attname) AS name, quote_ident(attname) AS label,
+SELECT CASE WHEN relkind IN ('v', 'm') THEN 'view column' ELSE 'column' END AS kind,
+       format('%I.%I.%I', n.nspname, c.relname, attname) AS name, quote_ident(attname) AS label,
        CAST(attname AS text) AS plain, {_PART},
        CASE WHEN attinhcount > 0 THEN (
            SELECT format('%I.%I.%I', nspname, above.relname, parent.attname)
@@ -133,7 +134,7 @@ JOIN pg_class c ON c.oid = attrelid
 JOIN pg_namespace n ON n.oid = relnamespace
 JOIN pg_type t ON t.oid = atttypid
 LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
-WHERE attnum > 0 AND NOT attisdropped AND relkind IN ('r', 'p', 'f') AND {_is_own("pg_class", "c.oid")}
+WHERE attnum > 0 AND NOT attisdropped AND relkind IN ('r', 'p', 'f', 'v', 'm') AND {_is_own("pg_class", "c.oid")}
 """)
 
 # Not those of NOT NULL, which are facts of columns; nor the rows that PostgreSQL adds for a key that refers to a partitioned

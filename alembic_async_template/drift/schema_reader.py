@@ -1,7 +1,7 @@
 """Reads all things of a PostgreSQL database that its revisions may make, with a constant number of queries.
 
 What is not read: owners and privileges, the order of columns, storage parameters of tables, tablespaces, the values of sequences,
-and what is in no schema but extensions.
+operators, casts, collations, text search, and what is in no schema but extensions.
 """
 
 from __future__ import annotations

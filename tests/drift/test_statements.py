@@ -41,6 +41,7 @@ VIEWS = """
     CREATE MATERIALIZED VIEW counted AS SELECT count(*) AS number FROM first_titles;
     CREATE UNIQUE INDEX ix_counted ON counted (number);
     COMMENT ON VIEW titles IS 'all';
+    COMMENT ON COLUMN titles.title IS 'short';
 """
 
 
@@ -410,12 +411,13 @@ CASES = {
         VIEWS,
         """
         CREATE OR REPLACE VIEW titles WITH (security_barrier) AS SELECT id, title FROM post WHERE id > 5;
-        COMMENT ON VIEW titles IS NULL; CREATE VIEW extra AS SELECT 1 AS one
+        COMMENT ON VIEW titles IS NULL; COMMENT ON COLUMN titles.title IS NULL; CREATE VIEW extra AS SELECT 1 AS one
         """,
         (
             "view public.titles has another definition than the revisions make",
             "view public.titles has security_barrier=true, and the revisions give it no options",
             "view public.titles has no comment, and the revisions give it the comment 'all'",
+            "view column public.titles.title has no comment, and the revisions give it the comment 'short'",
             "view public.extra is in the database, and no revision makes it",
         ),
         stays=("view public.extra is in the database, and no revision makes it",),
