@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 
@@ -67,3 +67,19 @@ FAMILIES = (
     "policy",
     "statistics",
 )
+
+
+def to_json(schema: Schema) -> list[Any]:
+    """The things in a form that JSON has."""
+    return [asdict(thing) | {"needs": sorted(thing.needs), "facts": dict(thing.facts)} for thing in schema.values()]
+
+
+def from_json(things: Sequence[Mapping[str, Any]]) -> dict[Key, Thing]:
+    """The things of `to_json`."""
+    schema = {}
+    for found in things:
+        keys = {name: Key(*found[name]) if found[name] else None for name in ("key", "parent", "inherits")}
+        facts = {name: tuple(value) if isinstance(value, list) else value for name, value in found["facts"].items()}
+        thing = Thing(**{**found, **keys, "needs": frozenset(Key(*key) for key in found["needs"]), "facts": facts})
+        schema[thing.key] = thing
+    return schema

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from itertools import pairwise
@@ -13,6 +14,8 @@ from sqlalchemy.engine import Engine
 
 from alembic_async_template.drift.drift_report import Difference
 from alembic_async_template.drift.find_drift import find_differences
+from alembic_async_template.drift.schema_reader import read_schema
+from alembic_async_template.drift.thing import from_json, to_json
 
 _QUOTED_OR_END = re.compile(
     r"""E'(?:[^'\\]|''|\\.)*'|'(?:[^']|'')*'|"[^"]*"|\$(\w*)\$.*?\$\1\$|BEGIN ATOMIC.*?\nEND|(;)""", re.DOTALL
@@ -34,8 +37,10 @@ class Pair:
             run(url, *statements)
 
     def compare(self, **options: Any) -> tuple[Difference, ...]:
+        table = {name: options[name] for name in ("version_table", "version_table_schema") if name in options}
         with self.live.connect() as live, self.expected.connect() as expected:
-            return find_differences(live, expected, **options)
+            things = json.loads(json.dumps(to_json(read_schema(expected, **table))))  # as they come from another process
+            return find_differences(live, from_json(things), **options)
 
     def clear(self) -> None:
         for url in (self.live_url, self.expected_url):
