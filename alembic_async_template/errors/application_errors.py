@@ -100,7 +100,16 @@ class ApplicationError(AlembicAsyncTemplateError):
 class ApplicationImportError(ApplicationError):
     """A module of the application could not be imported."""
 
-    def __init__(self, module: str, problem: str, *fixes: Fix, place: str, directory: Path, import_roots: Sequence[Path]) -> None:
+    def __init__(
+        self,
+        module: str,
+        problem: str,
+        *fixes: Fix,
+        place: str,
+        directory: Path,
+        import_roots: Sequence[Path],
+        source: str = "",
+    ) -> None:
         self.module = module
         self.problem = problem
         path = shlex.quote(os.pathsep.join(map(str, import_roots)))
@@ -109,7 +118,7 @@ class ApplicationImportError(ApplicationError):
             f"Module {module} could not be imported: {problem}",
             *fixes,
             Fix("the error itself", command, label="see"),
-            where=f"import root {', '.join(map(str, import_roots))} (prepend_sys_path in {place})",
+            where=f"{source}\nimport root {', '.join(map(str, import_roots))} (prepend_sys_path in {place})".strip(),
         )
 
 
