@@ -6,7 +6,9 @@ Every command comes through here, those of other environments too, so the rest i
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 import sys
 import warnings
 from argparse import Namespace
@@ -99,7 +101,8 @@ def _find_near_template(template: str) -> str | None:
 
 
 def generate_revision(stock: Callable[..., Any], script: ScriptDirectory, *arguments: Any, **options: Any) -> Any:
-    """`ScriptDirectory.generate_revision`, which refuses to write a revision that could not import SQLModel."""
+    """`ScriptDirectory.generate_revision`, which refuses one that has no template, or that could not import SQLModel."""
+    _require_template(script)
     if find_spec("sqlmodel") is None:
         from ..autogenerate.render_types import require_sqlmodel
 
@@ -203,6 +206,23 @@ def _holding_warnings(held: list[Callable[[], None]]) -> Iterator[None]:
     finally:
         if warnings.showwarning is hold:
             warnings.showwarning = show
+
+
+def _require_template(script: ScriptDirectory) -> None:
+    """Explain a `script.py.mako` that is not there, in an environment of this package."""
+    from ..run.command import uses_this_package
+
+    path = Path(script.dir, "script.py.mako")
+    if path.exists() or not uses_this_package(script):
+        return
+    from ..errors import EnvironmentNotFoundError
+    from ..errors.block import Fix
+
+    template, place = (shlex.quote(os.path.relpath(file)) for file in (TEMPLATE / path.name, path))
+    has_sqlmodel = find_spec("sqlmodel") is not None
+    command = f"cp {template} {place}" if has_sqlmodel else f"grep -v '^import sqlmodel' {template} > {place}"
+    fix = Fix("get the file back, or copy that of the template", command)
+    raise EnvironmentNotFoundError(path, "new revisions are made from it", fix)
 
 
 def _require_environment(script: ScriptDirectory) -> None:

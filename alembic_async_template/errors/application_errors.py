@@ -59,16 +59,15 @@ class TemplateNotFoundError(AlembicAsyncTemplateError):
 
 
 class EnvironmentNotFoundError(AlembicAsyncTemplateError):
-    """The folder of the revisions has no `env.py`."""
+    """The folder of the revisions has no `env.py`, or no `script.py.mako`."""
 
-    def __init__(self, path: Path, place: str) -> None:
+    def __init__(self, path: Path, place: str, *fixes: Fix) -> None:
         self.path = path
-        super().__init__(
-            f"{path} is not there",
+        env = (
             Fix("get the file back, or write it again", "from alembic_async_template import run_environment\nrun_environment()"),
             Fix("if the revisions are elsewhere, name their folder", "script_location = %(here)s/migrations"),
-            where=place,
         )
+        super().__init__(f"{path} is not there", *(fixes or env), where=place)
 
 
 class ConfigNotFoundError(AlembicAsyncTemplateError):
