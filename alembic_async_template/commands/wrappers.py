@@ -100,16 +100,22 @@ def _find_near_template(template: str) -> str | None:
     return names[near[0]] if near else TEMPLATE.name if "fastapi" in simplify(template) else None
 
 
-def generate_revision(stock: Callable[..., Any], script: ScriptDirectory, *arguments: Any, **options: Any) -> Any:
-    """`ScriptDirectory.generate_revision`, which refuses one that has no template, or that could not import SQLModel."""
-    _require_template(script)
+def generate_revision(stock: Callable[..., Any], script: ScriptDirectory, revid: str, *arguments: Any, **options: Any) -> Any:
+    """`ScriptDirectory.generate_revision`, which refuses one that is there, has no template, or could not import SQLModel."""
+    from ..run.command import uses_this_package
+
+    if uses_this_package(script):
+        from ..diagnosis.identifiers import refuse_taken
+
+        refuse_taken(script, revid)
+        _require_template(script)
     if find_spec("sqlmodel") is None:
         from ..autogenerate.render_types import require_sqlmodel
 
         require_sqlmodel(script)
     from .write_hook import write_calmly
 
-    return write_calmly(stock, script, *arguments, **options)
+    return write_calmly(stock, script, revid, *arguments, **options)
 
 
 def run_env(stock: Callable[..., Any], script: ScriptDirectory) -> None:
@@ -210,10 +216,8 @@ def _holding_warnings(held: list[Callable[[], None]]) -> Iterator[None]:
 
 def _require_template(script: ScriptDirectory) -> None:
     """Explain a `script.py.mako` that is not there, in an environment of this package."""
-    from ..run.command import uses_this_package
-
     path = Path(script.dir, "script.py.mako")
-    if path.exists() or not uses_this_package(script):
+    if path.exists():
         return
     from ..errors import EnvironmentNotFoundError
     from ..errors.block import Fix
