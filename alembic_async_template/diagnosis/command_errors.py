@@ -5,6 +5,7 @@ The first rule that fits wins.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -274,6 +275,14 @@ def _explain_identifier(case: _Case) -> AlembicAsyncTemplateError:
     return case.refuse(headline, Fix("leave that out", case.typed.replace_option("--rev-id", allowed)))
 
 
+def _explain_taken(case: _Case) -> InvalidTargetError:
+    revision = case.said[1]
+    names = (f"{revision}_{number}" for number in itertools.count(2))
+    free = next(name for name in names if name not in case.find_history(case.heads))
+    fix = Fix("give the new one another identifier", case.typed.replace_option("--rev-id", free))
+    return InvalidTargetError(revision, f"There is a revision {revision} already", fix, where=case.said[2])
+
+
 def _leave_out(option: str, headline: str) -> _Explain:
     return lambda case: case.refuse(headline, Fix("leave that out", case.typed.write(without=[option])))
 
@@ -293,6 +302,7 @@ _RULES: dict[str, _Explain] = {
     "downgrade with --sql requires": _explain_start,
     "Revision (.+) is not a head revision; please specify --splice": _explain_splice,
     "History range requires": _explain_history_range,
+    "Revision (.+) is already in (.+)": _explain_taken,
     r"Character\(s\) '(.+)' not allowed in revision identifier '(.+)'": _explain_identifier,
     "Using --sql with": _leave_out("--sql", "A revision is written into a file: --sql has no meaning"),
     "Can't use --purge with --sql": _leave_out("--purge", "--purge asks the database, and --sql does not"),

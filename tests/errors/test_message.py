@@ -60,6 +60,7 @@ EXAMPLES: list[AlembicAsyncTemplateError] = [
     errors.ConnectionFailedError("postgresql://app@localhost/app", "-x url", "authentication failed", FIX),
     errors.TemplateNotFoundError("fastapi", "async-fastapi", "migrations"),
     errors.EnvironmentNotFoundError(Path("/app/migrations/env.py"), "section [alembic] of alembic.ini"),
+    errors.EnvironmentNotFoundError(Path("/app/migrations/script.py.mako"), "new revisions are made from it", FIX),
     errors.DatabaseNotReachableError("postgresql://app@localhost/app", "-x url", "no answer in time", 10),
     errors.DatabaseNotAtHeadError(["one"], ["two"]),
     errors.DatabaseNotAtHeadError([], []),

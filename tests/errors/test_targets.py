@@ -148,6 +148,26 @@ def test_a_target_that_is_not_there(at: Project, place: str, command: str, headl
         assert type_each(at, block) == [f"alembic {line}" for line in lines.split("; ")]
 
 
+@pytest.mark.parametrize(
+    "command", ["revision -m x --rev-id one", "revision --autogenerate --rev-id=one -m x", "merge --rev-id one -m x heads"]
+)
+def test_an_identifier_that_is_taken(at: Project, command: str) -> None:
+    """Alembic writes a second file, or over the first: nothing is written, and the file is named."""
+    write_history(at, "sqlite:///app.db", BRANCHED if "merge" in command else LINEAR)
+    at.write({"app/models.py": "import sqlalchemy as sa\n\ntable = sa.Table('t', sa.MetaData())\n"})
+    at.alembic("upgrade", "heads")
+    before = at.revisions()
+    result = at.alembic(*command.split(), check=False)
+    where = (
+        "There is a revision one already\n  where  migrations/versions/one.py\n  fix    give the new one another identifier:\n"
+    )
+    assert (result.returncode, result.stdout, result.block.startswith(where)) == (255, "", True), str(result)
+    assert at.revisions() == before
+    (line,) = type_each(at, result.block)
+    assert line.endswith(" --rev-id one_2")
+    assert "Detected" not in result.stderr
+
+
 def test_the_beginning_of_several_revisions(at: Project) -> None:
     """It is not a revision that is missing."""
     write_history(at, "sqlite:///app.db", {"abcd1": None, "abcd2": "abcd1"})
