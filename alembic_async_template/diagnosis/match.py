@@ -52,6 +52,7 @@ _EXAMPLES = {
     "url": "postgresql+asyncpg://app@localhost/app",
     "scheme": "postgresql",
     "sslmode": "sslmode",
+    "verify": "?sslmode=verify-full&sslrootcert=/etc/ssl/ca.pem",
     "package": "psycopg2-binary",
     "read": "DATABASE_URL",
     "partial": "app.models",

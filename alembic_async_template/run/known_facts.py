@@ -60,9 +60,14 @@ def list_facts(url: URL, *, only_reads: bool = False) -> dict[str, str | None]:
 
 
 def list_url_facts(database: Database) -> dict[str, str | None]:
-    """How the URL of a database is written, where it comes from: an engine of the application takes the words of its driver."""
-    is_asyncpg = database.engine is not None and database.engine.dialect.driver == "asyncpg"
-    return {"scheme": database.original.drivername, "sslmode": "ssl" if is_asyncpg else "sslmode"}
+    """How the URL of a database is written, where it comes from: an engine of the application takes the words of its driver.
+
+    asyncpg has no argument for the file of a certificate, https://magicstack.github.io/asyncpg/current/api/index.html#connection.
+    """
+    facts: dict[str, str | None] = {"scheme": database.original.drivername}
+    if database.engine is not None and database.engine.dialect.driver == "asyncpg":
+        facts |= {"sslmode": "ssl", "verify": 'connect_args={"ssl": ssl.create_default_context(cafile="/etc/ssl/ca.pem")}'}
+    return facts
 
 
 def find_facts(error: BaseException, connection: Connection, settings: Settings, revision: Path | None) -> dict[str, str | None]:
