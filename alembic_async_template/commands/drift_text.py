@@ -28,6 +28,6 @@ def _render(difference: Difference, stream: TextIO) -> Iterator[str]:
 
 
 def _summarise(drift: Drift) -> str:
-    unsolved = [difference for difference in drift.differences if difference.statement is None]
+    unsolved = sum(difference.statement is None for difference in drift.differences)
     found = f"{count(drift.differences, 'difference')} between {drift.database} and what its revisions make"
-    return f"{found}, {len(unsolved)} of them without a statement that loses nothing" if unsolved else found
+    return f"{found}; for {unsolved} of them no statement is safe" if unsolved else found

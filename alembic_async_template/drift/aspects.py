@@ -20,6 +20,8 @@ _TYPE = r'[\w ."]+(?:\(\d+\))?'
 _ELEMENT = rf"(?:E?'(?:[^']|'')*'|-?[\w.]+)(?:::{_TYPE})?"
 _CAST_ARRAY = re.compile(rf"\(ARRAY\[({_ELEMENT}(?:, {_ELEMENT})*)\]\)::({_TYPE})\[\]")
 
+_CAST_TEXT = re.compile(r"\((E?'(?:[^']|'')*')::character varying\)::text\b(?!\[)")
+
 
 @dataclass(frozen=True, slots=True)
 class Aspect:
@@ -45,7 +47,7 @@ def unify(sql: str | None) -> str | None:
     def cast_each(match: re.Match[str]) -> str:
         return f"ARRAY[{', '.join(f'({element})::{match[2]}' for element in re.findall(_ELEMENT, match[1]))}]"
 
-    return sql and _CAST_ARRAY.sub(cast_each, sql)
+    return sql and _CAST_TEXT.sub(r"\1::text", _CAST_ARRAY.sub(cast_each, sql))
 
 
 def list_aspects(thing: Thing) -> tuple[Aspect, ...]:

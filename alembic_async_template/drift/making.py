@@ -6,13 +6,7 @@ from collections.abc import Iterable
 
 from ..enums.sql import create_type
 from ..postgresql import literal
-from .thing import FAMILIES, Key, Schema, Thing
-
-
-def list_parts(schema: Schema, key: Key) -> list[Thing]:
-    """What goes with a thing: its columns, constraints, indexes and so on, in the order in which they are made."""
-    parts = [thing for thing in schema.values() if thing.parent == key]
-    return sorted(parts, key=lambda thing: (FAMILIES.index(thing.key.family), thing["number"] or 0, thing.order))
+from .thing import Thing
 
 
 def make(thing: Thing, parts: Iterable[Thing], *, alone: bool = True) -> list[str] | None:
@@ -24,7 +18,8 @@ def make(thing: Thing, parts: Iterable[Thing], *, alone: bool = True) -> list[st
         case "schema":
             return [f"CREATE SCHEMA {thing.name}"]
         case "extension":
-            return [f"CREATE EXTENSION {thing.name} SCHEMA {thing['in_schema']}"]
+            schema = "" if thing["makes_schema"] else f" SCHEMA {thing['in_schema']}"
+            return [f"CREATE EXTENSION {thing.name}{schema} VERSION {literal(thing['version'])}"]
         case "table":
             return [_make_table(thing, list(parts))]
         case "column":

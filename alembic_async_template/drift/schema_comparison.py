@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import partial
 
 from .aspects import Aspect, list_aspects
 from .bringing_back import Change
 from .drift_report import Difference
 from .included import IncludeName, IncludeObject, list_left_out
-from .making import is_made_by_attaching, list_parts
-from .thing import FAMILIES, Key, Schema, Thing
+from .making import is_made_by_attaching
+from .thing import FAMILIES, Key, Schema, Thing, group_parts
 from .whole import make_whole
 
 
@@ -39,18 +39,20 @@ def compare(
 class _Comparison:
     def __init__(self, live: Schema, expected: Schema) -> None:
         self.live, self.expected = live, expected
-        self.postponed: set[Key] = set()
+        self.parts = group_parts(expected)
+        self.absent = expected.keys() - live.keys()
 
     def list_differences(self) -> Iterator[Difference]:
         order = [key for key in self.arrange() if not self.is_part_of_another_kind(key)]
-        missing = [key for key in order if self.is_missing(key)]
-        self.postponed = set(self.list_postponed(missing))
+        missing = dict.fromkeys(key for key in order if self.is_missing(key))
+        postponed = list(self.list_postponed(missing))
+        without = {*self.live, *postponed}
         last: list[Difference] = []
         for key in order:
             thing = self.expected[key]
             if key not in self.live:
                 if key in missing:
-                    yield self.tell_missing(thing)
+                    yield self.tell_missing(thing, without)
             elif thing.key.family in ("table", "type") and self.live[key].kind != thing.kind:
                 yield _tell_other_kind(self.live[key], thing)
             else:
@@ -59,8 +61,8 @@ class _Comparison:
                         last.append(difference)
                     else:
                         yield difference
-        for key in self.postponed:
-            yield self.tell_missing(self.expected[key])
+        for key in postponed:
+            yield self.tell_missing(self.expected[key], without)
         yield from last
         for key in sorted(self.live.keys() - self.expected.keys(), key=lambda key: (FAMILIES.index(key.family), key.name)):
             if not self.is_part_of_another_kind(key) and self.is_surplus(self.live[key]):
@@ -68,10 +70,6 @@ class _Comparison:
 
     def arrange(self) -> list[Key]:
         """Everything that is expected, each after what it needs."""
-        parts: dict[Key, list[Thing]] = {}
-        for thing in self.expected.values():
-            if thing.parent is not None:
-                parts.setdefault(thing.parent, []).append(thing)
 
         def list_needs(key: Key) -> Iterator[Key]:
             thing = self.expected[key]
@@ -79,7 +77,7 @@ class _Comparison:
             if thing.parent is not None and key.family != "sequence":  # a serial column needs its sequence
                 needed.add(thing.parent)
             if key not in self.live:  # its parts are made with it
-                needed |= {need for part in parts.get(key, ()) for need in part.needs}
+                needed |= {need for part in self.parts.get(key, ()) for need in part.needs}
             return iter(sorted(needed & self.expected.keys(), key=self.rank))
 
         # A need that leads back to where it came from is left out.
@@ -134,23 +132,24 @@ class _Comparison:
             for above in self.list_above(thing, schema)
         )
 
-    def list_postponed(self, missing: list[Key]) -> Iterator[Key]:
+    def list_postponed(self, missing: Iterable[Key]) -> Iterator[Key]:
         """Foreign keys between new tables that need each other."""
-        tables = [key.name for key in missing if key.family == "table"]
-        for position, name in enumerate(tables):
-            for part in list_parts(self.expected, Key("table", name)):
-                if part.kind == "foreign key" and not is_made_by_attaching(part) and part["refers_to"] in tables[position + 1 :]:
+        positions = {key: number for number, key in enumerate(missing)}
+        for key, position in positions.items():
+            for part in self.parts.get(key, ()):
+                is_key = part.kind == "foreign key" and not is_made_by_attaching(part)
+                if is_key and positions.get(Key("table", part["refers_to"]), position) > position:
                     yield part.key
 
-    def tell_missing(self, thing: Thing) -> Difference:
-        statements = make_whole(thing, self.expected, {*self.live, *self.postponed} - {thing.key})
+    def tell_missing(self, thing: Thing, without: Collection[Key]) -> Difference:
+        statements = make_whole(thing, self.parts, without)
         return Difference(thing.kind, thing.name, f"{thing.kind} {thing.name} is not in the database", tuple(statements or ()))
 
     def compare_aspects(self, live: Thing, expected: Thing) -> Iterator[tuple[Aspect, Difference]]:
         for aspect in list_aspects(expected):
             if not _is_same(aspect, live, expected) and not self.is_told_above(aspect, live, expected):
                 # What is missing is told, and made, by itself.
-                anew = partial(make_whole, made=self.expected, without=self.expected.keys() - self.live.keys())
+                anew = partial(make_whole, made=self.parts, without=self.absent)
                 change = Change(live, expected, anew)
                 statements = tuple(aspect.restore(change) or ())
                 yield aspect, Difference(expected.kind, expected.name, _word(aspect, live, expected), statements)

@@ -41,7 +41,10 @@ WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'
 
 EXTENSIONS = text(f"""
 SELECT 'extension' AS kind, quote_ident(extname) AS name, quote_ident(extname) AS label, CAST(extname AS text) AS plain,
-       NULL AS schema, {_NO_PARENT}, e.oid, CAST(extversion AS text) AS version, quote_ident(nspname) AS in_schema
+       NULL AS schema, {_NO_PARENT}, e.oid, CAST(extversion AS text) AS version, quote_ident(nspname) AS in_schema,
+       EXISTS (
+           SELECT FROM pg_depend WHERE classid = CAST('pg_namespace' AS regclass) AND objid = n.oid AND deptype = 'e'
+             AND refclassid = CAST('pg_extension' AS regclass) AND refobjid = e.oid) AS makes_schema
 FROM pg_extension e JOIN pg_namespace n ON n.oid = extnamespace
 """)
 
@@ -337,7 +340,10 @@ LEFT JOIN pg_attrdef ON d.classid = CAST('pg_attrdef' AS regclass) AND pg_attrde
 LEFT JOIN pg_type element ON d.refclassid = CAST('pg_type' AS regclass) AND element.typarray = d.refobjid
 LEFT JOIN pg_type row_type ON d.refclassid = CAST('pg_type' AS regclass) AND row_type.oid IN (d.refobjid, element.oid)
     AND row_type.typrelid <> 0
-WHERE d.deptype = 'n' AND d.objid >= 16384 AND d.refobjid >= 16384
+WHERE d.objid >= 16384 AND d.refobjid >= 16384
+  AND (d.deptype = 'n'
+       -- A partition and its table.
+       OR d.deptype = 'a' AND d.classid = CAST('pg_class' AS regclass) AND d.refclassid = d.classid AND d.refobjsubid = 0)
 """)
 
 # A family, the catalog in which its things have their OIDs, and its query.

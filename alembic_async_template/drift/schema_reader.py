@@ -18,6 +18,8 @@ from . import schema_queries as queries
 from .thing import Key, Schema, Thing
 
 _COMMON = ("kind", "name", "label", "plain", "schema", "parent_family", "parent", "inherits", "oid")
+# Two connections may have different time zones, in which constants are written.
+_SETTINGS = {**DUMP_SETTINGS, "TimeZone": "UTC", "transaction_read_only": "on"}
 # A column is found by its table and number.
 _Address = tuple[str, int, int]
 
@@ -63,7 +65,7 @@ def read_schema(
 
 def _read(connection: Connection, query: TextClause, parameters: dict[str, Any] | None = None) -> Sequence[Row[Any]]:
     with connection.begin_nested() if connection.in_transaction() else connection.begin() as transaction:
-        change_settings(connection, {**DUMP_SETTINGS, "transaction_read_only": "on"})
+        change_settings(connection, _SETTINGS)
         rows = connection.execute(query, parameters or {}).all()
         transaction.rollback()
     return rows

@@ -49,6 +49,8 @@ class Thing:
 
 Schema = Mapping[Key, Thing]
 """All things of one database."""
+Parts = Mapping[Key, Sequence[Thing]]
+"""What goes with a thing: its columns, constraints, indexes and so on."""
 
 # In which order things are made that do not say what they need.
 FAMILIES = (
@@ -83,3 +85,14 @@ def from_json(things: Sequence[Mapping[str, Any]]) -> dict[Key, Thing]:
         thing = Thing(**{**found, **keys, "needs": frozenset(Key(*key) for key in found["needs"]), "facts": facts})
         schema[thing.key] = thing
     return schema
+
+
+def group_parts(schema: Schema) -> Parts:
+    """The parts of each thing, in the order in which they are made."""
+    parts: dict[Key, list[Thing]] = {}
+    for thing in schema.values():
+        if thing.parent is not None:
+            parts.setdefault(thing.parent, []).append(thing)
+    for found in parts.values():
+        found.sort(key=lambda thing: (FAMILIES.index(thing.key.family), thing["number"] or 0, thing.order))
+    return parts

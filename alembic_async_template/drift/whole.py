@@ -7,18 +7,18 @@ from dataclasses import replace
 
 from .aspects import list_aspects
 from .bringing_back import Change
-from .making import is_made_by_attaching, is_written_with_table, list_parts, make
-from .thing import Key, Schema, Thing
+from .making import is_made_by_attaching, is_written_with_table, make
+from .thing import Key, Parts, Thing
 
 
-def make_whole(thing: Thing, made: Schema, without: Collection[Key] = (), *, alone: bool = True) -> list[str] | None:
+def make_whole(thing: Thing, made: Parts, without: Collection[Key] = (), *, alone: bool = True) -> list[str] | None:
     """The statements in the order in which they run; None where one of them cannot be written.
 
-    :param made: all that the revisions make.
+    :param made: the parts of all that the revisions make.
     :param without: parts that are not to be made with it.
     :param alone: whether nothing else is made with it, so that others may use its table meanwhile.
     """
-    parts = [part for part in list_parts(made, thing.key) if part.key not in without]
+    parts = [part for part in made.get(thing.key, ()) if part.key not in without]
     own = make(thing, parts, alone=alone)
     if own is None:
         return None
@@ -41,11 +41,11 @@ def make_whole(thing: Thing, made: Schema, without: Collection[Key] = (), *, alo
     return [*statements, *_say_more(thing)]
 
 
-def _list_sequences(thing: Thing, parts: list[Thing], made: Schema) -> Iterator[Thing]:
+def _list_sequences(thing: Thing, parts: list[Thing], made: Parts) -> Iterator[Thing]:
     """Those of serial columns, which are made before the columns."""
     for column in [thing, *parts]:
         if column.key.family == "column":
-            yield from list_parts(made, column.key)
+            yield from made.get(column.key, ())
 
 
 def _say_more(thing: Thing) -> Iterator[str]:

@@ -179,6 +179,48 @@ def test_what_the_project_leaves_out_is_not_compared(pair: Pair) -> None:
     assert ("x", "column", parents) in asked
 
 
+def test_what_newer_servers_have(pair: Pair) -> None:
+    """PostgreSQL 17 changes a generation expression in place; 18 has NOT NULL that is not validated, and virtual columns."""
+    pair.run("CREATE TABLE a (b integer, c integer GENERATED ALWAYS AS (b + 1) STORED)")
+    run(pair.live_url, "ALTER TABLE a DROP c; ALTER TABLE a ADD c integer GENERATED ALWAYS AS (b + 2) STORED")
+    with pair.live.connect() as connection:
+        version = connection.dialect.server_version_info or (0,)
+    (difference,) = pair.compare()
+    assert difference.problem == (
+        "column public.a.c is generated as (b + 2) STORED, and the revisions make it generated as (b + 1) STORED"
+    )
+    if version < (17,):
+        assert difference.statement is None
+        return
+    solve(pair)
+    if version < (18,):
+        return
+    pair.run("CREATE TABLE d (b integer CONSTRAINT odd NOT NULL, c integer GENERATED ALWAYS AS (b + 1) VIRTUAL)")
+    run(pair.live_url, 'ALTER TABLE d ALTER b DROP NOT NULL; ALTER TABLE d ADD CONSTRAINT "o k" NOT NULL b NOT VALID')
+    run(pair.live_url, "ALTER TABLE d ALTER c SET EXPRESSION AS (b)")
+    assert [difference.problem for difference in pair.compare()] == [
+        "column public.d.b is NOT NULL and not validated, and the revisions make it NOT NULL",
+        "column public.d.c is generated as b VIRTUAL, and the revisions make it generated as (b + 1) VIRTUAL",
+    ]
+    solve(pair)
+
+
+def test_an_index_that_is_being_built_is_not_left_over(pair: Pair) -> None:
+    """The table of one that is built without blocking is locked meanwhile."""
+    pair.run("CREATE TABLE a (b integer); CREATE INDEX ix ON a (b)")
+    run(pair.live_url, "CREATE INDEX more ON a (b); UPDATE pg_index SET indisvalid = false WHERE indrelid = 'a'::regclass")
+    with psycopg.connect(pair.live_url) as other:
+        other.execute("LOCK TABLE a IN SHARE UPDATE EXCLUSIVE MODE")
+        (difference,) = pair.compare()
+        assert difference.problem == "index public.more is in the database, and no revision makes it"
+        assert difference.statement is None
+    assert [difference.statement for difference in pair.compare()] == [
+        "REINDEX INDEX CONCURRENTLY public.ix;",
+        "DROP INDEX CONCURRENTLY public.more;",
+    ]
+    solve(pair)
+
+
 def test_it_reads_only(pair: Pair) -> None:
     """The number of queries does not grow, a transaction that is open stays open, and no query can write."""
     counts = []
@@ -273,7 +315,7 @@ COMMIT;
 
 -- table public."old one" is in the database, and no revision makes it
 
--- 3 differences between postgresql://app:***@localhost/app and what its revisions make, 1 of them without a statement that loses nothing"""
+-- 3 differences between postgresql://app:***@localhost/app and what its revisions make; for 1 of them no statement is safe"""
 
 
 def test_the_report_is_a_script() -> None:

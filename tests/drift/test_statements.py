@@ -96,6 +96,15 @@ CASES = {
         ("column public.post.size is bigint, and the revisions make it integer",),
         stays=("column public.post.size is bigint, and the revisions make it integer",),
     ),
+    "type in expressions": Case(
+        f"{TABLE}; ALTER TABLE post ADD CHECK (title IN ('x', 'y')); CREATE INDEX ON post (lower(title)) WHERE title IN ('a', 'b')",
+        "ALTER TABLE post ALTER title TYPE text",
+        (
+            "column public.post.title is text, and the revisions make it character varying(50)",
+            "check constraint public.post.post_title_check has another definition than the revisions make",
+            "index public.post_lower_idx has another definition than the revisions make",
+        ),
+    ),
     "not null": Case(
         TABLE,
         "ALTER TABLE post ALTER title DROP NOT NULL, ALTER body SET NOT NULL",
@@ -309,6 +318,14 @@ CASES = {
             "table public.log_2 is in the database, and no revision makes it",
         ),
         stays=("table public.log_2 is in the database, and no revision makes it",),
+    ),
+    "partition that is older than its table": Case(
+        """
+        CREATE TABLE log_1 (id integer);
+        CREATE TABLE log (id integer) PARTITION BY LIST (id); ALTER TABLE log ATTACH PARTITION log_1 FOR VALUES IN (1)
+        """,
+        "DROP TABLE log",
+        ("table public.log is not in the database", "table public.log_1 is not in the database"),
     ),
     "bounds": Case(
         PARTITIONED,
