@@ -23,6 +23,10 @@ _RELATIONS = f"""
     WHERE pg_class.oid >= {FIRST_OID} AND relkind IN ('r', 'p', 'm', 'i', 'I', 'f')
       AND nspname !~ '^pg_' AND relpersistence <> 't'
 """
+_FILENODES = f"""
+    SELECT oid, pg_catalog.pg_relation_filenode(oid) FROM pg_catalog.pg_class
+    WHERE oid >= {FIRST_OID} AND relkind IN ('r', 'm', 'i')
+"""
 _COLUMNS = """
     SELECT attrelid, attnum, CAST(nspname AS text), CAST(relname AS text), CAST(attname AS text), attnotnull,
            atthasdef OR attidentity <> '',
@@ -97,6 +101,11 @@ class Relations:
         return {
             (row[0], row[1]): Column(row[2], row[3], row[4], row[5], row[6], tuple(json.loads(row[7] or "[]"))) for row in rows
         }
+
+    def read_again(self) -> None:
+        """Read what statements change, after a rollback has taken that back."""
+        self.find_rewritten(dict(self._ask(_FILENODES)))
+        self.columns = self._read_columns(self.tables)
 
     def find_rewritten(self, filenodes: Mapping[int, int | None]) -> list[int]:
         """The relations that another file has now: their rows were written again."""
