@@ -119,12 +119,14 @@ class Relations:
         return changed
 
     def list_named(self, statement: str) -> list[int]:
-        """The tables that a statement names, in their order."""
+        """The tables that a statement names, in their order: itself, or an index of theirs."""
         by_name: dict[str, int] = {}
-        for oid in self.tables:
-            relation = self.known[oid]
-            by_name.setdefault(relation.name, oid)
-            by_name[f"{relation.schema}.{relation.name}"] = oid
+        for relation in self.known.values():
+            by_name.setdefault(relation.name, relation.table)
+            by_name[f"{relation.schema}.{relation.name}"] = relation.table
+        for (oid, _), column in self.columns.items():  # what has been renamed
+            by_name.setdefault(column.table, oid)
+            by_name.setdefault(f"{column.schema}.{column.table}", oid)
         words = [_fold(word) for word in _WORDS.findall(statement)]
         found: list[int] = []
         for number, word in enumerate(words):
@@ -144,6 +146,14 @@ class Relations:
         self.columns = {key: column for key, column in self.columns.items() if key[0] not in tables} | after
         found = [line for oid in tables for line in self._compare_table(oid, before, after)]
         return list(dict.fromkeys(found))
+
+    def find_last_constraint(self, table: int) -> str | None:
+        """The name of the constraint that was added last, in quotes if it needs them."""
+        found = self._ask(f"""
+            SELECT pg_catalog.quote_ident(conname) FROM pg_catalog.pg_constraint
+            WHERE conrelid = {table} AND contype <> 'n' ORDER BY oid DESC LIMIT 1
+        """)
+        return found[0][0] if found else None
 
     def list_with_enums(self) -> list[int]:
         """The tables that have a column of an enum type."""

@@ -23,14 +23,12 @@ def empty_strings(sql: str) -> str:
     return re.sub(r" {2,}", " ", bare).strip("; ")
 
 
-def split_clauses(sql: str) -> list[str]:
-    """The parts that commas outside of parentheses, strings and names divide."""
+def hide_nested(sql: str) -> str:
+    """A text as long as the statement, in which x stands for what is in parentheses, strings and quoted names."""
     depth = 0
-    parts, begin = [], 0
-    hidden = _PARTS.sub(lambda part: "x" * len(part[0]), sql)
-    for place, character in enumerate(hidden):
-        depth += (character in "([") - (character in ")]")
-        if character == "," and depth == 0:
-            parts.append(sql[begin:place].strip())
-            begin = place + 1
-    return [*parts, sql[begin:].strip()]
+    shown = []
+    for character in _PARTS.sub(lambda part: part[0] if part["space"] else "x" * len(part[0]), sql):
+        depth -= character in ")]"
+        shown.append("x" if depth > 0 else character)
+        depth += character in "(["
+    return "".join(shown)

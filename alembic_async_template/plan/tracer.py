@@ -56,6 +56,7 @@ _READS = re.compile(
 )
 _CHANGES_ROWS = re.compile(r"^\s*(SELECT|INSERT|UPDATE|DELETE|MERGE|WITH|COPY)\b", re.IGNORECASE)
 _ROLLS_BACK = re.compile(r"^\s*(ROLLBACK|ABORT)\b", re.IGNORECASE)
+_ADDS_UNNAMED = re.compile(r"\bADD (CHECK|UNIQUE|PRIMARY KEY|FOREIGN KEY)\b", re.IGNORECASE)
 _EMPTIES = re.compile(r"^\s*TRUNCATE\b", re.IGNORECASE)
 
 
@@ -78,7 +79,9 @@ class TracedStatement:
     scans: list[str] = field(default_factory=list)
     breaks: list[str] = field(default_factory=list)
     key: str | None = None
-    """Of an UPDATE or DELETE: the number by which the rows of its table can be told apart."""
+    """The column with a number by which the rows of its table can be told apart."""
+    constraint: str | None = None
+    """The name that the server has given to the constraint that it adds, if it has none itself."""
 
 
 class Tracer:
@@ -221,8 +224,10 @@ class Tracer:
             tables = [oid for oid in scanned if oid in known and not known[oid].is_index]
             tables += [oid for oid in _find_referred(statement, own) if oid in known and oid not in tables] if tables else []
             traced.scans = [str(known[oid]) for oid in tables]
-        elif named := relations.list_named(statement):
+        if named := relations.list_named(statement):
             traced.key = relations.keys.get(named[0])
+            if _ADDS_UNNAMED.search(statement):
+                traced.constraint = relations.find_last_constraint(named[0])
         changed = [oid for oid, modes in own.items() if ACCESS_EXCLUSIVE in modes]
         if re.match(r"\s*ALTER\s+TYPE\b", statement, re.IGNORECASE):
             changed += relations.list_with_enums()
