@@ -101,7 +101,11 @@ def answer(request: Mapping[str, Any]) -> dict[str, Any]:
         differences, found["models_error"], _ = _compare(config)
         told = _VALUES if found.get("enum_differences") else frozenset()
         found["leftover_tables"] = [one[1].key for one in differences if one[0] == "remove_table"]
-        found["differences"] = describe_differences(one for one in differences if one[0] not in {"remove_table", *told})
+        found["differences"] = describe_differences(
+            one
+            for one in differences
+            if isinstance(one, list) or one[0] not in {"remove_table", *told}  # one of a column is a list
+        )
     elif not (status.history.heads or status.history.current):
         found |= _try_first_revision(config)
     elif status.server.tables and not status.history.current:

@@ -373,6 +373,27 @@ def test_enum_values_that_differ(project: Project, postgresql_url: str, is_ours:
     assert "enum-values-differ" not in [finding["code"] for finding in look(project)]
 
 
+def test_what_differs_in_a_column(project: Project, postgresql_url: str) -> None:
+    """Alembic tells several differences of one column as a list."""
+    start_on_postgresql(project, postgresql_url, MODELS)
+    project.write(
+        {
+            "app/models.py": MODELS.replace(
+                "title: str", 'title: str | None = Field(None, sa_column_kwargs={"server_default": "a"})'
+            )
+        }
+    )
+    (finding,) = look(project)
+    assert (finding["code"], finding["problem"]) == (
+        "models-differ",
+        "Models and database differ: Column post.title takes NULL in the models, and is NOT NULL in the database; "
+        "Column post.title has the default 'a' in the models, and no default in the database",
+    )
+    type_line(project, finding["fix"].partition(":\n")[2])
+    project.alembic("upgrade", "head")
+    assert look(project) == []
+
+
 def test_tables_left_over(project: Project, postgresql_url: str) -> None:
     """A table that the models do not have, apart from other differences."""
     start_on_postgresql(project, postgresql_url, MODELS)
