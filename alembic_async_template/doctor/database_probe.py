@@ -30,7 +30,7 @@ _TABLES = text("""
 
 def look_at_database(config: Config) -> dict[str, Any]:
     """What is found: `version_tables` beside the one in use, each with its schema; `row_counts` by the name of the table; and
-    `enum_differences`, each with its name, the values of the models and those of the database.
+    `enum_differences` of types that are there, each with its name, the values of the models and those of the database.
     """
     found: dict[str, Any] = {}
 
@@ -51,7 +51,7 @@ def look_at_database(config: Config) -> dict[str, Any]:
         }
         given = context.opts.get("target_metadata")
         metadatas = [one for one in (given if isinstance(given, list | tuple) else [given]) if one is not None]
-        found["enum_differences"] = list_differing_enums(connection, metadatas)
+        found["enum_differences"] = [one for one in list_differing_enums(connection, metadatas) if one[2]]
         return []
 
     script = ScriptDirectory.from_config(config)

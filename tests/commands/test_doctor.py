@@ -373,6 +373,24 @@ def test_enum_values_that_differ(project: Project, postgresql_url: str, is_ours:
     assert "enum-values-differ" not in [finding["code"] for finding in look(project)]
 
 
+def test_enum_types_are_not_compared_while_revisions_are_pending(project: Project, postgresql_url: str) -> None:
+    """What a pending revision makes or changes is not told as missing; nor is a type, at the head, that is not there."""
+    start_on_postgresql(project, postgresql_url, STATUS_MODELS.replace("    status: Status\n", ""))
+    project.write({"app/models.py": STATUS_MODELS})
+    assert [finding["code"] for finding in look(project)] == ["models-differ"]
+    project.alembic("revision", "--autogenerate", "-m", "two")
+    text = project.revisions()[-1].read_text()
+    project.revisions()[-1].write_text(text.replace("nullable=False", "nullable=True"))  # told on its own
+    assert [finding["code"] for finding in look(project)] == ["behind-head"]
+    project.alembic("upgrade", "head")
+    project.write({"app/models.py": STATUS_MODELS.replace("    live = 2\n", "    live = 2\n    gone = 3\n")})
+    project.alembic("revision", "--autogenerate", "-m", "three")
+    assert [finding["code"] for finding in look(project)] == ["behind-head"]
+    with psycopg.connect(postgresql_url, autocommit=True) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'newer'")
+    assert [finding["code"] for finding in look(project)] == ["ahead-of-files"]
+
+
 def test_what_differs_in_a_column(project: Project, postgresql_url: str) -> None:
     """Alembic tells several differences of one column as a list."""
     start_on_postgresql(project, postgresql_url, MODELS)
