@@ -60,6 +60,7 @@ _EXAMPLES = {
     "of_table": "post",
     "of_schema": "",
     "labels": '"draft", "live"',
+    "type_labels": '"draft", "live"',
     "database": "app",
     "file": "app.db",
     "versions": "migrations/versions",

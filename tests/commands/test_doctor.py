@@ -42,9 +42,10 @@ def apply_fix(case: Broken, project: Project, finding: dict[str, Any]) -> None:
     elif case.fix == "next line":
         lines.insert(number + 1, f"    {example}" if path.suffix == ".py" else example)
     elif case.fix == "before":
-        lines[number : number + 1] = (
-            example.splitlines() if "target_metadata" in example else [*example.splitlines(), lines[number]]
-        )
+        indent = re.match(r"\s*", lines[number])
+        assert indent is not None
+        added = [f"{indent[0]}{line}" for line in example.splitlines()]
+        lines[number : number + 1] = added if "target_metadata" in example else [*added, lines[number]]
     elif case.fix == "first line":
         lines.insert(1, example)
     elif case.fix == "column":
@@ -389,6 +390,24 @@ def test_enum_types_are_not_compared_while_revisions_are_pending(project: Projec
     with psycopg.connect(postgresql_url, autocommit=True) as connection:
         connection.execute("UPDATE alembic_version SET version_num = 'newer'")
     assert [finding["code"] for finding in look(project)] == ["ahead-of-files"]
+
+
+def test_a_type_that_the_database_has_need_not_be_created(project: Project, postgresql_url: str) -> None:
+    """Someone else has made it; and where it is not there, the lines that are printed run, both ways."""
+    start_on_postgresql(project, postgresql_url, MODELS)
+    revision_id = re.findall(r'^revision: str = "(\w+)"', project.revisions()[0].read_text(), re.MULTILINE)[0]
+    add = 'op.add_column("post", sa.Column("role", sa.Enum("admin", "it\'s", name="role", schema="public")))'
+    project.write({"migrations/versions/two.py": revision(add, 'op.drop_column("post", "role")', "two", revision_id)})
+    finding = find(project, "enum-not-created")
+    with psycopg.connect(postgresql_url, autocommit=True) as connection:
+        connection.execute("CREATE TYPE role AS ENUM ('admin', 'it''s')")
+        assert "enum-not-created" not in [one["code"] for one in look(project)]
+        connection.execute("DROP TYPE role")
+    apply_fix(Broken("", "", None, None, fix="before"), project, finding)
+    (drop,) = finding["other_fixes"]
+    apply_fix(Broken("", "", None, None, fix="append"), project, {**finding, "fix": drop["fix"]})
+    for command in (("upgrade", "head"), ("downgrade", "-1"), ("upgrade", "head")):
+        project.alembic(*command)
 
 
 def test_what_differs_in_a_column(project: Project, postgresql_url: str) -> None:
