@@ -355,3 +355,13 @@ def test_a_type_that_is_not_used(existing: str, project: Project) -> None:
     ini = INI.replace("{url}", "postgresql://app@localhost/app")
     prepare(project, {**OURS, "alembic.ini": ini, "migrations/versions/one.py": revision(body)})
     assert look(project, "--no-database") == []
+
+
+def test_the_folder_of_the_revisions_may_have_the_name_of_alembic(project: Project) -> None:
+    """As after `alembic init alembic`: it is not what a revision imports."""
+    files = {name.replace("migrations/", "alembic/"): text.replace("/migrations", "/alembic") for name, text in OURS.items()}
+    prepare(project, files)
+    assert look(project, "--no-database") == []
+    models = {"app/models.py": MODELS, "alembic/versions/one.py": f"{files['alembic/versions/one.py']}\nimport app.models\n"}
+    project.write(models)
+    assert find(project, "models-in-revision")["problem"] == "Revision one imports app.models"
