@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 _REFUSED = re.compile(r'invalid input value for enum (?P<type>.+?): "(?P<value>[^"\x00-\x1f]+)"')
+_MISSING = re.compile(r'type "(?P<type>.+?)(\[\])*" does not exist')
 _CREATE_TYPE = re.compile(r"(?P<type>\S+)\s+AS ENUM\s*\((?P<labels>[^)]*)\)", re.IGNORECASE)
 # The calls of a revision that name the labels of a type.
 _CALLS = {"create_enum", "Enum", "ENUM"}
@@ -21,6 +22,12 @@ def read_refusal(error: BaseException) -> tuple[str, str] | None:
     """The type that has refused a text, as SQL writes its name, and the text."""
     match = _REFUSED.search(str(error))
     return (match["type"], match["value"]) if match else None
+
+
+def find_missing_type(error: BaseException) -> str | None:
+    """The type that is not there, as SQL writes its name."""
+    match = _MISSING.search(str(error))
+    return match["type"] if match else None
 
 
 def find_label(value: str, labels: Iterable[str]) -> str | None:
@@ -34,13 +41,13 @@ def _simplify(text: str) -> str:
 
 
 def list_labels(file: Path | None, type_: str) -> list[str]:
-    """The labels of a type that a revision creates: its transaction was rolled back, and they are not in the database.
+    """The labels of a type that a revision creates or uses: its transaction was rolled back, and they are not in the database.
 
     :param type_: as SQL writes its name.
     """
     with suppress(OSError, SyntaxError, ValueError):
         if file is not None:
-            return list(_walk_labels(ast.parse(file.read_bytes()), _name(type_)))
+            return list(dict.fromkeys(_walk_labels(ast.parse(file.read_bytes()), _name(type_))))
     return []
 
 

@@ -62,6 +62,7 @@ _EXAMPLES = {
     "of_table": "post",
     "of_schema": "",
     "labels": '"draft", "live"',
+    "type_labels": '"draft", "live"',
     "database": "app",
     "file": "app.db",
     "versions": "migrations/versions",

@@ -224,7 +224,7 @@ REVISION_RULES = (
         'type "status" does not exist',
         (Sign(codes=(SQLState.UNDEFINED_OBJECT,), text=r'type "(?P<type>.+?)(\[\])*" does not exist'),),
         "create it first, with its own values",
-        'op.create_enum({py_type}, ["draft", "live"]{in_schema})',
+        "op.create_enum({py_type}, [{type_labels}]{in_schema})",
         ("if it belongs to an extension, create that", 'op.execute("CREATE EXTENSION ...")'),
     ),
     Rule(
