@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..application.url import PLACEHOLDER
 from ..doctor.configuration import check_configuration
+from ..doctor.revision_files import read_revision
+from ..doctor.several_statements import OTHER_DRIVER, list_several
 from ..doctor.subject import Setting as WrittenSetting
 from ..doctor.subject import Subject, read_subject
 from ..masking import mask_message
@@ -25,7 +27,7 @@ from .env_file import EnvFile, free_names, parse_expression
 from .env_text import Call, write_env
 from .machinery import Obstacle, find_machinery, find_obstacles
 from .settings_text import add_settings
-from .trial import try_environment
+from .trial import DRIVER, try_environment
 from .url_source import URLSource, find_url_source
 
 if TYPE_CHECKING:
@@ -64,6 +66,8 @@ class Adoption:
     obstacles: tuple[Obstacle, ...] = ()
     notes: tuple[str, ...] = ()
     agreements: tuple[Agreement, ...] = ()
+    drivers: tuple[str, ...] = ()
+    """The driver before and after, where they differ."""
 
     @property
     def is_possible(self) -> bool:
@@ -101,6 +105,7 @@ class Adoption:
             "files": [{"file": one.name, "diff": "\n".join(one.diff)} for one in self.changes],
             "obstacles": [{"line": one.line, "source": one.source, "why": one.why} for one in self.obstacles],
             "notes": list(self.notes),
+            "drivers": list(self.drivers),
             "commands": [{"command": one.command, "verdict": one.verdict, "details": [*one.details]} for one in self.agreements],
         }
 
@@ -152,7 +157,11 @@ class _Planner:
                 return Adoption(self.name, obstacles=(Obstacle(0, "", why),))
             after = try_environment(self.config, changes[-1].after, changes[0].after)
             agreements = tuple(compare(before, after))
-            result = Adoption(self.name, changes=changes, notes=tuple(self.notes), agreements=agreements)
+            drivers = tuple(line for one in (before, after) for line in one[DRIVER].lines)
+            if "asyncpg" in drivers[-1:] and drivers[0] != "asyncpg":
+                self.notes += self._name_several_statements()
+            changed = drivers if len(set(drivers)) > 1 else ()
+            result = Adoption(self.name, changes=changes, notes=tuple(self.notes), agreements=agreements, drivers=changed)
             if result.is_possible:
                 break
         return result
@@ -184,6 +193,17 @@ class _Planner:
         if project.other_roots or (project.import_root in roots) or not project.model_modules:
             return describe_project(directory, roots, excluded) if roots[0] != project.import_root else project
         return project
+
+    def _name_several_statements(self) -> Iterator[str]:
+        """What old revisions do and asyncpg does not; those that the database has too, since a new one runs them all."""
+        places = [
+            f"{self.subject.relative_path(revision.source.path)}:{call.lineno}"
+            for revision in filter(None, map(read_revision, self.subject.revisions))
+            for call, _, _ in list_several(revision)
+        ]
+        if places:
+            lines = "".join(f"\n  {place}" for place in places)
+            yield f"asyncpg takes one statement at a time, and these calls send several. Split them, or {OTHER_DRIVER}:{lines}"
 
     def _write(self, project: Project, *, scan: bool) -> tuple[Change, ...]:
         assert self.subject.env is not None

@@ -30,7 +30,8 @@ def render_adoption(adoption: Adoption, stream: TextIO) -> str:
     if adoption.obstacles:
         return _render_obstacles(adoption)
     parts = ["\n".join(_render_change(change, stream)) for change in adoption.changes if change.before != change.after]
-    parts += ["\n".join(_render_agreement(agreement) for agreement in adoption.agreements)]
+    driver = [f"driver: {adoption.drivers[0]}, and {adoption.drivers[1]} from now on"] if adoption.drivers else []
+    parts += ["\n".join([*map(_render_agreement, adoption.agreements), *driver])]
     parts += ["\n".join(f"Note: {note}" for note in adoption.notes)] if adoption.notes else []
     if not adoption.is_possible:
         parts.append(f"{paint('FAILED:', 'red', stream)} The new {adoption.env} would not do the same, so nothing was written")

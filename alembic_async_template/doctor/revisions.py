@@ -22,6 +22,7 @@ from .revision_files import (
     list_statements,
     read_revision,
 )
+from .several_statements import check_several
 from .subject import Subject
 
 _TYPE = r'(?P<type>(?:(?:"(?:[^"]|"")+"|[\w$]+)\.)?(?:"(?:[^"]|"")+"|[\w$]+))'
@@ -41,7 +42,7 @@ def check_pending(subject: Subject) -> Iterator[Problem]:
     """Find what fails, or loses something, when the pending revisions run; all of them where the database is not known."""
     for revision in filter(None, map(read_revision, subject.revisions)):
         if revision.name not in subject.applied:
-            for check in (_check_enums, _check_autocommit, _check_downgrade, _check_columns, _check_imports, _check_data):
+            for check in _CHECKS:
                 yield from check(revision, subject)
 
 
@@ -225,3 +226,6 @@ def _check_imports(revision: Revision, subject: Subject) -> Iterator[Problem]:
             fix = Fix("say in the revision what it needs of the table", 'post = sa.table("post", sa.column("title", sa.Text))')
             yield Problem("models-in-revision", f"Revision {revision.name} imports {name}", fix, source.path, line)
             return
+
+
+_CHECKS = (_check_enums, _check_autocommit, _check_downgrade, _check_columns, _check_imports, _check_data, check_several)

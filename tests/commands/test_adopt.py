@@ -25,7 +25,7 @@ from alembic_async_template.commands import plan_adoption
 from alembic_async_template.project.ini import Form, Setting
 from support.cases import MODELS as POST
 from support.commands import ALEMBIC, keep_variables
-from support.project import Project
+from support.project import Project, write_revisions
 from support.terminal import run_on_terminal
 
 MODELS = f"{POST}    title: Mapped[str]\n"
@@ -658,3 +658,62 @@ def test_a_failure_in_the_middle_leaves_the_files(stock: Project, monkeypatch: p
     for path in stock.directory.glob("migrations/.*"):
         path.unlink()
     assert read_files(stock) == before
+
+
+SYNC_ENV = (
+    """from alembic import context
+from sqlalchemy import engine_from_config, pool
+
+from app.config import DATABASE_URL
+from app.models import Base
+
+config = context.config
+config.set_main_option("sqlalchemy.url", DATABASE_URL.replace("+asyncpg", "+psycopg").replace("%", "%%"))
+target_metadata = Base.metadata
+"""
+    + OFFLINE
+    + """
+def run_migrations_online():
+    engine = engine_from_config(config.get_section(config.config_ini_section, {}), prefix="sqlalchemy.", poolclass=pool.NullPool)
+    with engine.connect() as connection:
+        context.configure(connection=connection, target_metadata=target_metadata)
+        with context.begin_transaction():
+            context.run_migrations()
+"""
+    + TAIL
+)
+
+
+@pytest.fixture
+def synchronous(project: Project, embedded_url: str) -> Project:
+    """A project whose application uses asyncpg, and its env.py psycopg; its first revision sends several statements at once."""
+    project.alembic("init", "-t", "generic", "migrations")
+    project.environment["APP_DB"] = re.sub(r"^\w+", "postgresql+asyncpg", embedded_url)
+    project.write(
+        {
+            "app/__init__.py": "",
+            "app/models.py": MODELS,
+            "app/config.py": 'import os\n\nDATABASE_URL = os.environ["APP_DB"]\n',
+            "migrations/env.py": SYNC_ENV,
+        }
+    )
+    create = "CREATE TABLE post (id serial PRIMARY KEY, title text NOT NULL); COMMENT ON TABLE post IS 'a; b'"
+    write_revisions(project.directory, one=(f'op.execute("{create}")', 'op.execute("""DROP TABLE post; -- gone\n    """)'))
+    project.alembic("upgrade", "head")
+    return project
+
+
+@pytest.mark.postgresql
+def test_another_driver_is_said_with_what_it_does_not_take(synchronous: Project) -> None:
+    """The URL of the application names asyncpg; calls with several statements, in applied revisions too, are named first."""
+    result = synchronous.alembic("adopt", "--dry-run")
+    assert "\ndatabase: as before\n" in result.stdout
+    assert "\ndriver: psycopg, and asyncpg from now on\n" in result.stdout
+    assert (
+        "Note: asyncpg takes one statement at a time, and these calls send several. Split them, or let the URL of the migrations "
+        "begin with postgresql+psycopg://, which takes several at once:\n  migrations/versions/one.py:13\n"
+    ) in f"{result.stdout}\n"
+    report = read_report(synchronous, "--yes")
+    assert report["drivers"] == ["psycopg", "asyncpg"]
+    found = synchronous.alembic("doctor", "--json", check=False).stdout
+    assert [one["code"] for one in json.loads(found)["findings"]] == ["models-differ"], found
