@@ -73,7 +73,12 @@ class Adoption:
     def is_possible(self) -> bool:
         """Whether nothing stands against writing it."""
         different = any(agreement.verdict is Verdict.DIFFERENT for agreement in self.agreements)
-        return bool(self.changes) and not self.obstacles and not different
+        return bool(self.changes) and not self.obstacles and not different and self.is_compared
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether any command came to an end, before or after."""
+        return any(agreement.verdict is not Verdict.UNKNOWN for agreement in self.agreements)
 
     def write(self) -> Path:
         """Write the files, the settings first: without them the old `env.py` works as before.
@@ -162,7 +167,7 @@ class _Planner:
                 self.notes += self._name_several_statements()
             changed = drivers if len(set(drivers)) > 1 else ()
             result = Adoption(self.name, changes=changes, notes=tuple(self.notes), agreements=agreements, drivers=changed)
-            if result.is_possible:
+            if result.is_possible or not result.is_compared:
                 break
         return result
 

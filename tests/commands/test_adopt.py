@@ -576,10 +576,43 @@ def test_an_untouched_stock_environment_is_adopted(project: Project, database_ur
 
 def test_another_database_down_is_no_agreement(stock: Project) -> None:
     """Where nothing can be compared, the report says so of each command that needs the database, and the SQL is still compared."""
-    stock.set(**{"sqlalchemy.url": "postgresql+asyncpg://app@127.0.0.1:1/app", "database_wait": "off"})
+    stock.set(**{"sqlalchemy.url": "postgresql+asyncpg://app@127.0.0.1:1/app", "database_wait": "10min"})
     commands = {one["command"]: one for one in read_report(stock, "--dry-run")["commands"]}
     assert commands["current"]["verdict"] == commands["check"]["verdict"] == "unknown"
     assert any("127.0.0.1" in line for line in commands["current"]["details"])
+    shown = stock.alembic("adopt", "--dry-run").stdout
+    assert "\ndatabase: not compared:\n" in shown
+    assert "\nalembic current: not compared, for the same reason\n" in shown
+    assert shown.endswith(
+        "\n\nWARNING: Neither env.py comes to an end here, so not compared: "
+        "database, tables of the models, alembic current, alembic check\n"
+    )
+
+
+@pytest.mark.sqlite
+def test_what_cannot_be_compared_at_all_is_not_written(project: Project, sqlite_url: str) -> None:
+    """The variable with the URL is not set, as in another terminal: the reason, and what to do; then it is written."""
+    project.alembic("init", "-t", "async", "migrations")
+    env = make_env(imports="import os", top="config.set_main_option('sqlalchemy.url', os.environ['APP_DB'])\n")
+    project.write({"app/__init__.py": "", "app/models.py": MODELS, "migrations/env.py": env})
+    before = read_files(project)
+    result = project.alembic("adopt", "--yes", check=False)
+    assert (result.returncode, read_files(project)) == (1, before)
+    lines = result.stdout.splitlines()
+    assert lines[:2] == [
+        "FAILED: Nothing could be compared, so nothing was written",
+        "  where  before: KeyError: 'APP_DB'",
+    ], str(result)
+    assert lines[-4:] == [
+        "  fix    let the commands run first: start the database, set the variables that env.py reads:",
+        "         alembic current",
+        "  then   type it again:",
+        "         alembic adopt",
+    ], str(result)
+    project.environment["APP_DB"] = re.sub(r"^\w+", "sqlite+aiosqlite", sqlite_url)
+    project.alembic("current")
+    project.alembic("adopt", "--yes")
+    assert read_files(project) != before
 
 
 @pytest.mark.sqlite
