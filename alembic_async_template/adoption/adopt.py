@@ -18,6 +18,7 @@ from ..doctor.revision_files import read_revision
 from ..doctor.several_statements import OTHER_DRIVER, list_several
 from ..doctor.subject import Setting as WrittenSetting
 from ..doctor.subject import Subject, read_subject
+from ..errors.block import Fix
 from ..masking import mask_message
 from ..project.ini import Form, Setting
 from ..project.survey import Project, describe_project, survey_project
@@ -33,6 +34,7 @@ from .url_source import URLSource, find_url_source
 if TYPE_CHECKING:
     from alembic.config import Config
 
+_MOVE = Fix("take these lines out or move them into the application, and type it again", "alembic adopt")
 # Packages whose env.py runs within an application of theirs.
 _OWNERS = {"flask": "Flask-Migrate", "flask_migrate": "Flask-Migrate", "advanced_alchemy": "advanced-alchemy"}
 
@@ -59,13 +61,15 @@ class Adoption:
     """What would be written, what stands against it, and what the commands give before and after."""
 
     env: str
-    """The `env.py`, as reports name it."""
+    """The `env.py`, as reports name it; empty where there is none."""
     is_adopted: bool = False
     """Whether it is this package's already."""
     changes: tuple[Change, ...] = ()
     obstacles: tuple[Obstacle, ...] = ()
     notes: tuple[str, ...] = ()
     agreements: tuple[Agreement, ...] = ()
+    fixes: tuple[Fix, ...] = ()
+    """What to do about the obstacles."""
     drivers: tuple[str, ...] = ()
     """The driver before and after, where they differ."""
 
@@ -110,6 +114,7 @@ class Adoption:
             "files": [{"file": one.name, "diff": "\n".join(one.diff)} for one in self.changes],
             "obstacles": [{"line": one.line, "source": one.source, "why": one.why} for one in self.obstacles],
             "notes": list(self.notes),
+            "fixes": [{"label": fix.label or "fix", "fix": fix.text} for fix in self.fixes],
             "drivers": list(self.drivers),
             "commands": [{"command": one.command, "verdict": one.verdict, "details": [*one.details]} for one in self.agreements],
         }
@@ -123,8 +128,8 @@ def plan_adoption(config: Config) -> Adoption:
     subject = read_subject(config)
     if subject.env is None or "script_location" not in subject.settings:
         problem = next(iter(check_configuration(subject)), None)
-        why = f"{problem.problem}; {problem.fix.text}" if problem else "There is no env.py"
-        return Adoption("env.py", obstacles=(Obstacle(0, "", why),))
+        fixes = (problem.fix, *problem.other_fixes) if problem else ()
+        return Adoption("", obstacles=(Obstacle(0, "", problem.problem if problem else "There is no env.py"),), fixes=fixes)
     name = subject.relative_path(subject.env.path)
     if subject.uses_this_package:
         return Adoption(name, is_adopted=True)
@@ -148,7 +153,7 @@ class _Planner:
     def plan(self) -> Adoption:
         obstacles = tuple(self._list_obstacles())
         if obstacles:
-            return Adoption(self.name, obstacles=obstacles)
+            return Adoption(self.name, obstacles=obstacles, fixes=(_MOVE,) if any(one.line for one in obstacles) else ())
         project = self._survey()
         before = try_environment(self.config)
         scanned = len(project.models) == 1 and bool(project.model_modules)

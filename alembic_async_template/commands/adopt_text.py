@@ -46,8 +46,10 @@ def render_adoption(adoption: Adoption, stream: TextIO) -> str:
 
 def _render_obstacles(adoption: Adoption) -> str:
     lines = [_describe(adoption.env, obstacle) for obstacle in adoption.obstacles]
-    fix = "take these lines out or move them into the application, and type alembic adopt again"
-    return render_block(f"{adoption.env} cannot be carried over, and is as it was", [("where", "\n".join(lines)), ("fix", fix)])
+    if not adoption.env:
+        return render_block(lines[0], list_fixes(adoption.fixes))
+    headline = f"{adoption.env} cannot be carried over, and is as it was"
+    return render_block(headline, [("where", "\n".join(lines)), *list_fixes(adoption.fixes)])
 
 
 def _describe(env: str, obstacle: Obstacle) -> str:

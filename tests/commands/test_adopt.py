@@ -508,10 +508,20 @@ def test_several_databases_in_one_env_file_are_left(project: Project) -> None:
 
 @pytest.mark.sqlite
 def test_no_environment_is_told(project: Project) -> None:
-    """With the command that makes one."""
+    """With what makes one, and no word of lines that are to be moved; in an empty folder, and without the file."""
     result = project.alembic("adopt", check=False)
     assert result.returncode == 1
-    assert "alembic init -t async-fastapi migrations" in result.stdout
+    assert result.stdout.startswith("There is no alembic.ini")
+    assert result.stdout.endswith("\n  fix    make one:\n         alembic init -t async-fastapi migrations\n"), str(result)
+    project.alembic("init", "-t", "async", "migrations")
+    (project.directory / "migrations/env.py").unlink()
+    result = project.alembic("adopt", check=False)
+    assert result.returncode == 1
+    assert result.stdout.startswith("migrations has no env.py\n  fix    "), str(result)
+    assert "lines" not in result.stdout
+    report = read_report(project, returncode=1)
+    assert [one["why"] for one in report["obstacles"]] == ["migrations has no env.py"]
+    assert len(report["fixes"]) == 1
 
 
 @pytest.mark.sqlite
