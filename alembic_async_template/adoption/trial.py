@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..doctor.process import answer_request, describe_config, make_config, run_apart
+from ..run.process import answer_request, describe_config, make_config, run_apart
 
 if TYPE_CHECKING:
     from alembic.config import Config

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import difflib
 import os
 import re
@@ -22,7 +21,6 @@ from ..masking import mask_message
 
 if TYPE_CHECKING:
     from alembic.config import Config
-    from sqlalchemy.engine import URL
 
 # The longest timeout of PostgreSQL, in milliseconds: https://www.postgresql.org/docs/current/runtime-config-client.html.
 _LONGEST = 2**31 - 1
@@ -40,6 +38,8 @@ OWN_SETTINGS = (
     "lock_retries",
     "statement_timeout",
     "upgrade_on_reload",
+    "blocking_rows",
+    "shadow_url",
     "doctor_ignore",
 )
 NEAR = 0.86
@@ -78,6 +78,10 @@ class Settings:
     """What other sections have as `app_engine`: engines of other databases."""
     upgrade_on_reload: bool
     """Whether a program upgrades although it was started by a change of its sources."""
+    blocking_rows: int
+    """How many rows a table has that must not be blocked."""
+    shadow_url: str | None = field(repr=False)
+    """Where `plan` and `drift` run the revisions, if not beside the live database."""
 
     @property
     def place(self) -> str:
@@ -145,6 +149,8 @@ def _read(config: Config, config_file: str, section: str, place: str, directory:
         statement_timeout=_read_seconds(config, "statement_timeout", "off", place),
         other_engines=tuple(_list_other_engines(config)),
         upgrade_on_reload=_read_switch(config, "upgrade_on_reload", "off", place),
+        blocking_rows=_read_number(config, "blocking_rows", "100000", place),
+        shadow_url=read_setting(config, "shadow_url") or None,
     )
 
 
@@ -331,16 +337,3 @@ def project_directory(settings: Settings, config: Config) -> Iterator[None]:
     finally:
         if previous is not None:
             os.chdir(previous)
-
-
-@contextmanager
-def lend_url(config: Config, url: URL) -> Iterator[None]:
-    """Let revisions read this run's URL as the setting `sqlalchemy.url`, in memory only, as ConfigParser escapes it."""
-    # A copy: what an ini may hold, the %40 of a password for example, cannot be put back by ConfigParser.
-    original = config.file_config
-    vars(config)["file_config"] = copy.deepcopy(original)
-    config.set_main_option("sqlalchemy.url", url.render_as_string(hide_password=False).replace("%", "%%"))
-    try:
-        yield
-    finally:
-        vars(config)["file_config"] = original

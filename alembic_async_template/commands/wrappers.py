@@ -119,7 +119,10 @@ def generate_revision(stock: Callable[..., Any], script: ScriptDirectory, revid:
 
 
 def run_env(stock: Callable[..., Any], script: ScriptDirectory) -> None:
-    """`ScriptDirectory.run_env`, which explains an `env.py` that exits before it has run the command."""
+    """`ScriptDirectory.run_env`, which explains an `env.py` that exits before it has run the command.
+
+    Nothing is written yet of a revision for several databases, all of which are compared then.
+    """
     _require_environment(script)
     try:
         stock(script)
@@ -133,6 +136,10 @@ def run_env(stock: Callable[..., Any], script: ScriptDirectory) -> None:
         from ..errors.failure import Progress
 
         raise explain_exit(error, script, Progress()) from error
+    if "alembic_async_template.run.rename_answers" in sys.modules:  # something was compared
+        from ..run.rename_answers import UNFIT_ANSWERS, refuse_unfit
+
+        refuse_unfit(_compat.environment_options().get(UNFIT_ANSWERS, ()))
 
 
 def main(stock: Callable[..., Any], command_line: CommandLine, *arguments: Any, **options: Any) -> None:

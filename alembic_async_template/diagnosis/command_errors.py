@@ -6,9 +6,12 @@ The first rule that fits wins.
 from __future__ import annotations
 
 import itertools
+import os
 import re
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from alembic.script import ScriptDirectory
 from alembic.util import to_tuple
@@ -24,9 +27,11 @@ from ..errors.block import Fix, count, join, series
 from .history_errors import explain_cycle, explain_unnamed
 from .identifiers import find_duplicate
 from .several_heads import JOIN, explain_several_heads
-from .typed import RELATIVE, TypedCommand
+from .typed import RELATIVE, TypedCommand, type_again
 
 _STATUS = Fix("see where the database stands", "alembic status")
+# What stands before the colon of an answer such as rename=post.headline:caption.
+_OLD_NAME = re.compile(r'(?:"((?:[^"]|"")+)"|([\w$]+)):')
 _HISTORY = Fix("see which there are", "alembic history")
 
 AMBIGUOUS = "A downgrade by steps names no branch"
@@ -108,7 +113,27 @@ def _explain_heads(case: _Case) -> AlembicAsyncTemplateError | None:
 
 def _explain_outdated(case: _Case) -> AlembicAsyncTemplateError:
     several = _explain_heads(case) if case.typed.name == "check" else None
-    return several or DatabaseNotAtHeadError(case.current or (), case.heads)
+    instead = _advise_rename(case) if case.typed.name == "revision" else ()
+    return several or DatabaseNotAtHeadError(case.current or (), case.heads, instead=instead)
+
+
+def _advise_rename(case: _Case) -> Sequence[Fix]:
+    """What comes before a revision that renames: a pending one that drops what is to be renamed is not to run."""
+    dropped = [found[1] or found[2] for argument in case.typed.renames if (found := _OLD_NAME.search(argument))]
+    if not dropped:
+        return ()
+    applied = case.find_history(case.current or ())
+    pending = [revision for revision in case.script.walk_revisions() if revision.revision not in applied]
+    drop = re.compile(rf"""\bdrop_(?:column|table)\(.*["'](?:{"|".join(map(re.escape, dropped))})["']""")
+    upgrades = [Path(one.path).read_text("utf-8", errors="replace").partition("def downgrade")[0] for one in pending]
+    wrong = [number for number, text in enumerate(upgrades) if drop.search(text)]
+    count_wrong = max(wrong, default=-1) + 1
+    files = [os.path.relpath(revision.path) for revision in pending[:count_wrong]]  # with what follows it
+    fixes = [Fix("delete what drops it, and has not run", f"rm {shlex.join(files)}")] if files else []
+    if len(pending) > count_wrong:
+        upgrade = "alembic upgrade head" if len(case.heads) < 2 else "alembic upgrade heads"
+        fixes.append(Fix("apply what is pending", upgrade, label="then" if files else ""))
+    return [*fixes, Fix("write the revision again" if files else "run the same command again", type_again(), label="then")]
 
 
 def _explain_walk(case: _Case) -> AlembicAsyncTemplateError | None:

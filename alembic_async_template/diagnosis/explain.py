@@ -35,14 +35,14 @@ from ..errors.failure import Progress
 from ..masking import HIDDEN, drop_tracebacks, hide_secrets, is_about_secret
 from .command_errors import explain_command_error
 from .driver_errors import describe_outage
-from .enum_labels import find_label, list_labels, read_refusal
+from .enum_labels import find_label, find_missing_type, list_labels, read_refusal
 from .exceptions import describe_exception
 from .history_errors import locate_gap
 from .match import Origin, find_fix
 from .python_errors import explain_python
 from .quotes import is_inside, quote_step, read_message, shorten_source
 from .rules.revision import REVISION_RULES
-from .statement_facts import read_operation, write_awaited
+from .statement_facts import read_operation, write_awaited, write_labels
 from .typed import read_running
 
 # What revisions use most, apart from the application.
@@ -193,6 +193,8 @@ def _explain(
     origins += [Origin.ENUM_COLUMN] if known.get("labels") else []
     if (refusal := read_refusal(error)) and not facts.get("label"):
         facts["label"] = find_label(refusal[1], list_labels(failure.file, refusal[0]))
+    if missing := find_missing_type(error):
+        facts["type_labels"] = write_labels(list_labels(failure.file, missing))
     origins += [Origin.ENUM_LABEL] if facts.get("label") else []
     origins += [Origin.ENUM_ROWS] if facts.get("mapping") else []
     origins += [Origin.MADE_IN_PART] if facts.get("absent") else []

@@ -39,6 +39,8 @@
     │   ├── AmbiguousDowngradeError
     │   ├── InvalidTargetError
     │   └── RevisionFailedError
+    ├── ShadowError                a database on which the revisions can be tried
+    │   └── ServerWideStatementError
     ├── AutogenerateError
     │   ├── ExistingTablesError
     │   ├── ExistingEnumsError
@@ -146,6 +148,10 @@ from .revision_errors import (
     RevisionNotFoundError,
     SeveralHeadsError,
 )
+from .shadow_errors import (
+    ServerWideStatementError,
+    ShadowError,
+)
 
 __all__ = [
     "AlembicAsyncTemplateError",
@@ -203,9 +209,11 @@ __all__ = [
     "RevisionNotFoundError",
     "SQLModelNotInstalledError",
     "ServerSilentError",
+    "ServerWideStatementError",
     "SettingError",
     "SeveralHeadsError",
     "SeveralMetadataError",
+    "ShadowError",
     "TemplateNotFoundError",
     "UncommittedEnumValueError",
     "UncommittedWorkError",

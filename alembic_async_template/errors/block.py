@@ -11,7 +11,7 @@ from dataclasses import dataclass
 _MARGIN = " " * 9
 _SETTING = re.compile(
     r"(app_models|prepend_sys_path|app_engine|database_url_env|sqlalchemy\.url|database_wait|lock_\w+|statement_timeout"
-    r"|upgrade_on_reload) = (.+)"
+    r"|upgrade_on_reload|blocking_rows|shadow_url) = (.+)"
 )
 _LISTS = frozenset({"app_models", "prepend_sys_path"})
 Part = tuple[str, str]
@@ -83,7 +83,7 @@ def series(names: Sequence[str], limit: int = 20) -> str:
     return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"
 
 
-def count(names: Sequence[str], noun: str) -> str:
+def count(names: Sequence[object], noun: str) -> str:
     """How many there are: `2 tables`."""
     return f"{len(names)} {noun}{'' if len(names) == 1 else 's'}"
 

@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from .. import _compat
-from ..application.settings import is_command_line, lend_url, project_directory, read_settings
+from ..application.settings import is_command_line, project_directory, read_settings
 from ..application.url import Database, is_memory
 from ..application.url_choice import resolve_database
 from ..diagnosis.driver_errors import describe_outage, is_lock_failure
@@ -32,6 +32,7 @@ from .comparison import prepare_comparison
 from .connection import connect, connect_sync
 from .coroutines import refuse_coroutines
 from .known_facts import find_facts, list_facts
+from .lent_url import lend_url
 from .logs import DATABASE, calm_logging, configure_logging, silence
 from .loop import SecondInterrupt, run_coroutine
 from .migration_lock import hold_migration_lock, name_version_table

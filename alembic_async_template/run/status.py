@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import copy
-from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from alembic.config import Config
-from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from alembic.util import CommandError, to_tuple
+from alembic.util import to_tuple
 
 from ..application.models import find_model_modules
 from ..application.settings import read_settings
@@ -22,6 +19,7 @@ from ..errors.failure import shorten_path
 from ..masking import mask_url
 from .command import DATABASE_SOURCE, uses_this_package
 from .history import History, list_pending, read_history
+from .reading import read_database
 from .server_state import ServerState, read_server_state
 
 
@@ -87,22 +85,14 @@ def read_status(config: Config) -> Status:
 
     :raises alembic.util.CommandError: the settings, the revisions or the database cannot be read.
     """
-    quiet = copy.copy(config)  # the report says what the log would
-    quiet.cmd_opts = Namespace(**{"x": None} | vars(config.cmd_opts or Namespace()) | {"quiet": True})
-    vars(quiet).pop("messaging_opts", None)  # which is remembered
-    script = ScriptDirectory.from_config(quiet)
     read: list[tuple[str, str | None, ServerState, History]] = []
 
-    def look(current: Sequence[str], context: MigrationContext) -> list[Any]:
+    def look(context: MigrationContext, script: ScriptDirectory, current: Sequence[str]) -> None:
         assert context.connection is not None
         url = mask_url(context.connection.engine.url)
         read.append((url, context.opts.get(DATABASE_SOURCE), read_server_state(context), read_history(script, current)))
-        return []
 
-    with EnvironmentContext(quiet, script, fn=look, dont_mutate=True):
-        script.run_env()
-    if not read:
-        raise CommandError(f"{shorten_path(Path(script.env_py_location))} ended without a call of context.run_migrations()")
+    script = read_database(config, look)
     database, source, server, history = read[0]
     models = _read_models(config) if uses_this_package(script) else None
     return Status(database, source, server, models, history, tuple(_list_revisions(script, history)))

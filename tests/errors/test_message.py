@@ -73,6 +73,8 @@ EXAMPLES: list[AlembicAsyncTemplateError] = [
     errors.MigrationLockLostError("app", "connection was closed"),
     errors.LockTimeoutError(FAILURE, "ALTER TABLE post", "canceling statement", attempts=3, blockers=["process 7"]),
     errors.ServerSilentError(FAILURE, "COMMIT", 60),
+    errors.ShadowError('The role "app" may not create a database', FIX),
+    errors.ServerWideStatementError("CREATE ROLE app"),
     errors.RevisionNotFoundError("nowhere", ["one"], ["two"]),
     errors.SeveralHeadsError(["one", "two"]),
     errors.DuplicateRevisionError("one", [Path("/app/one.py"), Path("/app/copy.py")]),

@@ -182,6 +182,16 @@ No module named 'nowhere'
         ("if it belongs to an extension, create that", 'op.execute("CREATE EXTENSION ...")'),
         sqlite_problem=None,
     ),
+    "a type that a column would need": broken(
+        'type "status" does not exist',
+        'op.add_column("post", sa.Column("status", sa.Enum("it\'s", "a", name="status")))',
+        'type "status" does not exist',
+        "create it first, with its own values",
+        'op.create_enum("status", ["it\'s", "a"])',
+        ("if it belongs to an extension, create that", 'op.execute("CREATE EXTENSION ...")'),
+        set_up="CREATE TABLE post (id int)",
+        sqlite_problem=None,
+    ),
     "an array of a type that does not exist": broken(
         r'type "status\[\]" does not exist',
         'op.execute("CREATE TABLE post (status status[])")',

@@ -316,6 +316,7 @@ def test_a_statement_has_as_long_as_the_setting_says(project: Project, write: Wr
             "give a shorter one",
             "statement_timeout = 24h",
         ),
+        ("blocking_rows = many", '"many" is not a number', "give a number", "blocking_rows = 100000"),
         ("upgrade_on_reload = yes", '"yes" is neither on nor off', "say on or off", "upgrade_on_reload = off"),
         ("statement_timeout = 5m", '"5m" is not a duration', "give a duration, or off", "statement_timeout = 5min"),
     ],

@@ -21,14 +21,14 @@ FLOORS = [
     {"application", "enums"},
     {"autogenerate"},
     {"run"},
-    {"doctor"},
-    {"adoption"},
+    {"doctor", "shadow"},
+    {"adoption", "drift", "plan"},
     {"commands", "migrations", "op"},
     {"plugin"},
     {""},
 ]
 # Tables of data, which grow by rows.
-TABLES = {"dependent_queries"}
+TABLES = {"dependent_queries", "schema_queries"}
 LONGEST = 350
 
 

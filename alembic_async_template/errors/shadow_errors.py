@@ -1,0 +1,27 @@
+"""Errors of `alembic plan` and `alembic drift`, which try the revisions on a database beside the live one."""
+
+from __future__ import annotations
+
+from .base import AlembicAsyncTemplateError
+from .block import Fix
+
+SHADOW_URL = Fix(
+    "name a database on another server, which may be emptied, such as one of a container",
+    "shadow_url = postgresql://postgres:postgres@localhost:5433/shadow",
+)
+
+
+class ShadowError(AlembicAsyncTemplateError):
+    """There is no shadow, or the revisions cannot be tried on it."""
+
+
+class ServerWideStatementError(ShadowError):
+    """A revision acts on the whole server, so that trying it would change what the live database uses."""
+
+    def __init__(self, statement: str) -> None:
+        self.statement = statement
+        super().__init__(
+            "This statement acts on the whole server, and was not tried beside the live database",
+            SHADOW_URL,
+            where=statement,
+        )

@@ -1,0 +1,268 @@
+"""Makes a plan: where the live database is, what the pending revisions do on a shadow, and what that means for its tables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from alembic.script import ScriptDirectory
+from alembic.util import to_tuple
+
+from ..application.settings import read_settings
+from ..errors.block import Fix
+from ..errors.failure import shorten_path
+from ..masking import mask_url
+from ..run.history import list_pending
+from ..run.known_facts import list_facts
+from ..run.reading import read_database
+from ..shadow.tried_history import LiveDatabase, read_script, try_history
+from . import traced_run
+from .advice import advise
+from .explain_rows import explain_rows
+from .live_facts import LiveFacts, TableFacts, read_live_facts, read_stats_file
+from .tracer import TracedStatement
+from .verdict import Explained, Seconds, judge, list_worked_on
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+    from alembic.runtime.migration import MigrationContext
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTable:
+    """A table that a statement is about."""
+
+    table: str
+    rows: int | None
+    bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedLock:
+    """A lock that a statement takes."""
+
+    table: str
+    mode: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStatement:
+    """What a statement will do to the tables that are there."""
+
+    sql: str
+    line: int
+    transaction: int
+    locks: tuple[PlannedLock, ...]
+    rewrites: tuple[str, ...]
+    scans: tuple[str, ...]
+    tables: tuple[PlannedTable, ...]
+    blocks: str | None
+    """`reads and writes`, `writes`, or None: not at all, or for an instant."""
+    blocked: tuple[str, ...]
+    """The tables that it blocks."""
+    seconds: Seconds | None
+    """How long it runs."""
+    until_end: Seconds | None
+    """How long it blocks: until its transaction ends."""
+    breaks: tuple[str, ...]
+    """What the version of the application that still runs does not find any more."""
+    advice: str | None
+    """The code that does the same without blocking."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRevision:
+    """A pending revision, and its statements."""
+
+    revision: str
+    message: str
+    file: str
+    statements: tuple[PlannedStatement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What `alembic plan` reports."""
+
+    database: str
+    """Its URL, secrets masked."""
+    server_version: str
+    start: tuple[str, ...]
+    """The revisions that the database is at."""
+    target: tuple[str, ...]
+    error: str | None
+    """Why a revision failed; what was traced until then is there."""
+    notes: tuple[str, ...]
+    revisions: tuple[PlannedRevision, ...]
+    blocking_rows: int
+
+    @property
+    def blocking(self) -> int:
+        """How many statements block a table while one works on a large one."""
+        return sum(one.blocks is not None for revision in self.revisions for one in revision.statements)
+
+    def to_json(self) -> dict[str, Any]:
+        """What `alembic plan --json` prints."""
+        return {
+            "version": 1,
+            "database": self.database,
+            "server_version": self.server_version,
+            "from": self.start,
+            "to": self.target,
+            "error": self.error,
+            "notes": self.notes,
+            "revisions": [asdict(revision) for revision in self.revisions],
+            "blocking": self.blocking,
+        }
+
+
+def make_plan(
+    config: Config,
+    revision: str | None = None,
+    *,
+    schema: Path | None = None,
+    stats: Path | None = None,
+    write_stats: Path | None = None,
+    keep_shadow: bool = False,
+) -> Plan:
+    """Plan an upgrade of the database of a configuration, which is read and not changed.
+
+    The revisions run on a shadow: a temporary database on the same server, or the one of `shadow_url`.
+
+    :param revision: where the upgrade leads, by default to the heads; `a:b` for a range, without the live database.
+    :param schema: a dump of the live database's schema, which takes the place of the history up to where that is.
+    :param stats: a file with what is known of the live database, which is then not reached.
+    :param write_stats: a file to write that into.
+    :param keep_shadow: whether the history that has run is kept on the server, for the next plan to begin there.
+    :raises ShadowError: there is no shadow, or the history does not run on it.
+    :raises alembic.util.CommandError: the settings, the revisions or the database cannot be read.
+    """
+    settings = read_settings(config)
+    script = read_script(config)
+    range_start, separator, target = (revision or "").rpartition(":")
+    target = target or "heads"
+    live: LiveDatabase | None = None
+    table: tuple[str | None, str] = (None, "alembic_version")
+    if separator:
+        facts = LiveFacts("", "", tuple(to_tuple(range_start, ())) if range_start not in {"", "base"} else ())
+        if stats is not None:
+            known = read_stats_file(stats)
+            facts = LiveFacts(known.database, known.server_version, facts.current, known.tables)
+    elif stats is not None:
+        facts = read_stats_file(stats)
+    else:
+        facts, live, table = _read_live(config, settings.lock_timeout)
+    if write_stats is not None:
+        facts.write(write_stats)
+    to = _resolve_target(script, target)
+    pending = [one for one in list_pending(script, facts.current) if _is_within(script, one, to)]
+    notes = [f"a transaction is open that its locks may wait for: {one}" for one in facts.old_transactions]
+    if not pending:
+        return Plan(facts.database, facts.server_version, facts.current, to, None, (*notes,), (), settings.blocking_rows)
+    with try_history(config, script, live, facts.current, schema=schema, keep=keep_shadow, fixes=_advise_dump(live)) as run:
+        found = run(traced_run.__name__, {"target": target, "version_table": table})
+    statements = [_read_statement(one) for one in found["statements"]]
+    explained: dict[int, Explained] = {}
+    if live is not None:
+        explained = explain_rows(live.engine, statements)
+    if not facts.tables:
+        notes.append("how large the tables are is not known: each one counts as large")
+    planned = _put_together(statements, facts.tables, explained, settings.blocking_rows)
+    revisions = tuple(_describe_revision(script, one, planned) for one in pending)
+    return Plan(
+        facts.database, facts.server_version, facts.current, to, found["error"], tuple(notes), revisions, settings.blocking_rows
+    )
+
+
+def _read_live(config: Config, lock_timeout: float) -> tuple[LiveFacts, LiveDatabase, tuple[str | None, str]]:
+    """What the live database knows, how its server is reached, and its version table."""
+    found: list[tuple[LiveFacts, LiveDatabase, tuple[str | None, str]]] = []
+
+    def look(context: MigrationContext, _script: ScriptDirectory, current: Sequence[str]) -> None:
+        live = LiveDatabase.of(context)
+        assert context.connection is not None
+        facts = read_live_facts(context.connection, mask_url(live.engine.url), current, lock_timeout)
+        found.append((facts, live, (context.version_table_schema, context.version_table)))
+
+    read_database(config, look)
+    return found[0]
+
+
+def _advise_dump(live: LiveDatabase | None) -> list[Fix]:
+    """A dump takes the place of a history that does not run from the beginning."""
+    if live is None:
+        return []
+    place = list_facts(live.engine.url, only_reads=True)["psql"]
+    dump = f"pg_dump --schema-only --no-owner --no-privileges{str(place).removeprefix('psql')} > schema.sql"
+    return [Fix("begin with a dump of the schema, in place of the history", f"{dump}\nalembic plan --schema schema.sql")]
+
+
+def _resolve_target(script: ScriptDirectory, target: str) -> tuple[str, ...]:
+    return tuple(sorted(one.revision for one in script.get_revisions(target) if one is not None))
+
+
+def _is_within(script: ScriptDirectory, revision: str, targets: Sequence[str]) -> bool:
+    """Whether a revision is run by an upgrade to these."""
+    wanted = {one.revision for one in script.iterate_revisions(tuple(targets), "base", implicit_base=True, inclusive=True)}
+    return revision in wanted
+
+
+def _read_statement(found: Mapping[str, Any]) -> TracedStatement:
+    lists = {name: [tuple(pair) for pair in found[name]] for name in ("locks", "held")}
+    return TracedStatement(**{**found, **lists})
+
+
+def _put_together(
+    statements: Sequence[TracedStatement],
+    tables: Mapping[str, TableFacts],
+    explained: Mapping[int, Explained],
+    blocking_rows: int,
+) -> dict[str, list[PlannedStatement]]:
+    """The statements of each revision."""
+    planned: dict[str, list[PlannedStatement]] = {}
+    verdicts = judge(statements, tables, explained, blocking_rows)
+    for number, (one, verdict) in enumerate(zip(statements, verdicts, strict=True)):
+        about = dict.fromkeys([*(table for table, _ in one.locks), *list_worked_on(one, explained.get(number))])
+        names = [name for name in about if name in tables or not tables]
+        advice = None
+        if verdict.blocks is not None:
+            is_partitioned = any(tables[name].is_partitioned for name in verdict.tables if name in tables)
+            advice = advise(one, verdict.cause, is_partitioned=is_partitioned)
+        planned.setdefault(one.revision, []).append(
+            PlannedStatement(
+                sql=one.sql,
+                line=one.line,
+                transaction=one.transaction,
+                locks=tuple(PlannedLock(table, _shorten_mode(mode)) for table, mode in one.locks),
+                rewrites=tuple(one.rewrites),
+                scans=tuple(dict.fromkeys([*one.scans, *(explained[number].scans if number in explained else ())])),
+                tables=tuple(
+                    PlannedTable(name, tables[name].rows, tables[name].bytes)
+                    if name in tables
+                    else PlannedTable(name, None, None)
+                    for name in names
+                ),
+                blocks=verdict.blocks,
+                blocked=verdict.tables,
+                seconds=verdict.seconds,
+                until_end=verdict.until_end,
+                breaks=tuple(one.breaks),
+                advice=advice,
+            )
+        )
+    return planned
+
+
+def _shorten_mode(mode: str) -> str:
+    """The name of a lock as PostgreSQL's documentation has it: ACCESS EXCLUSIVE."""
+    return " ".join(re.findall("[A-Z][a-z]+", mode.removesuffix("Lock"))).upper()
+
+
+def _describe_revision(
+    script: ScriptDirectory, revision: str, planned: Mapping[str, Sequence[PlannedStatement]]
+) -> PlannedRevision:
+    found = script.get_revision(revision)
+    return PlannedRevision(revision, found.doc, shorten_path(Path(found.path)), tuple(planned.get(revision, ())))
