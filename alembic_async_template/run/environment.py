@@ -34,7 +34,7 @@ from .coroutines import refuse_coroutines
 from .known_facts import find_facts, list_facts
 from .lent_url import lend_url
 from .logs import DATABASE, calm_logging, configure_logging, silence
-from .loop import run_coroutine
+from .loop import SecondInterrupt, run_coroutine
 from .migration_lock import hold_migration_lock, name_version_table
 from .outcome import report_outcome
 from .retries import run_attempts, run_migrations
@@ -97,8 +97,9 @@ def run_environment(
         except KeyboardInterrupt as error:
             if not is_command_line(config):
                 raise
-            block = f"INTERRUPTED: {describe_interruption(error, environment.script, run.progress)}"
-            print(paint_block(block, sys.stderr), file=sys.stderr)
+            progress = replace(run.progress, cut=isinstance(error, SecondInterrupt))
+            block = describe_interruption(error, environment.script, progress)
+            print(paint_block(f"INTERRUPTED: {block}", sys.stderr), file=sys.stderr)
             raise SystemExit(_INTERRUPTED) from error
         finally:
             _compat.reinstate_environment(environment)  # a command that was refused meanwhile has taken it away
