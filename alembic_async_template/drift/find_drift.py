@@ -56,7 +56,7 @@ def find_drift(config: Config, *, keep_shadow: bool = False) -> Drift:
         connection.rollback()
         if tuple(sorted(now)) != current:
             raise ShadowError("The database was migrated meanwhile", Fix("compare again", "alembic drift"))
-        version = connection.dialect.server_version_info or ()
+        version = connection.dialect.server_version_info or (0,)
         if version[0] != answer["server_version"]:  # which writes the same definitions in other words
             raise ShadowError(
                 f"The shadow is of PostgreSQL {answer['server_version']}, and the database of PostgreSQL {version[0]}", SHADOW_URL

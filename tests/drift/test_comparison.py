@@ -184,16 +184,16 @@ def test_what_newer_servers_have(pair: Pair) -> None:
     pair.run("CREATE TABLE a (b integer, c integer GENERATED ALWAYS AS (b + 1) STORED)")
     run(pair.live_url, "ALTER TABLE a DROP c; ALTER TABLE a ADD c integer GENERATED ALWAYS AS (b + 2) STORED")
     with pair.live.connect() as connection:
-        version = connection.dialect.server_version_info or (0,)
+        version = connection.scalar(text("SELECT current_setting('server_version_num')::integer")) // 10_000
     (difference,) = pair.compare()
     assert difference.problem == (
         "column public.a.c is generated as (b + 2) STORED, and the revisions make it generated as (b + 1) STORED"
     )
-    if version < (17,):
+    if version < 17:
         assert difference.statement is None
         return
     solve(pair)
-    if version < (18,):
+    if version < 18:
         return
     pair.run("CREATE TABLE d (b integer CONSTRAINT odd NOT NULL, c integer GENERATED ALWAYS AS (b + 1) VIRTUAL)")
     run(pair.live_url, 'ALTER TABLE d ALTER b DROP NOT NULL; ALTER TABLE d ADD CONSTRAINT "o k" NOT NULL b NOT VALID')
