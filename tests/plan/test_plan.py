@@ -67,7 +67,7 @@ def read_state(url: str) -> list[Any]:
             "SELECT relname, relfilenode FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY 1",
             "SELECT attrelid, attname, attnotnull FROM pg_attribute WHERE attrelid = 'post'::regclass ORDER BY 1, 2",
         ]
-        return [connection.execute(query).fetchall() for query in queries]
+        return [connection.execute(query.encode()).fetchall() for query in queries]
 
 
 def test_the_report(project: Project, live: str) -> None:
@@ -372,7 +372,9 @@ def test_a_role_without_the_right(project: Project, live: str) -> None:
     """Exit status 2, and both ways to solve it."""
     role = f"plain_{make_url(live).database}"
     with psycopg.connect(live, autocommit=True) as connection:
-        connection.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'p'; GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}")
+        connection.execute(
+            f"CREATE ROLE {role} LOGIN PASSWORD 'p'; GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}".encode()
+        )
         try:
             add_revision(project, "two", "pass")
             url = make_url(live).set(username=role, password="p").render_as_string(hide_password=False)
@@ -384,7 +386,7 @@ def test_a_role_without_the_right(project: Project, live: str) -> None:
             connection.execute(grant)
             assert project.alembic("-x", f"url={url}", "plan").returncode == 0
         finally:
-            connection.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
+            connection.execute(f"DROP OWNED BY {role}; DROP ROLE {role}".encode())
 
 
 @pytest.mark.any_server
@@ -418,7 +420,7 @@ def test_a_killed_run_is_cleaned_up_by_the_next(project: Project, live: str) -> 
             assert time.monotonic() < end
             time.sleep(0.1)
         old = re.sub(r"_\d+_", "_1000_", name)
-        connection.execute(f"ALTER DATABASE {name} RENAME TO {old}")
+        connection.execute(f"ALTER DATABASE {name} RENAME TO {old}".encode())
     add_revision(project, "two", "pass")
     plan(project, returncode=0)
     assert old not in list_shadows(live)
@@ -452,8 +454,8 @@ def test_settings_and_locale_are_those_of_the_live_database(project: Project, li
         name = make_url(live).database
         connection.execute("ALTER TABLE post ADD at timestamp")
         for zone, rewrites in [("UTC", False), ("Europe/Berlin", True)]:
-            connection.execute(f"ALTER DATABASE {name} SET TimeZone = '{zone}'")
-            connection.execute(f"ALTER DATABASE {name} SET search_path = '$user', public, \"Odd, one\"")
+            connection.execute(f"ALTER DATABASE {name} SET TimeZone = '{zone}'".encode())
+            connection.execute(f"ALTER DATABASE {name} SET search_path = '$user', public, \"Odd, one\"".encode())
             add_revision(
                 project,
                 "two",
@@ -496,7 +498,7 @@ def test_a_history_that_is_kept(project: Project, live: str) -> None:
     finally:
         with psycopg.connect(live, autocommit=True) as connection:
             for name in list_kept():
-                connection.execute(f"DROP DATABASE {name}")
+                connection.execute(f"DROP DATABASE {name}".encode())
 
 
 @pytest.mark.any_server
