@@ -134,7 +134,7 @@ class Tracer:
         compiled = getattr(context, "compiled", None) is not None
         shown = statement.replace("%%", "%") if compiled and connection.dialect.paramstyle == "pyformat" else statement
         traced = TracedStatement(revision, file, line, mask_statement(shown).strip(), bool(parameters), self._transaction)
-        bare = empty_strings(statement)
+        bare = empty_strings(shown)
         if self._slow is not None:
             self._note_own_transaction(traced, ask, bare)
         else:

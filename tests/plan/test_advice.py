@@ -30,7 +30,7 @@ CREATE TABLE {table} (id integer PRIMARY KEY, n integer, m integer, title text, 
 );
 CREATE INDEX {table}_n ON {table} (n);
 """
-ROWS = "INSERT INTO {table} SELECT n, n, n, 'a\nb', 1, n, n FROM generate_series({first}, 100) AS n"
+ROWS = "INSERT INTO {table} SELECT n, n + 2, n + 2, 'a\\nb', 1, n + 2, n + 2 FROM generate_series({first}, 100) AS n"
 LONG = "a_column_with_a_name_that_is_as_long_as_names_in_postgresql_are"
 SHOP_TABLE = """
 CREATE TABLE "My ""Shop%"."Post 1:x" (id integer PRIMARY KEY, n integer, m integer, title text, author_id integer, "Odd ""N%" integer,
