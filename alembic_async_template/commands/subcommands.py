@@ -24,9 +24,10 @@ def register(command_line: CommandLine) -> None:
         if command.__name__ not in choices:
             command_line.register_command(command)
             for option, description in options.items():
-                if isinstance(description, str):
-                    description = {"action": "store_true", "help": description}
-                choices[command.__name__].add_argument(option, **description)
+                how: dict[str, Any] = (
+                    {"action": "store_true", "help": description} if isinstance(description, str) else description
+                )
+                choices[command.__name__].add_argument(option, **how)
 
 
 def status(config: Config, json: bool = False) -> None:
@@ -97,8 +98,10 @@ def plan(
     revision: str | None = None,
     json: bool = False,
     format: str | None = None,
+    schema: str | None = None,
     stats: str | None = None,
     write_stats: str | None = None,
+    keep_shadow: bool = False,
 ) -> None:
     """Tell what the pending revisions lock, rewrite and scan on the live tables, before they run."""
     try:
@@ -106,8 +109,9 @@ def plan(
 
         from ..plan.planning import make_plan
 
-        files = {"stats": stats and Path(stats), "write_stats": write_stats and Path(write_stats)}
-        found = make_plan(config, revision, **{name: file for name, file in files.items() if file})
+        files = {"schema": schema, "stats": stats, "write_stats": write_stats}
+        paths = {name: Path(file) for name, file in files.items() if file is not None}
+        found = make_plan(config, revision, **paths, keep_shadow=keep_shadow)
     except Exception as error:
         _fail(error, "plan", config, as_json=json)
     if json:
@@ -119,6 +123,24 @@ def plan(
     if found.error:
         sys.exit(_UNREADABLE)
     if found.blocking:
+        sys.exit(_FOUND)
+
+
+def drift(config: Config, json: bool = False, keep_shadow: bool = False) -> None:
+    """Tell how the live database differs from what its own revisions make."""
+    try:
+        from ..drift.find_drift import find_drift
+
+        found = find_drift(config, keep_shadow=keep_shadow)
+    except Exception as error:
+        _fail(error, "drift", config, as_json=json)
+    if json:
+        _print(json_format.dumps(found.to_json(), indent=2))
+    else:
+        from .drift_text import render_drift
+
+        _print(render_drift(found, sys.stdout))
+    if found.differences:
         sys.exit(_FOUND)
 
 
@@ -138,8 +160,9 @@ def _print(report: str) -> None:
         end_quietly()
 
 
-_JSON: dict[str, str | dict[str, Any]] = {"--json": "Print the report as JSON."}
-_COMMANDS: dict[Callable[..., None], dict[str, str | dict[str, Any]]] = {
+_JSON: dict[str, Any] = {"--json": "Print the report as JSON."}
+_KEEP: dict[str, Any] = {"--keep-shadow": "Keep what the history makes on the server, so that the next run begins there."}
+_COMMANDS: dict[Callable[..., None], dict[str, Any]] = {
     status: _JSON,
     doctor: _JSON | {"--no-database": "Look at the files only."},
     adopt: _JSON | {"--dry-run": "Show the differences and write nothing.", "--yes": "Write without a question."},
@@ -147,9 +170,12 @@ _COMMANDS: dict[Callable[..., None], dict[str, str | dict[str, Any]]] = {
         "revision": {"nargs": "?", "help": "Where the upgrade leads, by default to the heads; a:b without the live database."},
         **_JSON,
         "--format": {"choices": ["github"], "help": "Print the report as Markdown, for a pull request."},
+        "--schema": {"metavar": "FILE", "help": "Begin with a schema-only dump in place of the history."},
         "--stats": {"metavar": "FILE", "help": "Take what is known of the live database from a file."},
         "--write-stats": {"metavar": "FILE", "help": "Write what is known of the live database into a file."},
+        **_KEEP,
     },
+    drift: _JSON | _KEEP,
 }
 
 

@@ -83,6 +83,9 @@ CODES = {
         _WARNING, "autocommit_block commits what the revision did before it; a failure later leaves the revision half done."
     ),
     "enum-not-dropped": Code(_WARNING, "DROP TABLE leaves the enum type, and the next upgrade fails: the type already exists."),
+    "enum-not-created": Code(
+        _ERROR, "CREATE TABLE creates the enum types of its columns; ALTER TABLE does not, and fails: the type does not exist."
+    ),
     "empty-downgrade": Code(_NOTE, "After a downgrade the database says that it is at the older revision, and is not."),
     "not-null-without-default": Code(
         _WARNING, "The rows that exist would have no value, so the revision fails on a table that has rows."

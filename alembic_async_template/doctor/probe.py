@@ -55,6 +55,8 @@ class Probe:
     """Other tables that say which revisions have run: schema and name."""
     row_counts: Mapping[str, int] = field(default_factory=dict)
     """About how many rows each table has, below 0 where that is not known."""
+    enum_types: tuple[str, ...] = ()
+    """The names of the enum types that the database has."""
     enum_differences: tuple[Sequence[Any], ...] = ()
     """Enum types with other values in the models: name, values there, values in the database."""
 
@@ -101,7 +103,11 @@ def answer(request: Mapping[str, Any]) -> dict[str, Any]:
         differences, found["models_error"], _ = _compare(config)
         told = _VALUES if found.get("enum_differences") else frozenset()
         found["leftover_tables"] = [one[1].key for one in differences if one[0] == "remove_table"]
-        found["differences"] = describe_differences(one for one in differences if one[0] not in {"remove_table", *told})
+        found["differences"] = describe_differences(
+            one
+            for one in differences
+            if isinstance(one, list) or one[0] not in {"remove_table", *told}  # one of a column is a list
+        )
     elif not (status.history.heads or status.history.current):
         found |= _try_first_revision(config)
     elif status.server.tables and not status.history.current:

@@ -18,7 +18,7 @@ from ..postgresql import SQLState, escape_colons
 from .catalog import DUMP_SETTINGS, change_settings, reflect_enums
 from .dependents import Usage, list_removals, read_usage
 from .model import Change, EnumType
-from .plan import (
+from .rebuild_plan import (
     Statement,
     count_rows,
     find_change_blockers,

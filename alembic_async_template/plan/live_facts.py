@@ -28,7 +28,7 @@ _APART = 1.0
 _TABLES = """
     SELECT pg_class.oid, CAST(pg_namespace.nspname AS text) AS schema, CAST(pg_class.relname AS text) AS name,
            CAST(relkind AS text) AS kind, inhparent AS parent,
-           greatest(reltuples, coalesce(n_live_tup, 0)) AS rows, {size} AS bytes,
+           reltuples, relpages, {pages} AS pages, coalesce(n_live_tup, 0) AS live, {size} AS bytes,
            coalesce(seq_scan, 0) + coalesce(idx_scan, 0) AS reads,
            coalesce(n_tup_ins, 0) + coalesce(n_tup_upd, 0) + coalesce(n_tup_del, 0) AS writes
     FROM pg_catalog.pg_class
@@ -37,9 +37,13 @@ _TABLES = """
     LEFT JOIN pg_catalog.pg_stat_all_tables AS counters ON counters.relid = pg_class.oid
     WHERE relkind IN ('r', 'p', 'm') AND pg_namespace.nspname !~ '^pg_' AND pg_namespace.nspname <> 'information_schema'
 """
+_BLOCK = "CAST(pg_catalog.current_setting('block_size') AS bigint)"
 _SIZES = (
-    "pg_catalog.pg_total_relation_size(pg_class.oid)",
-    "relpages * CAST(pg_catalog.current_setting('block_size') AS bigint)",
+    {
+        "size": "pg_catalog.pg_total_relation_size(pg_class.oid)",
+        "pages": f"pg_catalog.pg_relation_size(pg_class.oid) / {_BLOCK}",
+    },
+    {"size": f"relpages * {_BLOCK}", "pages": "relpages"},
 )
 _OLD = text(f"""
     SELECT {PROCESS_COLUMNS}, pid, CAST(extract(epoch FROM pg_catalog.clock_timestamp() - xact_start) AS float) AS seconds
@@ -155,10 +159,10 @@ def read_live_facts(connection: Connection, database: str, current: Sequence[str
 
 def _read_tables(connection: Connection) -> Sequence[Any]:
     failed: DBAPIError | None = None
-    for size in _SIZES:
+    for sizes in _SIZES:
         try:
             with only_reading(connection):
-                return connection.exec_driver_sql(_TABLES.format(size=size)).all()
+                return connection.exec_driver_sql(_TABLES.format(**sizes)).all()
         except DBAPIError as error:  # another transaction has a table for itself
             failed = error
     assert failed is not None
@@ -166,6 +170,7 @@ def _read_tables(connection: Connection) -> Sequence[Any]:
 
 
 def _estimate_rows(row: Any) -> int:
-    if row.rows > 0:
-        return int(row.rows)
-    return 0 if row.rows == 0 else int(row.bytes) // _ROW
+    """As the planner does, from how many rows were on how many pages at the last ANALYZE; or what was counted since then."""
+    if row.reltuples > 0 and row.relpages:
+        return round(float(row.reltuples) * int(row.pages) / int(row.relpages))
+    return int(row.live) or (0 if row.reltuples == 0 else int(row.bytes) // _ROW)

@@ -131,9 +131,9 @@ class Relations:
         found: list[int] = []
         for number, word in enumerate(words):
             whole = ".".join([words[number - 2], word]) if words[number - 1 : number] == ["."] and number > 1 else word
-            oid = by_name.get(whole)
-            if oid is not None and oid not in found:
-                found.append(oid)
+            table = by_name.get(whole)
+            if table is not None and table not in found:
+                found.append(table)
         return found
 
     def find_breaks(self, tables: Iterable[int]) -> list[str]:

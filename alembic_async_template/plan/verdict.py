@@ -17,7 +17,6 @@ _SCANNED = (1000 * MEGABYTE, 100 * MEGABYTE)
 _WRITTEN = (150 * MEGABYTE, 20 * MEGABYTE)
 _ROWS = (200_000, 20_000)
 _BUILDS = re.compile(r"\bINDEX\b|\b(UNIQUE|PRIMARY\s+KEY|EXCLUDE)\b", re.IGNORECASE)
-_CHANGES_ROWS = re.compile(r"^\s*(WITH\b.*?)?(UPDATE|DELETE|INSERT|MERGE)\b", re.IGNORECASE | re.DOTALL)
 
 Seconds = tuple[float, float]
 
@@ -61,11 +60,17 @@ def judge(
     """
     durations = [_last(one, tables, explained.get(number)) for number, one in enumerate(statements)]
     long = [_is_long(one, tables, explained.get(number), blocking_rows) for number, one in enumerate(statements)]
-    return [_judge_one(number, statements, durations, long) for number in range(len(statements))]
+    many = {number for number, one in explained.items() if one.rows > blocking_rows}
+    return [_judge_one(number, statements, durations, long, changes_many=number in many) for number in range(len(statements))]
 
 
 def _judge_one(
-    number: int, statements: Sequence[TracedStatement], durations: Sequence[Seconds | None], long: Sequence[bool]
+    number: int,
+    statements: Sequence[TracedStatement],
+    durations: Sequence[Seconds | None],
+    long: Sequence[bool],
+    *,
+    changes_many: bool,
 ) -> Verdict:
     one = statements[number]
     seconds = durations[number]
@@ -80,7 +85,7 @@ def _judge_one(
         modes.setdefault(table, set()).add(mode)
     blocked = {table: what_blocks(taken) for table, taken in modes.items() if is_blocking and what_blocks(taken)}
     strongest = "reads and writes" if "reads and writes" in blocked.values() else "writes" if blocked else None
-    if strongest is None and _CHANGES_ROWS.match(one.sql) and long[number]:
+    if strongest is None and changes_many:
         # The rows that it changes are locked until its transaction ends.
         strongest, blocked = "writes", {table: "writes" for table, mode in one.locks if mode == "RowExclusiveLock"}
     known = [found for later in rest if (found := durations[later]) is not None]
@@ -102,7 +107,7 @@ def _is_long(
     if explained is not None and explained.rows > blocking_rows:
         return True
     worked = [name for name in list_worked_on(statement, explained) if name in tables or not tables]
-    return any(name not in tables or tables[name].rows > blocking_rows for name in worked)
+    return any(name not in tables for name in worked) or sum(tables[name].rows for name in worked) > blocking_rows
 
 
 def _last(statement: TracedStatement, tables: Mapping[str, TableFacts], explained: Explained | None) -> Seconds | None:

@@ -25,6 +25,7 @@ from ..errors import AlembicAsyncTemplateError, ApplicationImportError, Connecti
 from ..errors.failure import Progress
 from ..masking import mask_url
 from .bind import resolve_bind
+from .branches import refuse_ambiguous_steps
 from .cancellation import cancellation
 from .command import DATABASE_SOURCE, Command, read_command
 from .comparison import prepare_comparison
@@ -272,6 +273,7 @@ class _Run:
         """Let a command work that changes the database: under the migration lock, unless there is nothing to do."""
         environment, settings, is_stamp = self.environment, self.command.settings, self.command.name == "stamp"
         context = environment.get_context()
+        refuse_ambiguous_steps(context)
         refuse_coroutines(context, environment.script, self.progress)
         if not environment.script.get_heads():
             log.warning("There are no revisions in %s", ", ".join(map(str, _compat.list_version_folders(environment.script))))

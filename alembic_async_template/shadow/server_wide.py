@@ -6,7 +6,7 @@ import re
 
 # Comments and strings hold no statement, but for those that are run: the body of DO, and what EXECUTE in it is given.
 _COMMENTS = re.compile(r"/\*.*?\*/|--[^\n]*", re.DOTALL)
-_STRINGS = re.compile(r"'(?:[^']|'')*'|\$(\w*)\$.*?\$\1\$", re.DOTALL)
+_STRINGS = re.compile(r"""'(?:[^']|'')*'|"[^"]*"|\$(\w*)\$.*?\$\1\$""", re.DOTALL)
 _RUNS_TEXT = re.compile(r"^\s*DO\b", re.IGNORECASE)
 _FUNCTIONS = (
     r"pg_(create|drop|copy)_(physical|logical)_replication_slot|pg_(create_restore_point|promote|switch_wal|reload_conf|rotate_logfile)"

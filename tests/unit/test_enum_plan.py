@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from alembic_async_template.enums.dependents import Address, Blocker, Default, Dependent, EnumColumn, Relation, Usage
 from alembic_async_template.enums.model import Change, EnumType
-from alembic_async_template.enums.plan import (
+from alembic_async_template.enums.rebuild_plan import (
     EXCLUSIVE,
     count_rows,
     find_change_blockers,
