@@ -144,7 +144,8 @@ def _change_rows(match: Match, statement: TracedStatement) -> Iterator[str]:
     name = re.findall(_NAME, match["table"])[-1]
     # A statement that reads its own table would see what an earlier batch has left of it.
     reads_itself = len(re.findall(rf'(?<![\w"]){re.escape(name)}(?![\w."])', empty_strings(match[0]), re.IGNORECASE)) != 1
-    changes_key = key is not None and re.search(rf"(?<![\w\"]){re.escape(key)}(?![\w\"])[^,=]*=", body) is not None
+    ends = [place.end() for place in re.finditer("(?:^|,) ?", hide_nested(body))]
+    changes_key = any(re.match(rf"\(|{re.escape(key or '')} ?=", body[end:], re.IGNORECASE) for end in ends)
     if key is None or reads_itself or changes_key or re.search(r"\b(FROM|USING|RETURNING|CURRENT OF)\b", outer, re.IGNORECASE):
         return
     yield from _run_batches(change + body, rest[where.end() :] if where else "", match["table"], key)

@@ -111,7 +111,7 @@ class Tracer:
         if self._is_rolled_back:
             self.relations.read_again()
             self._is_rolled_back = False
-        if not is_autocommit(connection):
+        if not (is_autocommit(connection) or _has_left_transaction(connection)):
             return
         ask = _asker(connection)
         if _OWN_TRANSACTION.search(empty_strings(statement)):
@@ -134,7 +134,7 @@ class Tracer:
         compiled = getattr(context, "compiled", None) is not None
         shown = statement.replace("%%", "%") if compiled and connection.dialect.paramstyle == "pyformat" else statement
         traced = TracedStatement(revision, file, line, mask_statement(shown).strip(), bool(parameters), self._transaction)
-        bare = empty_strings(statement)
+        bare = empty_strings(shown)
         if self._slow is not None:
             self._note_own_transaction(traced, ask, bare)
         else:
@@ -266,6 +266,16 @@ def _find_referred(statement: str, own: Mapping[int, set[str]]) -> Iterator[int]
         yield from (oid for oid, modes in own.items() if SHARE_ROW_EXCLUSIVE in modes)
     elif re.search(r"\bVALIDATE\s+CONSTRAINT\b", statement, re.IGNORECASE):
         yield from (oid for oid, modes in own.items() if ROW_SHARE in modes)
+
+
+def _has_left_transaction(connection: Connection) -> bool:
+    """Whether a COMMIT in a revision has ended the transaction, and asyncpg has begun no other."""
+    driver: Any = connection.connection.driver_connection
+    is_in_transaction = getattr(driver, "is_in_transaction", None)
+    if is_in_transaction is None or is_in_transaction():
+        return False
+    _asker(connection)("SELECT 1")  # with the first statement of a transaction, SQLAlchemy begins it
+    return not is_in_transaction()
 
 
 def _asker(connection: Connection) -> Callable[[str], list[Any]]:

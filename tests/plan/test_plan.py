@@ -97,7 +97,7 @@ def test_the_report(project: Project, live: str) -> None:
     assert (table["table"], table["rows"]) == ("public.post", 300)
     assert table["bytes"] > 8192
     assert checked["breaks"] == ["public.post.n is NOT NULL without a default"]
-    assert "VALIDATE CONSTRAINT post_n_not_null" in checked["advice"]
+    assert "VALIDATE CONSTRAINT n_is_not_null" in checked["advice"]
     assert (new["locks"], new["blocks"], new["advice"]) == ([], None, None)
     assert brief["transaction"] == checked["transaction"] == new["transaction"]
 
@@ -124,10 +124,10 @@ def test_the_text(project: Project) -> None:
         "              breaks: public.post.n is NOT NULL without a default",
         "              instead:",
         "                  with op.get_context().autocommit_block():",
-        '                      op.execute("ALTER TABLE post ADD CONSTRAINT post_n_not_null CHECK (n IS NOT NULL) NOT VALID")',
-        '                      op.execute("ALTER TABLE post VALIDATE CONSTRAINT post_n_not_null")',
+        '                      op.execute("ALTER TABLE post ADD CONSTRAINT n_is_not_null CHECK (n IS NOT NULL) NOT VALID")',
+        '                      op.execute("ALTER TABLE post VALIDATE CONSTRAINT n_is_not_null")',
         '                      op.execute("ALTER TABLE post ALTER COLUMN n SET NOT NULL")',
-        '                      op.execute("ALTER TABLE post DROP CONSTRAINT post_n_not_null")',
+        '                      op.execute("ALTER TABLE post DROP CONSTRAINT n_is_not_null")',
         "  ✓ line 15   CREATE TABLE note ( id INTEGER )",
         "",
         "2 of 3 statements block a table while one of more than 100 rows is worked on",
@@ -558,7 +558,7 @@ def test_what_an_update_would_change(project: Project) -> None:
     )
     whole, one, none = plan(project, returncode=1)["revisions"][0]["statements"]
     assert (whole["blocks"], whole["blocked"], whole["scans"]) == ("writes", ["public.post"], ["public.post"])
-    assert "id BETWEEN :first AND :last" in whole["advice"]
+    assert "id BETWEEN :start AND :end" in whole["advice"]
     assert one["blocks"] is None
     assert none["scans"] == ["public.post"]
 
