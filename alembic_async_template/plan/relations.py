@@ -124,9 +124,9 @@ class Relations:
         for relation in self.known.values():
             by_name.setdefault(relation.name, relation.table)
             by_name[f"{relation.schema}.{relation.name}"] = relation.table
-        for (table, _), column in self.columns.items():  # what has been renamed
-            by_name.setdefault(column.table, table)
-            by_name.setdefault(f"{column.schema}.{column.table}", table)
+        for (renamed, _), column in self.columns.items():  # what has been renamed
+            by_name.setdefault(column.table, renamed)
+            by_name.setdefault(f"{column.schema}.{column.table}", renamed)
         words = [_fold(word) for word in _WORDS.findall(statement)]
         found: list[int] = []
         for number, word in enumerate(words):
