@@ -6,6 +6,13 @@ import re
 from enum import StrEnum
 
 STRING = re.compile(r"'(?:[^']|'')*'")
+# What stands between statements, or in them, and is not a statement itself: literals, names in quotes, comments, bodies.
+NO_STATEMENT = re.compile(
+    r"""\bE'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|"[^"]*"|(?<![\w$])\$(\w*)\$.*?\$\1\$|/\*.*?\*/|--[^\n]*"""
+    r"""|\bBEGIN\s+ATOMIC\b(?:\bCASE\b(?:(?!\bEND\b).)*\bEND\b|(?!\b(?:CASE|END)\b).)*\bEND\b""",
+    re.DOTALL | re.IGNORECASE,
+)
+_BRACKETS = re.compile(r"\([^()]*\)")
 
 
 def identifier(name: str) -> str:
@@ -41,6 +48,20 @@ def literal(text: str) -> str:
     """A string constant; a backslash is in an escape string, whose meaning does not depend on `standard_conforming_strings`."""
     quoted = "'" + text.replace("'", "''") + "'"
     return "E" + quoted.replace("\\", "\\\\") if "\\" in text else quoted
+
+
+def split_statements(sql: str) -> list[str]:
+    """The statements of a text; a semicolon in a literal, a comment, a body or brackets ends none."""
+
+    def blank(found: re.Match[str]) -> str:
+        return " " * len(found[0])
+
+    bare, brackets = NO_STATEMENT.sub(blank, sql), 1
+    while brackets:
+        bare, brackets = _BRACKETS.subn(blank, bare)
+    ends = [*(found.start() for found in re.finditer(";", bare)), len(bare)]
+    parts = [(start, end) for start, end in zip([0, *(end + 1 for end in ends)], ends, strict=False) if bare[start:end].strip()]
+    return [sql[start:end].strip() for start, end in parts]
 
 
 def escape_colons(sql: str) -> str:

@@ -14,8 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from ..application.url import PLACEHOLDER
 from ..doctor.configuration import check_configuration
+from ..doctor.revision_files import read_revision
+from ..doctor.several_statements import OTHER_DRIVER, list_several
 from ..doctor.subject import Setting as WrittenSetting
 from ..doctor.subject import Subject, read_subject
+from ..errors.block import Fix
 from ..masking import mask_message
 from ..project.ini import Form, Setting
 from ..project.survey import Project, describe_project, survey_project
@@ -25,12 +28,13 @@ from .env_file import EnvFile, free_names, parse_expression
 from .env_text import Call, write_env
 from .machinery import Obstacle, find_machinery, find_obstacles
 from .settings_text import add_settings
-from .trial import try_environment
+from .trial import DRIVER, try_environment
 from .url_source import URLSource, find_url_source
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
+_MOVE = Fix("take these lines out or move them into the application, and type it again", "alembic adopt")
 # Packages whose env.py runs within an application of theirs.
 _OWNERS = {"flask": "Flask-Migrate", "flask_migrate": "Flask-Migrate", "advanced_alchemy": "advanced-alchemy"}
 
@@ -57,19 +61,28 @@ class Adoption:
     """What would be written, what stands against it, and what the commands give before and after."""
 
     env: str
-    """The `env.py`, as reports name it."""
+    """The `env.py`, as reports name it; empty where there is none."""
     is_adopted: bool = False
     """Whether it is this package's already."""
     changes: tuple[Change, ...] = ()
     obstacles: tuple[Obstacle, ...] = ()
     notes: tuple[str, ...] = ()
     agreements: tuple[Agreement, ...] = ()
+    fixes: tuple[Fix, ...] = ()
+    """What to do about the obstacles."""
+    drivers: tuple[str, ...] = ()
+    """The driver before and after, where they differ."""
 
     @property
     def is_possible(self) -> bool:
         """Whether nothing stands against writing it."""
         different = any(agreement.verdict is Verdict.DIFFERENT for agreement in self.agreements)
-        return bool(self.changes) and not self.obstacles and not different
+        return bool(self.changes) and not self.obstacles and not different and self.is_compared
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether any command came to an end, before or after."""
+        return any(agreement.verdict is not Verdict.UNKNOWN for agreement in self.agreements)
 
     def write(self) -> Path:
         """Write the files, the settings first: without them the old `env.py` works as before.
@@ -101,6 +114,8 @@ class Adoption:
             "files": [{"file": one.name, "diff": "\n".join(one.diff)} for one in self.changes],
             "obstacles": [{"line": one.line, "source": one.source, "why": one.why} for one in self.obstacles],
             "notes": list(self.notes),
+            "fixes": [{"label": fix.label or "fix", "fix": fix.text} for fix in self.fixes],
+            "drivers": list(self.drivers),
             "commands": [{"command": one.command, "verdict": one.verdict, "details": [*one.details]} for one in self.agreements],
         }
 
@@ -113,8 +128,8 @@ def plan_adoption(config: Config) -> Adoption:
     subject = read_subject(config)
     if subject.env is None or "script_location" not in subject.settings:
         problem = next(iter(check_configuration(subject)), None)
-        why = f"{problem.problem}; {problem.fix.text}" if problem else "There is no env.py"
-        return Adoption("env.py", obstacles=(Obstacle(0, "", why),))
+        fixes = (problem.fix, *problem.other_fixes) if problem else ()
+        return Adoption("", obstacles=(Obstacle(0, "", problem.problem if problem else "There is no env.py"),), fixes=fixes)
     name = subject.relative_path(subject.env.path)
     if subject.uses_this_package:
         return Adoption(name, is_adopted=True)
@@ -138,7 +153,7 @@ class _Planner:
     def plan(self) -> Adoption:
         obstacles = tuple(self._list_obstacles())
         if obstacles:
-            return Adoption(self.name, obstacles=obstacles)
+            return Adoption(self.name, obstacles=obstacles, fixes=(_MOVE,) if any(one.line for one in obstacles) else ())
         project = self._survey()
         before = try_environment(self.config)
         scanned = len(project.models) == 1 and bool(project.model_modules)
@@ -152,8 +167,12 @@ class _Planner:
                 return Adoption(self.name, obstacles=(Obstacle(0, "", why),))
             after = try_environment(self.config, changes[-1].after, changes[0].after)
             agreements = tuple(compare(before, after))
-            result = Adoption(self.name, changes=changes, notes=tuple(self.notes), agreements=agreements)
-            if result.is_possible:
+            drivers = tuple(line for one in (before, after) for line in one[DRIVER].lines)
+            if "asyncpg" in drivers[-1:] and drivers[0] != "asyncpg":
+                self.notes += self._name_several_statements()
+            changed = drivers if len(set(drivers)) > 1 else ()
+            result = Adoption(self.name, changes=changes, notes=tuple(self.notes), agreements=agreements, drivers=changed)
+            if result.is_possible or not result.is_compared:
                 break
         return result
 
@@ -184,6 +203,17 @@ class _Planner:
         if project.other_roots or (project.import_root in roots) or not project.model_modules:
             return describe_project(directory, roots, excluded) if roots[0] != project.import_root else project
         return project
+
+    def _name_several_statements(self) -> Iterator[str]:
+        """What old revisions do and asyncpg does not; those that the database has too, since a new one runs them all."""
+        places = [
+            f"{self.subject.relative_path(revision.source.path)}:{call.lineno}"
+            for revision in filter(None, map(read_revision, self.subject.revisions))
+            for call, _, _ in list_several(revision)
+        ]
+        if places:
+            lines = "".join(f"\n  {place}" for place in places)
+            yield f"asyncpg takes one statement at a time, and these calls send several. Split them, or {OTHER_DRIVER}:{lines}"
 
     def _write(self, project: Project, *, scan: bool) -> tuple[Change, ...]:
         assert self.subject.env is not None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from difflib import unified_diff
 from enum import StrEnum
 
-from .trial import Answer
+from .trial import SUBJECTS, Answer
 
 
 class Verdict(StrEnum):
@@ -34,8 +34,8 @@ class Agreement:
 
 def compare(before: Mapping[str, Answer], after: Mapping[str, Answer]) -> Iterator[Agreement]:
     """Compare what two environments gave, command by command."""
-    for command, old in before.items():
-        yield _judge(command, old, after[command])
+    for command in SUBJECTS:
+        yield _judge(command, before[command], after[command])
 
 
 def _judge(command: str, old: Answer, new: Answer) -> Agreement:

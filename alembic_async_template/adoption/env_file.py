@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from ..project.syntax import assignments, defined_names, run_statements
+from ..project.syntax import defined_names, run_statements, single_values
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -42,9 +42,7 @@ class EnvFile:
     @cached_property
     def values(self) -> dict[str, ast.expr]:
         """The names that the module gives one value only."""
-        pairs = list(assignments(self.tree.body))
-        names = [name for name, _ in pairs]
-        return {name: value for name, value in pairs if names.count(name) == 1}
+        return single_values(self.tree.body)
 
     @cached_property
     def functions(self) -> dict[str, Function]:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # The commands whose results are compared, and what they show.
 SUBJECTS = ("database", "tables", "current", "check", "upgrade head --sql")
+# What connects, or tries to; it may be another one afterwards.
+DRIVER = "driver"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ def try_environment(config: Config, env: str | None = None, settings: str | None
         request = {"env": None if env is None else str(draft), "settings": settings}
         found = run_apart(__name__, describe_config(config) | request)
     if isinstance(found, str):
-        return {subject: Answer(error=found) for subject in SUBJECTS}
+        return {subject: Answer(error=found) for subject in (*SUBJECTS, DRIVER)}
     return {subject: Answer(tuple(one["lines"]), one["error"]) for subject, one in found.items()}
 
 
@@ -50,12 +52,29 @@ def answer(request: Mapping[str, Any]) -> dict[str, Any]:
     config = make_config(request)
     if request["settings"] is not None:
         _read_instead(config, request["settings"])
+    config.set_main_option("database_wait", "off")  # no one is told what is waited for
     if request["env"] is not None:
         _run_instead(Path(request["env"]))
+    drivers = _note_drivers()
     shown: dict[str, list[str]] = {}
     failed = _try(lambda: shown.update(_look(config)) or [])
     found = {subject: {"lines": shown.get(subject, []), "error": failed["error"]} for subject in SUBJECTS[:3]}
-    return found | {"check": _try(lambda: _check(config)), SUBJECTS[4]: _try(lambda: _write_sql(config))}
+    found |= {"check": _try(lambda: _check(config)), SUBJECTS[4]: _try(lambda: _write_sql(config))}
+    return found | {DRIVER: {"lines": drivers[:1], "error": ""}}
+
+
+def _note_drivers() -> list[str]:
+    """The drivers that engines of this process connect with from now on, as a URL names them."""
+    from sqlalchemy import event
+    from sqlalchemy.engine import Engine
+
+    drivers: list[str] = []
+
+    def note(dialect: Any, *_: object) -> None:
+        drivers.append(dialect.driver.removesuffix("_async"))
+
+    event.listen(Engine, "do_connect", note)
+    return drivers
 
 
 def _try(work: Callable[[], Sequence[str]]) -> dict[str, Any]:

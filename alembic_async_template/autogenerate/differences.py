@@ -19,14 +19,14 @@ def describe_differences(differences: Iterable[Any]) -> list[str]:
 
     See https://alembic.sqlalchemy.org/en/latest/api/autogenerate.html#alembic.autogenerate.compare_metadata for the tuples.
     """
-    return [_describe(*difference) for difference in _flatten(differences)]
+    return [_describe(*difference) for difference in flatten_differences(differences)]
 
 
-def _flatten(differences: Iterable[Any]) -> Iterator[tuple[Any, ...]]:
+def flatten_differences(differences: Iterable[Any]) -> Iterator[tuple[Any, ...]]:
     """What changes of one column is a list of its own."""
     for difference in differences:
         if isinstance(difference, list):
-            yield from _flatten(difference)
+            yield from flatten_differences(difference)
         else:
             yield difference
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TextIO
 
 from ..adoption.adopt import Adoption, Change
 from ..adoption.agreement import Agreement, Verdict
 from ..adoption.machinery import Obstacle
-from ..errors.block import render_block
+from ..errors.block import Fix, list_fixes, render_block
 from ..run.terminal import paint
 
 _SAID = {
@@ -29,9 +29,16 @@ def render_adoption(adoption: Adoption, stream: TextIO) -> str:
         return f"{adoption.env} is one of this package already"
     if adoption.obstacles:
         return _render_obstacles(adoption)
+    if not adoption.is_compared:
+        return _render_failures(adoption, stream)
     parts = ["\n".join(_render_change(change, stream)) for change in adoption.changes if change.before != change.after]
-    parts += ["\n".join(_render_agreement(agreement) for agreement in adoption.agreements)]
+    driver = [f"driver: {adoption.drivers[0]}, and {adoption.drivers[1]} from now on"] if adoption.drivers else []
+    parts += ["\n".join([*_render_agreements(adoption.agreements), *driver])]
     parts += ["\n".join(f"Note: {note}" for note in adoption.notes)] if adoption.notes else []
+    unknown = [_name(agreement) for agreement in adoption.agreements if agreement.verdict is Verdict.UNKNOWN]
+    if unknown:
+        warning = paint("WARNING:", "yellow", stream)
+        parts.append(f"{warning} Neither env.py comes to an end here, so not compared: {', '.join(unknown)}")
     if not adoption.is_possible:
         parts.append(f"{paint('FAILED:', 'red', stream)} The new {adoption.env} would not do the same, so nothing was written")
     return "\n\n".join(parts)
@@ -39,8 +46,10 @@ def render_adoption(adoption: Adoption, stream: TextIO) -> str:
 
 def _render_obstacles(adoption: Adoption) -> str:
     lines = [_describe(adoption.env, obstacle) for obstacle in adoption.obstacles]
-    fix = "take these lines out or move them into the application, and type alembic adopt again"
-    return render_block(f"{adoption.env} cannot be carried over, and is as it was", [("where", "\n".join(lines)), ("fix", fix)])
+    if not adoption.env:
+        return render_block(lines[0], list_fixes(adoption.fixes))
+    headline = f"{adoption.env} cannot be carried over, and is as it was"
+    return render_block(headline, [("where", "\n".join(lines)), *list_fixes(adoption.fixes)])
 
 
 def _describe(env: str, obstacle: Obstacle) -> str:
@@ -54,9 +63,33 @@ def _render_change(change: Change, stream: TextIO) -> Iterator[str]:
         yield paint(line, colour, stream) if colour else line
 
 
+def _render_failures(adoption: Adoption, stream: TextIO) -> str:
+    """Why nothing could be compared, each reason once."""
+    reasons = dict.fromkeys(line for agreement in adoption.agreements for line in agreement.details)
+    fixes = [
+        Fix("let the commands run first: start the database, set the variables that env.py reads", "alembic current"),
+        Fix("type it again", "alembic adopt", label="then"),
+    ]
+    headline = f"{paint('FAILED:', 'red', stream)} Nothing could be compared, so nothing was written"
+    return render_block(headline, [("where", "\n".join(reasons)), *list_fixes(fixes)])
+
+
+def _name(agreement: Agreement) -> str:
+    return _LABELS.get(agreement.command, f"alembic {agreement.command}")
+
+
+def _render_agreements(agreements: Sequence[Agreement]) -> Iterator[str]:
+    told: set[tuple[str, ...]] = set()
+    for agreement in agreements:
+        if agreement.details in told:
+            yield f"{_name(agreement)}: {_SAID[agreement.verdict].rstrip(':;')}, for the same reason"
+        else:
+            yield _render_agreement(agreement)
+        told |= {agreement.details} if agreement.details else set()
+
+
 def _render_agreement(agreement: Agreement) -> str:
-    label = _LABELS.get(agreement.command, f"alembic {agreement.command}")
     shown = agreement.details[:_MOST]
     more = [f"and {len(agreement.details) - _MOST} lines more"] if len(agreement.details) > _MOST else []
     details = "".join(f"\n  {line}" for line in (*shown, *more))
-    return f"{label}: {_SAID[agreement.verdict]}{details}"
+    return f"{_name(agreement)}: {_SAID[agreement.verdict]}{details}"

@@ -86,6 +86,9 @@ CODES = {
     "enum-not-created": Code(
         _ERROR, "CREATE TABLE creates the enum types of its columns; ALTER TABLE does not, and fails: the type does not exist."
     ),
+    "several-statements": Code(
+        _ERROR, "asyncpg takes one statement at a time: cannot insert multiple commands into a prepared statement."
+    ),
     "empty-downgrade": Code(_NOTE, "After a downgrade the database says that it is at the older revision, and is not."),
     "not-null-without-default": Code(
         _WARNING, "The rows that exist would have no value, so the revision fails on a table that has rows."

@@ -6,6 +6,7 @@ import ast
 import os
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,6 +14,8 @@ from pathlib import Path
 from sqlalchemy.engine.url import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
+from ..application.url import adapt_url
+from ..errors import AlembicAsyncTemplateError
 from ..errors.block import Fix
 from ..masking import mask_message, mask_url
 from .finding import Problem
@@ -63,6 +66,22 @@ def find_url(subject: Subject) -> ConfiguredURL | None:
     setting = None if _has_own_url(subject) else subject.settings.get("sqlalchemy.url")
     url = _parse(subject.interpolate(setting.value)) if setting else None
     return ConfiguredURL(url, "sqlalchemy.url = ", setting.file.path, setting.line) if setting and url else None
+
+
+def find_driver(subject: Subject) -> str:
+    """The driver that the revisions run through, empty where it is not known."""
+    status = subject.probe.status if subject.probe else None
+    if status:
+        return str(status["database"]).partition("://")[0].partition("+")[2]
+    found = find_url(subject)
+    if found is None:
+        return ""
+    if subject.uses_this_package:
+        with suppress(AlembicAsyncTemplateError):  # which check_drivers, or the command itself, tells
+            return adapt_url(found.url, found.write, directory=subject.directory, installed=False).url.get_driver_name()
+        return ""
+    is_async = subject.env is not None and any(called_name(call) in _ASYNC_CALLS for call in list_calls(subject.env.tree))
+    return found.url.drivername.partition("+")[2] if is_async else ""
 
 
 def _has_own_url(subject: Subject) -> bool:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..autogenerate.differences import describe_differences
+from ..autogenerate.differences import describe_differences, flatten_differences
 from ..errors.block import Fix
 from ..run.process import answer_request, describe_config, make_config, run_apart
 
@@ -102,14 +102,11 @@ def answer(request: Mapping[str, Any]) -> dict[str, Any]:
         if found.get("lacks_target") or found.get("unimported") or found.get("untargeted"):
             return found
     if status.history.is_at_head and status.history.heads:
-        differences, found["models_error"], _ = _compare(config)
+        compared, found["models_error"], _ = _compare(config)
+        differences = list(flatten_differences(compared))
         told = _VALUES if found.get("enum_differences") else frozenset()
         found["leftover_tables"] = [one[1].key for one in differences if one[0] == "remove_table"]
-        found["differences"] = describe_differences(
-            one
-            for one in differences
-            if isinstance(one, list) or one[0] not in {"remove_table", *told}  # one of a column is a list
-        )
+        found["differences"] = describe_differences(one for one in differences if one[0] not in {"remove_table", *told})
     elif not (status.history.heads or status.history.current):
         found |= _try_first_revision(config)
     elif status.server.tables and not status.history.current:

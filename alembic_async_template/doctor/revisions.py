@@ -22,6 +22,7 @@ from .revision_files import (
     list_statements,
     read_revision,
 )
+from .several_statements import check_several
 from .subject import Subject
 
 _TYPE = r'(?P<type>(?:(?:"(?:[^"]|"")+"|[\w$]+)\.)?(?:"(?:[^"]|"")+"|[\w$]+))'
@@ -45,7 +46,7 @@ def check_pending(subject: Subject) -> Iterator[Problem]:
         yield from _find_uncreated_enums(revisions, subject)
     for revision in revisions:
         if revision.name not in subject.applied:
-            for check in (_check_enums, _check_autocommit, _check_downgrade, _check_columns, _check_imports, _check_data):
+            for check in _CHECKS:
                 yield from check(revision, subject)
 
 
@@ -270,3 +271,6 @@ def _check_imports(revision: Revision, subject: Subject) -> Iterator[Problem]:
             fix = Fix("say in the revision what it needs of the table", 'post = sa.table("post", sa.column("title", sa.Text))')
             yield Problem("models-in-revision", f"Revision {revision.name} imports {name}", fix, source.path, line)
             return
+
+
+_CHECKS = (_check_enums, _check_autocommit, _check_downgrade, _check_columns, _check_imports, _check_data, check_several)

@@ -96,6 +96,13 @@ def assignments(body: Iterable[ast.stmt]) -> Iterator[tuple[str, ast.expr]]:
             yield statement.target.id, statement.value
 
 
+def single_values(body: Iterable[ast.stmt]) -> dict[str, ast.expr]:
+    """The names that are given one value only."""
+    pairs = list(assignments(body))
+    names = [name for name, _ in pairs]
+    return {name: value for name, value in pairs if names.count(name) == 1}
+
+
 def defined_names(statement: ast.stmt) -> list[str]:
     if isinstance(statement, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
         return [statement.name]

@@ -27,11 +27,13 @@ from ..errors import ConnectionFailedError, DatabaseNotReachableError, MemoryDat
 from ..masking import mask_url
 from .cancellation import raise_if_cancelled
 from .known_facts import list_facts, list_url_facts
+from .logs import WAITS
 from .loop import run_coroutine
 from .session import Limits, prepare
 from .silence import ANSWER, KEEPALIVE_WORDS, SILENCE, cut_after, keep_alive
 
 log = logging.getLogger("alembic_async_template")
+waits = logging.getLogger(WAITS)
 
 # Set while a migration connects: a cloned engine shares its dialect with the application's, whose connections stay as they are.
 _connecting: ContextVar[bool] = ContextVar("_connecting", default=False)
@@ -166,7 +168,7 @@ class _Outage:
         if over:
             raise DatabaseNotReachableError(mask_url(url), self.database.source, problem, self.wait) from error
         if not self.mentioned:
-            log.info("Waiting for the database: %s", problem)
+            waits.info("Waiting for the database: %s", problem)
             self.mentioned = True
         return random.uniform(*_PAUSE)
 

@@ -31,6 +31,8 @@ _CHATTER = {
     "alembic.runtime.plugins": ("setup plugin %s", "setting up autogenerate plugin %s"),
     "alembic.ddl.postgresql": ("Detected sequence named '%s' as owned by integer column '%s(%s)', assuming SERIAL and omitting",),
 }
+# What says that a database is waited for: a report, which else says what the log would, has it heard.
+WAITS = f"{_OWN}.waits"
 # What each run says first. A probe that asks every few seconds need not say it in a program without logging.
 DATABASE = "Database %s, from %s"
 
@@ -153,6 +155,18 @@ def _print_records(*, changes: bool) -> Iterator[None]:
         for logger in loggers:
             logger.removeHandler(handler)
             logger.setLevel(logging.NOTSET)
+
+
+@contextmanager
+def hear(name: str) -> Iterator[None]:
+    """Let a logger be heard in the block though those above it say warnings only."""
+    logger = logging.getLogger(name)
+    previous = logger.level
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.setLevel(previous)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from argparse import Namespace
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
+from ..application.settings import is_command_line
 from ..errors.failure import shorten_path
+from .logs import WAITS, hear
 
 Look = Callable[[MigrationContext, ScriptDirectory, Sequence[str]], None]
 """Is called with the revisions that the version table names, while the connection is open."""
@@ -40,7 +43,8 @@ def read_database(config: Config, look: Look) -> ScriptDirectory:
         look(context, script, current)
         return []
 
-    with EnvironmentContext(quiet, script, fn=work, dont_mutate=True):
+    heard = hear(WAITS) if is_command_line(config) else nullcontext()
+    with heard, EnvironmentContext(quiet, script, fn=work, dont_mutate=True):
         script.run_env()
     if not looked:
         raise CommandError(f"{shorten_path(Path(script.env_py_location))} ended without a call of context.run_migrations()")

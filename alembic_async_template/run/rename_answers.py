@@ -8,9 +8,11 @@ import shlex
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import chain
 
 from sqlalchemy.engine import Dialect
 
@@ -31,6 +33,8 @@ _KINDS = {"rename": (2, 3), "rename_table": (1, 2)}
 _NONE = "none"
 # How alike two names are at least, of which one may be meant by the other.
 _NEAR = 0.86
+# Where the environment keeps the answers that fit nothing, of each of its comparisons.
+UNFIT_ANSWERS = "alembic_async_template_unfit_answers"
 # From how many questions on it is said how to be asked none.
 _MANY = 5
 
@@ -74,6 +78,33 @@ def _unquote(name: str) -> str:
     return name[1:-1].replace('""', '"') if name.startswith('"') else name
 
 
+@dataclass(frozen=True, slots=True)
+class Unfit:
+    """An answer of `-x` that fits nothing of one comparison: what goes there, what comes, and the commands that would fit."""
+
+    goes: Sequence[str]
+    comes: Sequence[str]
+    commands: Sequence[str]
+    line: str = ""
+    """The call that renames it, where it is a value of an enum type."""
+
+
+def refuse_unfit(compared: Sequence[Mapping[str, Unfit]]) -> None:
+    """Make sure that each answer fits one of several comparisons.
+
+    :param compared: the answers that do not fit, by their arguments, of each.
+    :raises RenameAnswerError: an answer fits none.
+    """
+    for argument in compared[0] if compared else ():
+        found = [unfit[argument] for unfit in compared if argument in unfit]
+        if len(found) == len(compared):
+            if line := next((one.line for one in found if one.line), None):
+                raise RenameAnswerError.of_value(argument, line, type_again(without=argument))
+            parts = [[getattr(one, name) for one in found] for name in ("goes", "comes", "commands")]
+            goes, comes, commands = (list(dict.fromkeys(chain.from_iterable(lists))) for lists in parts)
+            raise RenameAnswerError.unfit(argument, (goes, comes), commands, type_again(without=argument))
+
+
 class RenameAnswers:
     """What is known of the renames of one comparison, and what was asked.
 
@@ -102,6 +133,8 @@ class RenameAnswers:
         self._refused: set[Rename] = set()
         self.open: list[Rename] = []
         """The renames that may be, and that no one has answered."""
+        self.unfit: dict[str, Unfit] = {}
+        """The answers that fit nothing, by their arguments; where other databases are compared too, they may fit there."""
 
     def choose(self, difference: Difference, accepted: Sequence[Rename]) -> Sequence[Rename]:
         """The renames that were answered with yes; none if nothing is left to ask.
@@ -120,7 +153,9 @@ class RenameAnswers:
         candidates = [one for one in drop_answered(candidates, accepted) if one not in self._refused]
         if self._end_transaction is None or not candidates:
             self.open = candidates
-            self._refuse_unused(difference)
+            self.unfit = dict(self._list_unfit(difference))
+            if not self._is_partial:
+                refuse_unfit([self.unfit])
             return ()
         self._end_transaction()
         return self._ask_about(candidates)
@@ -137,16 +172,15 @@ class RenameAnswers:
                 del self._given[argument]
         return taken
 
-    def _refuse_unused(self, difference: Difference) -> None:
-        for argument, given in {} if self._is_partial else self._given.items():
-            without = type_again(without=argument)
-            if given.column and difference.renames_value(given):
-                line = write_call("rename_enum_value", given.table, given.column, given.new_name, schema=given.schema)
-                raise RenameAnswerError.of_value(argument, line, without)
+    def _list_unfit(self, difference: Difference) -> Iterator[tuple[str, Unfit]]:
+        for argument, given in self._given.items():
             possible = {one.argument.removeprefix("-x "): one for one in difference.list_possible()}
             near = get_close_matches(argument, possible, 3, 0) if len(possible) > 3 else possible
             commands = [self._write_command(possible[text], argument, difference) for text in near]
-            raise RenameAnswerError.unfit(argument, _list_names(difference), commands, without)
+            line = ""
+            if given.column and difference.renames_value(given):
+                line = write_call("rename_enum_value", given.table, given.column, given.new_name, schema=given.schema)
+            yield argument, Unfit(*_list_names(difference), commands, line)
 
     def _list_meant(self, argument: str, difference: Difference) -> list[str]:
         """The commands with an answer that a malformed one may mean, which names no table."""

@@ -23,6 +23,7 @@ from ..enums.additions import forget_additions, list_committed
 from ..errors import EnumExistsError, LockTimeoutError
 from ..errors.failure import Progress
 from ..masking import shorten_statement
+from ..postgresql import NO_STATEMENT
 from .cancellation import raise_if_cancelled
 from .committed_work import CommittedWork
 from .session import expect_writes, is_autocommit, pause
@@ -38,10 +39,6 @@ _LONGEST_PAUSE = 10.0
 # It may be one of several statements, which psycopg can send at once.
 _ENDS_TRANSACTION = re.compile(
     r"(^|;)\s*(COMMIT|END|PREPARE\s+TRANSACTION|(ROLLBACK|ABORT)(?!(\s+(WORK|TRANSACTION))?\s+TO\b))\b", re.IGNORECASE
-)
-# What stands between statements, or in them, and is not a statement itself.
-_NO_STATEMENT = re.compile(
-    r"""'(?:[^']|'')*'|"[^"]*"|\$(\w*)\$.*?\$\1\$|/\*.*?\*/|--[^\n]*|\bBEGIN\s+ATOMIC\b.*?\bEND\b""", re.DOTALL | re.IGNORECASE
 )
 # Of a partitioned table, an index is invalid until it has a part in each partition: such a part is not an index of its own.
 _INVALID_INDEXES = text("""
@@ -206,7 +203,7 @@ def _watch_commits(connection: Connection, steps: _Steps) -> Iterator[None]:
         progress.committed |= options.get("isolation_level") == "AUTOCOMMIT"
 
     def note_statement(_connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
-        progress.committed |= bool(_ENDS_TRANSACTION.search(_NO_STATEMENT.sub("", statement)))
+        progress.committed |= bool(_ENDS_TRANSACTION.search(NO_STATEMENT.sub("", statement)))
 
     def note_made(_connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
         steps.makers |= dict.fromkeys(list_made(statement), progress.revision)

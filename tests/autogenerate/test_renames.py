@@ -476,6 +476,12 @@ def test_each_of_several_databases_takes_the_answers_that_fit_it(project: Projec
     execute(urls["first"], "INSERT INTO item VALUES (1, 'kept')")
     execute(urls["second"], "INSERT INTO post VALUES (1, 'kept')")
     project.write({"models.py": SEVERAL_MODELS.replace('"raw"', '"raw_data"').replace('"title"', '"headline"')})
+    misspelt = ("-x", "rename=post.titel:headline", "-x", "rename=item.raw:raw_data", "revision", "--autogenerate", "-m", "two")
+    refused = project.alembic(*misspelt, check=False)
+    assert (refused.returncode, refused.output.count("post.titel:headline fits nothing")) == (255, 1)
+    assert "in the database only: post.title" in refused.output
+    assert "in the models only: post.headline" in refused.output
+    assert len(project.revisions()) == 1
     answers = ("-x", "rename=post.title:headline", "-x", "rename=item.raw:raw_data")
     output = project.alembic(*answers, "revision", "--autogenerate", "-m", "two").output
     assert list_detected(output) == [

@@ -25,7 +25,7 @@ from alembic_async_template.commands import plan_adoption
 from alembic_async_template.project.ini import Form, Setting
 from support.cases import MODELS as POST
 from support.commands import ALEMBIC, keep_variables
-from support.project import Project
+from support.project import Project, write_revisions
 from support.terminal import run_on_terminal
 
 MODELS = f"{POST}    title: Mapped[str]\n"
@@ -508,10 +508,20 @@ def test_several_databases_in_one_env_file_are_left(project: Project) -> None:
 
 @pytest.mark.sqlite
 def test_no_environment_is_told(project: Project) -> None:
-    """With the command that makes one."""
+    """With what makes one, and no word of lines that are to be moved; in an empty folder, and without the file."""
     result = project.alembic("adopt", check=False)
     assert result.returncode == 1
-    assert "alembic init -t async-fastapi migrations" in result.stdout
+    assert result.stdout.startswith("There is no alembic.ini")
+    assert result.stdout.endswith("\n  fix    make one:\n         alembic init -t async-fastapi migrations\n"), str(result)
+    project.alembic("init", "-t", "async", "migrations")
+    (project.directory / "migrations/env.py").unlink()
+    result = project.alembic("adopt", check=False)
+    assert result.returncode == 1
+    assert result.stdout.startswith("migrations has no env.py\n  fix    "), str(result)
+    assert "lines" not in result.stdout
+    report = read_report(project, returncode=1)
+    assert [one["why"] for one in report["obstacles"]] == ["migrations has no env.py"]
+    assert len(report["fixes"]) == 1
 
 
 @pytest.mark.sqlite
@@ -576,10 +586,43 @@ def test_an_untouched_stock_environment_is_adopted(project: Project, database_ur
 
 def test_another_database_down_is_no_agreement(stock: Project) -> None:
     """Where nothing can be compared, the report says so of each command that needs the database, and the SQL is still compared."""
-    stock.set(**{"sqlalchemy.url": "postgresql+asyncpg://app@127.0.0.1:1/app", "database_wait": "off"})
+    stock.set(**{"sqlalchemy.url": "postgresql+asyncpg://app@127.0.0.1:1/app", "database_wait": "10min"})
     commands = {one["command"]: one for one in read_report(stock, "--dry-run")["commands"]}
     assert commands["current"]["verdict"] == commands["check"]["verdict"] == "unknown"
     assert any("127.0.0.1" in line for line in commands["current"]["details"])
+    shown = stock.alembic("adopt", "--dry-run").stdout
+    assert "\ndatabase: not compared:\n" in shown
+    assert "\nalembic current: not compared, for the same reason\n" in shown
+    assert shown.endswith(
+        "\n\nWARNING: Neither env.py comes to an end here, so not compared: "
+        "database, tables of the models, alembic current, alembic check\n"
+    )
+
+
+@pytest.mark.sqlite
+def test_what_cannot_be_compared_at_all_is_not_written(project: Project, sqlite_url: str) -> None:
+    """The variable with the URL is not set, as in another terminal: the reason, and what to do; then it is written."""
+    project.alembic("init", "-t", "async", "migrations")
+    env = make_env(imports="import os", top="config.set_main_option('sqlalchemy.url', os.environ['APP_DB'])\n")
+    project.write({"app/__init__.py": "", "app/models.py": MODELS, "migrations/env.py": env})
+    before = read_files(project)
+    result = project.alembic("adopt", "--yes", check=False)
+    assert (result.returncode, read_files(project)) == (1, before)
+    lines = result.stdout.splitlines()
+    assert lines[:2] == [
+        "FAILED: Nothing could be compared, so nothing was written",
+        "  where  before: KeyError: 'APP_DB'",
+    ], str(result)
+    assert lines[-4:] == [
+        "  fix    let the commands run first: start the database, set the variables that env.py reads:",
+        "         alembic current",
+        "  then   type it again:",
+        "         alembic adopt",
+    ], str(result)
+    project.environment["APP_DB"] = re.sub(r"^\w+", "sqlite+aiosqlite", sqlite_url)
+    project.alembic("current")
+    project.alembic("adopt", "--yes")
+    assert read_files(project) != before
 
 
 @pytest.mark.sqlite
@@ -658,3 +701,62 @@ def test_a_failure_in_the_middle_leaves_the_files(stock: Project, monkeypatch: p
     for path in stock.directory.glob("migrations/.*"):
         path.unlink()
     assert read_files(stock) == before
+
+
+SYNC_ENV = (
+    """from alembic import context
+from sqlalchemy import engine_from_config, pool
+
+from app.config import DATABASE_URL
+from app.models import Base
+
+config = context.config
+config.set_main_option("sqlalchemy.url", DATABASE_URL.replace("+asyncpg", "+psycopg").replace("%", "%%"))
+target_metadata = Base.metadata
+"""
+    + OFFLINE
+    + """
+def run_migrations_online():
+    engine = engine_from_config(config.get_section(config.config_ini_section, {}), prefix="sqlalchemy.", poolclass=pool.NullPool)
+    with engine.connect() as connection:
+        context.configure(connection=connection, target_metadata=target_metadata)
+        with context.begin_transaction():
+            context.run_migrations()
+"""
+    + TAIL
+)
+
+
+@pytest.fixture
+def synchronous(project: Project, embedded_url: str) -> Project:
+    """A project whose application uses asyncpg, and its env.py psycopg; its first revision sends several statements at once."""
+    project.alembic("init", "-t", "generic", "migrations")
+    project.environment["APP_DB"] = re.sub(r"^\w+", "postgresql+asyncpg", embedded_url)
+    project.write(
+        {
+            "app/__init__.py": "",
+            "app/models.py": MODELS,
+            "app/config.py": 'import os\n\nDATABASE_URL = os.environ["APP_DB"]\n',
+            "migrations/env.py": SYNC_ENV,
+        }
+    )
+    create = "CREATE TABLE post (id serial PRIMARY KEY, title text NOT NULL); COMMENT ON TABLE post IS 'a; b'"
+    write_revisions(project.directory, one=(f'op.execute("{create}")', 'op.execute("""DROP TABLE post; -- gone\n    """)'))
+    project.alembic("upgrade", "head")
+    return project
+
+
+@pytest.mark.postgresql
+def test_another_driver_is_said_with_what_it_does_not_take(synchronous: Project) -> None:
+    """The URL of the application names asyncpg; calls with several statements, in applied revisions too, are named first."""
+    result = synchronous.alembic("adopt", "--dry-run")
+    assert "\ndatabase: as before\n" in result.stdout
+    assert "\ndriver: psycopg, and asyncpg from now on\n" in result.stdout
+    assert (
+        "Note: asyncpg takes one statement at a time, and these calls send several. Split them, or let the URL of the migrations "
+        "begin with postgresql+psycopg://, which takes several at once:\n  migrations/versions/one.py:13\n"
+    ) in f"{result.stdout}\n"
+    report = read_report(synchronous, "--yes")
+    assert report["drivers"] == ["psycopg", "asyncpg"]
+    found = synchronous.alembic("doctor", "--json", check=False).stdout
+    assert [one["code"] for one in json.loads(found)["findings"]] == ["models-differ"], found

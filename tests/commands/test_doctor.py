@@ -34,7 +34,8 @@ def apply_fix(case: Broken, project: Project, finding: dict[str, Any]) -> None:
     if case.fix == "line":
         indent = re.match(r"\s*", lines[number])
         assert indent is not None
-        lines[number] = f"{indent[0]}{example or 'script_location = %(here)s/migrations'}"
+        shown = example or "script_location = %(here)s/migrations"
+        lines[number] = "\n".join(f"{indent[0]}{line}" for line in shown.splitlines())
     elif case.fix == "remove":
         del lines[number]
     elif case.fix == "append":

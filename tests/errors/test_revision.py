@@ -70,11 +70,12 @@ No module named 'nowhere'
     ),
     "asyncio.run in a revision": broken(
         "cannot be called from a running event loop",
-        "import asyncio\n    asyncio.run(None)",
+        "import asyncio\n    asyncio.run(asyncio.sleep(0))",
         "asyncio.run() cannot be called from a running event loop",
-        "a revision is synchronous, and the event loop runs already: use the connection of the migration",
-        'op.get_bind().execute(sa.text("SELECT 1"))',
-        operation="asyncio.run(None)",
+        "the event loop runs already: let the revision wait in it for the coroutine",
+        "op.run_async(lambda connection: asyncio.sleep(0))",
+        ("do without it, with the connection of the migration", 'op.get_bind().execute(sa.text("SELECT 1"))'),
+        operation="asyncio.run(asyncio.sleep(0))",
         line=LINE + 1,
     ),
     "ObjectNotExecutableError": broken(

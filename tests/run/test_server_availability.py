@@ -81,6 +81,9 @@ def test_a_database_that_does_not_come_up(project: Project, write: Write, url: s
     )
     assert f"Waiting for the database: {problem}" in result.stderr
     assert "Traceback" not in result.output
+    status = project.alembic("status", env={"DATABASE_URL": url}, check=False)
+    assert status.stderr.count(f"Waiting for the database: {problem}") == 1
+    assert "Database " not in status.stderr
 
 
 def test_a_wrong_password_is_not_waited_for(project: Project, write: Write, postgresql_url: str) -> None:

@@ -307,6 +307,20 @@ CASES = [
         fix="before",
     ),
     Broken(
+        "several-statements",
+        "error",
+        "migrations/versions/one.py",
+        11,
+        {
+            **OURS,
+            "migrations/versions/one.py": revision(
+                "op.execute(\"CREATE TABLE post (id int); COMMENT ON TABLE post IS 'a; b'\")", "op.execute('DROP TABLE post;')"
+            ),
+        },
+        url="postgresql+asyncpg://app@localhost/app",
+        fix="line",
+    ),
+    Broken(
         "empty-downgrade",
         "warning",
         "migrations/versions/one.py",
