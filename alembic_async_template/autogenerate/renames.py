@@ -31,6 +31,7 @@ from sqlalchemy.types import (
 )
 
 from ..application.column_types import find_implementation
+from .enum_changes import EnumChangeOps
 from .narrowing import write_type
 from .operation_tree import TableKey, list_table_operations
 
@@ -96,6 +97,8 @@ class Difference:
     added_tables: dict[TableKey, list[Column[Any]]] = field(default_factory=dict)
     removed_columns: dict[TableKey, list[Column[Any]]] = field(default_factory=dict)
     added_columns: dict[TableKey, list[Column[Any]]] = field(default_factory=dict)
+    enum_values: dict[TableKey, tuple[tuple[str, ...], tuple[str, ...]]] = field(default_factory=dict)
+    """The values of enum types, in the database and in the models, where they differ."""
 
     def fits(self, rename: Rename) -> bool:
         """Whether the old name goes and the new one comes, whatever the types."""
@@ -104,6 +107,11 @@ class Difference:
             return table in self.removed_tables and (rename.schema, rename.new_name) in self.added_tables
         removed = {column.name for column in self.removed_columns.get(table, ())}
         return rename.column in removed and rename.new_name in {column.name for column in self.added_columns.get(table, ())}
+
+    def renames_value(self, rename: Rename) -> bool:
+        """Whether it is a value of an enum type that goes, and one that comes."""
+        existing, values = self.enum_values.get((rename.schema, rename.table), ((), ()))
+        return rename.column in {*existing} - {*values} and rename.new_name in {*values} - {*existing}
 
     def list_possible(self) -> Iterator[Rename]:
         """Every rename that would fit."""
@@ -128,6 +136,9 @@ def read_difference(upgrade_ops: ops.UpgradeOps, dialect: Dialect) -> Difference
             difference.removed_tables[name(operation)] = list(operation.to_table().columns)
         elif isinstance(operation, ops.CreateTableOp):
             difference.added_tables[name(operation)] = [part for part in operation.columns if isinstance(part, Column)]
+        elif isinstance(operation, EnumChangeOps):
+            schema = None if operation.schema == dialect.default_schema_name else operation.schema
+            difference.enum_values.setdefault((schema, operation.enum_name), (operation.existing_values, operation.values))
     for table_ops in list_table_operations(upgrade_ops):
         for inner in table_ops.ops:
             if isinstance(inner, ops.DropColumnOp) and is_known(inner):

@@ -34,5 +34,10 @@ def _render(finding: Finding, stream: TextIO) -> str:
     if finding.line is not None:
         place += f":{finding.line}"
     label = paint(f"{finding.severity.upper()}:", _COLOURS[finding.severity], stream)
-    parts = [("where", place), ("why", finding.why), *list_fixes([finding.fix, *finding.other_fixes]), ("code", finding.code)]
+    parts = [
+        ("where", place or finding.where),
+        ("why", finding.why),
+        *list_fixes([finding.fix, *finding.other_fixes]),
+        ("code", finding.code),
+    ]
     return render_block(f"{label} {finding.problem}", parts)

@@ -61,6 +61,12 @@ def _describe_place(status: Status) -> str:
         return f"the database is at {', '.join(history.unknown)}, which no file here has: it is ahead of these files"
     if not status.revisions:
         return "there are no files yet"
+    if history.pending and not history.current and (tables := status.server.tables):
+        be = "table that is" if tables == 1 else f"{tables} tables that are"
+        return (
+            f"0 applied, {len(history.pending)} pending, and no version says what made the {be} there: alembic stamp {head}\n"
+            f"{'':{_MARGIN}}if the newest revision makes the same, alembic upgrade {head} if another program has made them"
+        )
     if history.pending:
         return f"{len(applied)} applied, {len(history.pending)} pending: alembic upgrade {head}"
     return f"at the {head}, all {len(applied)} applied"

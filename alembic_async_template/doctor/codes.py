@@ -135,7 +135,7 @@ CODES = {
         _ERROR, "Autogenerate drops the tables of models that env.py does not import, or never creates them."
     ),
     "wrong-metadata": Code(_ERROR, "Autogenerate compares the database with target_metadata, and does not see other models."),
-    "models-not-compared": Code(_ERROR, "Autogenerate and alembic check fail in the same way."),
+    "models-not-compared": Code(_ERROR, "How models and database differ is not known, since the comparison fails."),
     "models-differ": Code(
         _WARNING,
         "The application expects what the models declare, and the next autogenerate writes what differs into its revision.",

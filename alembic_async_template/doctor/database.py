@@ -118,7 +118,7 @@ def _check_models(subject: Subject, probe: Probe, env: SourceFile) -> Iterator[P
 
 def _explain(failed: Failed, code: str, command: str) -> Problem:
     fix, *others = failed.fixes or [Fix("see all of it", command)]
-    return Problem(code, failed.problem.splitlines()[0], fix, other_fixes=tuple(others))
+    return Problem(code, failed.problem.splitlines()[0], fix, other_fixes=tuple(others), where=failed.where)
 
 
 def _explain_first_revision(subject: Subject, probe: Probe, tables: int) -> Iterator[Problem]:

@@ -87,4 +87,5 @@ def _make_finding(problem: Problem, subject: Subject) -> Finding:
         why=code.why,
         fix=problem.fix,
         other_fixes=problem.other_fixes,
+        where=problem.where,
     )

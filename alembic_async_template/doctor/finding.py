@@ -34,6 +34,8 @@ class Problem:
     """In place of that of the catalogue."""
     other_fixes: tuple[Fix, ...] = ()
     """What else solves it, or the next steps."""
+    where: str = ""
+    """What it is about, where that is no file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ class Finding:
     fix: Fix
     other_fixes: tuple[Fix, ...] = ()
     """What else solves it, or the next steps."""
+    where: str = ""
+    """What it is about, where that is no file: a database, and where its URL comes from."""
 
     def to_json(self) -> dict[str, Any]:
         """What `alembic doctor --json` prints of it."""
@@ -59,6 +63,7 @@ class Finding:
             "severity": self.severity.value,
             "file": self.file,
             "line": self.line,
+            "where": self.where,
             "problem": self.problem,
             "why": self.why,
             "fix": self.fix.text,

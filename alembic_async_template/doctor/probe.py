@@ -25,6 +25,8 @@ class Failed:
 
     problem: str
     fixes: tuple[Fix, ...] = ()
+    where: str = ""
+    """What the error is about: the database, and where its URL comes from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ def send_probe(config: Config) -> Probe:
 
 
 def _read_failed(described: Mapping[str, Any]) -> Failed:
-    return Failed(described["problem"], tuple(Fix(*parts) for parts in described["fixes"]))
+    return Failed(described["problem"], tuple(Fix(*parts) for parts in described["fixes"]), described["where"])
 
 
 def answer(request: Mapping[str, Any]) -> dict[str, Any]:
@@ -124,6 +126,7 @@ def _try_first_revision(config: Config) -> dict[str, Any]:
     arguments = {"message": None, "autogenerate": True, "sql": False, "head": "head", "splice": False}
     arguments |= dict.fromkeys(("branch_label", "version_path", "rev_id", "depends_on"))
     revision = RevisionContext(config, script, arguments)
+    vars(config.cmd_opts).update(arguments)  # which an env.py may read
 
     def look(current: Any, context: Any) -> list[Any]:
         revision.run_autogenerate(current, context)
@@ -159,17 +162,17 @@ def _compare(config: Config) -> tuple[Sequence[Any], dict[str, Any] | None, dict
 
 
 def describe_error(error: BaseException) -> dict[str, Any]:
-    """An error in one line, and how to solve it where that is known."""
+    """An error in one line, what it is about, and how to solve it where that is known."""
     from alembic.util import CommandError
 
+    from ..diagnosis.exceptions import describe_exception
     from ..errors import AlembicAsyncTemplateError
-    from ..masking import mask_message
 
     if isinstance(error, AlembicAsyncTemplateError):
         fixes = (*(error.failure.repairs if error.failure else ()), *error.fixes)
-        return {"problem": error.headline, "fixes": [(fix.advice, fix.example, fix.label) for fix in fixes]}
-    problem = str(error) if isinstance(error, CommandError) else mask_message(f"{type(error).__name__}: {error}")
-    return {"problem": problem, "fixes": []}
+        return {"problem": error.headline, "fixes": [(fix.advice, fix.example, fix.label) for fix in fixes], "where": error.where}
+    problem = str(error) if isinstance(error, CommandError) else describe_exception(error)
+    return {"problem": problem, "fixes": [], "where": ""}
 
 
 if __name__ == "__main__":

@@ -151,6 +151,25 @@ class RenameAnswerError(AutogenerateError):
             where="a name with a dot, a colon or a quote is in double quotes, which the shell has to leave alone",
         )
 
+    def with_fitting(self, commands: Sequence[str]) -> RenameAnswerError:
+        """The same, with the commands that it may mean."""
+        self.fixes = (*(Fix("one that fits", command) for command in commands), *self.fixes)
+        return self
+
+    @classmethod
+    def of_value(cls, argument: str, line: str, without: str) -> RenameAnswerError:
+        """It is a value of an enum type that was renamed.
+
+        :param line: the call that renames it.
+        :param without: the command without the argument.
+        """
+        return cls(
+            argument,
+            "names a value of an enum type, and is for tables and columns",
+            Fix("leave it out", without),
+            Fix("in upgrade(), put this in place of what changes the values; in downgrade(), its reverse", line, label="then"),
+        )
+
     @classmethod
     def unfit(
         cls, argument: str, names: tuple[Sequence[str], Sequence[str]], possible: Sequence[str], without: str

@@ -19,12 +19,15 @@ from sqlalchemy.engine import Dialect
 from ..autogenerate.rename_operations import TRANSACTIONAL
 from ..autogenerate.renames import NAME, Difference, Rename, choose_together, drop_answered, find_candidates
 from ..diagnosis.typed import type_again
+from ..enums.calls import write_call
 from ..errors import RenameAnswerError
 from .questions import ask
 
 log = logging.getLogger("alembic_async_template")
 
 _ANSWER = re.compile(rf"((?:{NAME})(?:\.(?:{NAME}))*):({NAME})")
+# An answer without a table.
+_BARE = re.compile(r'([^".:]+):([^".:]+)')
 # How many names each kind of answer has in front of the colon, with the schema and without.
 _KINDS = {"rename": (2, 3), "rename_table": (1, 2)}
 _NONE = "none"
@@ -82,6 +85,8 @@ class Unfit:
     goes: Sequence[str]
     comes: Sequence[str]
     commands: Sequence[str]
+    line: str = ""
+    """The call that renames it, where it is a value of an enum type."""
 
 
 def refuse_unfit(compared: Sequence[Mapping[str, Unfit]]) -> None:
@@ -93,6 +98,8 @@ def refuse_unfit(compared: Sequence[Mapping[str, Unfit]]) -> None:
     for argument in compared[0] if compared else ():
         found = [unfit[argument] for unfit in compared if argument in unfit]
         if len(found) == len(compared):
+            if line := next((one.line for one in found if one.line), None):
+                raise RenameAnswerError.of_value(argument, line, type_again(without=argument))
             parts = [[getattr(one, name) for one in found] for name in ("goes", "comes", "commands")]
             goes, comes, commands = (list(dict.fromkeys(chain.from_iterable(lists))) for lists in parts)
             raise RenameAnswerError.unfit(argument, (goes, comes), commands, type_again(without=argument))
@@ -109,7 +116,12 @@ class RenameAnswers:
     def __init__(
         self, arguments: Sequence[str], dialect: Dialect, end_transaction: Callable[[], None] | None, *, is_partial: bool
     ) -> None:
-        given, self._nothing_else = read_answers(arguments)
+        self._malformed: RenameAnswerError | None = None
+        given: dict[str, Rename] = {}
+        try:
+            given, self._nothing_else = read_answers(arguments)
+        except RenameAnswerError as error:  # raised when it is known what it may mean
+            self._malformed, self._nothing_else = error, True
         default = dialect.default_schema_name
         self._given = {
             argument: Rename(None if one.schema == default else one.schema, one.table, one.column, one.new_name)
@@ -128,8 +140,10 @@ class RenameAnswers:
         """The renames that were answered with yes; none if nothing is left to ask.
 
         :param accepted: those of the rounds before.
-        :raises RenameAnswerError: an answer of `-x` fits nothing.
+        :raises RenameAnswerError: an answer of `-x` fits nothing, or does not have the form of one.
         """
+        if self._malformed is not None:
+            raise self._malformed.with_fitting(self._list_meant(self._malformed.argument, difference))
         ahead = self._take_given(difference, accepted)
         if ahead:
             if self._dialect.name not in TRANSACTIONAL:
@@ -159,15 +173,27 @@ class RenameAnswers:
         return taken
 
     def _list_unfit(self, difference: Difference) -> Iterator[tuple[str, Unfit]]:
-        for argument in self._given:
+        for argument, given in self._given.items():
             possible = {one.argument.removeprefix("-x "): one for one in difference.list_possible()}
             near = get_close_matches(argument, possible, 3, 0) if len(possible) > 3 else possible
-            others = find_candidates(difference, self._dialect)
-            commands = [
-                type_again([shlex.split(one.argument)[1] for one in choose_together([possible[text], *others])], argument)
-                for text in near
-            ]
-            yield argument, Unfit(*_list_names(difference), commands)
+            commands = [self._write_command(possible[text], argument, difference) for text in near]
+            line = ""
+            if given.column and difference.renames_value(given):
+                line = write_call("rename_enum_value", given.table, given.column, given.new_name, schema=given.schema)
+            yield argument, Unfit(*_list_names(difference), commands, line)
+
+    def _list_meant(self, argument: str, difference: Difference) -> list[str]:
+        """The commands with an answer that a malformed one may mean, which names no table."""
+        names = _BARE.fullmatch(argument.partition("=")[2].strip())
+        if names is None or self._is_partial:
+            return []
+        meant = [one for one in difference.list_possible() if ((one.column or one.table), one.new_name) == names.groups()]
+        return [self._write_command(one, argument, difference) for one in meant]
+
+    def _write_command(self, rename: Rename, argument: str, difference: Difference) -> str:
+        """What was typed, with this answer in place of another one, and with those that are open."""
+        together = choose_together([rename, *find_candidates(difference, self._dialect)])
+        return type_again([shlex.split(one.argument)[1] for one in together], argument)
 
     def _ask_about(self, candidates: Sequence[Rename]) -> list[Rename]:
         """Ask about tables first, and stop there if one was renamed: then its columns can be candidates too."""

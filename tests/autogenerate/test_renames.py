@@ -861,6 +861,73 @@ def test_an_answer_that_fits_nothing_names_what_does(app: Project) -> None:
     assert "drop_column" not in app.revisions()[-1].read_text()
 
 
+@pytest.mark.parametrize(
+    ("argument", "meant"),
+    [
+        ("rename=raw:raw_data", "rename=item.raw:raw_data"),
+        ("rename=post:article", "rename_table=post:article"),
+        ("rename=rwa:raw_data", None),
+    ],
+)
+def test_an_answer_without_a_table_names_the_one_that_fits(app: Project, argument: str, meant: str | None) -> None:
+    """In front of the forms, with what is open beside it; typed, it writes the rename."""
+    change(app, ("raw:", "raw_data:"), ("Post", "Article"))
+    block = app.alembic("-x", argument, "revision", "--autogenerate", "-m", "two", check=False).block
+    headline, _, label, command, *_ = [*block.splitlines(), ""]
+    assert headline == f"-x {argument} does not say which name became which"
+    if meant is None:
+        assert label == "  fix    for a column:"
+        return
+    assert label == "  fix    one that fits:"
+    assert "  or     for a column:\n         -x rename=[schema.]table.column:new_name\n" in block
+    assert command.startswith(f"         alembic -x {meant} ")
+    assert command.endswith(" revision --autogenerate -m two")
+    app.alembic(*shlex.split(command)[1:])
+    assert "drop_" not in app.revisions()[-1].read_text()
+
+
+STATUS = """
+import sqlalchemy as sa
+
+status = sa.Enum({labels}, name="status", schema={schema!r})
+post = sa.Table("post", sa.MetaData(schema={schema!r}), sa.Column("id", sa.Integer), sa.Column("status", status))
+"""
+
+
+@pytest.mark.parametrize(("schema", "name"), [(None, "status"), ("billing", "billing.status"), (None, "public.status")])
+def test_an_answer_about_a_value_of_an_enum_type(project: Project, postgresql_url: str, schema: str | None, name: str) -> None:
+    """It is told with the line to write, which keeps the rows."""
+    project.environment["DATABASE_URL"] = postgresql_url
+    execute(postgresql_url, "CREATE SCHEMA billing")
+    project.write({"app/models.py": STATUS.format(schema=schema, labels="'open', 'retired'")})
+    project.alembic("init", "-t", "async-fastapi", "migrations")
+    project.alembic("revision", "--autogenerate", "-m", "one")
+    project.alembic("upgrade", "head")
+    table = "billing.post" if schema else "post"
+    execute(postgresql_url, f"INSERT INTO {table} VALUES (1, 'retired')")
+    project.write({"app/models.py": STATUS.format(schema=schema, labels="'open', 'gone'")})
+    answer = f"rename={name}.retired:gone"
+    block = project.alembic("-x", answer, "revision", "--autogenerate", "-m", "two", check=False).block
+    ending = ", schema='billing')" if schema else ")"
+    line = f"op.rename_enum_value('status', 'retired', 'gone'{ending}"
+    assert block == (
+        f"-x {answer} names a value of an enum type, and is for tables and columns\n"
+        "  fix    leave it out:\n"
+        "         alembic revision --autogenerate -m two\n"
+        "  then   in upgrade(), put this in place of what changes the values; in downgrade(), its reverse:\n"
+        f"         {line}"
+    )
+    project.alembic("revision", "--autogenerate", "-m", "two")
+    upgrade, middle, downgrade = project.revisions()[-1].read_text().partition("def downgrade")
+    upgrade = re.sub(r"^    op\.(add|remove)_enum_value\((.|\n)*?\)$", "", upgrade, flags=re.MULTILINE)
+    upgrade = re.sub(r"^    op\.replace_enum_values\((.|\n)*?\)$", "", upgrade, flags=re.MULTILINE)
+    project.revisions()[-1].write_text(f"{upgrade.rstrip()}\n    {line}\n\n\n{middle}{downgrade}")
+    project.alembic("upgrade", "head")
+    assert execute(postgresql_url, f"SELECT CAST(status AS text) FROM {table}") == [("gone",)]
+    block = project.alembic("-x", answer, "revision", "--autogenerate", check=False).block
+    assert block.startswith(f"-x {answer} fits nothing that differs")
+
+
 NAMES = """
 import sqlalchemy as sa
 

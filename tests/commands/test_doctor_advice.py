@@ -365,3 +365,48 @@ def test_the_folder_of_the_revisions_may_have_the_name_of_alembic(project: Proje
     models = {"app/models.py": MODELS, "alembic/versions/one.py": f"{files['alembic/versions/one.py']}\nimport app.models\n"}
     project.write(models)
     assert find(project, "models-in-revision")["problem"] == "Revision one imports app.models"
+
+
+CALLBACK = """
+def leave_out_empty(context, revision, directives):
+    if context.config.cmd_opts.autogenerate and directives[0].upgrade_ops.is_empty():
+        directives[:] = []
+"""
+
+
+def test_an_environment_of_which_only_check_fails(project: Project) -> None:
+    """A callback as in Alembic's documentation, which fails in `alembic check`: not more is said than that."""
+    env = HAND_WRITTEN.replace("\nengine", f"{CALLBACK}\n\nengine", 1)
+    env = env.replace("connection=connection", "connection=connection, process_revision_directives=leave_out_empty")
+    prepare(project, {**APP, "migrations/env.py": env})
+    assert look(project) == []
+    project.write({"migrations/versions/one.py": revision(CREATE)})
+    project.alembic("upgrade", "head")
+    finding = find(project, "models-not-compared", "--json")
+    assert finding["problem"] == "AttributeError: 'Namespace' object has no attribute 'autogenerate'"
+    assert finding["why"] == "How models and database differ is not known, since the comparison fails."
+    project.alembic("revision", "--autogenerate", "-m", "two")
+
+
+def test_settings_that_lack_a_variable(project: Project) -> None:
+    """The field is named, and no value is shown."""
+    settings = (
+        "from pydantic_settings import BaseSettings\n\n\nclass Settings(BaseSettings):\n    secret_key: str\n    port: int\n"
+    )
+    files = {"app/config.py": f"{settings}\n\nsettings = Settings(port='tiger')\n"}
+    prepare(project, {**APP, **files, "migrations/env.py": f"from app.config import settings\n{HAND_WRITTEN}"})
+    finding = find(project, "database-unreadable", "--json")
+    assert finding["problem"] == (
+        "ValidationError: secret_key: Field required; port: Input should be a valid integer, unable to parse string as an integer"
+    )
+
+
+def test_a_database_that_is_not_up_is_named(project: Project) -> None:
+    """With the source of its URL, and without its password."""
+    ini = f"{INI}database_wait = off\n".replace("{url}", "postgresql+asyncpg://app:tiger@127.0.0.1:9/app")
+    project.write({**OURS, "alembic.ini": ini})
+    where = "postgresql+asyncpg://app:***@127.0.0.1:9/app, from sqlalchemy.url in alembic.ini"
+    shown = project.alembic("doctor", check=False).stdout
+    assert f"\n  where  {where}\n  why " in shown
+    findings = [finding for finding in look(project) if finding["code"] == "database-unreadable"]
+    assert [finding["where"] for finding in findings] == [where]

@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 import pytest
+import sqlalchemy as sa
 from alembic.config import Config
 from sqlalchemy.engine.url import make_url
 
@@ -57,6 +58,27 @@ def test_each_state_has_its_exit_status(project: Project, database_url: str) -> 
     assert (ahead["unknown"], ahead["at_head"]) == (["three"], False)
     assert {revision["state"] for revision in ahead["revisions"]} == {"unknown"}
     assert "at three, which no file here has" in project.alembic("status", check=False).stdout
+
+
+@pytest.mark.parametrize("is_ours", [True, False])
+def test_tables_without_a_version(project: Project, database_url: str, is_ours: bool) -> None:
+    """As create_all leaves them: an upgrade would fail, and a stamp is what goes on; unless they are another program's."""
+    create = 'op.create_table("post", sa.Column("id", sa.Integer))'
+    write_environment(project.directory, escape(database_url), one=create)
+    place = "Revisions  0 applied, 1 pending: alembic upgrade head\n"
+    assert place in project.alembic("status", check=False).stdout
+    name = "post" if is_ours else "other"
+    engine = sa.create_engine(database_url.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.begin() as connection:
+        connection.execute(sa.text(f"CREATE TABLE {name} (id int)"))
+    engine.dispose()
+    shown = project.alembic("status", check=False).stdout
+    assert (
+        "Revisions  0 applied, 1 pending, and no version says what made the table that is there: alembic stamp head\n"
+        "           if the newest revision makes the same, alembic upgrade head if another program has made them\n"
+    ) in shown
+    project.alembic("stamp" if is_ours else "upgrade", "head")
+    assert "at the head, all 1 applied" in project.alembic("status").stdout
 
 
 def test_the_whole_screen(project: Project, postgresql_url: str) -> None:

@@ -90,6 +90,8 @@ EXAMPLES: list[AlembicAsyncTemplateError] = [
     errors.EnumDeclarationsDifferError("public.status", ("post.one", ["a"]), ("note.two", ["b"]), "post_one"),
     errors.PluginFailedError("plugin", "plugin.compare", "/plugin.py:3", "ValueError: no", installed=True),
     errors.RenameAnswerError.malformed("rename=item.raw"),
+    errors.RenameAnswerError.malformed("rename=raw:data").with_fitting(["alembic -x rename=item.raw:data revision"]),
+    errors.RenameAnswerError.of_value("rename=a.b:c", "op.rename_enum_value('a', 'b', 'c')", "alembic revision"),
     errors.RenameAnswerError.unfit("rename=a.b:c", (["a.x"], ["a.c"]), ["alembic -x rename=a.x:c revision"], "alembic revision"),
     errors.RenameAnswerError.unsupported("rename=a.b:c", "mysql"),
     errors.RenameTrialError("-x rename=item.raw:raw_data", "must be owner of table item"),
