@@ -82,7 +82,8 @@ def _render_agreements(agreements: Sequence[Agreement]) -> Iterator[str]:
     told: set[tuple[str, ...]] = set()
     for agreement in agreements:
         if agreement.details in told:
-            yield f"{_name(agreement)}: {_SAID[agreement.verdict].rstrip(':;')}, for the same reason"
+            same = ", for the same reason" if agreement.verdict is Verdict.UNKNOWN else ""
+            yield f"{_name(agreement)}: {_SAID[agreement.verdict].rstrip(':;')}{same}"
         else:
             yield _render_agreement(agreement)
         told |= {agreement.details} if agreement.details else set()
