@@ -14,6 +14,7 @@ import pytest
 from alembic.config import Config
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy.engine import make_url
 
 from alembic_async_template.adoption.arguments import read_arguments
 from alembic_async_template.adoption.env_file import EnvFile
@@ -306,9 +307,12 @@ def test_a_url_that_no_setting_can_say_stays_in_env(project: Project, sqlite_url
     project.alembic("adopt", "--yes")
     text = (project.directory / "migrations/env.py").read_text()
     assert 'context.config.set_main_option("sqlalchemy.url", (f"sqlite+aiosqlite:///{FOLDER}/{NAME}").replace("%", "%%"))' in text
-    project.alembic("upgrade", "head")
+    upgraded = project.alembic("upgrade", "head")
+    assert f"Database sqlite+aiosqlite:///{path}, from sqlalchemy.url as env.py sets it\n" in upgraded.stderr
     assert Path(path).exists()
     project.alembic("check")
+    warned = project.alembic("check", env={"DATABASE_URL": f"{sqlite_url}.other"}, check=False).stderr
+    assert "sqlalchemy.url as env.py sets it names another database (sqlite" in warned
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
@@ -464,6 +468,25 @@ def test_what_would_do_something_else_is_not_written(stock: Project) -> None:
     assert "FAILED: The new migrations/env.py would not do the same, so nothing was written" in result.stdout
     assert "database: not as before:\n" in result.stdout
     assert read_files(stock) == before
+
+
+@pytest.mark.postgresql
+def test_the_report_shows_names_as_they_are(project: Project, embedded_url: str) -> None:
+    """The name of a PostgreSQL database is no path, and that of a variable no password."""
+    project.alembic("init", "-t", "async", "migrations")
+    server, _, name = re.sub(r"^\w+", "postgresql+asyncpg", embedded_url).rpartition("/")
+    top = (
+        "import os\nimport sys\nDB_PASS = os.environ['DB_PASS']\nsys.modules['mark'] = sys\nfrom app.config import URL\n"
+        "config.set_main_option('sqlalchemy.url', URL.replace('%', '%%'))\ndel sys.modules['mark']\n"
+    )
+    config = f"import sys\nURL = '{server}/' + ('{name}' if 'mark' in sys.modules else 'postgres')\n"
+    project.write({"app/__init__.py": "", "app/models.py": MODELS, "app/config.py": config})
+    project.write({"migrations/env.py": make_env(top=top)})
+    project.environment["DB_PASS"] = "x"
+    result = project.alembic("adopt", "--dry-run", check=False)
+    place = f"postgresql://postgres:***@{make_url(embedded_url).host}:{make_url(embedded_url).port}"
+    assert f"\ndatabase: not as before:\n  -{place}/{name}\n  +{place}/postgres\n" in result.stdout, str(result)
+    assert "\n DB_PASS = os.environ['DB_PASS']\n" in result.stdout
 
 
 def test_what_cannot_be_carried_over_leaves_the_project_alone(stock: Project) -> None:
