@@ -18,7 +18,7 @@ from alembic.util import coerce_resource_to_filename
 from ..errors import AlembicAsyncTemplateError, SettingError
 from ..errors.block import Fix, setting_in_toml
 from ..masking import mask_message
-from .url_source import describe_url_source
+from .url_place import describe_url_source
 
 if TYPE_CHECKING:
     from alembic.config import Config
