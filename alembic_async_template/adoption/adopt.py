@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ..application.url import PLACEHOLDER
 from ..doctor.configuration import check_configuration
 from ..doctor.revision_files import read_revision
+from ..doctor.revisions import check_leftover_enums
 from ..doctor.several_statements import OTHER_DRIVER, list_several
 from ..doctor.subject import Setting as WrittenSetting
 from ..doctor.subject import Subject, read_subject
@@ -170,6 +171,7 @@ class _Planner:
             drivers = tuple(line for one in (before, after) for line in one[DRIVER].lines)
             if "asyncpg" in drivers[-1:] and drivers[0] != "asyncpg":
                 self.notes += self._name_several_statements()
+            self.notes += self._name_leftover_enums(before["database"].lines + after["database"].lines)
             changed = drivers if len(set(drivers)) > 1 else ()
             result = Adoption(self.name, changes=changes, notes=tuple(self.notes), agreements=agreements, drivers=changed)
             if result.is_possible or not result.is_compared:
@@ -206,14 +208,27 @@ class _Planner:
 
     def _name_several_statements(self) -> Iterator[str]:
         """What old revisions do and asyncpg does not; those that the database has too, since a new one runs them all."""
-        places = [
-            f"{self.subject.relative_path(revision.source.path)}:{call.lineno}"
-            for revision in filter(None, map(read_revision, self.subject.revisions))
-            for call, _, _ in list_several(revision)
-        ]
+        revisions = filter(None, map(read_revision, self.subject.revisions))
+        places = [f"{self._name(one.source.path)}:{call.lineno}" for one in revisions for call, _, _ in list_several(one)]
         if places:
             lines = "".join(f"\n  {place}" for place in places)
             yield f"asyncpg takes one statement at a time, and these calls send several. Split them, or {OTHER_DRIVER}:{lines}"
+
+    def _name_leftover_enums(self, databases: Sequence[str]) -> Iterator[str]:
+        """What keeps a database from being upgraded once more after `alembic downgrade base`."""
+        if not any(database.startswith("postgresql:") for database in databases):
+            return
+        revisions = filter(None, map(read_revision, self.subject.revisions))
+        found = [problem for revision in revisions for problem in check_leftover_enums(revision)]
+        if found:
+            lines = [f"\n  {self._name(one.path)}:{one.line}  {one.fix.example}" for one in found if one.path]
+            yield (
+                "alembic downgrade base leaves enum types, and alembic upgrade head fails after it, as before. "
+                f"Drop them at the end of each downgrade():{''.join(lines)}"
+            )
+
+    def _name(self, path: Path) -> str:
+        return self.subject.relative_path(path)
 
     def _write(self, project: Project, *, scan: bool) -> tuple[Change, ...]:
         assert self.subject.env is not None

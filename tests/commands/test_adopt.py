@@ -783,3 +783,21 @@ def test_another_driver_is_said_with_what_it_does_not_take(synchronous: Project)
     assert report["drivers"] == ["psycopg", "asyncpg"]
     found = synchronous.alembic("doctor", "--json", check=False).stdout
     assert [one["code"] for one in json.loads(found)["findings"]] == ["models-differ"], found
+
+
+@pytest.mark.postgresql
+def test_enum_types_that_stay_are_named(synchronous: Project) -> None:
+    """The line that drops one, in place of a failure at the next upgrade; it is typed, and both ways work."""
+    create = 'op.create_table("note", sa.Column("status", sa.Enum("a", "b", name="status")))'
+    one = synchronous.directory / "migrations/versions/one.py"
+    split = one.read_text().replace("NULL); COMMENT ON TABLE post IS 'a; b'", "NULL)")
+    write_revisions(synchronous.directory, one="pass", two=(create, 'op.drop_table("note")'))
+    one.write_text(split)
+    synchronous.alembic("upgrade", "head")
+    shown = synchronous.alembic("adopt", "--yes").stdout
+    line = "  migrations/versions/two.py:13  "
+    assert "alembic upgrade head fails after it, as before. Drop them at the end of each downgrade():\n" + line in shown
+    two = synchronous.directory / "migrations/versions/two.py"
+    two.write_text(f"{two.read_text().rstrip()}\n    {shown.partition(line)[2].splitlines()[0]}\n")
+    synchronous.alembic("downgrade", "base")
+    synchronous.alembic("upgrade", "head")
