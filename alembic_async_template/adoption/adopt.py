@@ -27,7 +27,7 @@ from .agreement import Agreement, Verdict, compare
 from .arguments import TARGET, Arguments, read_arguments
 from .env_file import EnvFile, free_names, parse_expression
 from .env_text import Call, write_env
-from .machinery import Obstacle, find_machinery, find_obstacles
+from .machinery import Obstacle, find_machinery, find_obstacles, find_schema_lines
 from .settings_text import add_settings
 from .trial import DRIVER, try_environment
 from .url_source import URLSource, find_url_source
@@ -149,6 +149,8 @@ class _Planner:
         self.machinery = find_machinery(env)
         self.arguments = read_arguments(env, self.machinery)
         self.url = find_url_source(env, self.machinery)
+        schema = self.arguments.values.get("version_table_schema")
+        self.schema_lines = find_schema_lines(env, self.machinery, schema) if schema else set[int]()
         self.notes: list[str] = []
 
     def plan(self) -> Adoption:
@@ -160,7 +162,7 @@ class _Planner:
         scanned = len(project.models) == 1 and bool(project.model_modules)
         result = Adoption(self.name)
         for scan in [True, False] if scanned else [False]:
-            self.notes = []
+            self.notes = [f"Line {line} is left out: run_environment creates this schema itself" for line in self.schema_lines]
             try:
                 changes = self._write(project, scan=scan)
             except ValueError as error:
@@ -186,7 +188,7 @@ class _Planner:
             return
         if not self.machinery.statements:
             yield Obstacle(0, "", "it never calls context.configure and context.run_migrations")
-        yield from find_obstacles(self.env, self.machinery)
+        yield from (one for one in find_obstacles(self.env, self.machinery) if one.line not in self.schema_lines)
         yield from self.arguments.obstacles
         if self.url.expression and not self.url.statements:
             unknown = free_names(parse_expression(self.url.expression)) - self.env.names

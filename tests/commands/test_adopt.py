@@ -801,3 +801,38 @@ def test_enum_types_that_stay_are_named(synchronous: Project) -> None:
     two.write_text(f"{two.read_text().rstrip()}\n    {shown.partition(line)[2].splitlines()[0]}\n")
     synchronous.alembic("downgrade", "base")
     synchronous.alembic("upgrade", "head")
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize(
+    ("statement", "schema"),
+    [
+        ('text("CREATE SCHEMA IF NOT EXISTS meta")', '"meta"'),
+        ("text(f'CREATE SCHEMA IF NOT EXISTS \"{SCHEMA}\";')", "SCHEMA"),
+        ('CreateSchema("meta", if_not_exists=True)', "SCHEMA"),
+    ],
+)
+def test_the_schema_of_the_version_table_is_created_anyway(
+    project: Project, embedded_url: str, statement: str, schema: str
+) -> None:
+    """What creates it goes, with its commit, and is said; another statement is not carried over."""
+    project.alembic("init", "-t", "async", "migrations")
+    before = f"connection.execute({statement})\n    connection.commit()\n    "
+    imports = "from sqlalchemy import text\nfrom sqlalchemy.schema import CreateSchema"
+    env = make_env(imports=imports, top='SCHEMA = "meta"\n', before=before, arguments=f", version_table_schema={schema}")
+    project.write({"app/__init__.py": "", "app/models.py": MODELS})
+    if "{" not in statement:
+        project.write({"migrations/env.py": env.replace(f"version_table_schema={schema}", 'version_table_schema="another"')})
+        assert len(read_report(project, returncode=1)["obstacles"]) == 1
+    project.write({"migrations/env.py": env})
+    project.set(**{"sqlalchemy.url": re.sub(r"^\w+", "postgresql+asyncpg", embedded_url).replace("%", "%%")})
+    line = env.splitlines().index(f"    connection.execute({statement})") + 1
+    report = read_report(project, "--yes")
+    assert report["notes"][0] == f"Line {line} is left out: run_environment creates this schema itself"
+    text = (project.directory / "migrations/env.py").read_text()
+    assert text.endswith(f"run_environment(version_table_schema={schema})\n"), text
+    assert "CREATE" not in text
+    assert "CreateSchema" not in text
+    project.alembic("revision", "--autogenerate", "-m", "create posts")
+    project.alembic("upgrade", "head")
+    project.alembic("check")
