@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import io
 import json
 import os
 import re
 from configparser import RawConfigParser
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy.engine import make_url
 
+from alembic_async_template.adoption.adopt import Adoption, Change
+from alembic_async_template.adoption.agreement import Agreement, Verdict
 from alembic_async_template.adoption.arguments import read_arguments
 from alembic_async_template.adoption.env_file import EnvFile
 from alembic_async_template.adoption.env_text import Call, is_logging, write_env
@@ -23,6 +27,7 @@ from alembic_async_template.adoption.machinery import find_machinery, find_obsta
 from alembic_async_template.adoption.settings_text import add_settings
 from alembic_async_template.adoption.url_source import URLSource, find_url_source
 from alembic_async_template.commands import plan_adoption
+from alembic_async_template.commands.adopt_text import render_adoption
 from alembic_async_template.project.ini import Form, Setting
 from support.cases import MODELS as POST
 from support.commands import ALEMBIC, keep_variables
@@ -447,6 +452,9 @@ def test_the_commands_give_what_they_gave(stock: Project) -> None:
     assert (check["command"], check["verdict"]) == ("check", "more")
     assert len(check["details"]) == 1
     assert check["details"][0].startswith("+"), check
+    difference = check["details"][0].removeprefix("+")
+    said = f"\nalembic check: the new env.py also compares server defaults, and tells of:\n  {difference}\n"
+    assert said in stock.alembic("adopt", "--dry-run").stdout
 
 
 def test_what_would_do_something_else_is_not_written(stock: Project) -> None:
@@ -836,3 +844,19 @@ def test_the_schema_of_the_version_table_is_created_anyway(
     project.alembic("revision", "--autogenerate", "-m", "create posts")
     project.alembic("upgrade", "head")
     project.alembic("check")
+
+
+def test_each_side_of_a_comparison_is_said() -> None:
+    """What only the new env.py tells of, by what it compares, and what only the old one did."""
+    details = (
+        "-Column post.title is of type A in the models, and B in the database",
+        "+Column post.title has the default 'a' in the models, and no default in the database",
+        '+Enum status has no value "live" in the database',
+    )
+    adoption = Adoption("env.py", changes=(Change(Path("env.py"), "env.py", "a", "b"),))
+    adoption = replace(adoption, agreements=(Agreement("check", Verdict.MORE, details),))
+    assert render_adoption(adoption, io.StringIO()).endswith(
+        "\n\nalembic check: the new env.py also compares server defaults and enum types, and tells of:\n"
+        f"  {details[1][1:]}\n  {details[2][1:]}\n"
+        f"alembic check: only the old env.py tells of:\n  {details[0][1:]}"
+    )
