@@ -6,14 +6,18 @@ import difflib
 import importlib
 import os
 import shlex
+import sysconfig
 import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..diagnosis.exceptions import describe_exception, hide_input
 from ..diagnosis.match import Known, Origin, find_fix
+from ..diagnosis.quotes import is_inside, quote_step, shorten_source
 from ..diagnosis.rules.application import APPLICATION_RULES
 from ..errors import ApplicationImportError
 from ..errors.block import Fix
+from ..errors.failure import shorten_path
 from ..project.declared_roots import find_newer_python, find_workspace_member
 from ..project.files import list_sources, name_modules, walk_sources
 from .pydantic_settings import describe_rejection
@@ -33,13 +37,46 @@ def import_application(name: str, settings: Settings) -> Any:
     except (Exception, SystemExit) as error:
         known = find_import_fix(error, settings, name)
         fixes = known.fixes if known else ()
-        raise refuse_module(name, settings, describe_exception(error), *fixes) from hide_input(error)
+        raise refuse_module(name, settings, describe_exception(error), *fixes, source=_locate(error, settings)) from hide_input(
+            error
+        )
 
 
-def refuse_module(name: str, settings: Settings, problem: str, *fixes: Fix) -> ApplicationImportError:
-    """The error for a module that cannot be imported or read."""
-    place, roots = settings.place, settings.import_roots
-    return ApplicationImportError(name, problem, *fixes, place=place, directory=settings.directory, import_roots=roots)
+def refuse_module(name: str, settings: Settings, problem: str, *fixes: Fix, source: str = "") -> ApplicationImportError:
+    """The error for a module that cannot be imported or read.
+
+    :param source: the line that failed.
+    """
+    return ApplicationImportError(
+        name,
+        problem,
+        *fixes,
+        place=settings.place,
+        directory=settings.directory,
+        import_roots=settings.import_roots,
+        source=source,
+    )
+
+
+def _locate(error: BaseException, settings: Settings) -> str:
+    """The last line of the application that led to an exception, and the statement below it; empty where none of it has run."""
+    installed = [Path(path) for name, path in sysconfig.get_paths().items() if name in {"stdlib", "purelib", "platlib"}]
+
+    def is_own(file: str | None) -> bool:
+        is_file = file is not None and not file.startswith("<")
+        return is_file and is_inside(file, [settings.directory, *settings.import_roots]) and not is_inside(file, installed)
+
+    step, found = error.__traceback__, None
+    while step is not None:
+        found = step if is_own(step.tb_frame.f_code.co_filename) else found
+        step = step.tb_next
+    if isinstance(error, SyntaxError) and is_own(error.filename):
+        file, line, statement = str(error.filename), error.lineno, shorten_source(error.text or "", error)
+    elif found is None:
+        return ""
+    else:
+        file, line, statement = found.tb_frame.f_code.co_filename, found.tb_lineno, quote_step(found, error) or ""
+    return "\n".join(filter(None, [f"{shorten_path(Path(file))}:{line}", statement]))
 
 
 def find_import_fix(error: BaseException, settings: Settings, module: str = "") -> Known | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from alembic.autogenerate.render import render_op
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 _WIDTH = 84
 # At which no line is broken.
 _KEPT_SPACE = "\N{NO-BREAK SPACE}"
+
+
+# What else to say about an operation: in the comment in front of it, and in the warning.
+Advise = Callable[[ops.MigrateOperation], tuple[Sequence[str | ops.MigrateOperation], str]]
 
 
 class CommentOp(ops.MigrateOperation):

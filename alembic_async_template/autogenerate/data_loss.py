@@ -12,14 +12,12 @@ from ..enums.ops import RemoveEnumValueOp, RenameEnumValueOp, ReplaceEnumValuesO
 from ..enums.replacements import pair_renames
 from ..errors.block import series
 from .column_conversions import ConvertColumnOp
-from .comments import CommentOp
+from .comments import Advise, CommentOp
 from .enum_changes import EnumChangeOps
 from .narrowing import explain_loss, write_type
 from .renames import is_known
 from .render_enums import render_directive
-
-# What else to say about an operation: in the comment in front of it, and in the warning.
-Advise = Callable[[ops.MigrateOperation], tuple[Sequence[str | ops.MigrateOperation], str]]
+from .text_to_enum import refuses_texts
 
 
 def comment_losses(container: ops.OpContainer, dialect: Dialect, advise: Advise) -> list[str]:
@@ -92,7 +90,7 @@ def _find_loss(operation: ops.MigrateOperation, dialect: Dialect) -> tuple[str, 
     if lost is None:
         return None
     types = [write_type(type_, dialect) for type_ in (operation.existing_type, operation.modify_type)]
-    said = isinstance(operation, ConvertColumnOp) and "array" in lost  # by its renderer
+    said = isinstance(operation, ConvertColumnOp) and ("array" in lost or refuses_texts(operation, dialect))  # elsewhere
     return f"type of {_name_column(operation)} ({' to '.join(types)})", "" if said else f"This may lose data: {lost}."
 
 

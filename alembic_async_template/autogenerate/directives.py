@@ -15,12 +15,13 @@ from ..diagnosis.several_heads import explain_several_heads
 from ..diagnosis.typed import read_typed, type_again
 from .comments import CommentOp
 from .data_loss import advise_left_out, comment_losses, join_advice
-from .operation_tree import drop_empty_containers, find_table, list_operations, list_table_operations
+from .operation_tree import drop_empty_containers, find_table, list_operations, list_table_operations, map_tables
 from .portable_enums import add_enum_types
 from .rename_operations import TRANSACTIONAL, advise_renames
 from .renames import Rename, choose_together
 from .required_columns import comment_required_columns
 from .schema_objects import add_schema_objects
+from .text_to_enum import advise_texts
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -162,8 +163,11 @@ def _comment(
     if any(isinstance(operation, CommentOp) for operation in list_operations(upgrade_ops)):
         return [], []
     as_batch = bool(context.opts.get("render_as_batch"))
-    required = comment_required_columns(upgrade_ops, context.dialect, metadatas, open_renames, as_batch=as_batch)
-    advise = join_advice(advise_left_out(find_left_out), advise_renames(open_renames, context.dialect))
+    tables = map_tables(metadatas, context.dialect)
+    required = comment_required_columns(upgrade_ops, context.dialect, tables, open_renames, as_batch=as_batch)
+    advise = join_advice(
+        advise_left_out(find_left_out), advise_renames(open_renames, context.dialect), advise_texts(tables, context.dialect)
+    )
     return required, comment_losses(upgrade_ops, context.dialect, advise)
 
 

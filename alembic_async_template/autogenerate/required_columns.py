@@ -1,14 +1,18 @@
-"""Says what to write for a new column that takes no nulls and has no default: it cannot be added to a table with rows."""
+"""Says what to write for a column that takes no nulls, where the rows have no value for it.
+
+A new one without a default cannot be added to a table with rows, and an old one cannot refuse the nulls that rows hold.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from alembic.operations import ops
-from sqlalchemy import Column, MetaData, Table, text
+from sqlalchemy import Column, Table, text
 from sqlalchemy import UniqueConstraint as Unique
+from sqlalchemy import literal as literal_value
 from sqlalchemy.engine import Dialect
 from sqlalchemy.schema import DefaultClause
 from sqlalchemy.sql.elements import TextClause
@@ -23,6 +27,7 @@ from sqlalchemy.types import (
     Integer,
     Interval,
     LargeBinary,
+    NullType,
     Numeric,
     String,
     Time,
@@ -32,14 +37,15 @@ from sqlalchemy.types import (
 
 from .. import _compat
 from ..application.column_types import find_implementation
+from ..diagnosis.row_updates import fill_nulls
 from ..enums.model import qualify
 from ..postgresql import escape_colons, literal
 from .comments import CommentOp
-from .operation_tree import find_table
-from .plain_dialect import make_plain
+from .operation_tree import TableKey, find_column, find_table
+from .plain_dialect import make_plain, quote_column
 from .renames import Rename
 
-# The databases that refuse such a column; MySQL gives every row an empty value.
+# The databases that refuse to add such a column; MySQL gives every row an empty value.
 _REFUSING = {"postgresql", "sqlite"}
 
 
@@ -54,20 +60,14 @@ class _Value:
 
 
 def comment_required_columns(
-    container: ops.OpContainer, dialect: Dialect, metadatas: Iterable[MetaData], renames: Iterable[Rename], *, as_batch: bool
+    container: ops.OpContainer, dialect: Dialect, tables: Mapping[TableKey, Table], renames: Iterable[Rename], *, as_batch: bool
 ) -> list[str]:
-    """Put a comment in front of each column that the database refuses to add while the table has rows; returns their names.
+    """Put a comment in front of each column that the database refuses while rows have no value for it; returns their names.
 
+    :param tables: those of the models.
     :param renames: those that may be: a value would be written over the loss of the old column's.
     :param as_batch: whether the operations of a table are rendered as a batch; its comments are in front of it then.
     """
-    if dialect.name not in _REFUSING:
-        return []
-    tables = {
-        (None if table.schema == dialect.default_schema_name else table.schema, table.name): table
-        for metadata in metadatas
-        for table in metadata.tables.values()
-    }
     old_names = {rename.new: str(rename.column) for rename in reversed(list(renames))}
     required: list[str] = []
     commented: list[ops.MigrateOperation] = []
@@ -75,10 +75,13 @@ def comment_required_columns(
         if isinstance(operation, ops.ModifyTableOps):
             inner: list[ops.MigrateOperation] = []
             for one in operation.ops:
-                if isinstance(one, ops.AddColumnOp) and _is_required(one.column):
-                    key = find_table(one)
-                    old_name = old_names.get((*key, str(one.column.name)))
-                    comment = _write_comment(one, tables.get(key), dialect, old_name, as_batch=as_batch)
+                comment = None
+                if isinstance(one, ops.AddColumnOp) and _is_required(one.column) and dialect.name in _REFUSING:
+                    old_name = old_names.get((*find_table(one), str(one.column.name)))
+                    comment = _comment_addition(one, tables.get(find_table(one)), dialect, old_name, as_batch=as_batch)
+                elif isinstance(one, ops.AlterColumnOp) and one.modify_nullable is False:
+                    comment = _comment_refusal(one, tables, dialect)
+                if comment is not None:
                     (commented if as_batch else inner).append(comment)
                     required.append(_name(one))
                 inner.append(one)
@@ -94,11 +97,12 @@ def _is_required(column: Column[Any]) -> bool:
     return not (column.nullable or column.primary_key or given)
 
 
-def _name(operation: ops.AddColumnOp) -> str:
-    return f"{qualify(operation.table_name, operation.schema)}.{operation.column.name}"
+def _name(operation: Any) -> str:
+    column = operation.column.name if isinstance(operation, ops.AddColumnOp) else operation.column_name
+    return f"{qualify(operation.table_name, operation.schema)}.{column}"
 
 
-def _write_comment(
+def _comment_addition(
     operation: ops.AddColumnOp, table: Table | None, dialect: Dialect, old_name: str | None, *, as_batch: bool
 ) -> CommentOp:
     column = operation.column
@@ -106,7 +110,7 @@ def _write_comment(
     parts: list[str | ops.MigrateOperation] = []
     start = f"Fails while the table has rows, which get no value for {_name(operation)}."
     if value is not None and value.parent is not None:
-        start += f" The UPDATE gives them the only row of {value.parent}; of several, say which: they keep nulls."
+        start += f" {_explain_parent(value)}"
     if old_name is not None:
         start += f" If it was {old_name} before, see what is said about its removal. If not:"
     if value is not None and value.default is not None:
@@ -119,9 +123,8 @@ def _write_comment(
         parts.append(f"{start} {'Add' if old_name is None else 'add'} it, fill it, and refuse nulls then:")
     parts.append(_add(operation, nullable=True))
     if value is not None:
-        quote = make_plain(dialect).identifier_preparer.quote
-        target = ".".join(quote(part) for part in (operation.schema, operation.table_name) if part)
-        parts.append(ops.ExecuteSQLOp(escape_colons(f"UPDATE {target} SET {quote(column.name)} = {value.expression}")))
+        target, name = quote_column(operation, column.name, dialect)
+        parts.append(ops.ExecuteSQLOp(escape_colons(f"UPDATE {target} SET {name} = {value.expression}")))
     parts.append(
         _wrap(
             ops.AlterColumnOp(
@@ -135,6 +138,37 @@ def _write_comment(
         )
     )
     return CommentOp(*parts)
+
+
+def _comment_refusal(operation: ops.AlterColumnOp, tables: Mapping[TableKey, Table], dialect: Dialect) -> CommentOp:
+    start = f"Fails while rows hold no value for {_name(operation)}."
+    column = _choose_column(operation, find_column(operation, tables), dialect)
+    if column.computed is not None:
+        return CommentOp(f"{start} It is computed from other columns: fill those in front.")
+    value = _choose_value(column, tables.get(find_table(operation)), dialect)
+    if value is not None and value.parent is not None:
+        start += f" {_explain_parent(value)}"
+    choice = ", with a value in place of the dots" if value is None else ", to give them one"
+    statement = fill_nulls(*quote_column(operation, column.name, dialect), "..." if value is None else value.expression)
+    parts: list[str | ops.MigrateOperation] = [f"{start} Write this in front{choice}:"]
+    parts.append(ops.ExecuteSQLOp(escape_colons(statement)))
+    if dialect.name == "postgresql" and any(str(key.initially).upper() == "DEFERRED" for key in column.foreign_keys):
+        # A table with checks that are still to come cannot be altered.
+        parts.append(ops.ExecuteSQLOp("SET CONSTRAINTS ALL IMMEDIATE"))
+    return CommentOp(*parts)
+
+
+def _choose_column(operation: ops.AlterColumnOp, declared: Column[Any] | None, dialect: Dialect) -> Column[Any]:
+    """The column whose values the rows can have, while it still has its existing type."""
+    existing = find_implementation(operation.existing_type, dialect) if operation.existing_type is not None else NullType()
+    is_text = isinstance(existing, String) and not isinstance(existing, Enum)  # every value can be written as one
+    if declared is not None and (operation.modify_type is None or is_text):
+        return declared
+    return Column(operation.column_name, existing)
+
+
+def _explain_parent(value: _Value) -> str:
+    return f"The UPDATE gives them the only row of {value.parent}; of several, say which: they keep nulls."
 
 
 def _add(operation: ops.AddColumnOp, **changes: Any) -> ops.AddColumnOp:
@@ -152,6 +186,8 @@ def _choose_value(column: Column[Any], table: Table | None, dialect: Dialect) ->
     """A value that the rows can have; None where only the project knows one."""
     quote = make_plain(dialect).identifier_preparer.quote
     is_unique = bool(column.unique) or (table is not None and column.name in _list_unique(table))
+    if (default := _read_default(column, dialect, is_unique=is_unique)) is not None:
+        return default
     declared = None if table is None else table.c.get(column.key)
     keys = list(column.foreign_keys or (() if declared is None else declared.foreign_keys))
     type_ = find_implementation(column.type, dialect)
@@ -174,6 +210,17 @@ def _choose_value(column: Column[Any], table: Table | None, dialect: Dialect) ->
         if isinstance(type_, String) and not isinstance(type_, Enum):
             return _Value(f"CAST({quote(key[0].name)} AS {type_.compile(dialect=dialect)})")
     return None
+
+
+def _read_default(column: Column[Any], dialect: Dialect, *, is_unique: bool) -> _Value | None:
+    """The value that a new row gets from the server."""
+    default = getattr(column.server_default, "arg", None)
+    if isinstance(default, str):
+        return None if is_unique else _write_string(default, dialect)
+    if default is None:
+        return None
+    expression = str(default.compile(dialect=make_plain(dialect), compile_kwargs={"literal_binds": True}))
+    return None if expression.upper() == "NULL" else _Value(expression)
 
 
 def _list_unique(table: Table) -> Iterator[str]:
@@ -215,5 +262,6 @@ def _choose_constant(column: Column[Any], type_: TypeEngine[Any], dialect: Diale
 
 
 def _write_string(value: str, dialect: Dialect) -> _Value:
-    doubled = value.replace("'", "''")
-    return _Value(literal(value) if dialect.name == "postgresql" else f"'{doubled}'", value)
+    if dialect.name == "postgresql":
+        return _Value(literal(value), value)
+    return _Value(str(literal_value(value).compile(dialect=make_plain(dialect), compile_kwargs={"literal_binds": True})), value)

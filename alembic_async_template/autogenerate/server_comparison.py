@@ -311,6 +311,12 @@ def _find_same_values(connection: Connection, columns: Sequence[_Column]) -> lis
         return [column for part in (columns[:half], columns[half:]) if half for column in _find_same_values(connection, part)]
 
 
+def _mark_refusal(statement: str, table: str) -> str:
+    """Make another index where the server refuses a value of the condition, which this revision may add to an enum type."""
+    marked = f"EXCEPTION WHEN invalid_text_representation THEN CREATE INDEX {table}_refused ON {table} ((true))"
+    return f"DO LANGUAGE plpgsql {literal(f'BEGIN {statement}; {marked}; END')}"
+
+
 def _settle_indexes(connection: Connection, indexes: Sequence[_Index], dialect: Dialect) -> list[str]:
     """Take back the changes of indexes that the server does not see; returns what they are about."""
     statements = []
@@ -319,11 +325,11 @@ def _settle_indexes(connection: Connection, indexes: Sequence[_Index], dialect: 
         statements.append(
             f"CREATE TEMPORARY TABLE {table} (LIKE {qualified(index.table_ops.table_name, index.table_ops.schema)})"
         )
-        statements.append(_write_index(index.created, f"{table}_index", table, dialect))
+        statements.append(_mark_refusal(_write_index(index.created, f"{table}_index", table, dialect), table))
     if not statements:
         return []
     names = [qualified(str(index.created.index_name), index.table_ops.schema) for index in indexes]
-    names += [f"pg_temp.{_TABLE}_{number}_index" for number in range(len(indexes))]
+    names += [f"pg_temp.{_TABLE}_{number}_{kind}" for kind in ("index", "refused") for number in range(len(indexes))]
     with make_temporarily(connection, statements) as allowed:
         rows = connection.execute(_INDEXES, {"indexes": names}).all() if allowed else ()
     known = {row.position - 1: row.facts for row in rows}
@@ -332,7 +338,8 @@ def _settle_indexes(connection: Connection, indexes: Sequence[_Index], dialect: 
         made = known.get(len(indexes) + number)
         if number not in known:
             continue  # the server was not asked
-        if not index.is_detected and made is not None and known[number] != made:
+        is_refused = 2 * len(indexes) + number in known
+        if not index.is_detected and (is_refused or (made is not None and known[number] != made)):
             log.info("Detected changed index %r on %r", index.created.index_name, index.created.table_name)
             index.table_ops.ops += [index.dropped, index.created]
         elif index.is_detected and known[number] == made:

@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ..adoption.adopt import plan_adoption
     from ..doctor.examine import examine
+    from ..drift.find_drift import find_drift
     from ..plan.planning import make_plan
     from ..run.status import read_status
 
-__all__ = ["examine", "make_plan", "plan_adoption", "read_status"]
+__all__ = ["examine", "find_drift", "make_plan", "plan_adoption", "read_status"]
 
 # Every command of Alembic comes through this package, so they are imported when they are used.
 _MODULES = {
     "examine": "..doctor.examine",
+    "find_drift": "..drift.find_drift",
     "make_plan": "..plan.planning",
     "plan_adoption": "..adoption.adopt",
     "read_status": "..run.status",

@@ -101,6 +101,7 @@ def plan(
     schema: str | None = None,
     stats: str | None = None,
     write_stats: str | None = None,
+    keep_shadow: bool = False,
 ) -> None:
     """Tell what the pending revisions lock, rewrite and scan on the live tables, before they run."""
     try:
@@ -109,7 +110,8 @@ def plan(
         from ..plan.planning import make_plan
 
         files = {"schema": schema, "stats": stats, "write_stats": write_stats}
-        found = make_plan(config, revision, **{name: Path(file) for name, file in files.items() if file is not None})
+        paths = {name: Path(file) for name, file in files.items() if file is not None}
+        found = make_plan(config, revision, **paths, keep_shadow=keep_shadow)
     except Exception as error:
         _fail(error, "plan", config, as_json=json)
     if json:
@@ -121,6 +123,24 @@ def plan(
     if found.error:
         sys.exit(_UNREADABLE)
     if found.blocking:
+        sys.exit(_FOUND)
+
+
+def drift(config: Config, json: bool = False, keep_shadow: bool = False) -> None:
+    """Tell how the live database differs from what its own revisions make."""
+    try:
+        from ..drift.find_drift import find_drift
+
+        found = find_drift(config, keep_shadow=keep_shadow)
+    except Exception as error:
+        _fail(error, "drift", config, as_json=json)
+    if json:
+        _print(json_format.dumps(found.to_json(), indent=2))
+    else:
+        from .drift_text import render_drift
+
+        _print(render_drift(found, sys.stdout))
+    if found.differences:
         sys.exit(_FOUND)
 
 
@@ -141,6 +161,7 @@ def _print(report: str) -> None:
 
 
 _JSON: dict[str, Any] = {"--json": "Print the report as JSON."}
+_KEEP: dict[str, Any] = {"--keep-shadow": "Keep what the history makes on the server, so that the next run begins there."}
 _COMMANDS: dict[Callable[..., None], dict[str, Any]] = {
     status: _JSON,
     doctor: _JSON | {"--no-database": "Look at the files only."},
@@ -152,7 +173,9 @@ _COMMANDS: dict[Callable[..., None], dict[str, Any]] = {
         "--schema": {"metavar": "FILE", "help": "Begin with a schema-only dump in place of the history."},
         "--stats": {"metavar": "FILE", "help": "Take what is known of the live database from a file."},
         "--write-stats": {"metavar": "FILE", "help": "Write what is known of the live database into a file."},
+        **_KEEP,
     },
+    drift: _JSON | _KEEP,
 }
 
 

@@ -6,7 +6,9 @@ Every command comes through here, those of other environments too, so the rest i
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 import sys
 import warnings
 from argparse import Namespace
@@ -98,19 +100,29 @@ def _find_near_template(template: str) -> str | None:
     return names[near[0]] if near else TEMPLATE.name if "fastapi" in simplify(template) else None
 
 
-def generate_revision(stock: Callable[..., Any], script: ScriptDirectory, *arguments: Any, **options: Any) -> Any:
-    """`ScriptDirectory.generate_revision`, which refuses to write a revision that could not import SQLModel."""
+def generate_revision(stock: Callable[..., Any], script: ScriptDirectory, revid: str, *arguments: Any, **options: Any) -> Any:
+    """`ScriptDirectory.generate_revision`, which refuses one that is there, has no template, or could not import SQLModel."""
+    from ..run.command import uses_this_package
+
+    if uses_this_package(script):
+        from ..diagnosis.identifiers import refuse_taken
+
+        refuse_taken(script, revid)
+        _require_template(script)
     if find_spec("sqlmodel") is None:
         from ..autogenerate.render_types import require_sqlmodel
 
         require_sqlmodel(script)
     from .write_hook import write_calmly
 
-    return write_calmly(stock, script, *arguments, **options)
+    return write_calmly(stock, script, revid, *arguments, **options)
 
 
 def run_env(stock: Callable[..., Any], script: ScriptDirectory) -> None:
-    """`ScriptDirectory.run_env`, which explains an `env.py` that exits before it has run the command."""
+    """`ScriptDirectory.run_env`, which explains an `env.py` that exits before it has run the command.
+
+    Nothing is written yet of a revision for several databases, all of which are compared then.
+    """
     _require_environment(script)
     try:
         stock(script)
@@ -124,6 +136,10 @@ def run_env(stock: Callable[..., Any], script: ScriptDirectory) -> None:
         from ..errors.failure import Progress
 
         raise explain_exit(error, script, Progress()) from error
+    if "alembic_async_template.run.rename_answers" in sys.modules:  # something was compared
+        from ..run.rename_answers import UNFIT_ANSWERS, refuse_unfit
+
+        refuse_unfit(_compat.environment_options().get(UNFIT_ANSWERS, ()))
 
 
 def main(stock: Callable[..., Any], command_line: CommandLine, *arguments: Any, **options: Any) -> None:
@@ -203,6 +219,21 @@ def _holding_warnings(held: list[Callable[[], None]]) -> Iterator[None]:
     finally:
         if warnings.showwarning is hold:
             warnings.showwarning = show
+
+
+def _require_template(script: ScriptDirectory) -> None:
+    """Explain a `script.py.mako` that is not there, in an environment of this package."""
+    path = Path(script.dir, "script.py.mako")
+    if path.exists():
+        return
+    from ..errors import EnvironmentNotFoundError
+    from ..errors.block import Fix
+
+    template, place = (shlex.quote(os.path.relpath(file)) for file in (TEMPLATE / path.name, path))
+    has_sqlmodel = find_spec("sqlmodel") is not None
+    command = f"cp {template} {place}" if has_sqlmodel else f"grep -v '^import sqlmodel' {template} > {place}"
+    fix = Fix("get the file back, or copy that of the template", command)
+    raise EnvironmentNotFoundError(path, "new revisions are made from it", fix)
 
 
 def _require_environment(script: ScriptDirectory) -> None:

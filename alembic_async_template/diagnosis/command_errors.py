@@ -5,9 +5,13 @@ The first rule that fits wins.
 
 from __future__ import annotations
 
+import itertools
+import os
 import re
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from alembic.script import ScriptDirectory
 from alembic.util import to_tuple
@@ -19,14 +23,19 @@ from ..errors import (
     InvalidTargetError,
     RevisionNotFoundError,
 )
-from ..errors.block import Fix, count, series
+from ..errors.block import Fix, count, join, series
 from .history_errors import explain_cycle, explain_unnamed
 from .identifiers import find_duplicate
 from .several_heads import JOIN, explain_several_heads
-from .typed import RELATIVE, TypedCommand
+from .typed import RELATIVE, TypedCommand, type_again
 
 _STATUS = Fix("see where the database stands", "alembic status")
+# What stands before the colon of an answer such as rename=post.headline:caption.
+_OLD_NAME = re.compile(r'(?:"((?:[^"]|"")+)"|([\w$]+)):')
 _HISTORY = Fix("see which there are", "alembic history")
+
+AMBIGUOUS = "A downgrade by steps names no branch"
+"""What is said where Alembic only warns, and takes back revisions of one branch that it chooses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +62,22 @@ class _Case:
         """Revisions, and all that come before them, the newest first."""
         steps = self.script.iterate_revisions(tuple(revisions), "base") if revisions else ()
         return [revision.revision for revision in steps]
+
+    def find_fork(self) -> str:
+        """The newest revision that all of those follow that the database is at; one that they only depend on is not meant."""
+        lines = [[revision] for revision in self.current or ()]
+        for line in lines:
+            for revision in line:  # which grows
+                line.extend(previous for previous in self.list_previous(revision) if previous not in line)
+        return (
+            next((one for one in self.find_history(lines[0][:1]) if all(one in line for line in lines)), "base")
+            if lines
+            else "base"
+        )
+
+    def list_previous(self, revision: str) -> tuple[str, ...]:
+        """The revisions right before one."""
+        return to_tuple(self.script.get_revision(revision).down_revision, ())
 
     def refuse(self, headline: str, *fixes: Fix) -> InvalidTargetError:
         place = "" if self.current is None else f"the database is at {', '.join(self.current) or 'no revision'}"
@@ -83,14 +108,32 @@ def _explain_heads(case: _Case) -> AlembicAsyncTemplateError | None:
         return None
     if (duplicate := find_duplicate(case.script)) is not None:
         return duplicate
-    shared = [case.find_history([revision]) for revision in case.current or ()]
-    before = next((one for one in shared[0] if all(one in others for others in shared)), "base") if shared else "base"
-    return explain_several_heads(case.heads, case.typed, case.current, before)
+    return explain_several_heads(case.heads, case.typed, case.current, case.find_fork())
 
 
 def _explain_outdated(case: _Case) -> AlembicAsyncTemplateError:
     several = _explain_heads(case) if case.typed.name == "check" else None
-    return several or DatabaseNotAtHeadError(case.current or (), case.heads)
+    instead = _advise_rename(case) if case.typed.name == "revision" else ()
+    return several or DatabaseNotAtHeadError(case.current or (), case.heads, instead=instead)
+
+
+def _advise_rename(case: _Case) -> Sequence[Fix]:
+    """What comes before a revision that renames: a pending one that drops what is to be renamed is not to run."""
+    dropped = [found[1] or found[2] for argument in case.typed.renames if (found := _OLD_NAME.search(argument))]
+    if not dropped:
+        return ()
+    applied = case.find_history(case.current or ())
+    pending = [revision for revision in case.script.walk_revisions() if revision.revision not in applied]
+    drop = re.compile(rf"""\bdrop_(?:column|table)\(.*["'](?:{"|".join(map(re.escape, dropped))})["']""")
+    upgrades = [Path(one.path).read_text("utf-8", errors="replace").partition("def downgrade")[0] for one in pending]
+    wrong = [number for number, text in enumerate(upgrades) if drop.search(text)]
+    count_wrong = max(wrong, default=-1) + 1
+    files = [os.path.relpath(revision.path) for revision in pending[:count_wrong]]  # with what follows it
+    fixes = [Fix("delete what drops it, and has not run", f"rm {shlex.join(files)}")] if files else []
+    if len(pending) > count_wrong:
+        upgrade = "alembic upgrade head" if len(case.heads) < 2 else "alembic upgrade heads"
+        fixes.append(Fix("apply what is pending", upgrade, label="then" if files else ""))
+    return [*fixes, Fix("write the revision again" if files else "run the same command again", type_again(), label="then")]
 
 
 def _explain_walk(case: _Case) -> AlembicAsyncTemplateError | None:
@@ -102,9 +145,46 @@ def _explain_walk(case: _Case) -> AlembicAsyncTemplateError | None:
         return None
     if int(relative["steps"]) > 0:
         return case.refuse(f"{case.target} leads to several revisions", _HISTORY)
-    revisions = case.script.get_revisions(tuple(case.current))
-    names = [name for revision in revisions if revision for name in to_tuple(revision.down_revision, ())]
-    return AmbiguousDowngradeError(case.current, names)
+    start = [revision for revision in case.current if relative["branch"] in {None, revision}] or case.current
+    names = [name for revision in start for name in case.list_previous(revision)]
+    fixes = [Fix("name the one to go to", case.typed.write(target=name)) for name in names]
+    return AmbiguousDowngradeError(
+        case.current, names, f"One step back from {', '.join(start)} leads to each of {', '.join(names)}", *fixes
+    )
+
+
+def _explain_branches(case: _Case) -> AmbiguousDowngradeError | None:
+    """Steps back that name no branch, where the database is on several."""
+    relative = RELATIVE.fullmatch(case.target)
+    if relative is None or not case.current:
+        return None
+    steps = abs(int(relative["steps"]))
+    newest = f"take back the newest {'revision' if steps == 1 else f'{steps} revisions'} of one branch"
+    current = sorted(case.current)
+    targets = [target for revision in current for target in _list_targets(case, revision, steps)]
+    fixes = {target: newest if "@" in target else "name the one to go to" for target in targets}
+    if (fork := case.find_fork()) != "base":
+        fixes.setdefault(fork, "go back to where the branches begin")
+    return AmbiguousDowngradeError(
+        current,
+        [*fixes],
+        f"The database is at {join(current)}, and {case.target} does not say from which of them to go back",
+        *([Fix(advice, case.typed.write(target=target)) for target, advice in fixes.items()] or [_HISTORY]),
+    )
+
+
+def _list_targets(case: _Case, start: str, steps: int) -> list[str]:
+    """The targets so many steps back from one of the current revisions, unless that takes back what another one needs."""
+    needed = case.find_history([revision for revision in case.current or () if revision != start])
+    place = start
+    for left in range(steps, 0, -1):
+        previous = case.list_previous(place) if place not in needed else ()
+        if len(previous) > 1 and left == 1:
+            return [revision for revision in previous if revision not in needed]
+        if place in needed or (len(previous) != 1 and left > 1):
+            return []
+        place = "".join(previous)
+    return [f"{start}@-{steps}"]
 
 
 def _explain_unknown(case: _Case) -> AlembicAsyncTemplateError:
@@ -178,7 +258,9 @@ def _explain_destination(case: _Case) -> AlembicAsyncTemplateError | None:
 
 def _explain_range(case: _Case) -> AlembicAsyncTemplateError:
     script = Fix("write the script of these revisions", case.typed.write("--sql"))
-    to = Fix("name the revision to go to", case.typed.write(target=case.target))
+    relative = RELATIVE.fullmatch(case.target)
+    start = case.typed.target.partition(":")[0] if relative and not (relative["branch"] or relative["symbol"]) else ""
+    to = Fix("name the revision to go to", case.typed.write(target=f"{start}@{case.target}" if start else case.target))
     return case.refuse(f"{case.typed.target} is a range of revisions, which is for scripts", to, script)
 
 
@@ -218,6 +300,14 @@ def _explain_identifier(case: _Case) -> AlembicAsyncTemplateError:
     return case.refuse(headline, Fix("leave that out", case.typed.replace_option("--rev-id", allowed)))
 
 
+def _explain_taken(case: _Case) -> InvalidTargetError:
+    revision = case.said[1]
+    names = (f"{revision}_{number}" for number in itertools.count(2))
+    free = next(name for name in names if name not in case.find_history(case.heads))
+    fix = Fix("give the new one another identifier", case.typed.replace_option("--rev-id", free))
+    return InvalidTargetError(revision, f"There is a revision {revision} already", fix, where=case.said[2])
+
+
 def _leave_out(option: str, headline: str) -> _Explain:
     return lambda case: case.refuse(headline, Fix("leave that out", case.typed.write(without=[option])))
 
@@ -228,6 +318,7 @@ _RULES: dict[str, _Explain] = {
     "Target database is not up to date|Database is not on all head revisions": _explain_outdated,
     "Multiple head revisions are present|Multiple heads are present": _explain_heads,
     "Ambiguous walk": _explain_walk,
+    AMBIGUOUS: _explain_branches,
     "Can't locate revision identified by '([^']*)'": _explain_unknown,
     # The last one is a failed assertion, which says nothing.
     "Relative revision .* didn't produce|Walked too far|Ambiguous upgrade from multiple|$": _explain_steps,
@@ -236,6 +327,7 @@ _RULES: dict[str, _Explain] = {
     "downgrade with --sql requires": _explain_start,
     "Revision (.+) is not a head revision; please specify --splice": _explain_splice,
     "History range requires": _explain_history_range,
+    "Revision (.+) is already in (.+)": _explain_taken,
     r"Character\(s\) '(.+)' not allowed in revision identifier '(.+)'": _explain_identifier,
     "Using --sql with": _leave_out("--sql", "A revision is written into a file: --sql has no meaning"),
     "Can't use --purge with --sql": _leave_out("--purge", "--purge asks the database, and --sql does not"),

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from ..postgresql import escape_colons, literal
-from .statement_facts import write_labels
-
 _REFUSED = re.compile(r'invalid input value for enum (?P<type>.+?): "(?P<value>[^"\x00-\x1f]+)"')
+_MISSING = re.compile(r'type "(?P<type>.+?)(\[\])*" does not exist')
 _CREATE_TYPE = re.compile(r"(?P<type>\S+)\s+AS ENUM\s*\((?P<labels>[^)]*)\)", re.IGNORECASE)
 # The calls of a revision that name the labels of a type.
 _CALLS = {"create_enum", "Enum", "ENUM"}
@@ -24,6 +22,12 @@ def read_refusal(error: BaseException) -> tuple[str, str] | None:
     """The type that has refused a text, as SQL writes its name, and the text."""
     match = _REFUSED.search(str(error))
     return (match["type"], match["value"]) if match else None
+
+
+def find_missing_type(error: BaseException) -> str | None:
+    """The type that is not there, as SQL writes its name."""
+    match = _MISSING.search(str(error))
+    return match["type"] if match else None
 
 
 def find_label(value: str, labels: Iterable[str]) -> str | None:
@@ -37,33 +41,14 @@ def _simplify(text: str) -> str:
 
 
 def list_labels(file: Path | None, type_: str) -> list[str]:
-    """The labels of a type that a revision creates: its transaction was rolled back, and they are not in the database.
+    """The labels of a type that a revision creates or uses: its transaction was rolled back, and they are not in the database.
 
     :param type_: as SQL writes its name.
     """
     with suppress(OSError, SyntaxError, ValueError):
         if file is not None:
-            return list(_walk_labels(ast.parse(file.read_bytes()), _name(type_)))
+            return list(dict.fromkeys(_walk_labels(ast.parse(file.read_bytes()), _name(type_))))
     return []
-
-
-def write_mapping(table: str, column: str, texts: Iterable[str], labels: Sequence[str]) -> str | None:
-    """The line of a revision that gives rows the labels in place of their own texts; None where they have these.
-
-    Three dots stand where no label is like a text.
-
-    :param table: its name and that of the column as SQL writes them.
-    """
-    pairs = {text: find_label(text, labels) for text in texts if text not in labels}
-    written = [(literal(text), "..." if label is None else literal(label)) for text, label in pairs.items()]
-    if not written or not labels:
-        return None
-    cases = " ".join(f"WHEN {old} THEN {new}" for old, new in written)
-    change = f"CASE {column} {cases} ELSE {column} END"
-    if len(written) == 1:
-        ((old, new),) = written
-        change = f"{new} WHERE {column} = {old}"
-    return f"op.execute({write_labels([escape_colons(f'UPDATE {table} SET {column} = {change}')])})"
 
 
 def _name(type_: str) -> str:

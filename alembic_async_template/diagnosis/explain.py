@@ -32,17 +32,17 @@ from ..errors import (
 )
 from ..errors.block import Fix, render_block, render_parts
 from ..errors.failure import Progress
-from ..masking import HIDDEN, drop_tracebacks, hide_secrets, is_about_secret, mask_statement
+from ..masking import HIDDEN, drop_tracebacks, hide_secrets, is_about_secret
 from .command_errors import explain_command_error
 from .driver_errors import describe_outage
-from .enum_labels import find_label, list_labels, read_refusal
+from .enum_labels import find_label, find_missing_type, list_labels, read_refusal
 from .exceptions import describe_exception
 from .history_errors import locate_gap
 from .match import Origin, find_fix
 from .python_errors import explain_python
-from .quotes import is_inside, quote_statement, read_message
+from .quotes import is_inside, quote_step, read_message, shorten_source
 from .rules.revision import REVISION_RULES
-from .statement_facts import read_operation
+from .statement_facts import read_operation, write_awaited, write_labels
 from .typed import read_running
 
 # What revisions use most, apart from the application.
@@ -52,8 +52,6 @@ _IMPORTS = {
     "text": "from sqlalchemy import text",
     **{name: f"from sqlalchemy.dialects import {name}" for name in ("postgresql", "mysql", "sqlite")},
 }
-# How much of a revision's source a message quotes.
-_LONGEST = 100
 
 
 def locate_failure(error: BaseException, script: ScriptDirectory, progress: Progress) -> Failure:
@@ -68,7 +66,7 @@ def locate_failure(error: BaseException, script: ScriptDirectory, progress: Prog
     revision, message = progress.revision, ""
     file: Path | None
     if found is None and isinstance(error, SyntaxError) and is_inside(error.filename, folders):
-        file, line, operation = Path(str(error.filename)), error.lineno, _shorten(" ".join((error.text or "").split()), error)
+        file, line, operation = Path(str(error.filename)), error.lineno, shorten_source(error.text or "", error)
     elif found is None:
         file = line = operation = None
         if _compat.failed_at_commit(error):
@@ -76,9 +74,7 @@ def locate_failure(error: BaseException, script: ScriptDirectory, progress: Prog
             revision = None if progress.in_one_transaction else revision
     else:
         file, line = Path(found.tb_frame.f_code.co_filename), found.tb_lineno
-        operation = quote_statement(str(file), *_find_place(found))
-        if operation is not None:
-            operation = _shorten(operation, error)
+        operation = quote_step(found, error)
         if found.tb_frame.f_code.co_name != "<module>":  # it runs, and is not being read
             revision = revision or found.tb_frame.f_globals.get("revision")
             message = read_message(found.tb_frame.f_globals)
@@ -92,12 +88,6 @@ def _find_previous(script: ScriptDirectory, revision: str) -> str:
         previous = to_tuple(script.get_revision(revision).down_revision, ())
         return str(previous[0]) if len(previous) == 1 else ""
     return ""
-
-
-def _shorten(source: str, error: BaseException) -> str:
-    """Source text as a message quotes it."""
-    source = mask_statement(source, always=is_about_secret(error))
-    return source if len(source) <= _LONGEST else f"{source[:_LONGEST]}..."
 
 
 def explain_exit(error: SystemExit, script: ScriptDirectory, progress: Progress) -> RevisionFailedError | ApplicationExitError:
@@ -120,12 +110,6 @@ def explain_silence(
     if _hide_secrets(error, failure):
         drop_tracebacks(error)
     return ServerSilentError(failure, statement, seconds)
-
-
-def _find_place(step: TracebackType) -> tuple[int, int]:
-    """The line and column of what failed."""
-    line, _, column, _ = list(step.tb_frame.f_code.co_positions())[step.tb_lasti // 2]
-    return line or step.tb_lineno, column or 0
 
 
 def describe_interruption(error: KeyboardInterrupt, script: ScriptDirectory, progress: Progress) -> str:
@@ -209,11 +193,14 @@ def _explain(
     origins += [Origin.ENUM_COLUMN] if known.get("labels") else []
     if (refusal := read_refusal(error)) and not facts.get("label"):
         facts["label"] = find_label(refusal[1], list_labels(failure.file, refusal[0]))
+    if missing := find_missing_type(error):
+        facts["type_labels"] = write_labels(list_labels(failure.file, missing))
     origins += [Origin.ENUM_LABEL] if facts.get("label") else []
     origins += [Origin.ENUM_ROWS] if facts.get("mapping") else []
     origins += [Origin.MADE_IN_PART] if facts.get("absent") else []
     origins += [Origin.MADE_TWICE] if progress.maker else []
     facts |= {"maker": progress.maker}
+    facts |= {"awaited": write_awaited(failure.operation or "")}
     facts |= read_operation(failure.operation) | {"versions": _find_versions(script)}
     raised = origin is Origin.REVISION and (failure.operation or "").startswith("raise ")
     is_python = origin is Origin.REVISION or isinstance(error, SyntaxError | TypeError)

@@ -6,9 +6,11 @@ import re
 from pathlib import Path
 
 from alembic.script import ScriptDirectory
+from alembic.util.exc import CommandError
 
 from .. import _compat
 from ..errors import DuplicateRevisionError
+from ..errors.failure import shorten_path
 
 _REVISION = re.compile(rb"""^revision\b[^=\n]*=\s*["']([^"']+)["']""", re.MULTILINE)
 
@@ -20,6 +22,16 @@ def refuse_duplicates(script: ScriptDirectory) -> None:
     """
     if (error := find_duplicate(script)) is not None:
         raise error
+
+
+def refuse_taken(script: ScriptDirectory, revision: str | None) -> None:
+    """Make sure that no file has the identifier of a revision that is to be written.
+
+    :raises CommandError: one has it.
+    """
+    files = _find_files(script).get(revision, []) if revision else []
+    if files:
+        raise CommandError(f"Revision {revision} is already in {shorten_path(files[0])}")
 
 
 def find_duplicate(script: ScriptDirectory) -> DuplicateRevisionError | None:

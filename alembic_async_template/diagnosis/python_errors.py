@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import builtins
-import inspect
 import re
 import sys
-import traceback
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
@@ -35,9 +33,6 @@ def explain_python(error: Exception, operation: str, known: Iterable[str]) -> Kn
     if isinstance(error, AttributeError):
         return _explain_attribute(error, operation)
     if isinstance(error, TypeError) and (call := re.fullmatch(r"op\.run_async\((\w+)\((.*)\)\)", operation)):
-        given = [frame for frame, _ in traceback.walk_tb(error.__traceback__)][-1].f_locals.get("async_function")
-        if inspect.iscoroutine(given):
-            given.close()  # Python would warn of it too
         arguments = f", {call[2]}" if call[2] else ""
         fix = Fix("give it the function, which it calls with the connection", f"op.run_async({call[1]}{arguments})")
         return Known("op.run_async was given a coroutine", (fix,))

@@ -6,11 +6,14 @@ import ast
 import linecache
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
-from ..masking import mask_message
+from ..masking import is_about_secret, mask_message, mask_statement
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+# How much of a source a message quotes.
+_LONGEST = 100
 
 
 def read_message(module: Mapping[str, Any]) -> str:
@@ -47,6 +50,19 @@ def quote_statement(file: str, line: int, column: int | None = None) -> str | No
     quoted[-1] = quoted[-1][:end_column]
     quoted[0] = quoted[0][statement.col_offset :]
     return " ".join(b"".join(quoted).decode().split())
+
+
+def quote_step(step: TracebackType, error: BaseException) -> str | None:
+    """The statement of a step of an exception's traceback, as a message quotes it."""
+    line, _, column, _ = list(step.tb_frame.f_code.co_positions())[step.tb_lasti // 2]
+    statement = quote_statement(step.tb_frame.f_code.co_filename, line or step.tb_lineno, column or 0)
+    return statement and shorten_source(statement, error)
+
+
+def shorten_source(source: str, error: BaseException) -> str:
+    """Source text as a message quotes it, without secrets and on one line."""
+    source = mask_statement(" ".join(source.split()), always=is_about_secret(error))
+    return source if len(source) <= _LONGEST else f"{source[:_LONGEST]}..."
 
 
 def is_in_coroutine(file: str, line: int) -> bool:

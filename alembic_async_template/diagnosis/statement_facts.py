@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 
 from ..masking import HIDDEN
@@ -116,6 +117,29 @@ def read_operation(operation: str | None) -> dict[str, str | None]:
     arguments = f"{match['name']}{match['rest']}" if "name" in match.re.groupindex else match["rest"]
     batch = f"with op.batch_alter_table({match['table']}) as batch: batch.{match['call']}({arguments})"
     return {"operation": operation, "batch": batch, "table": table, "of_table": table, **resumed}
+
+
+def write_awaited(operation: str) -> str | None:
+    """A statement that runs a coroutine in an event loop of its own, with `op.run_async` in place of that; None for others.
+
+    :param operation: its source on one line.
+    """
+    if HIDDEN in operation:
+        return None
+    try:
+        calls = [node for node in ast.walk(ast.parse(operation)) if isinstance(node, ast.Call)]
+    except SyntaxError:  # the beginning of a compound one, or of a long one
+        return None
+    for call in calls:
+        source, coroutine = (ast.get_source_segment(operation, node) for node in (call, call.args[0] if call.args else call))
+        if source and coroutine != source and re.search(r"(^|\.)run(_until_complete)?$", ast.unparse(call.func)):
+            return operation.replace(source, write_run_async(str(coroutine)))
+    return None
+
+
+def write_run_async(coroutine: str) -> str:
+    """The call that waits for a coroutine; it works in the revision's transaction if it uses this connection."""
+    return f"op.run_async(lambda connection: {coroutine.replace('op.get_bind()', 'connection')})"
 
 
 def _skip_existing(operation: str) -> str | None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # The options before a command that take a value.
 _GLOBAL = frozenset({"-c", "--config", "-n", "--name", "-x"})
-# What `-x` has for one comparison of this package.
+# What `-x` has for one comparison of this package, which only `alembic revision` makes.
 _ANSWERS = frozenset({"baseline", "rename", "rename_table"})
 # A number of steps from a revision, or from where the database is, as Alembic reads it.
 RELATIVE = re.compile(r"(?:(?P<branch>.+?)@)?(?P<symbol>\w+)?(?P<steps>[+-]\d+)")
@@ -32,6 +32,8 @@ class TypedCommand:
     words: tuple[str, ...] = ()
     target: str = ""
     """The revision to go to, or the range of revisions."""
+    renames: tuple[str, ...] = ()
+    """The arguments of `-x` that say what was renamed."""
 
     @property
     def is_offline(self) -> bool:
@@ -81,7 +83,10 @@ def read_typed(config: Config, name: str | None) -> TypedCommand:
     starts = [number for number, word in enumerate(sys.argv) if word == name and sys.argv[number - 1] not in _GLOBAL]
     # A program of its own may hand over the words of a command line.
     words = sys.argv[starts[0] + 1 :] if starts else [*filter(None, targets)]
-    return TypedCommand(name, tuple(words), targets[-1])
+    renames = tuple(
+        argument for argument in getattr(options, "x", None) or () if argument.startswith(("rename=", "rename_table="))
+    )
+    return TypedCommand(name, tuple(words), targets[-1], renames)
 
 
 def read_running() -> TypedCommand:
@@ -102,7 +107,7 @@ def complete(example: str, config: Config, *, without: Sequence[str] = ()) -> st
     options = config.cmd_opts
     section = getattr(options, "name", None) or "alembic"
     given = shlex.split(example)
-    left_out = {*without, *(_ANSWERS if "-x" in given else ())}
+    left_out = {*without, *(_ANSWERS if "-x" in given or "revision" not in given else ())}
     arguments = [argument for argument in getattr(options, "x", None) or () if argument.partition("=")[0] not in left_out]
     arguments = [argument for argument in arguments if argument not in given]
     typed = {

@@ -17,6 +17,7 @@ from ..errors.block import Fix, series
 from ..errors.failure import Progress
 from ..masking import mask_statement
 from .quotes import is_in_coroutine, is_inside, quote_statement, read_message
+from .statement_facts import write_run_async
 
 Origin = tuple[tuple[str, int, str], ...]
 """Where a coroutine was created: file, line and function of each caller, the innermost first (`cr_origin`)."""
@@ -117,7 +118,7 @@ def _advise(name: str, statement: str) -> Fix:
         return Fix("use the revision's connection, without await", "connection = op.get_bind()")
     return Fix(
         "let the revision wait for it; its work is in the revision's transaction if it uses this connection",
-        f"op.run_async(lambda connection: {_find_call(name, statement).replace('op.get_bind()', 'connection')})",
+        write_run_async(_find_call(name, statement)),
     )
 
 

@@ -83,6 +83,9 @@ CODES = {
         _WARNING, "autocommit_block commits what the revision did before it; a failure later leaves the revision half done."
     ),
     "enum-not-dropped": Code(_WARNING, "DROP TABLE leaves the enum type, and the next upgrade fails: the type already exists."),
+    "enum-not-created": Code(
+        _ERROR, "CREATE TABLE creates the enum types of its columns; ALTER TABLE does not, and fails: the type does not exist."
+    ),
     "several-statements": Code(
         _ERROR, "asyncpg takes one statement at a time: cannot insert multiple commands into a prepared statement."
     ),

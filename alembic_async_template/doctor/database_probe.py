@@ -10,6 +10,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 from ..autogenerate.compare_enums import list_differing_enums
+from ..enums.catalog import reflect_enums
 from ..enums.model import qualify
 
 if TYPE_CHECKING:
@@ -29,8 +30,9 @@ _TABLES = text("""
 
 
 def look_at_database(config: Config) -> dict[str, Any]:
-    """What is found: `version_tables` beside the one in use, each with its schema; `row_counts` by the name of the table; and
-    `enum_differences`, each with its name, the values of the models and those of the database.
+    """What is found: `version_tables` beside the one in use, each with its schema; `row_counts` by the name of the table;
+    `enum_types`, the names of all; and `enum_differences` of types that are there, each with its name, the values of the models
+    and those of the database.
     """
     found: dict[str, Any] = {}
 
@@ -49,9 +51,10 @@ def look_at_database(config: Config) -> dict[str, Any]:
             for row in rows
             for name in {qualify(row.name, row.schema), *([row.name] if row.is_visible else [])}
         }
+        found["enum_types"] = [one.name for one in reflect_enums(connection)]
         given = context.opts.get("target_metadata")
         metadatas = [one for one in (given if isinstance(given, list | tuple) else [given]) if one is not None]
-        found["enum_differences"] = list_differing_enums(connection, metadatas)
+        found["enum_differences"] = [one for one in list_differing_enums(connection, metadatas) if one[2]]
         return []
 
     script = ScriptDirectory.from_config(config)

@@ -55,6 +55,8 @@ class Probe:
     """Other tables that say which revisions have run: schema and name."""
     row_counts: Mapping[str, int] = field(default_factory=dict)
     """About how many rows each table has, below 0 where that is not known."""
+    enum_types: tuple[str, ...] = ()
+    """The names of the enum types that the database has."""
     enum_differences: tuple[Sequence[Any], ...] = ()
     """Enum types with other values in the models: name, values there, values in the database."""
 

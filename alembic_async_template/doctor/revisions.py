@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from ..diagnosis.statement_facts import write_labels
 from ..errors.block import Fix
@@ -32,6 +32,7 @@ _ADD_VALUE = re.compile(
     re.IGNORECASE,
 )
 _CREATE_TYPE = re.compile(rf"\bCREATE\s+TYPE\s+{_TYPE}\s+AS\s+ENUM\b", re.IGNORECASE)
+_MAKES_TYPE = re.compile(rf"\b(?:CREATE\s+(?:TYPE|DOMAIN)|RENAME\s+TO)\s+{_TYPE}", re.IGNORECASE)
 _CHANGE = re.compile(r"""\s*(UPDATE|DELETE\s+FROM)\s+(?:ONLY\s+)?([\w."]+)""", re.IGNORECASE)
 # From how many rows on a table is a large one.
 _MANY_ROWS = 100_000
@@ -40,7 +41,10 @@ _ENUMS = {"Enum", "ENUM", "AutoEnum"}
 
 def check_pending(subject: Subject) -> Iterator[Problem]:
     """Find what fails, or loses something, when the pending revisions run; all of them where the database is not known."""
-    for revision in filter(None, map(read_revision, subject.revisions)):
+    revisions = [*filter(None, map(read_revision, subject.revisions))]
+    if _is_for_postgresql(subject):
+        yield from _find_uncreated_enums(revisions, subject)
+    for revision in revisions:
         if revision.name not in subject.applied:
             for check in _CHECKS:
                 yield from check(revision, subject)
@@ -119,22 +123,61 @@ def _is_for_postgresql(subject: Subject) -> bool:
     return found is None or found.url.drivername.startswith("postgres")
 
 
+def _find_uncreated_enums(revisions: Sequence[Revision], subject: Subject) -> Iterator[Problem]:
+    """The enum types that a column of a table that exists is to have, and that no revision creates."""
+    made = {name.lower() for name in subject.probe.enum_types} if subject.probe else set()
+    for revision in revisions:
+        made |= {name.lower() for _, name, _, _ in _list_created_enums(revision)}
+        made |= {name.lower() for name in _list_named_enums(revision)}
+    for revision in revisions:
+        for call in list_calls(revision.upgrade) if revision.name not in subject.applied else ():
+            if called_name(call) not in {"add_column", "alter_column"}:
+                continue
+            existing = find_keyword(call, "existing_type")
+            ignored = {id(node) for node in ast.walk(existing)} if existing else set()
+            for schema, name, labels, _ in _list_enums(node for node in list_calls(call) if id(node) not in ignored):
+                if labels and name.lower() not in made:
+                    made.add(name.lower())
+                    arguments = f"{write_labels([name])}, [{write_labels([*labels])}]"
+                    fix = Fix("create it in front of that", _write_call("create_enum", arguments, schema=schema))
+                    drop = Fix(
+                        "drop it at the end of downgrade()", _write_call("drop_enum", arguments, schema=schema), label="then"
+                    )
+                    problem = f"Revision {revision.name} uses the enum type {name}, which no revision creates"
+                    yield Problem("enum-not-created", problem, fix, revision.source.path, call.lineno, other_fixes=(drop,))
+
+
+def _list_named_enums(revision: Revision) -> Iterator[str]:
+    """The types that operations of a revision, its SQL, or the method `create` of a type may make, beside its tables."""
+    calls = list_calls(revision.source.tree)
+    for call in calls:
+        if called_name(call) in {"create_enum", "rename_enum"}:
+            yield from (str(node.value) for node in call.args if isinstance(node, ast.Constant))
+    for _, statement in list_statements(revision.source.tree):
+        yield from (_split_name(found["type"])[1] for found in _MAKES_TYPE.finditer(statement))
+    if any(called_name(call) in {"create", "create_all"} for call in calls):
+        yield from (name for _, name, _, _ in _list_enums(calls))
+
+
 def _list_created_enums(revision: Revision) -> Iterator[tuple[str, str, Sequence[str], int]]:
     """The enum types that an upgrade creates, by a table or by SQL: schema, name, labels and line."""
     for call in list_calls(revision.upgrade):
-        if called_name(call) != "create_table":
-            continue
-        for node in list_calls(call):
-            name, schema = find_keyword(node, "name"), find_keyword(node, "schema")
-            labels = [str(argument.value) for argument in node.args if isinstance(argument, ast.Constant)]
-            is_created = all(_is_not_false(find_keyword(node, option)) for option in ("create_type", "native_enum"))
-            if called_name(node) in _ENUMS and is_created and isinstance(name, ast.Constant):
-                within = str(schema.value or "") if isinstance(schema, ast.Constant) else ""
-                yield within, str(name.value), labels, node.lineno
+        if called_name(call) == "create_table":
+            yield from _list_enums(node for node in list_calls(call) if _is_not_false(find_keyword(node, "create_type")))
     for call, statement in list_statements(revision.upgrade):
         if found := _CREATE_TYPE.search(statement):
             labels = [label.replace("''", "'") for label in re.findall(_LABEL, _read_list(statement[found.end() :]))]
             yield *_split_name(found["type"]), labels, call.lineno
+
+
+def _list_enums(calls: Iterable[ast.Call]) -> Iterator[tuple[str, str, Sequence[str], int]]:
+    """The enum types with a name among calls: schema, name, labels and line."""
+    for node in calls:
+        name, schema = find_keyword(node, "name"), find_keyword(node, "schema")
+        labels = [str(argument.value) for argument in node.args if isinstance(argument, ast.Constant)]
+        if called_name(node) in _ENUMS and _is_not_false(find_keyword(node, "native_enum")) and isinstance(name, ast.Constant):
+            within = str(schema.value or "") if isinstance(schema, ast.Constant) else ""
+            yield within, str(name.value), labels, node.lineno
 
 
 def _read_list(statement: str) -> str:
@@ -227,6 +270,8 @@ def _check_imports(revision: Revision, subject: Subject) -> Iterator[Problem]:
         yield Problem("sqlmodel-not-imported", problem, Fix("import it", "import sqlmodel"), source.path, uses[0].lineno)
     for name, line in imported.items():
         top = name.partition(".")[0]
+        if top == "alembic":  # which the folder of the revisions may be called too
+            continue
         if top and any((root / top).is_dir() or (root / f"{top}.py").is_file() for root in subject.import_roots):
             fix = Fix("say in the revision what it needs of the table", 'post = sa.table("post", sa.column("title", sa.Text))')
             yield Problem("models-in-revision", f"Revision {revision.name} imports {name}", fix, source.path, line)

@@ -3,7 +3,7 @@
     AlembicAsyncTemplateError      also an `alembic.util.CommandError`: the command line prints no traceback
     ├── InitError                  `alembic init` cannot write this environment
     ├── TemplateNotFoundError      `alembic init -t` was given a name that is nearly one
-    ├── EnvironmentNotFoundError   there is no env.py
+    ├── EnvironmentNotFoundError   there is no env.py, or no script.py.mako
     ├── ConfigNotFoundError
     ├── SettingError               a setting of alembic.ini means nothing
     ├── ApplicationError           the application's modules and models

@@ -60,16 +60,15 @@ class TemplateNotFoundError(AlembicAsyncTemplateError):
 
 
 class EnvironmentNotFoundError(AlembicAsyncTemplateError):
-    """The folder of the revisions has no `env.py`."""
+    """The folder of the revisions has no `env.py`, or no `script.py.mako`."""
 
-    def __init__(self, path: Path, place: str) -> None:
+    def __init__(self, path: Path, place: str, *fixes: Fix) -> None:
         self.path = path
-        super().__init__(
-            f"{path} is not there",
+        env = (
             Fix("get the file back, or write it again", "from alembic_async_template import run_environment\nrun_environment()"),
             Fix("if the revisions are elsewhere, name their folder", "script_location = %(here)s/migrations"),
-            where=place,
         )
+        super().__init__(f"{path} is not there", *(fixes or env), where=place)
 
 
 class ConfigNotFoundError(AlembicAsyncTemplateError):
@@ -101,7 +100,16 @@ class ApplicationError(AlembicAsyncTemplateError):
 class ApplicationImportError(ApplicationError):
     """A module of the application could not be imported."""
 
-    def __init__(self, module: str, problem: str, *fixes: Fix, place: str, directory: Path, import_roots: Sequence[Path]) -> None:
+    def __init__(
+        self,
+        module: str,
+        problem: str,
+        *fixes: Fix,
+        place: str,
+        directory: Path,
+        import_roots: Sequence[Path],
+        source: str = "",
+    ) -> None:
         self.module = module
         self.problem = problem
         path = shlex.quote(os.pathsep.join(map(str, import_roots)))
@@ -110,7 +118,7 @@ class ApplicationImportError(ApplicationError):
             f"Module {module} could not be imported: {problem}",
             *fixes,
             Fix("the error itself", command, label="see"),
-            where=f"import root {', '.join(map(str, import_roots))} (prepend_sys_path in {place})",
+            where=f"{source}\nimport root {', '.join(map(str, import_roots))} (prepend_sys_path in {place})".strip(),
         )
 
 

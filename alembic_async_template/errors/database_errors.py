@@ -153,7 +153,10 @@ class DatabaseNotReachableError(DatabaseAccessError):
 
 
 class DatabaseNotAtHeadError(DatabaseAccessError, DatabaseNotAtHead):
-    """The database is not at the revision that the application needs, or its enum types have other values."""
+    """The database is not at the revision that the application needs, or its enum types have other values.
+
+    :param instead: what to do in place of applying the pending revisions.
+    """
 
     def __init__(
         self,
@@ -161,12 +164,15 @@ class DatabaseNotAtHeadError(DatabaseAccessError, DatabaseNotAtHead):
         heads: Sequence[str],
         unknown: Sequence[str] = (),
         enums: Sequence[tuple[str, Sequence[str], Sequence[str]]] = (),
+        *,
+        instead: Sequence[Fix] = (),
     ) -> None:
         self.current = tuple(current)
         self.heads = tuple(heads)
         self.unknown = tuple(unknown)
         self.enums = tuple(enums)
-        super().__init__(*self._explain(), where="\n".join(_describe_enum(*enum) for enum in enums))
+        headline, *fixes = self._explain()
+        super().__init__(headline, *(instead or fixes), where="\n".join(_describe_enum(*enum) for enum in enums))
 
     def _explain(self) -> tuple[str, *tuple[Fix, ...]]:
         at = f"The database is at revision {', '.join(self.current)}" if self.current else "The database is at no revision"

@@ -27,6 +27,8 @@ class Progress:
     in_callers_transaction: bool = False
     in_one_transaction: bool = False
     """Whether all revisions of the run are committed together."""
+    cut: bool = False
+    """Whether it ended without the answer of the database: a statement, or the commit, may go on there."""
     offline: bool = False
     """Whether SQL is written (`--sql`)."""
     start: str = ""
@@ -74,9 +76,16 @@ class Failure(Progress):
         if self.revision is None and self.operation != "COMMIT":
             return f"between two revisions; {done}" if self.done else "nothing was changed"
         stays = f"had committed before stays{self._name_committed()}"
+        if self.cut:
+            stays += "; whether the rest was committed too is not known"
+        later = "rolled back as soon as its last statement has ended in the database"
         if self.in_one_transaction:
-            return f"what the run {stays}" if self.committed else "all of the run was rolled back"
-        return f"{f'what it {stays}' if self.committed else 'rolled back'}; {done}"
+            return (
+                f"what the run {stays}"
+                if self.committed
+                else f"all of the run {f'is {later}' if self.cut else 'was rolled back'}"
+            )
+        return f"{f'what it {stays}' if self.committed else later if self.cut else 'rolled back'}; {done}"
 
     def _name_committed(self) -> str:
         work = [*self.committed_values, *self.committed_work]

@@ -58,15 +58,12 @@ class DuplicateRevisionError(RevisionError):
 
 
 class AmbiguousDowngradeError(RevisionError):
-    """One step back from a merge leads to several revisions."""
+    """Steps back lead to several revisions: those before a merge, or those before each revision that the database is at."""
 
-    def __init__(self, current: Sequence[str], targets: Sequence[str]) -> None:
+    def __init__(self, current: Sequence[str], targets: Sequence[str], headline: str, *fixes: Fix) -> None:
         self.current = tuple(current)
         self.targets = tuple(targets)
-        super().__init__(
-            f"One step back from {', '.join(current)} leads to each of {', '.join(targets)}",
-            *(Fix("name the one to go to", f"alembic downgrade {target}") for target in targets),
-        )
+        super().__init__(headline, *fixes)
 
 
 class InvalidTargetError(RevisionError):

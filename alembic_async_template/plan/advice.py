@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 
+from ..masking import HIDDEN
 from ..postgresql import escape_colons, identifier, quote_if_needed
+from .statement_text import empty_strings, hide_nested, strip_comments
 from .tracer import TracedStatement
 
 _NAME = r'(?:"(?:[^"]|"")+"|[^\W\d][\w$]*)'
 _TABLE = rf"(?P<table>(?:{_NAME}\.)?{_NAME})"
-_ALTER = rf"ALTER\s+TABLE\s+(?:IF\s+EXISTS\s+)?(?:ONLY\s+)?{_TABLE}\s+"
-_COLUMNS = r"\s*\((?P<columns>[^()]*)\)"
+_ALTER = rf"(?P<alter>ALTER TABLE (?:IF EXISTS )?(?:ONLY )?{_TABLE})"
+_COLUMNS = rf" ?\( ?(?P<columns>{_NAME}(?: ?, ?{_NAME})*) ?\)"
 _BATCH = 10_000
+# PostgreSQL cuts longer names, in bytes: https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS
+_LONGEST_NAME = 63
 
 Match = re.Match[str]
 
@@ -25,17 +29,21 @@ def advise(statement: TracedStatement, cause: TracedStatement | None, *, is_part
 
     :param cause: the long statement that follows in its transaction, if that is why it blocks.
     """
+    sql = strip_comments(statement.sql)
+    is_known = not (statement.has_parameters or HIDDEN in sql or ";" in empty_strings(sql))
+    for pattern, write in _ADVICE if is_known else ():
+        match = re.fullmatch(pattern, sql, re.IGNORECASE | re.DOTALL)
+        if match is None or (cause is not None and write is not _drop_index):
+            continue
+        if (is_partitioned and write in _NOT_FOR_PARTITIONED) or ("alter" in match.groupdict() and "," in hide_nested(sql)):
+            return None
+        lines = list(write(match, statement))
+        return "\n".join(["with op.get_context().autocommit_block():", *lines]) if lines else None
     if cause is not None:
         return f"# in a revision of its own, so that its lock has ended before revision {cause.revision} runs line {cause.line}"
-    sql = re.sub(r"\s+", " ", statement.sql).rstrip("; ")
-    for pattern, write in _ADVICE:
-        match = re.fullmatch(pattern, sql, re.IGNORECASE)
-        if match is not None:
-            return None if is_partitioned and write in _NOT_FOR_PARTITIONED else "\n".join(write(match))
-    for pattern in _ROWS:
-        if (match := re.fullmatch(pattern, sql, re.IGNORECASE)) is not None:
-            return "\n".join(_change_rows(match, statement.key)) if statement.key else None
-    if re.match(_ALTER, sql, re.IGNORECASE) and statement.rewrites:
+    if statement.rewrites and re.fullmatch(
+        rf"{_ALTER} ALTER (COLUMN )?{_NAME} (SET DATA )?TYPE .*", sql, re.IGNORECASE | re.DOTALL
+    ):
         return (
             "# a new column of the new type; a trigger that fills it with each write; the rows that exist, in batches;\n"
             "# and the names exchanged in a last revision"
@@ -43,115 +51,137 @@ def advise(statement: TracedStatement, cause: TracedStatement | None, *, is_part
     return None
 
 
-def _write_block(*statements: str) -> Iterator[str]:
-    yield "with op.get_context().autocommit_block():"
+def _execute(*statements: str) -> Iterator[str]:
     yield from (f"    op.execute({_quote(sql)})" for sql in statements)
 
 
-def _quote(sql: str) -> str:
+def _quote(sql: str, parameters: str = "") -> str:
     """A string of Python, in double quotes where that needs no backslash."""
-    text = escape_colons(sql)
-    if '"' not in text and "\\" not in text:
-        return f'"{text}"'
-    return repr(text)
+    text = escape_colons(sql) + parameters
+    return f'"{text}"' if text.isprintable() and not {'"', "\\"} & set(text) else repr(text)
 
 
-def _create_index(match: Match) -> Iterator[str]:
-    yield from _write_block(f"{match['create']} CONCURRENTLY {match['rest']}")
+def _create_index(match: Match, _statement: TracedStatement) -> Iterator[str]:
+    yield from _execute(f"{match['create']} CONCURRENTLY {match['rest']}")
 
 
-def _drop_index(match: Match) -> Iterator[str]:
-    yield from _write_block(f"DROP INDEX CONCURRENTLY {match['rest']}")
+def _drop_index(match: Match, _statement: TracedStatement) -> Iterator[str]:
+    yield from _execute(f"DROP INDEX CONCURRENTLY {match['rest']}")
 
 
-def _reindex(match: Match) -> Iterator[str]:
-    yield from _write_block(f"REINDEX {match['kind']} CONCURRENTLY {match['rest']}")
+def _reindex(match: Match, _statement: TracedStatement) -> Iterator[str]:
+    yield from _execute(f"REINDEX {match['kind']} CONCURRENTLY {match['rest']}")
 
 
-def _add_constraint(match: Match) -> Iterator[str]:
-    table, name = match["table"], match["name"] or _name_constraint(match)
-    yield from _write_block(
-        f"ALTER TABLE {table} ADD CONSTRAINT {name} {match['definition']} NOT VALID",
-        f"ALTER TABLE {table} VALIDATE CONSTRAINT {name}",
+def _add_check(match: Match, statement: TracedStatement) -> Iterator[str]:
+    alter, name = match["alter"], match["name"] or statement.constraint
+    if name and not re.search(r"\bNOT (VALID|ENFORCED)\b", empty_strings(match["definition"]), re.IGNORECASE):
+        yield from _execute(
+            f"{alter} ADD CONSTRAINT {name} {match['definition']} NOT VALID", f"{alter} VALIDATE CONSTRAINT {name}"
+        )
+
+
+def _add_foreign_key(match: Match, statement: TracedStatement) -> Iterator[str]:
+    yield from _add_check(match, statement)
+
+
+def _add_unique(match: Match, statement: TracedStatement) -> Iterator[str]:
+    alter, table, name, kind = match["alter"], match["table"], match["name"] or statement.constraint, match["kind"]
+    if not name or re.match("ALTER TABLE IF", alter, re.IGNORECASE):  # CREATE INDEX cannot ask whether its table is there
+        return
+    if kind.upper() == "PRIMARY KEY":
+        for column in re.findall(_NAME, match["columns"]):
+            yield from _require(alter, column)
+    options = "".join(match[option] or "" for option in ("include", "nulls"))
+    yield from _execute(
+        f"CREATE UNIQUE INDEX CONCURRENTLY {name} ON {table} ({match['columns']}){options}",
+        f"{alter} ADD CONSTRAINT {name} {kind} USING INDEX {name}{match['deferrable'] or ''}",
     )
 
 
-def _add_unique(match: Match) -> Iterator[str]:
-    table, name = match["table"], match["name"] or _name_constraint(match)
-    kind = re.sub(r"\s+", " ", match["kind"]).upper()
-    yield from _write_block(
-        f"CREATE UNIQUE INDEX CONCURRENTLY {name} ON {table} ({match['columns'].strip()})",
-        f"ALTER TABLE {table} ADD CONSTRAINT {name} {kind} USING INDEX {name}",
+def _set_not_null(match: Match, _statement: TracedStatement) -> Iterator[str]:
+    yield from _require(match["alter"], match["column"])
+
+
+def _require(alter: str, column: str) -> Iterator[str]:
+    """Make a column NOT NULL, which a valid check lets the server do without reading the rows."""
+    suffix = "_is_not_null"
+    bare = column[1:-1].replace('""', '"') if column.startswith('"') else column.lower()
+    name = bare.encode()[: _LONGEST_NAME - len(suffix)].decode(errors="ignore") + suffix
+    check = identifier(name) if column.startswith('"') else quote_if_needed(name)
+    yield from _execute(
+        f"{alter} ADD CONSTRAINT {check} CHECK ({column} IS NOT NULL) NOT VALID",
+        f"{alter} VALIDATE CONSTRAINT {check}",
+        f"{alter} ALTER COLUMN {column} SET NOT NULL",
+        f"{alter} DROP CONSTRAINT {check}",
     )
 
 
-def _set_not_null(match: Match) -> Iterator[str]:
-    table, column = match["table"], match["column"]
-    check = _join_name(table, column, "not_null")
-    yield from _write_block(
-        f"ALTER TABLE {table} ADD CONSTRAINT {check} CHECK ({column} IS NOT NULL) NOT VALID",
-        f"ALTER TABLE {table} VALIDATE CONSTRAINT {check}",
-        f"ALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL",
-        f"ALTER TABLE {table} DROP CONSTRAINT {check}",
+def _add_column(match: Match, statement: TracedStatement) -> Iterator[str]:
+    """For a default that has to be computed for each row; where it has not, the type is what rewrites the table."""
+    alter, table, column, rest = match["alter"], match["table"], match["column"], match["rest"]
+    bare = hide_nested(rest)
+    required = re.search(r" NOT NULL\b", bare, re.IGNORECASE)
+    if required is not None:
+        rest, bare = (text[: required.start()] + text[required.end() :] for text in (rest, bare))
+    default = re.search(r" DEFAULT ", bare, re.IGNORECASE)
+    if default is None or _MORE.search(bare) or "(" not in rest[default.end() :] or statement.key is None:
+        return
+    kind, value = rest[: default.start()], rest[default.end() :]
+    yield from _execute(
+        f"{alter} ADD COLUMN {match['exists'] or ''}{column} {kind}", f"{alter} ALTER COLUMN {column} SET DEFAULT {value}"
     )
+    yield from _run_batches(f"UPDATE {table} SET {column} = {value}", f"{column} IS NULL", table, statement.key)
+    if required is not None:
+        yield from _require(alter, column)
 
 
-def _add_column(match: Match) -> Iterator[str]:
-    table, column, default = match["table"], match["column"], match["default"].strip()
-    yield from _write_block(
-        f"ALTER TABLE {table} ADD COLUMN {column} {match['type'].strip()}",
-        f"ALTER TABLE {table} ALTER COLUMN {column} SET DEFAULT {default}",
-    )
-    yield f"# then the rows that exist, in batches: UPDATE {table} SET {column} = {default} WHERE {column} IS NULL"
+def _change_rows(match: Match, statement: TracedStatement) -> Iterator[str]:
+    key, change, rest = statement.key, match["change"], match["rest"]
+    outer = hide_nested(rest)
+    where = re.search(r" WHERE ", outer, re.IGNORECASE)
+    body = rest[: where.start()] if where else rest
+    name = re.findall(_NAME, match["table"])[-1]
+    # A statement that reads its own table would see what an earlier batch has left of it.
+    reads_itself = len(re.findall(rf'(?<![\w"]){re.escape(name)}(?![\w."])', empty_strings(match[0]), re.IGNORECASE)) != 1
+    changes_key = key is not None and re.search(rf"(?<![\w\"]){re.escape(key)}(?![\w\"])[^,=]*=", body) is not None
+    if key is None or reads_itself or changes_key or re.search(r"\b(FROM|USING|RETURNING|CURRENT OF)\b", outer, re.IGNORECASE):
+        return
+    yield from _run_batches(change + body, rest[where.end() :] if where else "", match["table"], key)
 
 
-def _change_rows(match: Match, key: str) -> Iterator[str]:
-    where = f"({match['where']}) AND " if match["where"] else ""
-    change = f"{match['change']} WHERE {where}{key} BETWEEN "
-    last = f"SELECT max({key}) FROM {match['table']}"
-    yield "with op.get_context().autocommit_block():"
-    yield f"    last = op.get_bind().execute(sa.text({_quote(last)})).scalar() or 0"
-    yield f"    for first in range(1, last + 1, {_BATCH}):"
-    yield f"        batch = sa.text({_quote(change)[:-1]}:first AND :last{_quote(change)[-1]})"
-    yield f"        op.execute(batch.bindparams(first=first, last=first + {_BATCH - 1}))"
+def _run_batches(change: str, where: str, table: str, key: str) -> Iterator[str]:
+    condition = f"({where}) AND " if where else ""
+    ends = f"SELECT coalesce(min({key}), 0), coalesce(max({key}), -1) FROM {table}"
+    yield f"    first, last = op.get_bind().execute(sa.text({_quote(ends)})).one()"
+    yield f"    for start in range(first, last + 1, {_BATCH}):"
+    yield f"        batch = sa.text({_quote(f'{change} WHERE {condition}{key} BETWEEN ', ':start AND :end')})"
+    yield f"        op.execute(batch.bindparams(start=start, end=min(start + {_BATCH - 1}, last)))"
 
 
-def _name_constraint(match: Match) -> str:
-    """The name that PostgreSQL would give."""
-    columns = re.findall(_NAME, match.groupdict().get("columns") or "")
-    definition = match.groupdict().get("definition") or ""
-    if re.match(r"FOREIGN", definition, re.IGNORECASE):
-        columns = re.findall(_NAME, definition.partition("(")[2].partition(")")[0])
-        return _join_name(match["table"], *columns, "fkey")
-    if re.match(r"CHECK", definition, re.IGNORECASE):
-        return _join_name(match["table"], "check")
-    if re.match(r"PRIMARY", match["kind"], re.IGNORECASE):
-        return _join_name(match["table"], "pkey")
-    return _join_name(match["table"], *columns, "key")
-
-
-def _join_name(table: str, *parts: str) -> str:
-    last = re.findall(_NAME, table)[-1]
-    words = [part[1:-1].replace('""', '"') if part.startswith('"') else part for part in (last, *parts)]
-    name = "_".join(words)
-    return identifier(name) if len(name) < 64 and quote_if_needed(name) != name else name[:63]
-
-
-_Advice = Callable[[Match], Iterator[str]]
+_Advice = Callable[[Match, TracedStatement], Iterator[str]]
+_ADD = rf"{_ALTER} ADD (?:CONSTRAINT (?P<name>{_NAME}) )?"
+# What a column may have beside its type and its default.
+_MORE = re.compile(r"\b(CONSTRAINT|CHECK|UNIQUE|PRIMARY|REFERENCES|GENERATED)\b|\bNULL$", re.IGNORECASE)
 _ADVICE: Sequence[tuple[str, _Advice]] = [
-    (r"(?P<create>CREATE (?:UNIQUE )?INDEX)(?! CONCURRENTLY) (?P<rest>.*)", _create_index),
-    (r"DROP INDEX(?! CONCURRENTLY) (?P<rest>.*)", _drop_index),
-    (r"REINDEX (?P<kind>INDEX|TABLE)(?! CONCURRENTLY) (?P<rest>.*)", _reindex),
+    (r"(?P<create>CREATE (?:UNIQUE )?INDEX)(?! CONCURRENTLY\b) (?P<rest>.*)", _create_index),
+    (rf"DROP INDEX(?! CONCURRENTLY\b) (?P<rest>(?:IF EXISTS )?{_TABLE})(?: RESTRICT)?", _drop_index),
+    (rf"REINDEX (?P<kind>INDEX|TABLE)(?! CONCURRENTLY\b) (?P<rest>{_TABLE})", _reindex),
+    (rf"{_ADD}(?P<definition>CHECK\b.*)", _add_check),
+    (rf"{_ADD}(?P<definition>FOREIGN KEY\b.*)", _add_foreign_key),
     (
-        rf"{_ALTER}ADD (?:CONSTRAINT (?P<name>{_NAME}) )?(?P<definition>(?:CHECK|FOREIGN KEY)\b(?!.*\bNOT VALID\b).*)",
-        _add_constraint,
+        rf"{_ADD}(?P<kind>UNIQUE|PRIMARY KEY)(?P<nulls> NULLS (?:NOT )?DISTINCT)?{_COLUMNS}(?P<include> INCLUDE ?\([^()]*\))?"
+        r"(?P<deferrable>(?: (?:NOT )?DEFERRABLE)?(?: INITIALLY \w+)?)",
+        _add_unique,
     ),
-    (rf"{_ALTER}ADD (?:CONSTRAINT (?P<name>{_NAME}) )?(?P<kind>UNIQUE|PRIMARY KEY){_COLUMNS}", _add_unique),
-    (rf"{_ALTER}ALTER (?:COLUMN )?(?P<column>{_NAME}) SET NOT NULL", _set_not_null),
-    (rf"{_ALTER}ADD (?:COLUMN )?(?P<column>{_NAME}) (?P<type>.*?) DEFAULT (?P<default>.*?)(?: NOT NULL)?", _add_column),
+    (rf"{_ALTER} ALTER (?:COLUMN )?(?P<column>{_NAME}) SET NOT NULL", _set_not_null),
+    (
+        rf"{_ALTER} ADD (?!CONSTRAINT\b|CHECK\b|EXCLUDE\b|FOREIGN\b|UNIQUE\b|PRIMARY\b)(?:COLUMN )?(?P<exists>IF NOT EXISTS )?"
+        rf"(?P<column>{_NAME}) (?P<rest>.*)",
+        _add_column,
+    ),
+    (rf"(?P<change>UPDATE (?:ONLY )?{_TABLE} SET )(?P<rest>.*)", _change_rows),
+    (rf"(?P<change>DELETE FROM (?:ONLY )?{_TABLE})(?P<rest>(?: WHERE .*)?)", _change_rows),
 ]
-_ROWS = (
-    rf"(?P<change>UPDATE (?:ONLY )?{_TABLE} SET (?:(?! WHERE ).)*)(?: WHERE (?P<where>.*))?",
-    rf"(?P<change>DELETE FROM (?:ONLY )?{_TABLE})(?: WHERE (?P<where>.*))?",
-)
-_NOT_FOR_PARTITIONED = frozenset({_create_index, _drop_index, _add_unique})
+# Before PostgreSQL 18, a foreign key of a partitioned table cannot be NOT VALID.
+_NOT_FOR_PARTITIONED = frozenset({_create_index, _drop_index, _add_unique, _add_foreign_key})

@@ -34,7 +34,8 @@ def explain_rows(engine: Engine, statements: Sequence[TracedStatement]) -> dict[
         for number, sql in wanted.items():
             try:
                 with only_reading(connection):
-                    plan = connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON, VERBOSE) {sql}").scalar_one()
+                    explain_sql = f"EXPLAIN (FORMAT JSON, VERBOSE) {sql}"
+                    plan = connection.exec_driver_sql(explain_sql, execution_options={"no_parameters": True}).scalar_one()
             except DBAPIError as error:  # a column that an earlier statement makes, for example
                 log.debug("The server does not explain a statement: %s", error.orig)
                 continue

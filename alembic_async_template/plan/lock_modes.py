@@ -29,22 +29,32 @@ MODES = (
 )
 """From the weakest to the strongest."""
 
-# What a statement takes on the first table that it names, by its text: the first that fits.
+# What a statement takes on the first table that it names, by its text on one line: the first that fits.
 _TAKES = [
-    (re.compile(rf"^\s*{pattern}", re.IGNORECASE | re.DOTALL), mode)
+    (re.compile(pattern, re.IGNORECASE), mode)
     for pattern, mode in [
-        (r"ALTER\s+TABLE\b.*\bVALIDATE\s+CONSTRAINT\b", SHARE_UPDATE_EXCLUSIVE),
-        (r"ALTER\s+TABLE\b.*\bATTACH\s+PARTITION\b", SHARE_UPDATE_EXCLUSIVE),
-        (r"ALTER\s+TABLE\b.*\b(SET\s+STATISTICS|CLUSTER\s+ON|SET\s+WITHOUT\s+CLUSTER)\b", SHARE_UPDATE_EXCLUSIVE),
-        (r"ALTER\s+TABLE\b.*\bADD\s+(CONSTRAINT\s+\S+\s+)?FOREIGN\s+KEY\b", SHARE_ROW_EXCLUSIVE),
-        (r"ALTER\s+TABLE\b.*\b(ENABLE|DISABLE)\s+(REPLICA\s+|ALWAYS\s+)?TRIGGER\b", SHARE_ROW_EXCLUSIVE),
-        (r"CREATE\s+(UNIQUE\s+)?INDEX\b", SHARE),
-        (r"CREATE\s+(OR\s+REPLACE\s+)?(CONSTRAINT\s+)?TRIGGER\b", SHARE_ROW_EXCLUSIVE),
-        (r"(COMMENT\s+ON|ANALYZE|VACUUM(?!\s+FULL)|CREATE\s+STATISTICS)\b", SHARE_UPDATE_EXCLUSIVE),
+        (
+            r"ALTER TABLE\b.*\b(VALIDATE CONSTRAINT|ATTACH PARTITION|SET STATISTICS|CLUSTER ON|SET WITHOUT CLUSTER)\b",
+            SHARE_UPDATE_EXCLUSIVE,
+        ),
+        (r"ALTER TABLE\b.*\b(RE)?SET \(", SHARE_UPDATE_EXCLUSIVE),
+        (r"ALTER TABLE\b.*\bADD (CONSTRAINT .+ )?FOREIGN KEY\b", SHARE_ROW_EXCLUSIVE),
+        (r"ALTER TABLE\b.*\b(ENABLE|DISABLE) ((REPLICA|ALWAYS) )?TRIGGER\b", SHARE_ROW_EXCLUSIVE),
+        (r"CREATE (UNIQUE )?INDEX\b|REINDEX\b", SHARE),
+        (r"CREATE (OR REPLACE )?(CONSTRAINT )?TRIGGER\b", SHARE_ROW_EXCLUSIVE),
+        (r"CREATE (\w+ )*TABLE\b.*\bPARTITION OF\b", ACCESS_EXCLUSIVE),
+        (r"CREATE (\w+ )*TABLE\b.*\bREFERENCES\b", SHARE_ROW_EXCLUSIVE),
+        (r"CREATE (\w+ )*TABLE\b.*\bINHERITS\b", SHARE_UPDATE_EXCLUSIVE),
+        (r"CREATE (\w+ )*(TABLE|VIEW)\b", ACCESS_SHARE),
+        (r"(COMMENT ON|ANALYZE|VACUUM(?! FULL)|CREATE STATISTICS)\b", SHARE_UPDATE_EXCLUSIVE),
         (r"(WITH|INSERT|UPDATE|DELETE|MERGE|COPY)\b", ROW_EXCLUSIVE),
-        (r"SELECT\b.*\bFOR\s+(NO\s+KEY\s+)?(UPDATE|SHARE|KEY\s+SHARE)\b", ROW_SHARE),
+        (r"SELECT\b.*\bFOR (NO KEY )?(UPDATE|SHARE|KEY SHARE)\b", ROW_SHARE),
         (r"SELECT\b", ACCESS_SHARE),
-        (r"", ACCESS_EXCLUSIVE),
+        *((rf"LOCK\b.*\bIN {re.sub('(?<=[a-z])(?=[A-Z])', ' ', mode.removesuffix('Lock'))} MODE\b", mode) for mode in MODES),
+        (
+            r"(ALTER TABLE|DROP|TRUNCATE|(CREATE|ALTER) (OR REPLACE )?(POLICY|RULE)|LOCK|CLUSTER|REFRESH|VACUUM FULL)\b",
+            ACCESS_EXCLUSIVE,
+        ),
     ]
 ]
 
@@ -59,10 +69,11 @@ def what_blocks(modes: Collection[str]) -> str | None:
 def take_again(statement: str, held: Collection[str], *, is_first: bool) -> str | None:
     """The lock that a statement takes on a table once more: the server does not show what its transaction has already.
 
+    :param statement: on one line, without comments.
     :param held: the locks that the transaction has on the table; the statement has added none.
     :param is_first: whether the table is the first one that the statement names.
     """
-    wanted = next(mode for pattern, mode in _TAKES if pattern.search(statement)) if is_first else ACCESS_SHARE
+    wanted = next((mode for pattern, mode in _TAKES if pattern.match(statement)), None) if is_first else ACCESS_SHARE
     if not is_first and re.search(r"\bFOREIGN\s+KEY\b|\bREFERENCES\b", statement, re.IGNORECASE):
         wanted = SHARE_ROW_EXCLUSIVE
     return wanted if wanted in held else None

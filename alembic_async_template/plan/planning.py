@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 import re
-import signal
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from alembic.script import ScriptDirectory
 from alembic.util import to_tuple
-from sqlalchemy.engine import Engine
 
-from .. import _compat
 from ..application.settings import read_settings
-from ..errors import ShadowError
 from ..errors.block import Fix
 from ..errors.failure import shorten_path
 from ..masking import mask_url
-from ..run.command import uses_this_package
 from ..run.history import list_pending
 from ..run.known_facts import list_facts
 from ..run.reading import read_database
-from ..shadow.choice import open_place
-from ..shadow.replay import run_on_shadow
+from ..shadow.tried_history import LiveDatabase, read_script, try_history
 from . import traced_run
 from .advice import advise
 from .explain_rows import explain_rows
@@ -134,6 +126,7 @@ def make_plan(
     schema: Path | None = None,
     stats: Path | None = None,
     write_stats: Path | None = None,
+    keep_shadow: bool = False,
 ) -> Plan:
     """Plan an upgrade of the database of a configuration, which is read and not changed.
 
@@ -143,20 +136,15 @@ def make_plan(
     :param schema: a dump of the live database's schema, which takes the place of the history up to where that is.
     :param stats: a file with what is known of the live database, which is then not reached.
     :param write_stats: a file to write that into.
+    :param keep_shadow: whether the history that has run is kept on the server, for the next plan to begin there.
     :raises ShadowError: there is no shadow, or the history does not run on it.
     :raises alembic.util.CommandError: the settings, the revisions or the database cannot be read.
     """
     settings = read_settings(config)
-    script = ScriptDirectory.from_config(config)
-    if not uses_this_package(script):
-        raise ShadowError(
-            f"{shorten_path(Path(script.env_py_location))} does not call run_environment, and may not keep to the shadow",
-            Fix("turn it into an environment of this package", "alembic adopt"),
-        )
+    script = read_script(config)
     range_start, separator, target = (revision or "").rpartition(":")
     target = target or "heads"
-    engine: Engine | None = None
-    url: str | None = None
+    live: LiveDatabase | None = None
     table: tuple[str | None, str] = (None, "alembic_version")
     if separator:
         facts = LiveFacts("", "", tuple(to_tuple(range_start, ())) if range_start not in {"", "base"} else ())
@@ -166,7 +154,7 @@ def make_plan(
     elif stats is not None:
         facts = read_stats_file(stats)
     else:
-        facts, engine, url, table = _read_live(config, settings.lock_timeout)
+        facts, live, table = _read_live(config, settings.lock_timeout)
     if write_stats is not None:
         facts.write(write_stats)
     to = _resolve_target(script, target)
@@ -174,22 +162,12 @@ def make_plan(
     notes = [f"a transaction is open that its locks may wait for: {one}" for one in facts.old_transactions]
     if not pending:
         return Plan(facts.database, facts.server_version, facts.current, to, None, (*notes,), (), settings.blocking_rows)
-    request = {
-        "start": list(facts.current),
-        "target": target,
-        "version_table": list(table),
-        "schema": schema and _read_schema(schema),
-    }
-    with _end_on_termination(), open_place(settings, engine, url) as place:
-        found = run_on_shadow(traced_run.__name__, config, place, request)
-    if isinstance(found, str):
-        raise ShadowError(f"The revisions could not be tried: {found}")
-    if not found["replayed"]:
-        raise ShadowError(f"{_name_history(schema, facts.current)}:\n{found['error']}", *_advise_dump(engine))
+    with try_history(config, script, live, facts.current, schema=schema, keep=keep_shadow, fixes=_advise_dump(live)) as run:
+        found = run(traced_run.__name__, {"target": target, "version_table": table})
     statements = [_read_statement(one) for one in found["statements"]]
     explained: dict[int, Explained] = {}
-    if engine is not None:
-        explained = explain_rows(engine, statements)
+    if live is not None:
+        explained = explain_rows(live.engine, statements)
     if not facts.tables:
         notes.append("how large the tables are is not known: each one counts as large")
     planned = _put_together(statements, facts.tables, explained, settings.blocking_rows)
@@ -199,23 +177,27 @@ def make_plan(
     )
 
 
-def _read_live(config: Config, lock_timeout: float) -> tuple[LiveFacts, Engine, str, tuple[str | None, str]]:
-    """What the live database knows, an engine to reach its server, its URL as the revisions read it, and the version table."""
-    found: list[tuple[LiveFacts, Engine, str, tuple[str | None, str]]] = []
+def _read_live(config: Config, lock_timeout: float) -> tuple[LiveFacts, LiveDatabase, tuple[str | None, str]]:
+    """What the live database knows, how its server is reached, and its version table."""
+    found: list[tuple[LiveFacts, LiveDatabase, tuple[str | None, str]]] = []
 
     def look(context: MigrationContext, _script: ScriptDirectory, current: Sequence[str]) -> None:
-        connection = context.connection
-        assert connection is not None
-        assert context.config is not None
-        if connection.dialect.name != "postgresql":
-            raise ShadowError(f"Locks are planned for PostgreSQL only, and this database is {connection.dialect.name}")
-        url = context.config.get_main_option("sqlalchemy.url") or ""
-        facts = read_live_facts(connection, mask_url(connection.engine.url), current, lock_timeout)
-        table = (context.version_table_schema, context.version_table)
-        found.append((facts, _compat.clone_engine(connection.engine), url, table))
+        live = LiveDatabase.of(context)
+        assert context.connection is not None
+        facts = read_live_facts(context.connection, mask_url(live.engine.url), current, lock_timeout)
+        found.append((facts, live, (context.version_table_schema, context.version_table)))
 
     read_database(config, look)
     return found[0]
+
+
+def _advise_dump(live: LiveDatabase | None) -> list[Fix]:
+    """A dump takes the place of a history that does not run from the beginning."""
+    if live is None:
+        return []
+    place = list_facts(live.engine.url, only_reads=True)["psql"]
+    dump = f"pg_dump --schema-only --no-owner --no-privileges{str(place).removeprefix('psql')} > schema.sql"
+    return [Fix("begin with a dump of the schema, in place of the history", f"{dump}\nalembic plan --schema schema.sql")]
 
 
 def _resolve_target(script: ScriptDirectory, target: str) -> tuple[str, ...]:
@@ -284,41 +266,3 @@ def _describe_revision(
 ) -> PlannedRevision:
     found = script.get_revision(revision)
     return PlannedRevision(revision, found.doc, shorten_path(Path(found.path)), tuple(planned.get(revision, ())))
-
-
-def _name_history(schema: Path | None, current: Sequence[str]) -> str:
-    if schema is not None:
-        return f"{schema} cannot be loaded into an empty database"
-    return f"The revisions until {', '.join(current)} do not run on an empty database"
-
-
-def _read_schema(file: Path) -> str:
-    try:
-        return file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ShadowError(f"{file} is not a dump that can be read") from error
-
-
-def _advise_dump(engine: Engine | None) -> Iterator[Fix]:
-    if engine is not None:
-        place = list_facts(engine.url, only_reads=True)["psql"]
-        dump = f"pg_dump --schema-only --no-owner --no-privileges{str(place).removeprefix('psql')} > schema.sql"
-        yield Fix("begin with a dump of the schema, in place of the history", f"{dump}\nalembic plan --schema schema.sql")
-
-
-@contextmanager
-def _end_on_termination() -> Iterator[None]:
-    """Let SIGTERM end the body as an exception does, so that the shadow is removed."""
-
-    def end(_number: int, _frame: FrameType | None) -> None:
-        raise SystemExit(143)
-
-    try:
-        previous = signal.signal(signal.SIGTERM, end)
-    except ValueError:  # not the main thread, which alone gets signals
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, previous)

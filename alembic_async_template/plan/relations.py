@@ -23,6 +23,10 @@ _RELATIONS = f"""
     WHERE pg_class.oid >= {FIRST_OID} AND relkind IN ('r', 'p', 'm', 'i', 'I', 'f')
       AND nspname !~ '^pg_' AND relpersistence <> 't'
 """
+_FILENODES = f"""
+    SELECT oid, pg_catalog.pg_relation_filenode(oid) FROM pg_catalog.pg_class
+    WHERE oid >= {FIRST_OID} AND relkind IN ('r', 'm', 'i')
+"""
 _COLUMNS = """
     SELECT attrelid, attnum, CAST(nspname AS text), CAST(relname AS text), CAST(attname AS text), attnotnull,
            atthasdef OR attidentity <> '',
@@ -88,9 +92,6 @@ class Relations:
         self.columns = self._read_columns(self.tables)
         self.keys: dict[int, str] = dict(ask(_KEYS))
         """The primary key of a table, where it is one column with a whole number."""
-        self._by_name = {str(self.known[oid]): oid for oid in self.tables}
-        for oid in self.tables:
-            self._by_name.setdefault(self.known[oid].name, oid)
 
     def _read_columns(self, tables: Iterable[int]) -> dict[tuple[int, int], Column]:
         listed = ", ".join(map(str, tables))
@@ -100,6 +101,11 @@ class Relations:
         return {
             (row[0], row[1]): Column(row[2], row[3], row[4], row[5], row[6], tuple(json.loads(row[7] or "[]"))) for row in rows
         }
+
+    def read_again(self) -> None:
+        """Read what statements change, after a rollback has taken that back."""
+        self.find_rewritten(dict(self._ask(_FILENODES)))
+        self.columns = self._read_columns(self.tables)
 
     def find_rewritten(self, filenodes: Mapping[int, int | None]) -> list[int]:
         """The relations that another file has now: their rows were written again."""
@@ -113,14 +119,21 @@ class Relations:
         return changed
 
     def list_named(self, statement: str) -> list[int]:
-        """The tables that a statement names, in their order."""
+        """The tables that a statement names, in their order: itself, or an index of theirs."""
+        by_name: dict[str, int] = {}
+        for relation in self.known.values():
+            by_name.setdefault(relation.name, relation.table)
+            by_name[f"{relation.schema}.{relation.name}"] = relation.table
+        for (oid, _), column in self.columns.items():  # what has been renamed
+            by_name.setdefault(column.table, oid)
+            by_name.setdefault(f"{column.schema}.{column.table}", oid)
         words = [_fold(word) for word in _WORDS.findall(statement)]
         found: list[int] = []
         for number, word in enumerate(words):
             whole = ".".join([words[number - 2], word]) if words[number - 1 : number] == ["."] and number > 1 else word
-            oid = self._by_name.get(whole)
-            if oid is not None and oid not in found:
-                found.append(oid)
+            table = by_name.get(whole)
+            if table is not None and table not in found:
+                found.append(table)
         return found
 
     def find_breaks(self, tables: Iterable[int]) -> list[str]:
@@ -133,6 +146,14 @@ class Relations:
         self.columns = {key: column for key, column in self.columns.items() if key[0] not in tables} | after
         found = [line for oid in tables for line in self._compare_table(oid, before, after)]
         return list(dict.fromkeys(found))
+
+    def find_last_constraint(self, table: int) -> str | None:
+        """The name of the constraint that was added last, in quotes if it needs them."""
+        found = self._ask(f"""
+            SELECT pg_catalog.quote_ident(conname) FROM pg_catalog.pg_constraint
+            WHERE conrelid = {table} AND contype <> 'n' ORDER BY oid DESC LIMIT 1
+        """)
+        return found[0][0] if found else None
 
     def list_with_enums(self) -> list[int]:
         """The tables that have a column of an enum type."""

@@ -1,16 +1,19 @@
-"""In a process of its own: replays the history on a shadow, and traces the pending revisions there."""
+"""In a process of its own: traces the pending revisions on a shadow."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..run.process import answer_request
-from ..shadow.replay import open_shadow, replay
+from ..shadow.replay import answer_on_shadow, describe_failure
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+    from sqlalchemy.engine import Engine
 
 
-def answer(request: Mapping[str, Any]) -> dict[str, Any]:
+def answer(config: Config, engine: Engine, request: Mapping[str, Any]) -> dict[str, Any]:
     """Run the revisions; what was traced until one failed, and why it failed."""
     from alembic import command
     from alembic.script import ScriptDirectory
@@ -18,30 +21,16 @@ def answer(request: Mapping[str, Any]) -> dict[str, Any]:
     from .. import _compat
     from .tracer import trace
 
-    with open_shadow(request) as (config, engine):
-        script = ScriptDirectory.from_config(config)
+    schema, table = request["version_table"]
+    failed = None
+    folders = _compat.list_version_folders(ScriptDirectory.from_config(config))
+    with trace(engine, folders, (schema, table)) as tracer:
         try:
-            replay(config, engine, request["start"], request["schema"])
+            command.upgrade(config, request["target"])
         except (Exception, SystemExit) as error:
-            return {"replayed": False, "error": _describe(error), "statements": []}
-        table = request["version_table"]
-        failed = None
-        with trace(engine, _compat.list_version_folders(script), (table[0], table[1])) as tracer:
-            try:
-                command.upgrade(config, request["target"])
-            except (Exception, SystemExit) as error:
-                failed = _describe(error)
-        return {"replayed": True, "error": failed, "statements": [asdict(one) for one in tracer.statements]}
-
-
-def _describe(error: BaseException) -> str:
-    """An error as the command line shows it."""
-    from alembic.util import CommandError
-
-    from ..masking import mask_message
-
-    return str(error) if isinstance(error, CommandError) else mask_message(f"{type(error).__name__}: {error}")
+            failed = describe_failure(error)
+    return {"error": failed, "statements": [asdict(one) for one in tracer.statements]}
 
 
 if __name__ == "__main__":
-    answer_request(answer)
+    answer_on_shadow(answer)

@@ -24,6 +24,7 @@ from ..run.session import find_backend, is_autocommit
 from .lock_modes import ACCESS_EXCLUSIVE, ROW_SHARE, SHARE_ROW_EXCLUSIVE, take_again
 from .relations import FIRST_OID, Relations
 from .slow_motion import SlowMotion
+from .statement_text import empty_strings
 
 # The locks of this session, and of each locked relation its file and how often it was scanned since the transaction began.
 # What is counted is handed over at the end of each transaction, so that the next one starts at zero.
@@ -45,7 +46,8 @@ _TOTALS = f"""
 """
 # Statements that cannot run in a transaction, see each one's page in https://www.postgresql.org/docs/current/sql-commands.html.
 _OWN_TRANSACTION = re.compile(
-    r"\bCONCURRENTLY\b|^\s*(VACUUM|CLUSTER\s*;?\s*$|REINDEX\s+(\(.*?\)\s*)?(DATABASE|SCHEMA|SYSTEM)|BEGIN|START|COMMIT|END|ROLLBACK|ABORT)\b",
+    r"^(CREATE|DROP|REINDEX|ALTER)\b.*\bCONCURRENTLY\b|^(VACUUM|CLUSTER$|REINDEX (\(.*?\) ?)?(DATABASE|SCHEMA|SYSTEM))\b"
+    r"|^(BEGIN|START|COMMIT|END|ROLLBACK|ABORT)\b",
     re.IGNORECASE,
 )
 _READS = re.compile(
@@ -53,6 +55,8 @@ _READS = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _CHANGES_ROWS = re.compile(r"^\s*(SELECT|INSERT|UPDATE|DELETE|MERGE|WITH|COPY)\b", re.IGNORECASE)
+_ROLLS_BACK = re.compile(r"^\s*(ROLLBACK|ABORT)\b", re.IGNORECASE)
+_ADDS_UNNAMED = re.compile(r"\bADD (CHECK|UNIQUE|PRIMARY KEY|FOREIGN KEY)\b", re.IGNORECASE)
 _EMPTIES = re.compile(r"^\s*TRUNCATE\b", re.IGNORECASE)
 
 
@@ -75,7 +79,9 @@ class TracedStatement:
     scans: list[str] = field(default_factory=list)
     breaks: list[str] = field(default_factory=list)
     key: str | None = None
-    """Of an UPDATE or DELETE: the number by which the rows of its table can be told apart."""
+    """The column with a number by which the rows of its table can be told apart."""
+    constraint: str | None = None
+    """The name that the server has given to the constraint that it adds, if it has none itself."""
 
 
 class Tracer:
@@ -93,6 +99,7 @@ class Tracer:
         self._held: dict[int, set[str]] = {}
         self._scans: dict[int, int] = {}
         self._has_begun = False
+        self._is_rolled_back = False
         self._slow: SlowMotion | None = None
         self._totals: dict[int, tuple[int | None, int]] = {}
 
@@ -101,13 +108,16 @@ class Tracer:
             return
         if self.relations is None:
             self.relations = Relations(_asker(connection), self.version_table)
+        if self._is_rolled_back:
+            self.relations.read_again()
+            self._is_rolled_back = False
         if not is_autocommit(connection):
             return
         ask = _asker(connection)
-        if _OWN_TRANSACTION.search(statement):
+        if _OWN_TRANSACTION.search(empty_strings(statement)):
             ask(_FLUSH)
             self._totals = {oid: (filenode, scans) for oid, filenode, scans in ask(_TOTALS)}
-            tables = [relation for relation in self.relations.known.values() if relation.kind in {"r", "m"}]
+            tables = [relation for relation in self.relations.known.values() if relation.kind == "r"]
             self._slow = SlowMotion(self.engine, find_backend(connection), [(one.schema, one.name) for one in tables])
             self._slow.begin()
         else:
@@ -124,15 +134,22 @@ class Tracer:
         compiled = getattr(context, "compiled", None) is not None
         shown = statement.replace("%%", "%") if compiled and connection.dialect.paramstyle == "pyformat" else statement
         traced = TracedStatement(revision, file, line, mask_statement(shown).strip(), bool(parameters), self._transaction)
+        bare = empty_strings(statement)
         if self._slow is not None:
-            self._note_own_transaction(traced, ask, statement)
+            self._note_own_transaction(traced, ask, bare)
         else:
-            self._note_state(traced, ask, statement)
+            self._note_state(traced, ask, bare)
         if self._has_begun:
             ask("COMMIT")
             self._has_begun = False
-        if traced.locks or not _READS.match(statement):
+        if _ROLLS_BACK.match(bare):
+            self.roll_back()
+        if traced.locks or not _READS.match(bare):
             self.statements.append(traced)
+
+    def roll_back(self, _connection: Connection | None = None) -> None:
+        """What was rewritten is no longer."""
+        self._is_rolled_back = True
 
     def fail(self, context: Any) -> None:
         """The statement has failed: what was begun for it is ended."""
@@ -158,7 +175,8 @@ class Tracer:
         scanned = [oid for oid, (_, _, scans) in state.items() if (scans or 0) > self._scans.get(oid, 0)]
         filenodes = {oid: filenode for oid, (_, filenode, _) in state.items()}
         self._held = held
-        self._scans = {oid: scans or 0 for oid, (_, _, scans) in state.items()}
+        # What a savepoint has counted stays counted when it is rolled back, although its locks are gone.
+        self._scans |= {oid: scans or 0 for oid, (_, _, scans) in state.items()}
         self._note(traced, statement, own, held, scanned, filenodes)
 
     def _note_own_transaction(self, traced: TracedStatement, ask: Callable[[str], list[Any]], statement: str) -> None:
@@ -200,12 +218,16 @@ class Tracer:
         rewritten = relations.find_rewritten(filenodes)
         if not _EMPTIES.match(statement):
             traced.rewrites = [str(known[oid]) for oid in rewritten]
-        if not _CHANGES_ROWS.match(statement):  # their way to the rows depends on how many there are
+        if not _CHANGES_ROWS.match(statement) and not _EMPTIES.match(
+            statement
+        ):  # their way to the rows depends on how many there are
             tables = [oid for oid in scanned if oid in known and not known[oid].is_index]
             tables += [oid for oid in _find_referred(statement, own) if oid in known and oid not in tables] if tables else []
             traced.scans = [str(known[oid]) for oid in tables]
-        elif named := relations.list_named(statement):
+        if named := relations.list_named(statement):
             traced.key = relations.keys.get(named[0])
+            if _ADDS_UNNAMED.search(statement):
+                traced.constraint = relations.find_last_constraint(named[0])
         changed = [oid for oid, modes in own.items() if ACCESS_EXCLUSIVE in modes]
         if re.match(r"\s*ALTER\s+TYPE\b", statement, re.IGNORECASE):
             changed += relations.list_with_enums()
@@ -226,11 +248,13 @@ class Tracer:
 
 
 def _list_locks(relations: Relations, locks: Mapping[int, set[str]]) -> list[tuple[str, str]]:
-    """The tables and the modes, and indexes only where they are locked for themselves."""
+    """The tables and the modes, and indexes only where they are locked more than their table."""
     found = []
     for oid, modes in locks.items():
         relation = relations.known.get(oid)
-        if relation is None or (relation.is_index and (relation.table in locks or ACCESS_EXCLUSIVE not in modes)):
+        if relation is None:
+            continue
+        if relation.is_index and (ACCESS_EXCLUSIVE not in modes or ACCESS_EXCLUSIVE in locks.get(relation.table, ())):
             continue
         found += [(str(relation), mode) for mode in sorted(modes)]
     return sorted(found)
@@ -270,6 +294,7 @@ def trace(engine: Engine, folders: Sequence[Path], version_table: tuple[str | No
         ("before_cursor_execute", tracer.before),
         ("after_cursor_execute", tracer.after),
         ("handle_error", tracer.fail),
+        ("rollback", tracer.roll_back),
     ]
     for name, listener in listeners:
         event.listen(engine, name, listener)

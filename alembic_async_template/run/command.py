@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import _compat
 from ..application.settings import Settings
-from ..diagnosis.identifiers import refuse_duplicates
+from ..diagnosis.identifiers import refuse_duplicates, refuse_taken
 from .session import Limits
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ def read_command(
     """Read what the running command is.
 
     :raises DuplicateRevisionError: it is for the revisions, and one has several files.
+    :raises CommandError: it is to write a revision whose identifier is taken.
     """
     command = Command(
         environment=environment,
@@ -84,6 +85,8 @@ def read_command(
     )
     if command.changes or command.compares:
         refuse_duplicates(environment.script)
+    if command.compares:
+        refuse_taken(environment.script, _compat.revision_arguments().get("rev_id"))
     return command
 
 

@@ -27,7 +27,7 @@ from ..autogenerate.render_types import render_items
 from ..errors import NoTablesError
 from .command import Command
 from .questions import is_terminal
-from .rename_answers import RenameAnswers, warn_of_unread_answers
+from .rename_answers import UNFIT_ANSWERS, RenameAnswers, warn_of_unread_answers
 from .target import Target
 
 if TYPE_CHECKING:
@@ -110,6 +110,8 @@ def _settle_by(
         end_transaction = connection.rollback if asks else None
         answers = RenameAnswers(arguments, connection.dialect, end_transaction, is_partial=is_partial)
         settle_renames(context, directive, answers.choose, held)
+        if is_partial:
+            _compat.environment_options().setdefault(UNFIT_ANSWERS, []).append(answers.unfit)
         return answers.open
 
     return settle

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial, update_wrapper
@@ -84,7 +85,11 @@ def _run_strictly(
     sys.set_coroutine_origin_tracking_depth(max(depth, _DEPTH))
     try:
         with _compat.catch_unawaited(note), watch_sessions(connection) as unwritten:
-            function(*arguments, **options)  # what it returns is released at once
+            try:
+                function(*arguments, **options)  # what it returns is released at once
+            except Exception as error:
+                _close_unstarted(error)
+                raise
             for task in _list_tasks() - tasks:
                 if note(task.get_coro()):
                     task.cancel()
@@ -96,6 +101,15 @@ def _run_strictly(
     if unwritten:
         _begin(step, progress)
         raise explain_unflushed(function, unwritten, progress)
+
+
+def _close_unstarted(error: Exception) -> None:
+    """Close the coroutines that the failed revision has not begun to run: Python would warn of them, after the error."""
+    scheduled = {task.get_coro() for task in _list_tasks()}
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        for value in frame.f_locals.values():
+            if inspect.iscoroutine(value) and value not in scheduled and inspect.getcoroutinestate(value) == inspect.CORO_CREATED:
+                value.close()
 
 
 def _list_tasks() -> set[asyncio.Task[Any]]:

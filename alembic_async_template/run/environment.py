@@ -25,6 +25,7 @@ from ..errors import AlembicAsyncTemplateError, ApplicationImportError, Connecti
 from ..errors.failure import Progress
 from ..masking import mask_url
 from .bind import resolve_bind
+from .branches import refuse_ambiguous_steps
 from .cancellation import cancellation
 from .command import DATABASE_SOURCE, Command, read_command
 from .comparison import prepare_comparison
@@ -33,7 +34,7 @@ from .coroutines import refuse_coroutines
 from .known_facts import find_facts, list_facts
 from .lent_url import lend_url
 from .logs import DATABASE, calm_logging, configure_logging, silence
-from .loop import run_coroutine
+from .loop import SecondInterrupt, run_coroutine
 from .migration_lock import hold_migration_lock, name_version_table
 from .outcome import report_outcome
 from .retries import run_attempts, run_migrations
@@ -96,8 +97,9 @@ def run_environment(
         except KeyboardInterrupt as error:
             if not is_command_line(config):
                 raise
-            block = f"INTERRUPTED: {describe_interruption(error, environment.script, run.progress)}"
-            print(paint_block(block, sys.stderr), file=sys.stderr)
+            progress = replace(run.progress, cut=isinstance(error, SecondInterrupt))
+            block = describe_interruption(error, environment.script, progress)
+            print(paint_block(f"INTERRUPTED: {block}", sys.stderr), file=sys.stderr)
             raise SystemExit(_INTERRUPTED) from error
         finally:
             _compat.reinstate_environment(environment)  # a command that was refused meanwhile has taken it away
@@ -272,6 +274,7 @@ class _Run:
         """Let a command work that changes the database: under the migration lock, unless there is nothing to do."""
         environment, settings, is_stamp = self.environment, self.command.settings, self.command.name == "stamp"
         context = environment.get_context()
+        refuse_ambiguous_steps(context)
         refuse_coroutines(context, environment.script, self.progress)
         if not environment.script.get_heads():
             log.warning("There are no revisions in %s", ", ".join(map(str, _compat.list_version_folders(environment.script))))

@@ -16,11 +16,12 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from ..application.imports import find_root
 from ..diagnosis.driver_errors import find_number, list_causes
-from ..diagnosis.enum_labels import find_label, list_labels, read_refusal, write_mapping
+from ..diagnosis.enum_labels import find_label, list_labels, read_refusal
+from ..diagnosis.row_updates import map_texts
 from ..diagnosis.statement_facts import read_columns, read_statement, write_labels
 from ..errors.block import series
 from ..masking import is_about_secret
-from ..postgresql import quote_if_needed
+from ..postgresql import escape_colons, quote_if_needed
 from ..project.declared_roots import find_workspace_member
 
 if TYPE_CHECKING:
@@ -59,9 +60,14 @@ def list_facts(url: URL, *, only_reads: bool = False) -> dict[str, str | None]:
 
 
 def list_url_facts(database: Database) -> dict[str, str | None]:
-    """How the URL of a database is written, where it comes from: an engine of the application takes the words of its driver."""
-    is_asyncpg = database.engine is not None and database.engine.dialect.driver == "asyncpg"
-    return {"scheme": database.original.drivername, "sslmode": "ssl" if is_asyncpg else "sslmode"}
+    """How the URL of a database is written, where it comes from: an engine of the application takes the words of its driver.
+
+    asyncpg has no argument for the file of a certificate, https://magicstack.github.io/asyncpg/current/api/index.html#connection.
+    """
+    facts: dict[str, str | None] = {"scheme": database.original.drivername}
+    if database.engine is not None and database.engine.dialect.driver == "asyncpg":
+        facts |= {"sslmode": "ssl", "verify": 'connect_args={"ssl": ssl.create_default_context(cafile="/etc/ssl/ca.pem")}'}
+    return facts
 
 
 def find_facts(error: BaseException, connection: Connection, settings: Settings, revision: Path | None) -> dict[str, str | None]:
@@ -116,7 +122,10 @@ def _map_texts(error: DBAPIError, connection: Connection, labels: list[str]) -> 
     quoted = quote_if_needed(column)
     query = f"SELECT DISTINCT {quoted} FROM {table} WHERE {quoted} IS NOT NULL ORDER BY 1 LIMIT {_MOST_TEXTS}"
     texts = list(connection.exec_driver_sql(query, execution_options={"no_parameters": True}).scalars())
-    return write_mapping(table, quoted, texts, labels)
+    pairs = {text: find_label(text, labels) for text in texts if text not in labels}
+    if not pairs or not labels:
+        return None
+    return f"op.execute({write_labels([escape_colons(map_texts(table, quoted, pairs))])})"
 
 
 def _describe_enum_column(error: DBAPIError, connection: Connection) -> dict[str, str | None]:

@@ -22,6 +22,10 @@ Result = TypeVar("Result")
 _SAME = 1.0
 
 
+class SecondInterrupt(KeyboardInterrupt):
+    """The second Ctrl-C, which ends the loop, whether or not the statement on the server has ended."""
+
+
 async def call_in_thread(function: Callable[[], Result]) -> Result:
     """Call a function in a thread of its own. If the caller is cancelled, so is what runs in a loop there; both end together."""
     request = Cancellation()
@@ -70,9 +74,13 @@ async def _heed_one_interrupt(coroutine: Coroutine[Any, Any, None]) -> None:
     first: list[float] = []
 
     def heed(number: int, frame: FrameType | None) -> None:
-        if not first or time.monotonic() - first[0] > _SAME:
-            first.append(time.monotonic())
+        if first and time.monotonic() - first[0] <= _SAME:
+            return
+        first.append(time.monotonic())
+        try:
             handler(number, frame)
+        except KeyboardInterrupt as error:
+            raise SecondInterrupt if len(first) > 1 else error from None
 
     signal.signal(signal.SIGINT, heed)
     try:

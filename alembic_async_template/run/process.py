@@ -13,9 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from alembic.config import Config
+from alembic.util import CommandError
+
+from ..errors import AlembicAsyncTemplateError
+from ..masking import mask_message
 
 # How long the application may take to be imported and the database to answer, in seconds.
 _PATIENCE = 120
+# How many bytes of an output are looked at for its last line.
+_TAIL = 10_000
+# The key of an answer that says why there is none.
+_FAILED = "failed"
 
 
 def describe_config(config: Config) -> dict[str, Any]:
@@ -44,28 +52,48 @@ def run_apart(
     """
     with tempfile.TemporaryDirectory() as folder:
         files = Path(folder, "request.json"), Path(folder, "answer.json")
+        log = Path(folder, "stderr")
         files[0].write_text(json.dumps(request))
         # -P: as for the command `alembic`, the working directory is no place of modules by itself.
         command = [sys.executable, "-P", "-m", module, *map(os.fspath, files)]
         try:
-            subprocess.run(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                timeout=patience,
-                check=False,
-                env={**os.environ, **(variables or {})},
-            )
+            with log.open("wb") as stderr:
+                subprocess.run(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=stderr,
+                    timeout=patience,
+                    check=False,
+                    env={**os.environ, **(variables or {})},
+                )
         except subprocess.TimeoutExpired:
             return f"env.py has not come to an end within {patience:.0f} s"
         if not files[1].exists():
-            return "env.py has ended the process"
+            return ": ".join(filter(None, ["env.py has ended the process", _read_last_line(log)]))
         found: dict[str, Any] = json.loads(files[1].read_text())
-        return found
+        return str(found[_FAILED]) if _FAILED in found else found
+
+
+def _read_last_line(path: Path) -> str:
+    """What was written last to a file: the reason that `sys.exit` was given, most often."""
+    with path.open("rb") as file:
+        file.seek(-min(path.stat().st_size, _TAIL), os.SEEK_END)
+        lines = file.read().decode(errors="replace").splitlines()
+    return mask_message(next((line.strip() for line in reversed(lines) if line.strip()), ""))
 
 
 def answer_request(answer: Callable[[Mapping[str, Any]], dict[str, Any]]) -> None:
     """In the new process: read the request, and write the answer."""
     request, place = map(Path, sys.argv[1:])
-    place.write_text(json.dumps(answer(json.loads(request.read_text()))))
+    try:
+        text = json.dumps(answer(json.loads(request.read_text())))
+    except AlembicAsyncTemplateError as error:
+        text = json.dumps({_FAILED: error.one_line})
+    except CommandError as error:
+        text = json.dumps({_FAILED: mask_message(str(error))})
+    except Exception as error:  # what env.py raises is a part of the answer
+        text = json.dumps(
+            {_FAILED: mask_message(f"alembic-async-template has failed, not env.py: {type(error).__name__}: {error}")}
+        )
+    place.write_text(text)

@@ -8,9 +8,11 @@ import shlex
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import chain
 
 from sqlalchemy.engine import Dialect
 
@@ -28,6 +30,8 @@ _KINDS = {"rename": (2, 3), "rename_table": (1, 2)}
 _NONE = "none"
 # How alike two names are at least, of which one may be meant by the other.
 _NEAR = 0.86
+# Where the environment keeps the answers that fit nothing, of each of its comparisons.
+UNFIT_ANSWERS = "alembic_async_template_unfit_answers"
 # From how many questions on it is said how to be asked none.
 _MANY = 5
 
@@ -71,6 +75,29 @@ def _unquote(name: str) -> str:
     return name[1:-1].replace('""', '"') if name.startswith('"') else name
 
 
+@dataclass(frozen=True, slots=True)
+class Unfit:
+    """An answer of `-x` that fits nothing of one comparison: what goes there, what comes, and the commands that would fit."""
+
+    goes: Sequence[str]
+    comes: Sequence[str]
+    commands: Sequence[str]
+
+
+def refuse_unfit(compared: Sequence[Mapping[str, Unfit]]) -> None:
+    """Make sure that each answer fits one of several comparisons.
+
+    :param compared: the answers that do not fit, by their arguments, of each.
+    :raises RenameAnswerError: an answer fits none.
+    """
+    for argument in compared[0] if compared else ():
+        found = [unfit[argument] for unfit in compared if argument in unfit]
+        if len(found) == len(compared):
+            parts = [[getattr(one, name) for one in found] for name in ("goes", "comes", "commands")]
+            goes, comes, commands = (list(dict.fromkeys(chain.from_iterable(lists))) for lists in parts)
+            raise RenameAnswerError.unfit(argument, (goes, comes), commands, type_again(without=argument))
+
+
 class RenameAnswers:
     """What is known of the renames of one comparison, and what was asked.
 
@@ -94,6 +121,8 @@ class RenameAnswers:
         self._refused: set[Rename] = set()
         self.open: list[Rename] = []
         """The renames that may be, and that no one has answered."""
+        self.unfit: dict[str, Unfit] = {}
+        """The answers that fit nothing, by their arguments; where other databases are compared too, they may fit there."""
 
     def choose(self, difference: Difference, accepted: Sequence[Rename]) -> Sequence[Rename]:
         """The renames that were answered with yes; none if nothing is left to ask.
@@ -110,7 +139,9 @@ class RenameAnswers:
         candidates = [one for one in drop_answered(candidates, accepted) if one not in self._refused]
         if self._end_transaction is None or not candidates:
             self.open = candidates
-            self._refuse_unused(difference)
+            self.unfit = dict(self._list_unfit(difference))
+            if not self._is_partial:
+                refuse_unfit([self.unfit])
             return ()
         self._end_transaction()
         return self._ask_about(candidates)
@@ -127,8 +158,8 @@ class RenameAnswers:
                 del self._given[argument]
         return taken
 
-    def _refuse_unused(self, difference: Difference) -> None:
-        for argument in [] if self._is_partial else self._given:
+    def _list_unfit(self, difference: Difference) -> Iterator[tuple[str, Unfit]]:
+        for argument in self._given:
             possible = {one.argument.removeprefix("-x "): one for one in difference.list_possible()}
             near = get_close_matches(argument, possible, 3, 0) if len(possible) > 3 else possible
             others = find_candidates(difference, self._dialect)
@@ -136,7 +167,7 @@ class RenameAnswers:
                 type_again([shlex.split(one.argument)[1] for one in choose_together([possible[text], *others])], argument)
                 for text in near
             ]
-            raise RenameAnswerError.unfit(argument, _list_names(difference), commands, type_again(without=argument))
+            yield argument, Unfit(*_list_names(difference), commands)
 
     def _ask_about(self, candidates: Sequence[Rename]) -> list[Rename]:
         """Ask about tables first, and stop there if one was renamed: then its columns can be candidates too."""

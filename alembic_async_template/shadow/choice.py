@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from ..errors.shadow_errors import SHADOW_URL
 from ..postgresql import identifier
 from ..run.connection import call_on_new_connection
 from .replay import Place
-from .shadow_database import make_shadow
+from .shadow_database import find_kept, keep_shadow, make_shadow
 
 if TYPE_CHECKING:
     from ..application.settings import Settings
@@ -43,21 +43,38 @@ _STARTED = text("SELECT CAST(pg_catalog.pg_postmaster_start_time() AS text)")
 
 
 @contextmanager
-def open_place(settings: Settings, engine: Engine | None, url: str | None) -> Iterator[Place]:
-    """While the body runs, there is a shadow.
+def open_place(
+    settings: Settings,
+    engine: Engine | None,
+    url: str | None,
+    digest: str,
+    fill: Callable[[Place], object],
+    *,
+    keep: bool = False,
+) -> Iterator[tuple[Place, bool]]:
+    """While the body runs, there is a shadow; and whether the history has run on it already.
 
     :param engine: leads to the live database; None where that is not reached.
     :param url: its URL, as the revisions read it.
+    :param digest: of all that the history makes.
+    :param fill: runs the history at a place.
+    :param keep: whether a database with the history is kept for the next run, which uses it without being asked to.
     :raises ShadowError: there is none that could be emptied.
     """
     if settings.shadow_url is not None:
-        yield _open_given(settings, engine)
+        yield _open_given(settings, engine), False
         return
     if engine is None or url is None:
         raise ShadowError("Without the live database, the revisions need a place where they are tried", SHADOW_URL)
-    with make_shadow(engine) as name:
-        shadow = make_url(url).set(database=name)
-        yield Place(shadow.render_as_string(hide_password=False), through_application=settings.app_engine is not None)
+    live = make_url(url)
+
+    def describe(name: str) -> Place:
+        shadow = live.set(database=name).render_as_string(hide_password=False)
+        return Place(shadow, through_application=settings.app_engine is not None)
+
+    kept = keep_shadow(engine, digest, lambda name: fill(describe(name))) if keep else find_kept(engine, digest)
+    with make_shadow(engine, kept) as name:
+        yield describe(name), kept is not None
 
 
 def _open_given(settings: Settings, live: Engine | None) -> Place:

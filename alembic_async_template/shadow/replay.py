@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from alembic.util import CommandError
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -19,9 +20,9 @@ from ..application.settings import project_directory, read_settings
 from ..application.url import Database, adapt_url
 from ..application.url_choice import resolve_database
 from ..errors import ServerWideStatementError
-from ..masking import shorten_statement
+from ..masking import mask_message, shorten_statement
 from ..run.connection import call_on_new_connection
-from ..run.process import describe_config, make_config, run_apart
+from ..run.process import answer_request, describe_config, make_config, run_apart
 from .server_wide import is_server_wide
 
 if TYPE_CHECKING:
@@ -115,6 +116,26 @@ def replay(config: Config, engine: Engine, revisions: Sequence[str], schema: str
     sql = re.sub(r"^(\\.*|CREATE SCHEMA public;)$", "", schema, flags=re.MULTILINE)
     call_on_new_connection(_compat.clone_engine(engine), lambda connection: _run_script(connection, sql))
     command.stamp(config, list(revisions))
+
+
+def answer_on_shadow(work: Callable[[Config, Engine, Mapping[str, Any]], dict[str, Any]]) -> None:
+    """In the new process: run the history where that is asked for, and answer with what `work` finds after it."""
+
+    def answer(request: Mapping[str, Any]) -> dict[str, Any]:
+        with open_shadow(request) as (config, engine):
+            try:
+                if request["replays"]:
+                    replay(config, engine, request["start"], request["schema"])
+            except (Exception, SystemExit) as error:
+                return {"history_error": describe_failure(error)}
+            return work(config, engine, request)
+
+    answer_request(answer)
+
+
+def describe_failure(error: BaseException) -> str:
+    """An error as the command line shows it."""
+    return str(error) if isinstance(error, CommandError) else mask_message(f"{type(error).__name__}: {error}")
 
 
 def _run_script(connection: Connection, sql: str) -> None:

@@ -6,7 +6,7 @@ import json
 import logging
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from sqlalchemy import text
@@ -17,6 +17,7 @@ from .. import _compat
 from ..diagnosis.driver_errors import find_sqlstate
 from ..errors import ShadowError
 from ..errors.block import Fix
+from ..errors.shadow_errors import SHADOW_URL
 from ..postgresql import SQLState, identifier, literal
 from ..run.connection import call_on_new_connection
 
@@ -29,7 +30,13 @@ _LEFTOVERS = text(rf"""
     SELECT CAST(datname AS text) AS name FROM pg_catalog.pg_database
     WHERE datname ~ '^{_PREFIX}\d+_[0-9a-f]+$' AND pg_catalog.pg_has_role(datdba, 'MEMBER')
       AND CAST(pg_catalog.split_part(datname, '_', 3) AS bigint) < extract(epoch FROM pg_catalog.now()) - 60
+      AND pg_catalog.shobj_description(oid, 'pg_database') IS NULL
       AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_activity WHERE pg_stat_activity.datid = pg_database.oid)
+""")
+_KEPT = text(rf"""
+    SELECT CAST(datname AS text) FROM pg_catalog.pg_database
+    WHERE datname ~ '^{_PREFIX}\d+_[0-9a-f]+$' AND pg_catalog.shobj_description(oid, 'pg_database') LIKE :like
+    ORDER BY datname
 """)
 # The columns differ from version to version: https://www.postgresql.org/docs/current/catalog-pg-database.html
 _LOCALE = text("""
@@ -52,17 +59,73 @@ _NOT_COPIED = frozenset({"default_transaction_read_only"})
 
 
 @contextmanager
-def make_shadow(engine: Engine) -> Iterator[str]:
-    """While the body runs, there is a database of the name that this gives, empty, on the server of an engine.
+def make_shadow(engine: Engine, template: str | None = None) -> Iterator[str]:
+    """While the body runs, there is a database of the name that this gives on the server of an engine, empty or a copy.
 
     It has the encoding, the locale and the settings of the engine's database, since `TimeZone` for example decides whether a
     change of type rewrites a table. What killed runs have left is removed first. Dropping a database writes a checkpoint:
     https://www.postgresql.org/docs/current/sql-dropdatabase.html
 
+    :param template: the database to copy.
     :raises ShadowError: the role may not create databases.
     """
     names: list[str] = []
+    try:
+        _create(engine, names, template)
+        yield names[0]
+    finally:
+        _drop(engine, names)
 
+
+def keep_shadow(engine: Engine, digest: str, fill: Callable[[str], object]) -> str:
+    """The database that is kept under a digest; a new one where there is none yet, in place of others of the same live database.
+
+    :param fill: is called with the name of a new one, to put into it what it is kept for.
+    :raises ShadowError: the role may not create databases.
+    """
+    kept = find_kept(engine, digest)
+    if kept is not None:
+        return kept
+    names: list[str] = []
+    try:
+        _create(engine, names)
+        fill(names[0])
+    except BaseException:
+        _drop(engine, names)
+        raise
+
+    def mark(connection: Connection) -> None:
+        old = connection.scalars(_KEPT, {"like": f"{_like(_describe_kept(engine, ''))}%"}).all()
+        comment = literal(_describe_kept(engine, digest))
+        connection.exec_driver_sql(f"COMMENT ON DATABASE {_quote(names[0])} IS {comment}".replace("%", "%%"))
+        for name in old:
+            with suppress(DBAPIError):  # another run copies it
+                connection.exec_driver_sql(f"DROP DATABASE IF EXISTS {_quote(name)}")
+
+    call_on_new_connection(_compat.clone_engine(engine), mark)
+    return names[0]
+
+
+def find_kept(engine: Engine, digest: str) -> str | None:
+    """The name of the database that is kept under a digest."""
+    found: list[str] = []
+    like = _like(_describe_kept(engine, digest))
+    call_on_new_connection(
+        _compat.clone_engine(engine), lambda connection: found.extend(connection.scalars(_KEPT, {"like": like}).all())
+    )
+    return found[0] if found else None
+
+
+def _describe_kept(engine: Engine, digest: str) -> str:
+    """The comment of a database that is kept."""
+    return f"kept for alembic plan of {engine.url.database}: {digest}"
+
+
+def _like(text: str) -> str:
+    return re.sub(r"([\\%_])", r"\\\1", text)
+
+
+def _create(engine: Engine, names: list[str], template: str | None = None) -> None:
     def create(connection: Connection) -> None:
         for name in connection.scalars(_LEFTOVERS).all():
             with suppress(DBAPIError):  # another run removes it, or has connected to it now
@@ -71,32 +134,27 @@ def make_shadow(engine: Engine) -> Iterator[str]:
         facts = found.facts if isinstance(found.facts, dict) else json.loads(found.facts)
         name = f"{_PREFIX}{found.seconds}_{secrets.token_hex(4)}"
         names.append(name)
-        connection.exec_driver_sql(f"CREATE DATABASE {_quote(name)} TEMPLATE template0 {_write_locale(facts, found.encoding)}")
+        source = _quote(template) if template else f"template0 {_write_locale(facts, found.encoding)}"
+        connection.exec_driver_sql(f"CREATE DATABASE {_quote(name)} TEMPLATE {source}")
         _copy_settings(connection, name)
 
+    try:
+        call_on_new_connection(_compat.clone_engine(engine), create)
+    except DBAPIError as error:
+        if find_sqlstate(error) != SQLState.INSUFFICIENT_PRIVILEGE:
+            raise
+        problem = f'The role "{engine.url.username}" may not create a database, on which the revisions would be tried'
+        right = Fix("let the role create databases", f"ALTER ROLE {identifier(str(engine.url.username))} CREATEDB")
+        raise ShadowError(problem, SHADOW_URL, right) from error
+
+
+def _drop(engine: Engine, names: Sequence[str]) -> None:
     def drop(connection: Connection) -> None:
         for name in names:
             connection.exec_driver_sql(f"DROP DATABASE IF EXISTS {_quote(name)} WITH (FORCE)")
 
-    try:
-        try:
-            call_on_new_connection(_compat.clone_engine(engine), create)
-        except DBAPIError as error:
-            if find_sqlstate(error) != SQLState.INSUFFICIENT_PRIVILEGE:
-                raise
-            fixes = (
-                Fix(
-                    "name a database where the revisions may run, as of a container in continuous integration",
-                    "shadow_url = postgresql://postgres:postgres@localhost/shadow",
-                ),
-                Fix("let the role create databases", f"ALTER ROLE {identifier(str(engine.url.username))} CREATEDB"),
-            )
-            problem = f'The role "{engine.url.username}" may not create a database, on which the revisions would be tried'
-            raise ShadowError(problem, *fixes) from error
-        yield names[0]
-    finally:
-        if names:
-            call_on_new_connection(_compat.clone_engine(engine), drop)
+    if names:
+        call_on_new_connection(_compat.clone_engine(engine), drop)
 
 
 def _quote(name: str) -> str:

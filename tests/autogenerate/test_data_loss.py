@@ -16,6 +16,7 @@ from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.dialects.postgresql.base import PGDialect
 
 from alembic_async_template.autogenerate.narrowing import explain_loss
+from alembic_async_template.errors import RevisionFailedError
 from support.constructs import key
 from support.history import History, migrate
 
@@ -271,3 +272,120 @@ def test_a_column_that_has_a_value_needs_no_comment(database_url: str, tmp_path:
     Table("new", metadata, key(), Column("c", Integer, nullable=False))
     assert "# Fails" not in migrate(migrations, "two", metadata)
     assert read_warnings(caplog) == []
+
+
+REFUSING_NULLS: dict[str, Callable[[], tuple[Column[Any], ...]]] = REQUIRED | {
+    "with a default": lambda: (Column("new", sa.String(4), server_default="it's", nullable=False),),
+    "of every row": lambda: (Column("new", sa.Float, server_default=sa.func.random(), unique=True, nullable=False),),
+    "with a null": lambda: (Column("new", sa.Text, server_default=sa.text("NULL"), nullable=False),),
+    "dots": lambda: (Column("new", sa.Text().with_variant(pg.CIDR(), "postgresql"), unique=True, nullable=False),),
+    "deferred key": lambda: (Column("new", ForeignKey("owner.id", deferrable=True, initially="deferred"), nullable=False),),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSING_NULLS)
+def test_the_line_in_front_of_a_column_that_refuses_nulls_works_as_printed(
+    kind: str, database_url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The operation as written fails while a row has no value; typed in front of it, the code of the comment gives it one."""
+    migrations = History(tmp_path / "one", database_url).initialise()
+    columns = REFUSING_NULLS[kind]()
+    columns[0].nullable = True
+    migrate(migrations, "one", item(*columns))
+    name = columns[0].name
+    execute(database_url, "INSERT INTO owner VALUES (1)", "INSERT INTO item (id) VALUES (1), (2)")
+    quoted = f'"{name}"' if "sqlite" in database_url else f'"{name.replace("%", "%%")}"'
+    execute(database_url, f"UPDATE item SET {quoted} = NULL")
+    caplog.clear()
+    text = migrations.revise(item(*REFUSING_NULLS[kind]()), "two")
+    assert text is not None
+    assert read_warnings(caplog) == [f"Rows that exist need a value, as the comments of this revision say: column item.{name}"]
+    with pytest.raises(RevisionFailedError, match=r"(?i)not.null|null values") as refused:
+        migrations.upgrade()
+    _, code = read_fill(text)
+    # What is advised where it fails is the same line, without the value.
+    advised = str(refused.value.example).replace('"', "").removeprefix("op.execute(").removesuffix(")").strip()
+    assert re.search(re.escape(advised).replace(r"\.\.\.", ".*"), re.sub(r'[\\"]', "", code[0]))
+    assert ("..." in code[0]) == (kind == "dots" and "sqlite" not in database_url)
+    type_in_front(tmp_path, "\n".join(code).replace("...", "CAST(host(inet_client_addr() + id) AS cidr)"))
+    migrations.upgrade()
+    assert execute(database_url, f"SELECT count(*), count({quoted}) FROM item") == [(2, 2)]
+    assert migrations.find_differences() == []
+    migrations.downgrade("-1")
+
+
+def test_what_is_said_of_columns_that_refuse_nulls(postgresql_url: str, tmp_path: Path) -> None:
+    """A value fits the type that the column still has; the words name the table in its schema, and say what they cannot know."""
+    migrations = History(tmp_path / "one", postgresql_url).initialise()
+
+    def declare(number: Any, text: Any, *, nullable: bool) -> MetaData:
+        return item(
+            Column("Number", number, nullable=nullable),
+            Column("text", text, default="green", nullable=nullable),
+            Column("twice", Integer, sa.Computed("owner_id * 2", persisted=True), nullable=nullable),
+            Column("owner_id", ForeignKey("Sales: %.owner.id"), nullable=nullable),
+            schema="Sales: %",
+        )
+
+    migrate(migrations, "one", declare(Integer, sa.Text, nullable=True))
+    schema = '"Sales: %%"'
+    execute(postgresql_url, f"INSERT INTO {schema}.owner VALUES (1)", f"INSERT INTO {schema}.item (id) VALUES (1)")
+    text = migrations.revise(declare(sa.Text, sa.Enum(*COLOURS.enums, name="colour"), nullable=False), "two")
+    assert text is not None
+    name, fill = "Fails while rows hold no value for Sales: %.item", 'op.execute(\'UPDATE "Sales\\\\: %".item SET '
+    front = "Write this in front, to give them one:"
+    parent = "The UPDATE gives them the only row of Sales: %.owner; of several, say which: they keep nulls."
+    first = f"""{fill}owner_id = (SELECT id FROM "Sales\\\\: %".owner WHERE (SELECT count(*) FROM "Sales\\\\: %".owner) = 1)"""
+    comments = re.findall(r"((?: *#(?! ###).*\n)+)", text.partition("def downgrade")[0])
+    assert [re.sub(r"\s*\n *# ", " ", comment).strip(" #\n") for comment in comments if "Fails" in comment] == [
+        f'{name}.Number. {front} {fill}"Number" = 0 WHERE "Number" IS NULL\')',
+        f"{name}.text. {front} {fill}text = \\'green\\' WHERE text IS NULL') "
+        "Fails while rows hold texts in Sales: %.item.text that the enum does not have. Write this in front, with one of its values "
+        f"in place of the dots: {fill}text = ... WHERE text NOT IN (\\'red\\', \\'green\\')')",
+        f"{name}.twice. It is computed from other columns: fill those in front.",
+        f"{name}.owner_id. {parent} {front} {first} WHERE owner_id IS NULL')",
+    ]
+    code = [line for line in text.splitlines() if re.match(r" *# op\.", line) and "..." not in line]
+    type_in_front(tmp_path, "\n".join(line.strip(" #") for line in code))
+    migrations.upgrade()
+    rows = execute(postgresql_url, f'SELECT "Number", text::text, twice, owner_id FROM {schema}.item')
+    assert rows == [("0", "green", 2, 1)]
+    assert migrations.find_differences() == []
+
+
+def test_nulls_are_filled_on_mysql(mysql_url: str, tmp_path: Path) -> None:
+    """MySQL gives no row a value here, though it does where such a column is added; a backslash is one in its SQL too."""
+    migrations = History(tmp_path / "one", mysql_url).initialise()
+    url = mysql_url.replace("mysql:", "mysql+pymysql:")
+
+    def declare(*, nullable: bool) -> MetaData:
+        text = Column("text", sa.String(20), default="it's \\ %: \"", nullable=nullable)
+        return item(text, Column("from", sa.Boolean, nullable=nullable), Column("day", sa.Date, nullable=nullable))
+
+    migrate(migrations, "one", declare(nullable=True))
+    execute(url, "INSERT INTO item (id) VALUES (1)")
+    text = migrations.revise(declare(nullable=False), "two")
+    assert text is not None
+    with pytest.raises(RevisionFailedError):
+        migrations.upgrade()
+    code = re.findall(r"# (op\.execute.*)", text)
+    assert len(code) == 3
+    type_in_front(tmp_path, "\n".join(code))
+    migrations.upgrade()
+    assert execute(url, "SELECT text, `from` FROM item WHERE day = CURRENT_DATE") == [("it's \\ %: \"", 0)]
+
+
+def read_fill(text: str) -> tuple[str, list[str]]:
+    """The sentences of the comment about a column that refuses nulls, and its lines of code."""
+    comment = re.search(r"^ *# Fails while rows hold no value .*\n(?: *#.*\n)+", text, re.M)
+    assert comment, text
+    lines = [line.strip().removeprefix("# ") for line in comment[0].splitlines()]
+    first = next(number for number, line in enumerate(lines) if line.startswith("op."))
+    return " ".join(lines[:first]), lines[first:]
+
+
+def type_in_front(directory: Path, code: str) -> None:
+    """Write code in front of all operations of the second revision."""
+    (path,) = (directory / "one/migrations/versions").glob("two*.py")
+    begin = '"""Upgrade the schema."""\n'
+    path.write_text(path.read_text().replace(begin, begin + indent(code, "    ") + "\n"))

@@ -21,6 +21,7 @@ from alembic_async_template.errors import RenameAnswerError, RenameTrialError
 from alembic_async_template.run.rename_answers import RenameAnswers, read_answers
 from support.commands import ALEMBIC, keep_variables
 from support.constructs import key
+from support.doctor import type_line
 from support.fingerprint import read_fingerprint
 from support.history import History, migrate
 from support.models import CONVENTION
@@ -475,6 +476,12 @@ def test_each_of_several_databases_takes_the_answers_that_fit_it(project: Projec
     execute(urls["first"], "INSERT INTO item VALUES (1, 'kept')")
     execute(urls["second"], "INSERT INTO post VALUES (1, 'kept')")
     project.write({"models.py": SEVERAL_MODELS.replace('"raw"', '"raw_data"').replace('"title"', '"headline"')})
+    misspelt = ("-x", "rename=post.titel:headline", "-x", "rename=item.raw:raw_data", "revision", "--autogenerate", "-m", "two")
+    refused = project.alembic(*misspelt, check=False)
+    assert (refused.returncode, refused.output.count("post.titel:headline fits nothing")) == (255, 1)
+    assert "in the database only: post.title" in refused.output
+    assert "in the models only: post.headline" in refused.output
+    assert len(project.revisions()) == 1
     answers = ("-x", "rename=post.title:headline", "-x", "rename=item.raw:raw_data")
     output = project.alembic(*answers, "revision", "--autogenerate", "-m", "two").output
     assert list_detected(output) == [
@@ -584,6 +591,49 @@ def test_yes_on_a_terminal_writes_the_rename(app: Project, database_url: str) ->
     app.alembic("downgrade", "-1")
     assert execute(database_url, "SELECT raw FROM item") == execute(database_url, "SELECT title FROM post") == [("kept",)]
     app.alembic("upgrade", "head")
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_pending_revision_that_drops_is_deleted_and_not_run(app: Project, database_url: str, is_first: bool) -> None:
+    """Written without a terminal, and again with an answer: each fix is typed, and nothing is lost."""
+    if not is_first:
+        app.alembic("revision", "-m", "before")
+    change(app, ("raw:", "raw_data:"), ("title:", "headline:"))
+    if is_first:
+        app.alembic("revision", "--autogenerate", "-m", "dropped")
+    else:
+        app.alembic("revision", "-m", "dropped")
+        text = app.revisions()[-1].read_text()
+        app.revisions()[-1].write_text(text.replace('schema."""\n', 'schema."""\n    op.drop_column("item", "raw")\n'))
+    dropped = app.revisions()[-1]
+    answers = ("-x", "rename=item.raw:raw_data", "-x", "rename=post.title:headline")
+    error = app.alembic(*answers, "revision", "--autogenerate", "-m", "renamed", check=False).block
+    headline, fix, *lines = re.sub(r"\b[0-9a-f]{12}\b", "...", error).splitlines()
+    written = ["  then   write the revision again:", f"         alembic {' '.join(answers)} revision --autogenerate -m renamed"]
+    assert headline == "The database is at revision ..., and this application needs ..."
+    assert fix == "  fix    delete what drops it, and has not run:"
+    upgrade = [] if is_first else ["  then   apply what is pending:", "         alembic upgrade head"]
+    assert lines[1:] == [*upgrade, *written]
+    assert error.splitlines()[2] == f"         rm {dropped.relative_to(app.directory)}"
+    for line in error.splitlines()[2::2]:
+        type_line(app, line.strip())
+    app.alembic("upgrade", "head")
+    assert execute(database_url, "SELECT raw_data FROM item") == execute(database_url, "SELECT headline FROM post") == [("kept",)]
+
+
+def test_a_pending_revision_that_drops_nothing_is_applied_first(app: Project) -> None:
+    """Even if its downgrade would drop what is renamed; the answers are for the revision only."""
+    app.alembic("revision", "-m", "other")
+    text = app.revisions()[-1].read_text()
+    app.revisions()[-1].write_text(text.replace('back."""\n', 'back."""\n    op.drop_column("item", "raw")\n'))
+    change(app, ("raw:", "raw_data:"))
+    error = app.alembic("-x", "rename=item.raw:raw_data", "revision", "--autogenerate", check=False).block
+    assert error.splitlines()[1:] == [
+        "  fix    apply what is pending:",
+        "         alembic upgrade head",
+        "  then   run the same command again:",
+        "         alembic -x rename=item.raw:raw_data revision --autogenerate",
+    ]
 
 
 def list_detected(output: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import re
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,52 @@ def test_the_model_stores_values(history: History) -> None:
     # Another name: a file of the same name, second and length would run the byte code of the first.
     migrate(history, "third", post(type_))
     assert read_rows(history.url) == ["in-review", "draft", "draft"]
+    assert history.find_differences() == []
+
+
+class Colour(enum.Enum):
+    """Members with names that are longer than the texts, and with values that SQL and `text()` read otherwise."""
+
+    RED = "it's:red"
+    DEEP_BLUISH_GREEN = "\\%s"
+
+
+@pytest.mark.parametrize(
+    ("type_", "texts", "result", "statement"),
+    [
+        (Enum(PostStatus), ["draft", "in-review"], ["DRAFT", "IN_REVIEW"], r"CASE status WHEN .* ELSE status END"),
+        (Enum(Colour), ["it's:red", "\\%s", "RED"], ["RED", "DEEP_BLUISH_GREEN", "RED"], r"CASE status .* END"),
+        (
+            Enum(PostStatus, values_callable=lambda members: [member.value for member in members]),
+            ["draft", "DRAFT", "IN_REVIEW"],
+            ["draft", "draft", "in-review"],
+            r"CASE status .* END",
+        ),
+        (Enum("a", "b", name="letter"), ["a", "draft"], ["a", "b"], r"\.\.\. WHERE status NOT IN \('a', 'b'\)"),
+    ],
+)
+def test_the_line_in_front_works_as_printed(
+    type_: Any, texts: list[str], result: list[str], statement: str, embedded_url: str, tmp_path: Path
+) -> None:
+    """A revision says which texts it refuses; the UPDATE of its comment gives them the labels of their members."""
+    history = History(tmp_path / "one", embedded_url).initialise()
+    migrate(history, "first", post(String(9)))
+    with psycopg.connect(embedded_url) as connection:
+        for text in texts:
+            connection.execute("INSERT INTO post (status) VALUES (%s)", [text])
+    written = history.revise(post(type_), "second")
+    assert written is not None
+    comment = re.search(r"^ *# Fails while rows hold texts in post\.status that the enum .*\n(?: *#.*\n)+", written, re.M)
+    assert comment, written
+    assert "This may lose" not in written
+    refuse(history)
+    code = re.sub("^    # ", "    ", comment[0][comment[0].index("    # op.") :], flags=re.M)
+    assert re.search(f"UPDATE post SET status = {statement}", code)
+    assert code.count("op.") == (2 if type_.enum_class is Colour else 1)
+    path = find_revision(history)
+    path.write_text(path.read_text().replace("    # Fails", code.replace("...", "'b'") + "    # Fails", 1))
+    history.upgrade()
+    assert read_rows(history.url) == result
     assert history.find_differences() == []
 
 

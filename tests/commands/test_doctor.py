@@ -43,9 +43,10 @@ def apply_fix(case: Broken, project: Project, finding: dict[str, Any]) -> None:
     elif case.fix == "next line":
         lines.insert(number + 1, f"    {example}" if path.suffix == ".py" else example)
     elif case.fix == "before":
-        lines[number : number + 1] = (
-            example.splitlines() if "target_metadata" in example else [*example.splitlines(), lines[number]]
-        )
+        indent = re.match(r"\s*", lines[number])
+        assert indent is not None
+        added = [f"{indent[0]}{line}" for line in example.splitlines()]
+        lines[number : number + 1] = added if "target_metadata" in example else [*added, lines[number]]
     elif case.fix == "first line":
         lines.insert(1, example)
     elif case.fix == "column":
@@ -372,6 +373,63 @@ def test_enum_values_that_differ(project: Project, postgresql_url: str, is_ours:
         project.write({"migrations/versions/two.py": text})
     project.alembic("upgrade", "head")
     assert "enum-values-differ" not in [finding["code"] for finding in look(project)]
+
+
+def test_enum_types_are_not_compared_while_revisions_are_pending(project: Project, postgresql_url: str) -> None:
+    """What a pending revision makes or changes is not told as missing; nor is a type, at the head, that is not there."""
+    start_on_postgresql(project, postgresql_url, STATUS_MODELS.replace("    status: Status\n", ""))
+    project.write({"app/models.py": STATUS_MODELS})
+    assert [finding["code"] for finding in look(project)] == ["models-differ"]
+    project.alembic("revision", "--autogenerate", "-m", "two")
+    text = project.revisions()[-1].read_text()
+    project.revisions()[-1].write_text(text.replace("nullable=False", "nullable=True"))  # told on its own
+    assert [finding["code"] for finding in look(project)] == ["behind-head"]
+    project.alembic("upgrade", "head")
+    project.write({"app/models.py": STATUS_MODELS.replace("    live = 2\n", "    live = 2\n    gone = 3\n")})
+    project.alembic("revision", "--autogenerate", "-m", "three")
+    assert [finding["code"] for finding in look(project)] == ["behind-head"]
+    with psycopg.connect(postgresql_url, autocommit=True) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'newer'")
+    assert [finding["code"] for finding in look(project)] == ["ahead-of-files"]
+
+
+def test_a_type_that_the_database_has_need_not_be_created(project: Project, postgresql_url: str) -> None:
+    """Someone else has made it; and where it is not there, the lines that are printed run, both ways."""
+    start_on_postgresql(project, postgresql_url, MODELS)
+    revision_id = re.findall(r'^revision: str = "(\w+)"', project.revisions()[0].read_text(), re.MULTILINE)[0]
+    add = 'op.add_column("post", sa.Column("role", sa.Enum("admin", "it\'s", name="role", schema="public")))'
+    project.write({"migrations/versions/two.py": revision(add, 'op.drop_column("post", "role")', "two", revision_id)})
+    finding = find(project, "enum-not-created")
+    with psycopg.connect(postgresql_url, autocommit=True) as connection:
+        connection.execute("CREATE TYPE role AS ENUM ('admin', 'it''s')")
+        assert "enum-not-created" not in [one["code"] for one in look(project)]
+        connection.execute("DROP TYPE role")
+    apply_fix(Broken("", "", None, None, fix="before"), project, finding)
+    (drop,) = finding["other_fixes"]
+    apply_fix(Broken("", "", None, None, fix="append"), project, {**finding, "fix": drop["fix"]})
+    for command in (("upgrade", "head"), ("downgrade", "-1"), ("upgrade", "head")):
+        project.alembic(*command)
+
+
+def test_what_differs_in_a_column(project: Project, postgresql_url: str) -> None:
+    """Alembic tells several differences of one column as a list."""
+    start_on_postgresql(project, postgresql_url, MODELS)
+    project.write(
+        {
+            "app/models.py": MODELS.replace(
+                "title: str", 'title: str | None = Field(None, sa_column_kwargs={"server_default": "a"})'
+            )
+        }
+    )
+    (finding,) = look(project)
+    assert (finding["code"], finding["problem"]) == (
+        "models-differ",
+        "Models and database differ: Column post.title takes NULL in the models, and is NOT NULL in the database; "
+        "Column post.title has the default 'a' in the models, and no default in the database",
+    )
+    type_line(project, finding["fix"].partition(":\n")[2])
+    project.alembic("upgrade", "head")
+    assert look(project) == []
 
 
 def test_tables_left_over(project: Project, postgresql_url: str) -> None:

@@ -311,3 +311,57 @@ def test_a_hand_written_environment_is_started_in_its_folder(project: Project) -
         line = text.partition("go to its folder:\n")[2].splitlines()[0].strip()
         assert line.startswith("cd ../.. && alembic ")
         type_line(project, line, "app/api")
+
+
+ROLE = 'sa.Enum("a", "b", name="role")'
+MAKERS = {
+    "op.create_enum('role', ['a', 'b'])": 0,
+    f"{ROLE}.create(op.get_bind(), checkfirst=True)": 0,
+    "op.execute('CREATE TYPE \"role\" AS ENUM (1)')": 0,
+    "op.execute('ALTER TYPE kind RENAME TO role')": 0,
+    f"op.create_table('note', sa.Column('role', {ROLE}))": 0,
+    "op.create_table('note', sa.Column('role', sa.Enum('a', 'b', name='role', create_type=False)))": 1,
+    "op.create_enum('roles', ['a', 'b'])": 1,
+}
+
+
+@pytest.mark.parametrize(("maker", "found"), MAKERS.items())
+@pytest.mark.parametrize(
+    "use",
+    [
+        f"op.add_column('post', sa.Column('role', {ROLE}))",
+        f"op.alter_column('post', 'role', existing_type=sa.Text(), type_={ROLE}, postgresql_using='role::role')",
+        f"with op.batch_alter_table('post') as batch_op:\n        batch_op.add_column(sa.Column('role', {ROLE}))",
+    ],
+)
+def test_a_type_that_no_revision_creates(maker: str, found: int, use: str, project: Project) -> None:
+    """Whatever way another revision creates it in, nothing is said."""
+    versions = {"one": f"{CREATE}\n    {maker}", "two": use}
+    files = {
+        f"migrations/versions/{name}.py": revision(body, "op.f('role')", name, down)
+        for (name, body), down in zip(versions.items(), (None, "one"), strict=True)
+    }
+    prepare(project, {**OURS, "alembic.ini": INI.replace("{url}", "postgresql://app@localhost/app"), **files})
+    findings = [finding for finding in look(project, "--no-database") if finding["code"] == "enum-not-created"]
+    assert [finding["problem"] for finding in findings] == [
+        "Revision two uses the enum type role, which no revision creates"
+    ] * found
+
+
+@pytest.mark.parametrize("existing", [f"existing_type={ROLE}", "type_=sa.Enum('a', name='role', native_enum=False)"])
+def test_a_type_that_is_not_used(existing: str, project: Project) -> None:
+    """The type that a column had, and a check in place of a type."""
+    body = f"{CREATE}\n    op.alter_column('post', 'role', {existing}, nullable=True)"
+    ini = INI.replace("{url}", "postgresql://app@localhost/app")
+    prepare(project, {**OURS, "alembic.ini": ini, "migrations/versions/one.py": revision(body)})
+    assert look(project, "--no-database") == []
+
+
+def test_the_folder_of_the_revisions_may_have_the_name_of_alembic(project: Project) -> None:
+    """As after `alembic init alembic`: it is not what a revision imports."""
+    files = {name.replace("migrations/", "alembic/"): text.replace("/migrations", "/alembic") for name, text in OURS.items()}
+    prepare(project, files)
+    assert look(project, "--no-database") == []
+    models = {"app/models.py": MODELS, "alembic/versions/one.py": f"{files['alembic/versions/one.py']}\nimport app.models\n"}
+    project.write(models)
+    assert find(project, "models-in-revision")["problem"] == "Revision one imports app.models"

@@ -40,6 +40,7 @@ Module app.db could not be imported: ModuleNotFoundError: No module named 'app'
         "ModuleNotFoundError: No module named 'nowhere'",
         "the application imports it, and it is not installed here",
         "pip install nowhere",
+        at="app/models.py:1\nimport nowhere.inside",
         models=f"import nowhere.inside\n{MODELS}",
     ),
     "a module of the application that is not there": unimportable(
@@ -47,6 +48,7 @@ Module app.db could not be imported: ModuleNotFoundError: No module named 'app'
         "ModuleNotFoundError: No module named 'app.nowhere'",
         "a module of the application imports it, and it is not there: correct the import, or add the file",
         "app/nowhere.py",
+        at="app/models.py:1\nimport app.nowhere",
         models=f"import app.nowhere\n{MODELS}",
     ),
     "circular imports": unimportable(
@@ -55,6 +57,7 @@ Module app.db could not be imported: ModuleNotFoundError: No module named 'app'
         "({directory}/app/models.py)",
         "two modules import each other: import one inside the function that needs it, or part them",
         "from app.models import Post",
+        at="app/service.py:1\nfrom app.models import Post",
         models=f"from app.service import work\n{MODELS}",
         service="from app.models import Post\nwork = 1\n",
     ),
@@ -63,15 +66,25 @@ Module app.db could not be imported: ModuleNotFoundError: No module named 'app'
         "ValidationError: secret_key: Field required",
         "set BLOG_SECRET_KEY in the environment ({directory}/.env is not there)",
         "export BLOG_SECRET_KEY=value",
+        at="app/models.py:5\nSettings()",
         models="from pydantic_settings import BaseSettings, SettingsConfigDict\nclass Settings(BaseSettings):\n"
         "    model_config = SettingsConfigDict(env_file='.env', env_prefix='blog_')\n    secret_key: str\n"
         f"Settings()\n{MODELS}",
+    ),
+    "an error of Python": unimportable(
+        "TypeError",
+        'TypeError: can only concatenate str (not "int") to str',
+        "",
+        at="app/service.py:3\nreturn 'a' + number",
+        models=f"from app import service\nservice.work(1)\n{MODELS}",
+        service="def work(number):\n    # a number\n    return 'a' + number\n",
     ),
     "a variable that is not set": unimportable(
         "KeyError: 'SECRET_KEY'",
         "KeyError: 'SECRET_KEY'",
         "set SECRET_KEY in the environment",
         "export SECRET_KEY=value",
+        at="app/models.py:2\nos.environ[***",
         models=f"import os\nos.environ['SECRET_KEY']\n{MODELS}",
     ),
     "no tables": Case(
@@ -109,6 +122,7 @@ app.notes defines tables that would be forgotten: app_models does not cover it
         "it is declared twice, or imported as app.models and as models: import it by one name everywhere",
         "from app.models import Post",
         ("if app.models is a copy that nothing imports, leave it out", "app_models = app, ~app.models"),
+        at="app/models.py:15\nclass Again(Base):",
         models=f"{MODELS}\n\nclass Again(Base):\n    __tablename__ = 'post'\n    id: Mapped[int] = mapped_column(primary_key=True)\n",
     ),
     "a table of two MetaData": Case(
@@ -246,7 +260,7 @@ def test_a_member_of_a_workspace_is_not_on_an_index(project: Project) -> None:
     project.environment["DATABASE_URL"] = "sqlite:///app.db"
     block = project.alembic("check", cwd=api, check=False).block
     lines = [line.strip() for line in block.splitlines()]
-    assert lines[2:6] == [
+    assert lines[4:8] == [
         "fix    a member of the workspace has it, and is not installed here: install all members:",
         "uv sync --all-packages",
         "or     install this one, into the environment that is there:",
@@ -256,7 +270,7 @@ def test_a_member_of_a_workspace_is_not_on_an_index(project: Project) -> None:
     assert "         uv pip install -e ../core" in project.alembic("upgrade", "head", cwd=api, check=False).block
     environment = keep_variables(UV_OFFLINE="1", UV_PYTHON_DOWNLOADS="never")
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
-    for line, place in (lines[3], project.directory), (lines[5], api):
+    for line, place in (lines[5], project.directory), (lines[7], api):
         environment["VIRTUAL_ENV"] = str(place / ".venv")  # and never that of the tests
         subprocess.run(["uv", "venv", "-q", "--python", sys.executable], cwd=place, env=environment, check=True)
         subprocess.run(shlex.split(line), cwd=api, env=environment, check=True, capture_output=True)

@@ -332,3 +332,15 @@ def test_run_async_with_a_coroutine(project: Project, sqlite_url: str) -> None:
     assert "op.run_async was given a coroutine" in result.block, str(result)
     assert result.block.endswith("         op.run_async(fill, op.get_bind(), 1)")
     assert "RuntimeWarning" not in result.stderr
+
+
+def test_asyncio_run_in_a_revision(project: Project, sqlite_url: str) -> None:
+    """Its own line is shown as it works; Python does not warn of the coroutine as well."""
+    body = "import asyncio\n    async def fill(connection, n):\n        return n\n    two = asyncio.run(fill(op.get_bind(), 2))"
+    write_environment(project.directory, sqlite_url, one=body)
+    result = project.alembic("upgrade", "head", check=False)
+    assert (
+        "let the revision wait in it for the coroutine:\n         two = op.run_async(lambda connection: fill(connection, 2))"
+        in result.block
+    )
+    assert "RuntimeWarning" not in result.stderr, str(result)

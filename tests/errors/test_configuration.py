@@ -148,6 +148,28 @@ def test_an_environment_without_env(project: Project, sqlite_url: str) -> None:
     project.alembic("upgrade", "head")
 
 
+@pytest.mark.parametrize("arguments", ["revision -m x", "revision --autogenerate -m x", "merge -m x one"])
+@pytest.mark.parametrize("hides", [False, True])
+def test_an_environment_without_a_template_of_revisions(project: Project, sqlite_url: str, arguments: str, hides: bool) -> None:
+    """Nothing is written, and the line that copies it works as it is typed, with SQLModel installed or not."""
+    write_environment(project.directory, sqlite_url, one="pass")
+    project.write({"app/models.py": "import sqlalchemy as sa\n\ntable = sa.Table('t', sa.MetaData())\n"})
+    if hides:
+        project.write({"hidden/sitecustomize.py": "import sys\n\nsys.modules['sqlmodel'] = None\n"})
+        project.environment["PYTHONPATH"] = str(project.directory / "hidden")
+    project.alembic("upgrade", "head")
+    result = project.alembic(*arguments.split(), check=False)
+    path = project.directory / "migrations/script.py.mako"
+    assert (result.returncode, result.stdout) == (255, ""), str(result)
+    assert result.block.startswith(
+        f"{path} is not there\n  where  new revisions are made from it\n  fix    get the file back, or copy"
+    )
+    assert [file.name for file in project.revisions()] == ["one.py"]
+    subprocess.run(result.block.splitlines()[-1], shell=True, cwd=project.directory, check=True)
+    project.alembic(*arguments.split())
+    assert len(project.revisions()) == 2
+
+
 LOGGING = {
     "loggers": "[loggers]\nkeys = root\n",
     "handlers": "[handlers]\nkeys = console\n",

@@ -83,6 +83,7 @@ SQLAlchemy's asyncio needs the library greenlet, which cannot be imported: impor
         "InvalidRequestError: The asyncio extension requires an async driver to be used. The loaded 'pysqlite' is not async",
         "give create_async_engine a URL with one",
         "postgresql+asyncpg://app@localhost/app",
+        at="app/models.py:2\ncreate_async_engine('sqlite:///app.db')",
         models=f"from sqlalchemy.ext.asyncio import create_async_engine\ncreate_async_engine('sqlite:///app.db')\n{MODELS}",
     ),
     "an async driver in a sync place": unimportable(
@@ -91,6 +92,7 @@ SQLAlchemy's asyncio needs the library greenlet, which cannot be imported: impor
         "(Background on this error at: https://sqlalche.me/e/{version}/xd2s)",
         "the import connects with an async driver: make a create_async_engine, and connect in a coroutine",
         "async with engine.connect() as connection: ...",
+        at="app/models.py:2\ncreate_engine('sqlite+aiosqlite:///app.db').connect()",
         models=f"from sqlalchemy import create_engine\ncreate_engine('sqlite+aiosqlite:///app.db').connect()\n{MODELS}",
     ),
     "a wrong password": unopened(

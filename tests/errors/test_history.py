@@ -41,6 +41,67 @@ def test_a_step_back_from_a_merge(tmp_path: Path, sqlite_url: str) -> None:
     assert set(asyncio.run(migrations.current())) == {"one", "two"}
 
 
+# After each line, where the database is.
+STEPS_BACK = [
+    (
+        {"root": None, "bills": "root", "goods": "root", "more": "goods"},
+        {"bills@-1": "more", "more@-1": "bills, goods", "root": "root"},
+        {"more@-2": "bills", "root": "root"},
+    ),
+    (
+        {"root": None, "bills": "root", "goods": "root", "merged": ("bills", "goods"), "other": "bills"},
+        {"goods": "goods, other", "other@-1": "merged", "bills": "bills, goods"},
+        {"bills": "bills, goods"},
+    ),
+    (
+        {"one": None, "two": "one", "three": None, "four": "three"},
+        {"four@-1": "three, two", "two@-1": "four, one"},
+        {"four@-2": "two", "two@-2": "four"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("history", "one", "two"), STEPS_BACK)
+def test_steps_back_from_several_heads(
+    tmp_path: Path, database_url: str, history: dict[str, object], one: dict[str, str], two: dict[str, str]
+) -> None:
+    """Alembic only warns, and takes back what it chooses: nothing runs, and each line that is shown does what it says."""
+    write_environment(tmp_path, database_url.replace("%", "%%"))
+    for name, previous in history.items():
+        text = f"revision = {name!r}\ndown_revision = {previous!r}\nupgrade = downgrade = lambda: None\n"
+        write_files(tmp_path, {f"migrations/versions/{name}.py": text})
+    migrations = Migrations(tmp_path / "alembic.ini")
+    asyncio.run(migrations.upgrade("heads"))
+    heads = sorted(asyncio.run(migrations.current()))
+    for steps, targets in (("-1", one), ("-2", two)):
+        with pytest.raises(errors.AmbiguousDowngradeError) as refused:
+            asyncio.run(migrations.downgrade(steps))
+        assert (
+            refused.value.headline
+            == f"The database is at {' and '.join(heads)}, and {steps} does not say from which of them to go back"
+        )
+        assert [fix.example for fix in refused.value.fixes] == [f"alembic downgrade {target}" for target in targets]
+        for target, place in targets.items():
+            assert sorted(asyncio.run(migrations.current())) == heads
+            asyncio.run(migrations.downgrade(target))
+            assert ", ".join(sorted(asyncio.run(migrations.current()))) == place
+            asyncio.run(migrations.upgrade("heads"))
+
+
+def test_a_step_back_from_branches_that_depend_on_each_other(tmp_path: Path, sqlite_url: str) -> None:
+    """What the other branch needs is not taken back, and a revision that it only depends on is not where it begins."""
+    write_environment(tmp_path, sqlite_url)
+    for name, previous, needed in [("one", None, None), ("two", "one", None), ("three", None, "one"), ("four", "three", None)]:
+        text = f"revision = {name!r}\ndown_revision = {previous!r}\ndepends_on = {needed!r}\nupgrade = downgrade = lambda: None\n"
+        write_files(tmp_path, {f"migrations/versions/{name}.py": text})
+    migrations = Migrations(tmp_path / "alembic.ini")
+    asyncio.run(migrations.upgrade("heads"))
+    for steps, targets in {"-1": ("four@-1", "two@-1"), "-2": ("four@-2",), "-3": ()}.items():
+        with pytest.raises(errors.AmbiguousDowngradeError) as refused:
+            asyncio.run(migrations.downgrade(steps))
+        assert refused.value.targets == targets
+
+
 def test_a_failed_purge_keeps_the_revision(tmp_path: Path, database_url: str) -> None:
     """The version table is emptied and filled in one transaction."""
     write_environment(tmp_path, database_url.replace("%", "%%"), one="pass")

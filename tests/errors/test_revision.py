@@ -70,11 +70,12 @@ No module named 'nowhere'
     ),
     "asyncio.run in a revision": broken(
         "cannot be called from a running event loop",
-        "import asyncio\n    asyncio.run(None)",
+        "import asyncio\n    asyncio.run(asyncio.sleep(0))",
         "asyncio.run() cannot be called from a running event loop",
-        "a revision is synchronous, and the event loop runs already: use the connection of the migration",
-        'op.get_bind().execute(sa.text("SELECT 1"))',
-        operation="asyncio.run(None)",
+        "the event loop runs already: let the revision wait in it for the coroutine",
+        "op.run_async(lambda connection: asyncio.sleep(0))",
+        ("do without it, with the connection of the migration", 'op.get_bind().execute(sa.text("SELECT 1"))'),
+        operation="asyncio.run(asyncio.sleep(0))",
         line=LINE + 1,
     ),
     "ObjectNotExecutableError": broken(
@@ -179,6 +180,16 @@ No module named 'nowhere'
         "create it first, with its own values",
         'op.create_enum("status", ["draft", "live"])',
         ("if it belongs to an extension, create that", 'op.execute("CREATE EXTENSION ...")'),
+        sqlite_problem=None,
+    ),
+    "a type that a column would need": broken(
+        'type "status" does not exist',
+        'op.add_column("post", sa.Column("status", sa.Enum("it\'s", "a", name="status")))',
+        'type "status" does not exist',
+        "create it first, with its own values",
+        'op.create_enum("status", ["it\'s", "a"])',
+        ("if it belongs to an extension, create that", 'op.execute("CREATE EXTENSION ...")'),
+        set_up="CREATE TABLE post (id int)",
         sqlite_problem=None,
     ),
     "an array of a type that does not exist": broken(

@@ -67,6 +67,9 @@ def at(project: Project) -> Project:
         ("heads", "downgrade head", "downgrade two@-1; downgrade one"),
         ("heads", "downgrade heads", "downgrade two@-1; downgrade one"),
         ("heads", "downgrade head-1", "downgrade two@-1; downgrade one"),
+        ("heads", "downgrade -1", "downgrade three@-1; downgrade two@-1; downgrade one"),
+        ("heads", "downgrade -2", "downgrade one"),
+        ("heads", "downgrade two:-1", "downgrade two@-1; downgrade two:-1 --sql"),
         ("three", "downgrade two@-1", "status"),
         ("three", "downgrade two@one", "downgrade -1"),
         ("three", "downgrade two", "upgrade two; downgrade -1"),
@@ -143,6 +146,26 @@ def test_a_target_that_is_not_there(at: Project, place: str, command: str, headl
     assert block.splitlines()[0] == headline
     if lines:
         assert type_each(at, block) == [f"alembic {line}" for line in lines.split("; ")]
+
+
+@pytest.mark.parametrize(
+    "command", ["revision -m x --rev-id one", "revision --autogenerate --rev-id=one -m x", "merge --rev-id one -m x heads"]
+)
+def test_an_identifier_that_is_taken(at: Project, command: str) -> None:
+    """Alembic writes a second file, or over the first: nothing is written, and the file is named."""
+    write_history(at, "sqlite:///app.db", BRANCHED if "merge" in command else LINEAR)
+    at.write({"app/models.py": "import sqlalchemy as sa\n\ntable = sa.Table('t', sa.MetaData())\n"})
+    at.alembic("upgrade", "heads")
+    before = at.revisions()
+    result = at.alembic(*command.split(), check=False)
+    where = (
+        "There is a revision one already\n  where  migrations/versions/one.py\n  fix    give the new one another identifier:\n"
+    )
+    assert (result.returncode, result.stdout, result.block.startswith(where)) == (255, "", True), str(result)
+    assert at.revisions() == before
+    (line,) = type_each(at, result.block)
+    assert line.endswith(" --rev-id one_2")
+    assert "Detected" not in result.stderr
 
 
 def test_the_beginning_of_several_revisions(at: Project) -> None:

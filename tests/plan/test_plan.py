@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -20,7 +19,7 @@ from alembic_async_template.errors import ShadowError
 from support.commands import ALEMBIC, keep_variables
 from support.doctor_cases import SYNC_ENV
 from support.project import Project, write_environment
-from support.servers import create_postgresql_database, find_embedded_tools
+from support.servers import create_postgresql_database
 
 TABLES = """op.execute("CREATE TABLE post (id serial PRIMARY KEY, n int, title varchar(20))")
     op.execute("CREATE TABLE author (id int PRIMARY KEY)")"""
@@ -58,10 +57,6 @@ def list_shadows(url: str) -> list[str]:
     with psycopg.connect(url, autocommit=True) as connection:
         rows = connection.execute("SELECT datname FROM pg_database WHERE datname LIKE 'alembic_shadow%' ORDER BY 1").fetchall()
     return [row[0] for row in rows]
-
-
-def own_shadows(url: str, before: list[str]) -> list[str]:
-    return [name for name in list_shadows(url) if name not in before]
 
 
 def read_state(url: str) -> list[Any]:
@@ -176,14 +171,15 @@ def test_part_of_what_is_pending(project: Project) -> None:
 def test_a_revision_that_fails(project: Project, live: str) -> None:
     """Its error is said, and what was traced until then; exit status 2."""
     add_revision(project, "two", 'op.add_column("post", sa.Column("slug", sa.Text()))\n    op.execute("SELECT nowhere()")')
-    before = list_shadows(live)
     report = plan(project, returncode=2)
     assert "function nowhere() does not exist" in report["error"]
     assert "two.py:14" in report["error"]
     assert [one["sql"] for one in report["revisions"][0]["statements"]] == ["ALTER TABLE post ADD COLUMN slug TEXT"]
+    add_revision(project, "two", "op.execute(\"DO $$ BEGIN RAISE 'on %', current_database(); END $$\")")
     text = project.alembic("plan", check=False)
     assert text.stdout.rstrip().endswith("A revision fails")
-    assert own_shadows(live, before) == []
+    (name,) = re.findall(r"on (alembic_shadow_\w+)", text.stdout)
+    assert name not in list_shadows(live)
 
 
 @pytest.mark.parametrize(
@@ -287,6 +283,26 @@ def test_statistics_from_a_file(project: Project, live: str, tmp_path: Path) -> 
     assert (failed.returncode, failed.block.splitlines()[0]) == (2, f"{file} has no statistics of tables")
 
 
+DUMP = """
+\\restrict abc
+SET client_encoding = 'UTF8';
+SELECT pg_catalog.set_config('search_path', '', false);
+CREATE SCHEMA public;
+COMMENT ON SCHEMA public IS 'standard public schema';
+CREATE TYPE public."Odd 50%" AS ENUM ('a;b', '%s', ':x');
+CREATE TABLE public.alembic_version (version_num varchar(32) PRIMARY KEY);
+CREATE TABLE public.author (id int PRIMARY KEY);
+CREATE TABLE public.post (id int PRIMARY KEY, n int, title varchar(20), odd public."Odd 50%" DEFAULT '%s');
+\\unrestrict abc
+"""
+
+
+def is_dumped_here(url: str) -> bool:
+    """Whether the `pg_dump` of this machine, version 15, knows the server's version."""
+    with psycopg.connect(url) as connection:
+        return connection.info.server_version < 160000
+
+
 @pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
 def test_a_dump_in_place_of_the_history(project: Project, live: str, driver: str) -> None:
     """Where the history does not run from the beginning, as that of a database which is older than its revisions."""
@@ -305,9 +321,11 @@ def test_a_dump_in_place_of_the_history(project: Project, live: str, driver: str
     assert refused.block.startswith("The revisions until one do not run on an empty database:")
     assert "not again" in refused.block
     dump, again = [line.strip() for line in refused.block.splitlines()[-2:]]
-    tools = f"{find_embedded_tools()}{os.pathsep}{os.environ['PATH']}"  # of the newest version, which can dump older ones
-    environment = keep_variables(PGPASSWORD=str(make_url(live).password), PATH=tools)
-    subprocess.run(dump, shell=True, check=True, cwd=project.directory, env=environment)
+    environment = keep_variables(PGPASSWORD=str(make_url(live).password))
+    if is_dumped_here(live):
+        subprocess.run(dump, shell=True, check=True, cwd=project.directory, env=environment)
+    else:
+        project.write({"schema.sql": DUMP})
     assert again == "alembic plan --schema schema.sql"
     report = plan(project, "--schema", "schema.sql", returncode=1)
     assert [one["blocks"] for one in report["revisions"][0]["statements"]] == ["reads and writes", "reads and writes", None]
@@ -381,23 +399,17 @@ def test_a_hand_written_environment_is_not_run(project: Project, postgresql_url:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.any_server
 def test_a_run_that_is_ended_leaves_nothing(project: Project, live: str, number: signal.Signals) -> None:
-    before = list_shadows(live)
-    add_revision(project, "two", 'op.execute("SELECT pg_sleep(60)")')
-    process = start_plan(project)
-    wait_for_shadow(live, before)
+    process, name = start_plan(project, live, 60)
     process.send_signal(number)
     process.communicate(timeout=20)
     assert process.returncode != 0
-    assert own_shadows(live, before) == []
+    assert name not in list_shadows(live)
 
 
 @pytest.mark.any_server
 def test_a_killed_run_is_cleaned_up_by_the_next(project: Project, live: str) -> None:
     """What it has left is removed when nobody is connected any more, and it is not new."""
-    before = list_shadows(live)
-    add_revision(project, "two", 'op.execute("SELECT pg_sleep(3)")')
-    process = start_plan(project)
-    (name,) = wait_for_shadow(live, before)
+    process, name = start_plan(project, live, 3)
     process.kill()
     process.communicate()
     with psycopg.connect(live, autocommit=True) as connection:
@@ -412,8 +424,11 @@ def test_a_killed_run_is_cleaned_up_by_the_next(project: Project, live: str) -> 
     assert old not in list_shadows(live)
 
 
-def start_plan(project: Project) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+def start_plan(project: Project, live: str, seconds: int) -> tuple[subprocess.Popen[str], str]:
+    """A plan whose revision runs for so long, and the name of its shadow."""
+    sleep = f"SELECT pg_sleep({seconds}) /* {make_url(live).database} */"
+    add_revision(project, "two", f"op.execute({sleep!r})")
+    process = subprocess.Popen(
         [ALEMBIC, "plan"],
         cwd=project.directory,
         env=keep_variables(**project.environment),
@@ -421,19 +436,12 @@ def start_plan(project: Project) -> subprocess.Popen[str]:
         stderr=subprocess.STDOUT,
         text=True,
     )
-
-
-def wait_for_shadow(url: str, before: list[str]) -> list[str]:
-    """The shadow, when the revision runs on it."""
-    with psycopg.connect(url, autocommit=True) as connection:
-        end = time.monotonic() + 30
+    with psycopg.connect(live, autocommit=True) as connection:
+        end = time.monotonic() + 60
         while time.monotonic() < end:
-            sleeping = connection.execute(
-                "SELECT datname FROM pg_stat_activity WHERE query LIKE '%pg_sleep%' AND datname LIKE 'alembic_shadow%'"
-            ).fetchall()
-            names = [row[0] for row in sleeping if row[0] not in before]
-            if names:
-                return names
+            found = connection.execute("SELECT datname FROM pg_stat_activity WHERE query = %s", [sleep]).fetchone()
+            if found is not None:
+                return process, str(found[0])
             time.sleep(0.05)
     raise AssertionError("there is no shadow")
 
@@ -457,6 +465,38 @@ def test_settings_and_locale_are_those_of_the_live_database(project: Project, li
             )
             report = plan(project, returncode=1 if rewrites else 0)
             assert ("public.post" in report["revisions"][0]["statements"][2]["rewrites"]) is rewrites, report
+
+
+def test_a_history_that_is_kept(project: Project, live: str) -> None:
+    """It is not run again, until one of its files changes; pending revisions run on a copy."""
+    add_revision(project, "two", PENDING)
+    runs = project.directory / "runs"
+    file = project.directory / "migrations/versions/one.py"
+    file.write_text(file.read_text().replace("op.execute", f"open({str(runs)!r}, 'a').write('1')\n    op.execute", 1))
+
+    def count_runs(*options: str) -> int:
+        report = plan(project, *options, returncode=1)
+        assert [one["blocks"] for one in report["revisions"][0]["statements"]] == ["reads and writes", "reads and writes", None]
+        return len(runs.read_text())
+
+    def list_kept() -> list[str]:
+        query = "SELECT datname FROM pg_database WHERE shobj_description(oid, 'pg_database') LIKE 'kept%%' || current_database() || '%%'"
+        with psycopg.connect(live) as connection:
+            return [row[0] for row in connection.execute(query)]
+
+    try:
+        assert (count_runs(), list_kept()) == (1, [])
+        assert count_runs("--keep-shadow") == 2
+        (kept,) = list_kept()
+        assert (count_runs(), count_runs("--keep-shadow"), list_kept()) == (2, 2, [kept])
+        file.write_text(f"{file.read_text()}\n# changed\n")
+        assert count_runs("--keep-shadow") == 3
+        (other,) = list_kept()
+        assert other != kept
+    finally:
+        with psycopg.connect(live, autocommit=True) as connection:
+            for name in list_kept():
+                connection.execute(f"DROP DATABASE {name}")
 
 
 @pytest.mark.any_server

@@ -234,6 +234,8 @@ def run_cycle(layout: Layout, url: str, project: Project, tmp_path: Path, *, tho
     project.copy(LAYOUTS / layout.name / "added")
     second = cycle.autogenerate("add a model")
     assert_revision(second, layout.added_tables, layout.added_revision_contains)
+    if thorough and cycle.backend == "postgresql":
+        assert re.search(r"\nNothing blocks a table while one of more than [\d,]+ rows is worked on\n$", cycle.run("plan").stdout)
     cycle.run_elsewhere("upgrade", "head")
     everything = layout.tables | layout.added_tables
     assert cycle.tables() == everything | {"alembic_version"}
@@ -246,6 +248,8 @@ def run_cycle(layout: Layout, url: str, project: Project, tmp_path: Path, *, tho
     if thorough:
         cycle.run("check")
         assert cycle.run("doctor").stdout == cycle.run("doctor", "--no-database").stdout == "Nothing found\n"
+        if cycle.backend == "postgresql":
+            assert cycle.run("drift").stdout.endswith(" is as its revisions make it\n")
 
     if thorough and cycle.backend in layout.offline:
         script = cycle.run("upgrade", "head", "--sql").stdout

@@ -240,7 +240,8 @@ def test_a_module_that_fails_is_named_with_its_error(app: Project) -> None:
     app.write({"app/models.py": "import nowhere\n" + TABLE.format(name="One")})
     assert autogenerate(app, check=False) == (
         "Module app.models could not be imported: ModuleNotFoundError: No module named 'nowhere'\n"
-        f"  where  import root {app.directory} (prepend_sys_path in section [alembic] of alembic.ini)\n"
+        "  where  app/models.py:1\n         import nowhere\n"
+        f"         import root {app.directory} (prepend_sys_path in section [alembic] of alembic.ini)\n"
         "  fix    the application imports it, and it is not installed here:\n         pip install nowhere\n"
         f'  see    the error itself:\n         cd {app.directory} && PYTHONPATH={app.directory} python -c "import app.models"'
     )

@@ -145,6 +145,43 @@ def test_two_interrupts_at_once_are_one(project: Project, embedded_postgresql: s
     assert said.endswith("  state  rolled back; applied before it in this run: none\n")
 
 
+# A statement that goes on when it is cancelled.
+STUBBORN = (
+    'op.execute("DO $$ BEGIN PERFORM pg_sleep(60); '
+    'EXCEPTION WHEN query_canceled THEN PERFORM pg_sleep(6); CREATE TABLE rest (id int); END $$")'
+)
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("autocommits", [False, True])
+def test_a_second_interrupt_does_not_know_what_the_server_does(
+    project: Project, embedded_postgresql: str, autocommits: bool
+) -> None:
+    """It ends the command while the statement runs on: nothing is rolled back yet, and what commits by itself may be committed."""
+    project.alembic("init", "-t", "async-fastapi", "migrations")
+    work = f"{POST}\n    {STUBBORN}"
+    work = f"with op.get_context().autocommit_block():\n        {POST}\n        {STUBBORN}" if autocommits else work
+    write_revisions(project.directory, one="pass", two=work)
+    with create_postgresql_database(embedded_postgresql) as url, psycopg.connect(url, autocommit=True) as other:
+        process = start(project, url.replace("postgresql:", "postgresql+psycopg:"))
+        running = b"SELECT FROM pg_stat_activity WHERE datname = current_database() AND query ~ '^DO' AND state = 'active'"
+        while not other.execute(running).fetchall():
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        time.sleep(1.1)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=20)
+        state = "rolled back as soon as its last statement has ended in the database"
+        if autocommits:
+            state = "what it had committed before stays; whether the rest was committed too is not known"
+        assert process.returncode == 130, said
+        assert said.endswith(f"  state  {state}; applied before it in this run: one\n"), said
+        assert other.execute(running).fetchall()
+        while other.execute(running).fetchall():
+            time.sleep(0.1)
+        assert tables(url) == ({"post", "rest"} if autocommits else set())
+
+
 def heed_interrupts() -> None:
     """Let a process that is about to begin take Ctrl-C, which it ignores if the tests run in the background of a shell."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -110,15 +110,18 @@ def broken(
 
 
 def unimportable(
-    stock: str, problem: str, fix: str, example: str = "", other: tuple[str, str] | None = None, **files: str
+    stock: str, problem: str, fix: str, example: str = "", other: tuple[str, str] | None = None, *, at: str, **files: str
 ) -> Case:
-    """Models that cannot be imported."""
+    """Models that cannot be imported.
+
+    :param at: the line of the application, and its statement.
+    """
     return Case(
         stock,
         errors.ApplicationImportError,
         f"Module app.models could not be imported: {problem}"
-        "\n  where  import root {directory} (prepend_sys_path in section [alembic] of alembic.ini)"
-        + show_fixes(fix, example, other)
+        + show("where", f"{at}\nimport root {{directory}} (prepend_sys_path in section [alembic] of alembic.ini)")
+        + (show_fixes(fix, example, other) if fix else "")
         + show("see", "the error itself", 'cd {directory} && PYTHONPATH={directory} python -c "import app.models"'),
         files={f"app/{name}.py": text for name, text in files.items()},
         command=AUTOGENERATE,

@@ -290,6 +290,23 @@ CASES = [
         fix="append",
     ),
     Broken(
+        "enum-not-created",
+        "error",
+        "migrations/versions/two.py",
+        11,
+        {
+            **OURS,
+            "migrations/versions/two.py": revision(
+                'op.add_column("post", sa.Column("role", sa.Enum("admin", "it\'s", name="role")))',
+                'op.drop_column("post", "role")',
+                "two",
+                "one",
+            ),
+        },
+        url="postgresql+asyncpg://app@localhost/app",
+        fix="before",
+    ),
+    Broken(
         "several-statements",
         "error",
         "migrations/versions/one.py",

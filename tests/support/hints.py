@@ -98,9 +98,27 @@ BODIES = [
     ),
     Hint(
         "asyncio.run() cannot be called from a running event loop",
-        "import asyncio\n    asyncio.run(None)",
+        "import asyncio\n    async def fill(n): return n\n    two = asyncio.run(fill(2)) + asyncio.run(fill(0))",
         Typed.INSTEAD,
-        (SQLITE,),
+        (SQLITE, POSTGRESQL),
+        part="two = asyncio.run(fill(2)) + asyncio.run(fill(0))",
+        next="asyncio.run() cannot be called from a running event loop",
+    ),
+    *(
+        Hint(
+            "asyncio.run() cannot be called from a running event loop",
+            f"import asyncio\n    async def create(c, name): await c.execute(sa.text(f'CREATE TABLE {{name}} (id int)'))\n    {part}",
+            Typed.INSTEAD,
+            (SQLITE, POSTGRESQL),
+            part=part,
+            other=other,
+        )
+        for part, other in {
+            "asyncio.run(create(op.get_bind(), name='post'))": False,
+            "x = asyncio.get_event_loop().run_until_complete(create(op.get_bind(), 'post'))": False,
+            "asyncio.Runner().run(create(op.get_bind(), 'post'))": False,
+            "asyncio.run(create(op.get_bind(), 'note'))": True,
+        }.items()
     ),
     Hint(
         "ObjectNotExecutableError: Not an executable object",

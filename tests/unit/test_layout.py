@@ -22,13 +22,13 @@ FLOORS = [
     {"autogenerate"},
     {"run"},
     {"doctor", "shadow"},
-    {"adoption", "plan"},
+    {"adoption", "drift", "plan"},
     {"commands", "migrations", "op"},
     {"plugin"},
     {""},
 ]
 # Tables of data, which grow by rows.
-TABLES = {"dependent_queries"}
+TABLES = {"dependent_queries", "schema_queries"}
 LONGEST = 350
 
 

@@ -1,16 +1,29 @@
 """URLs: the async form of each kind, libpq's words for asyncpg, masking, and which of two is the same database."""
 
+import asyncio
+import socketserver
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from string import printable
+from typing import Any
 from urllib.parse import quote
 
 import pytest
+from sqlalchemy import NullPool
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.url import URL
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from alembic_async_template.application.url import Database, adapt_url, is_memory, parse_url, same_database
+from alembic_async_template.diagnosis.match import find_fix
+from alembic_async_template.diagnosis.rules.connection import CONNECTION_RULES
 from alembic_async_template.errors import InvalidURLError, MissingDriverError
 from alembic_async_template.masking import mask_url
+from alembic_async_template.run.known_facts import list_url_facts
 
 HERE = Path("/project")
 
@@ -167,3 +180,83 @@ def test_memory_databases_are_seen(text: str) -> None:
     """All spellings of a database that ends with its connection."""
     assert is_memory(adapt(text).url)
     assert not is_memory(adapt("sqlite:///x.db").url)
+
+
+def make_certificate(path: Path) -> Path:
+    """Make a certificate of 127.0.0.1 that has signed itself, with its key in the same file."""
+    names = ("-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2")
+    request = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *names, "-keyout", f"{path}.key", "-out", path)
+    subprocess.run(request, check=True, capture_output=True)
+    path.write_bytes(path.read_bytes() + Path(f"{path}.key").read_bytes())
+    return path
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    return make_certificate(tmp_path / "a ca.pem")
+
+
+@pytest.fixture
+def tls_port(certificate: Path) -> Iterator[int]:
+    """A server that refuses every role, once TLS is agreed on: the message is read through it."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    said = b"SFATAL\0VFATAL\0C28P01\0MTLS is agreed on\0\0"
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(8)  # https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-SSL
+            self.request.sendall(b"S")
+            with suppress(OSError), context.wrap_socket(self.request, server_side=True) as connection:
+                connection.recv(1000)
+                connection.sendall(b"E" + (len(said) + 4).to_bytes(4, "big") + said)
+
+    with socketserver.TCPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_address[1]
+        server.shutdown()
+        thread.join()
+
+
+def refuse(url: URL, **options: Any) -> Exception:
+    """Connect with an engine of SQLAlchemy; the error."""
+
+    async def connect() -> None:
+        async with create_async_engine(url, poolclass=NullPool, **options).connect():
+            pass
+
+    with pytest.raises(Exception) as refused:  # noqa: PT011 - drivers raise their own, and SQLAlchemy's
+        asyncio.run(connect())
+    return refused.value
+
+
+@pytest.mark.parametrize("word", ["sslmode", "ssl"])
+@pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
+def test_the_example_for_certificates_works_as_typed(
+    driver: str, word: str, certificate: Path, tls_port: int, tmp_path: Path
+) -> None:
+    """A server whose certificate is not trusted is trusted by the line of the hint, in a URL of either driver."""
+    place = f"postgresql+{driver}://app@127.0.0.1:{tls_port}/app"
+    untrusted = adapt(f"{place}?{word}=verify-full&sslrootcert={make_certificate(tmp_path / 'other.pem')}")
+    hint = find_fix(CONNECTION_RULES, refuse(untrusted.url, connect_args=untrusted.connect_arguments), list_url_facts(untrusted))
+    assert hint is not None
+    assert "certificate verify failed" in hint.problem
+    (fix,) = hint.fixes
+    assert fix.example == "?sslmode=verify-full&sslrootcert=/etc/ssl/ca.pem"
+    typed = fix.example.replace("/etc/ssl/ca.pem", quote(str(certificate))).replace("sslmode", word)
+    database = adapt(f"{place}{typed}")
+    assert "TLS is agreed on" in str(refuse(database.url, connect_args=database.connect_arguments))
+
+
+def test_the_example_for_certificates_fits_an_engine_with_asyncpg(certificate: Path, tls_port: int) -> None:
+    """An application's own engine gives its URL to asyncpg as it is, which takes no file of a certificate there."""
+    url = URL.create("postgresql+asyncpg", "app", host="127.0.0.1", port=tls_port, database="app", query={"ssl": "verify-full"})
+    database = Database(url, "a test", engine=create_async_engine(url))
+    error = refuse(url, connect_args={"ssl": ssl.create_default_context()})
+    hint = find_fix(CONNECTION_RULES, error, list_url_facts(database))
+    assert hint is not None
+    (fix,) = hint.fixes
+    typed = fix.example.replace("/etc/ssl/ca.pem", str(certificate))
+    assert "TLS is agreed on" in str(refuse(url, **eval(f"dict({typed})")))
+    assert "unexpected keyword argument 'sslrootcert'" in str(refuse(url.update_query_dict({"sslrootcert": str(certificate)})))

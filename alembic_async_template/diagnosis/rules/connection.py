@@ -13,7 +13,7 @@ CONNECTION_RULES = (
         "certificate verify failed",
         (Sign(text="certificate verify failed|root certificate|server certificate"),),
         "name the authority that has signed the server's certificate",
-        "?sslmode=verify-full&sslrootcert=/etc/ssl/ca.pem",
+        "{verify}",
     ),
     Rule(
         "no pg_hba.conf entry for host ..., no encryption",
@@ -91,7 +91,7 @@ CONNECTION_RULES = (
         "FileNotFoundError, of a certificate",
         (Sign(raised="FileNotFoundError", function="_parse_connect"),),
         "correct the path in the URL",
-        "?sslmode=verify-full&sslrootcert=/etc/ssl/ca.pem",
+        "{verify}",
     ),
     Rule(
         "port must be 0-65535; invalid port number; Received non-integer port arguments",

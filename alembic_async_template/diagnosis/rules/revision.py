@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from ...postgresql import SQLState
 from ..match import NO_CODE, NO_DATABASE, Origin, Rule, Sign
+from ..row_updates import fill_nulls
 
 # A name as messages of PostgreSQL have it, with its schema or without.
 _NAME = r'(?:(?:"[^"]+"|\w+)\.)?(?:"[^"]+"|\w+)'
+_FILL_NULLS = fill_nulls("{table}", "{sql_column}", "...")
 
 REVISION_RULES = (
     Rule(
@@ -63,12 +65,13 @@ REVISION_RULES = (
             Sign(
                 codes=(NO_DATABASE,),
                 raised="RuntimeError",
-                text=r"^asyncio\.run\(\) cannot be called from|^this event loop is already running"
+                text=r"^(asyncio|Runner)\.run\(\) cannot be called from|^this event loop is already running"
                 "|^cannot run the event loop while",
             ),
         ),
-        "a revision is synchronous, and the event loop runs already: use the connection of the migration",
-        'op.get_bind().execute(sa.text("SELECT 1"))',
+        "the event loop runs already: let the revision wait in it for the coroutine",
+        "{awaited}",
+        ("do without it, with the connection of the migration", 'op.get_bind().execute(sa.text("SELECT 1"))'),
     ),
     Rule(
         "ObjectNotExecutableError: Not an executable object",
@@ -221,7 +224,7 @@ REVISION_RULES = (
         'type "status" does not exist',
         (Sign(codes=(SQLState.UNDEFINED_OBJECT,), text=r'type "(?P<type>.+?)(\[\])*" does not exist'),),
         "create it first, with its own values",
-        'op.create_enum({py_type}, ["draft", "live"]{in_schema})',
+        "op.create_enum({py_type}, [{type_labels}]{in_schema})",
         ("if it belongs to an extension, create that", 'op.execute("CREATE EXTENSION ...")'),
     ),
     Rule(
@@ -313,11 +316,12 @@ REVISION_RULES = (
             Sign(codes=("1138", "1265"), statement="^ALTER TABLE .* (MODIFY|CHANGE) .* NOT NULL"),
             Sign(
                 codes=(NO_CODE,),
-                both=r"NOT NULL constraint failed: _alembic_tmp_[^|]+\.(?P<column>\w+) \| INSERT INTO \S+ \([^)]*\b(?P=column)\b",
+                both=r"NOT NULL constraint failed: _alembic_tmp_[^|]+?\.(?P<column>[^|]+) \| "
+                r'INSERT INTO \S+ \([^)]*[ (]"?(?P=column)"?[,)]',
             ),
         ),
         "give the rows that have none a value before",
-        'op.execute("UPDATE {table} SET {sql_column} = ... WHERE {sql_column} IS NULL")',
+        f'op.execute("{_FILL_NULLS}")',
     ),
     Rule(
         'column "title" of relation "post" contains null values; Cannot add a NOT NULL column with default value NULL',

@@ -25,6 +25,9 @@ def upgrade() -> None:
                existing_type=postgresql.ENUM('draft', 'live', name='status', create_type=False),
                server_default=None,
                existing_nullable=True)
+    # Fails while rows hold no value for post.status. Write this in front, to give them
+    # one:
+    # op.execute("UPDATE post SET status = 'draft' WHERE status IS NULL")
     op.alter_column('post', 'status',
                existing_type=postgresql.ENUM('draft', 'live', name='status', create_type=False),
                type_=sa.String(length=20),

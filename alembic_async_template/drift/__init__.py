@@ -1,0 +1,1 @@
+"""How a live database differs from what its own revisions make: two catalogs are read and compared."""
