@@ -57,11 +57,14 @@ _ROW = re.compile(r"(=|contains )\(.*", re.DOTALL)
 # Python have them. A text may have been cut, so that the closing quote is missing.
 _QUOTED_PASSWORD = r"""(?:''.+?(?:''|$)|[EU&]*\\?'(?:[^']|'')*(?:'|$)|\\?"[^"]*(?:"|$)|\$(\w*)\$.*?(?:\$\2\$|$))"""
 _WORD = r"(?:password|passwd|pwd|_pass\b|identified\s+by)"
+# The name of a variable is no secret, and what is taken in its place may be one.
+_VARIABLE = r"(?:os\.)?(?:environ(?:\.get\(|\[)|getenv\()\s*['\"]\w+['\"]"
 _PASSWORDS = [
     re.compile(r"(//[^:/\s]*:)(?:\S+|[^/'\"]+)(?=@)"),
     re.compile(rf"(://[^\s?]*\?)\S*{_WORD}\S*", re.IGNORECASE),
     re.compile(rf"""({_WORD}\w*(?:['"\\]*\s*(?:=>?|:|\()\s*|\s+)){_QUOTED_PASSWORD}""", re.IGNORECASE | re.DOTALL),
-    re.compile(rf"({_WORD}\s*=\s*)[^\s&;,'\"()]+", re.IGNORECASE),
+    re.compile(rf"({_WORD}\w*\s*[=:]\s*{_VARIABLE}\s*,\s*){_QUOTED_PASSWORD}", re.IGNORECASE),
+    re.compile(rf"({_WORD}\s*=\s*)(?!{_VARIABLE})[^\s&;,'\"()]+", re.IGNORECASE),
 ]
 
 

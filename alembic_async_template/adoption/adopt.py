@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ..application.url import PLACEHOLDER
 from ..doctor.configuration import check_configuration
 from ..doctor.revision_files import read_revision
+from ..doctor.revisions import check_leftover_enums
 from ..doctor.several_statements import OTHER_DRIVER, list_several
 from ..doctor.subject import Setting as WrittenSetting
 from ..doctor.subject import Subject, read_subject
@@ -26,7 +27,7 @@ from .agreement import Agreement, Verdict, compare
 from .arguments import TARGET, Arguments, read_arguments
 from .env_file import EnvFile, free_names, parse_expression
 from .env_text import Call, write_env
-from .machinery import Obstacle, find_machinery, find_obstacles
+from .machinery import Obstacle, find_machinery, find_obstacles, find_schema_lines
 from .settings_text import add_settings
 from .trial import DRIVER, try_environment
 from .url_source import URLSource, find_url_source
@@ -148,6 +149,8 @@ class _Planner:
         self.machinery = find_machinery(env)
         self.arguments = read_arguments(env, self.machinery)
         self.url = find_url_source(env, self.machinery)
+        schema = self.arguments.values.get("version_table_schema")
+        self.schema_lines = find_schema_lines(env, self.machinery, schema) if schema else set[int]()
         self.notes: list[str] = []
 
     def plan(self) -> Adoption:
@@ -159,7 +162,7 @@ class _Planner:
         scanned = len(project.models) == 1 and bool(project.model_modules)
         result = Adoption(self.name)
         for scan in [True, False] if scanned else [False]:
-            self.notes = []
+            self.notes = [f"Line {line} is left out: run_environment creates this schema itself" for line in self.schema_lines]
             try:
                 changes = self._write(project, scan=scan)
             except ValueError as error:
@@ -170,6 +173,7 @@ class _Planner:
             drivers = tuple(line for one in (before, after) for line in one[DRIVER].lines)
             if "asyncpg" in drivers[-1:] and drivers[0] != "asyncpg":
                 self.notes += self._name_several_statements()
+            self.notes += self._name_leftover_enums(before["database"].lines + after["database"].lines)
             changed = drivers if len(set(drivers)) > 1 else ()
             result = Adoption(self.name, changes=changes, notes=tuple(self.notes), agreements=agreements, drivers=changed)
             if result.is_possible or not result.is_compared:
@@ -184,7 +188,7 @@ class _Planner:
             return
         if not self.machinery.statements:
             yield Obstacle(0, "", "it never calls context.configure and context.run_migrations")
-        yield from find_obstacles(self.env, self.machinery)
+        yield from (one for one in find_obstacles(self.env, self.machinery) if one.line not in self.schema_lines)
         yield from self.arguments.obstacles
         if self.url.expression and not self.url.statements:
             unknown = free_names(parse_expression(self.url.expression)) - self.env.names
@@ -206,14 +210,27 @@ class _Planner:
 
     def _name_several_statements(self) -> Iterator[str]:
         """What old revisions do and asyncpg does not; those that the database has too, since a new one runs them all."""
-        places = [
-            f"{self.subject.relative_path(revision.source.path)}:{call.lineno}"
-            for revision in filter(None, map(read_revision, self.subject.revisions))
-            for call, _, _ in list_several(revision)
-        ]
+        revisions = filter(None, map(read_revision, self.subject.revisions))
+        places = [f"{self._name(one.source.path)}:{call.lineno}" for one in revisions for call, _, _ in list_several(one)]
         if places:
             lines = "".join(f"\n  {place}" for place in places)
             yield f"asyncpg takes one statement at a time, and these calls send several. Split them, or {OTHER_DRIVER}:{lines}"
+
+    def _name_leftover_enums(self, databases: Sequence[str]) -> Iterator[str]:
+        """What keeps a database from being upgraded once more after `alembic downgrade base`."""
+        if not any(database.startswith("postgresql:") for database in databases):
+            return
+        revisions = filter(None, map(read_revision, self.subject.revisions))
+        found = [problem for revision in revisions for problem in check_leftover_enums(revision)]
+        if found:
+            lines = [f"\n  {self._name(one.path)}:{one.line}  {one.fix.example}" for one in found if one.path]
+            yield (
+                "alembic downgrade base leaves enum types, and alembic upgrade head fails after it, as before. "
+                f"Drop them at the end of each downgrade():{''.join(lines)}"
+            )
+
+    def _name(self, path: Path) -> str:
+        return self.subject.relative_path(path)
 
     def _write(self, project: Project, *, scan: bool) -> tuple[Change, ...]:
         assert self.subject.env is not None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..doctor.revision_files import called_name
-from .env_file import EnvFile, Function, list_inner
+from .env_file import EnvFile, Function, list_inner, parse_expression
 
 _CONTEXT = {
     f"alembic.context.{name}" for name in ("configure", "run_migrations", "begin_transaction", "is_offline_mode", "get_context")
@@ -26,6 +27,7 @@ _USUAL_CALLS = ENGINE_MAKERS | {
 }
 # What changes the connection or the database.
 _WORK = {"execute", "exec_driver_sql", "execution_options", "scalar", "scalars", "begin_twophase", "create_all"}
+_CREATE_SCHEMA = re.compile(r'\s*CREATE\s+SCHEMA\s+IF\s+NOT\s+EXISTS\s+"?([^"]+?)"?\s*;?\s*', re.IGNORECASE)
 _LOOP = "it runs for several databases or more than once"
 
 
@@ -74,6 +76,43 @@ def _is_machinery(env: EnvFile, statement: ast.stmt, names: set[str]) -> bool:
         if isinstance(node, ast.Call) and env.find_origin(node.func) in _CONTEXT:
             return True
     return False
+
+
+def find_schema_lines(env: EnvFile, machinery: Machinery, schema: str) -> set[int]:
+    """The lines that create the schema of the version table, as `run_environment` does itself.
+
+    :param schema: the expression that `context.configure` is given as `version_table_schema`.
+    """
+    value = parse_expression(schema)
+    names = {f"{{{ast.unparse(value)}}}"}
+    value = env.values.get(value.id, value) if isinstance(value, ast.Name) else value
+    names |= {str(value.value)} if isinstance(value, ast.Constant) else set()
+    return {
+        call.lineno
+        for call in machinery.list_calls()
+        if called_name(call) == "execute" and call.args and _read_schema(call.args[0]) in names
+    }
+
+
+def _read_schema(node: ast.expr) -> str | None:
+    """Which schema a statement creates where it is not there, `{...}` for one that is filled in; None for anything else."""
+    match node:
+        case ast.Call(_, [ast.Constant(str(name))], [ast.keyword("if_not_exists", ast.Constant(True))]):
+            return name if called_name(node) == "CreateSchema" else None
+        case ast.Call(_, [argument]) if called_name(node) in {"text", "DDL"}:
+            return _read_schema(argument)
+        case ast.Constant(str(text)):
+            pass
+        case ast.JoinedStr(parts):
+            text = "".join(
+                str(part.value) if isinstance(part, ast.Constant) else f"{{{ast.unparse(part.value)}}}"
+                for part in parts
+                if isinstance(part, ast.Constant | ast.FormattedValue)
+            )
+        case _:
+            return None
+    found = _CREATE_SCHEMA.fullmatch(text)
+    return found[1] if found else None
 
 
 def find_obstacles(env: EnvFile, machinery: Machinery) -> Iterator[Obstacle]:

@@ -119,7 +119,8 @@ def _look(config: Config) -> dict[str, list[str]]:
 
     def look(current: Sequence[str], context: Any) -> list[Any]:
         url = context.connection.engine.url
-        place = absolute_sqlite(url, Path.cwd()).set(drivername=url.get_backend_name(), password=None, query={})
+        place = absolute_sqlite(url, Path.cwd()) if url.get_backend_name() == "sqlite" else url
+        place = place.set(drivername=url.get_backend_name(), password=None, query={})
         given = context.opts.get("target_metadata")
         targets = given if isinstance(given, list | tuple) else [given]
         tables = {str(name) for target in targets if target is not None for name in target.tables}

@@ -18,6 +18,7 @@ from alembic.util import coerce_resource_to_filename
 from ..errors import AlembicAsyncTemplateError, SettingError
 from ..errors.block import Fix, setting_in_toml
 from ..masking import mask_message
+from .url_place import describe_url_source
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -64,6 +65,7 @@ class Settings:
     app_engine: str | None
     database_url_env: str
     sqlalchemy_url: str | None = field(repr=False)
+    sqlalchemy_url_source: str
     database_wait: float
     """How long to wait for a database that is not up."""
     lock_wait: float
@@ -142,6 +144,7 @@ def _read(config: Config, config_file: str, section: str, place: str, directory:
         app_engine=read_setting(config, "app_engine") or None,
         database_url_env=read_setting(config, "database_url_env") or "DATABASE_URL",
         sqlalchemy_url=read_setting(config, "sqlalchemy.url") or None,
+        sqlalchemy_url_source=describe_url_source(config, config_file, by_env=is_command_line(config)),
         database_wait=_read_seconds(config, "database_wait", "10s", place),
         lock_wait=_read_seconds(config, "lock_wait", "60s", place),
         lock_timeout=_read_seconds(config, "lock_timeout", "5s", place),

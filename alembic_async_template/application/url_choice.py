@@ -111,6 +111,6 @@ def _list_configured(settings: Settings, x_url: str | None) -> Sequence[tuple[st
     candidates = [
         ("-x url", x_url),
         (f"the environment variable {settings.database_url_env}", os.environ.get(settings.database_url_env)),
-        (f"sqlalchemy.url in {settings.config_file}", settings.sqlalchemy_url),
+        (settings.sqlalchemy_url_source, settings.sqlalchemy_url),
     ]
     return [(source, text) for source, text in candidates if text and text != PLACEHOLDER]

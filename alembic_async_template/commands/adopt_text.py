@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import TextIO
 
 from ..adoption.adopt import Adoption, Change
 from ..adoption.agreement import Agreement, Verdict
 from ..adoption.machinery import Obstacle
-from ..errors.block import Fix, list_fixes, render_block
+from ..errors.block import Fix, join, list_fixes, render_block
 from ..run.terminal import paint
 
 _SAID = {
     Verdict.SAME: "as before",
-    Verdict.MORE: "other differences than before, which only one of the two looks for:",
+    Verdict.MORE: "not as before:",
     Verdict.MENDED: "works now;",
     Verdict.UNKNOWN: "not compared:",
     Verdict.DIFFERENT: "not as before:",
 }
 _LABELS = {"database": "database", "tables": "tables of the models"}
+# What this package compares and Alembic does not, or only if it is told to, by how a difference of it reads.
+_COMPARED = {
+    "server defaults": re.compile(r"^\+Column \S+ has (the|no) default "),
+    "enum types": re.compile(r"^\+(Enum |Value |The (database|models) ha\w+ no enum )"),
+    "check constraints": re.compile(r"^\+The (database|models) ha\w+ no check constraint "),
+}
 # How many lines of a difference are shown.
 _MOST = 20
 
@@ -81,15 +88,31 @@ def _name(agreement: Agreement) -> str:
 def _render_agreements(agreements: Sequence[Agreement]) -> Iterator[str]:
     told: set[tuple[str, ...]] = set()
     for agreement in agreements:
-        if agreement.details in told:
-            yield f"{_name(agreement)}: {_SAID[agreement.verdict].rstrip(':;')}, for the same reason"
+        if agreement.verdict is Verdict.MORE:
+            yield from _render_check(agreement)
+        elif agreement.details in told:
+            same = ", for the same reason" if agreement.verdict is Verdict.UNKNOWN else ""
+            yield f"{_name(agreement)}: {_SAID[agreement.verdict].rstrip(':;')}{same}"
         else:
             yield _render_agreement(agreement)
         told |= {agreement.details} if agreement.details else set()
 
 
+def _render_check(agreement: Agreement) -> Iterator[str]:
+    """What only one of the two tells of; that the new one compares more is no obstacle."""
+    new, old = ([line[1:] for line in agreement.details if line.startswith(sign)] for sign in "+-")
+    compared = [name for name, pattern in _COMPARED.items() if any(pattern.search(line) for line in agreement.details)]
+    if new:
+        also = f"also compares {join(compared)}, and" if compared else "also"
+        yield f"{_name(agreement)}: the new env.py {also} tells of:{_list(new)}"
+    if old:
+        yield f"{_name(agreement)}: only the old env.py tells of:{_list(old)}"
+
+
 def _render_agreement(agreement: Agreement) -> str:
-    shown = agreement.details[:_MOST]
-    more = [f"and {len(agreement.details) - _MOST} lines more"] if len(agreement.details) > _MOST else []
-    details = "".join(f"\n  {line}" for line in (*shown, *more))
-    return f"{_name(agreement)}: {_SAID[agreement.verdict]}{details}"
+    return f"{_name(agreement)}: {_SAID[agreement.verdict]}{_list(agreement.details)}"
+
+
+def _list(lines: Sequence[str]) -> str:
+    more = [f"and {len(lines) - _MOST} lines more"] if len(lines) > _MOST else []
+    return "".join(f"\n  {line}" for line in (*lines[:_MOST], *more))

@@ -67,7 +67,13 @@ def _check_enums(revision: Revision, subject: Subject) -> Iterator[Problem]:
             if line := _find_use(revision, value, call):
                 code, problem = "value-used-at-once", f"{problem}, and uses it in line {line}"
             yield Problem(code, problem, fix, path, call.lineno)
-    if does_nothing(revision.downgrade) or not _is_for_postgresql(subject):
+    if _is_for_postgresql(subject):
+        yield from check_leftover_enums(revision)
+
+
+def check_leftover_enums(revision: Revision) -> Iterator[Problem]:
+    """Find the enum types that a revision creates and leaves when it is taken back."""
+    if does_nothing(revision.downgrade):
         return
     kept = ast.unparse(revision.downgrade) if revision.downgrade else ""
     for schema, name, labels, line in _list_created_enums(revision):
@@ -76,9 +82,8 @@ def _check_enums(revision: Revision, subject: Subject) -> Iterator[Problem]:
         ):
             example = _write_call("drop_enum", f"{write_labels([name])}, [{write_labels([*labels])}]", schema=schema)
             fix = Fix("drop it at the end of downgrade()", example)
-            yield Problem(
-                "enum-not-dropped", f"Revision {revision.name} creates the type {name} and never drops it", fix, path, line
-            )
+            problem = f"Revision {revision.name} creates the type {name} and never drops it"
+            yield Problem("enum-not-dropped", problem, fix, revision.source.path, line)
 
 
 def _find_use(revision: Revision, value: str, addition: ast.Call) -> int | None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import io
 import json
 import os
 import re
 from configparser import RawConfigParser
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,10 @@ import pytest
 from alembic.config import Config
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy.engine import make_url
 
+from alembic_async_template.adoption.adopt import Adoption, Change
+from alembic_async_template.adoption.agreement import Agreement, Verdict
 from alembic_async_template.adoption.arguments import read_arguments
 from alembic_async_template.adoption.env_file import EnvFile
 from alembic_async_template.adoption.env_text import Call, is_logging, write_env
@@ -22,6 +27,7 @@ from alembic_async_template.adoption.machinery import find_machinery, find_obsta
 from alembic_async_template.adoption.settings_text import add_settings
 from alembic_async_template.adoption.url_source import URLSource, find_url_source
 from alembic_async_template.commands import plan_adoption
+from alembic_async_template.commands.adopt_text import render_adoption
 from alembic_async_template.project.ini import Form, Setting
 from support.cases import MODELS as POST
 from support.commands import ALEMBIC, keep_variables
@@ -306,9 +312,12 @@ def test_a_url_that_no_setting_can_say_stays_in_env(project: Project, sqlite_url
     project.alembic("adopt", "--yes")
     text = (project.directory / "migrations/env.py").read_text()
     assert 'context.config.set_main_option("sqlalchemy.url", (f"sqlite+aiosqlite:///{FOLDER}/{NAME}").replace("%", "%%"))' in text
-    project.alembic("upgrade", "head")
+    upgraded = project.alembic("upgrade", "head")
+    assert f"Database sqlite+aiosqlite:///{path}, from sqlalchemy.url as env.py sets it\n" in upgraded.stderr
     assert Path(path).exists()
     project.alembic("check")
+    warned = project.alembic("check", env={"DATABASE_URL": f"{sqlite_url}.other"}, check=False).stderr
+    assert "sqlalchemy.url as env.py sets it names another database (sqlite" in warned
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
@@ -443,6 +452,9 @@ def test_the_commands_give_what_they_gave(stock: Project) -> None:
     assert (check["command"], check["verdict"]) == ("check", "more")
     assert len(check["details"]) == 1
     assert check["details"][0].startswith("+"), check
+    difference = check["details"][0].removeprefix("+")
+    said = f"\nalembic check: the new env.py also compares server defaults, and tells of:\n  {difference}\n"
+    assert said in stock.alembic("adopt", "--dry-run").stdout
 
 
 def test_what_would_do_something_else_is_not_written(stock: Project) -> None:
@@ -464,6 +476,25 @@ def test_what_would_do_something_else_is_not_written(stock: Project) -> None:
     assert "FAILED: The new migrations/env.py would not do the same, so nothing was written" in result.stdout
     assert "database: not as before:\n" in result.stdout
     assert read_files(stock) == before
+
+
+@pytest.mark.postgresql
+def test_the_report_shows_names_as_they_are(project: Project, embedded_url: str) -> None:
+    """The name of a PostgreSQL database is no path, and that of a variable no password."""
+    project.alembic("init", "-t", "async", "migrations")
+    server, _, name = re.sub(r"^\w+", "postgresql+asyncpg", embedded_url).rpartition("/")
+    top = (
+        "import os\nimport sys\nDB_PASS = os.environ['DB_PASS']\nsys.modules['mark'] = sys\nfrom app.config import URL\n"
+        "config.set_main_option('sqlalchemy.url', URL.replace('%', '%%'))\ndel sys.modules['mark']\n"
+    )
+    config = f"import sys\nURL = '{server}/' + ('{name}' if 'mark' in sys.modules else 'postgres')\n"
+    project.write({"app/__init__.py": "", "app/models.py": MODELS, "app/config.py": config})
+    project.write({"migrations/env.py": make_env(top=top)})
+    project.environment["DB_PASS"] = "x"
+    result = project.alembic("adopt", "--dry-run", check=False)
+    place = f"postgresql://postgres:***@{make_url(embedded_url).host}:{make_url(embedded_url).port}"
+    assert f"\ndatabase: not as before:\n  -{place}/{name}\n  +{place}/postgres\n" in result.stdout, str(result)
+    assert "\n DB_PASS = os.environ['DB_PASS']\n" in result.stdout
 
 
 def test_what_cannot_be_carried_over_leaves_the_project_alone(stock: Project) -> None:
@@ -760,3 +791,72 @@ def test_another_driver_is_said_with_what_it_does_not_take(synchronous: Project)
     assert report["drivers"] == ["psycopg", "asyncpg"]
     found = synchronous.alembic("doctor", "--json", check=False).stdout
     assert [one["code"] for one in json.loads(found)["findings"]] == ["models-differ"], found
+
+
+@pytest.mark.postgresql
+def test_enum_types_that_stay_are_named(synchronous: Project) -> None:
+    """The line that drops one, in place of a failure at the next upgrade; it is typed, and both ways work."""
+    create = 'op.create_table("note", sa.Column("status", sa.Enum("a", "b", name="status")))'
+    one = synchronous.directory / "migrations/versions/one.py"
+    split = one.read_text().replace("NULL); COMMENT ON TABLE post IS 'a; b'", "NULL)")
+    write_revisions(synchronous.directory, one="pass", two=(create, 'op.drop_table("note")'))
+    one.write_text(split)
+    synchronous.alembic("upgrade", "head")
+    shown = synchronous.alembic("adopt", "--yes").stdout
+    line = "  migrations/versions/two.py:13  "
+    assert "alembic upgrade head fails after it, as before. Drop them at the end of each downgrade():\n" + line in shown
+    two = synchronous.directory / "migrations/versions/two.py"
+    two.write_text(f"{two.read_text().rstrip()}\n    {shown.partition(line)[2].splitlines()[0]}\n")
+    synchronous.alembic("downgrade", "base")
+    synchronous.alembic("upgrade", "head")
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize(
+    ("statement", "schema"),
+    [
+        ('text("CREATE SCHEMA IF NOT EXISTS meta")', '"meta"'),
+        ("text(f'CREATE SCHEMA IF NOT EXISTS \"{SCHEMA}\";')", "SCHEMA"),
+        ('CreateSchema("meta", if_not_exists=True)', "SCHEMA"),
+    ],
+)
+def test_the_schema_of_the_version_table_is_created_anyway(
+    project: Project, embedded_url: str, statement: str, schema: str
+) -> None:
+    """What creates it goes, with its commit, and is said; another statement is not carried over."""
+    project.alembic("init", "-t", "async", "migrations")
+    before = f"connection.execute({statement})\n    connection.commit()\n    "
+    imports = "from sqlalchemy import text\nfrom sqlalchemy.schema import CreateSchema"
+    env = make_env(imports=imports, top='SCHEMA = "meta"\n', before=before, arguments=f", version_table_schema={schema}")
+    project.write({"app/__init__.py": "", "app/models.py": MODELS})
+    if "{" not in statement:
+        project.write({"migrations/env.py": env.replace(f"version_table_schema={schema}", 'version_table_schema="another"')})
+        assert len(read_report(project, returncode=1)["obstacles"]) == 1
+    project.write({"migrations/env.py": env})
+    project.set(**{"sqlalchemy.url": re.sub(r"^\w+", "postgresql+asyncpg", embedded_url).replace("%", "%%")})
+    line = env.splitlines().index(f"    connection.execute({statement})") + 1
+    report = read_report(project, "--yes")
+    assert report["notes"][0] == f"Line {line} is left out: run_environment creates this schema itself"
+    text = (project.directory / "migrations/env.py").read_text()
+    assert text.endswith(f"run_environment(version_table_schema={schema})\n"), text
+    assert "CREATE" not in text
+    assert "CreateSchema" not in text
+    project.alembic("revision", "--autogenerate", "-m", "create posts")
+    project.alembic("upgrade", "head")
+    project.alembic("check")
+
+
+def test_each_side_of_a_comparison_is_said() -> None:
+    """What only the new env.py tells of, by what it compares, and what only the old one did."""
+    details = (
+        "-Column post.title is of type A in the models, and B in the database",
+        "+Column post.title has the default 'a' in the models, and no default in the database",
+        '+Enum status has no value "live" in the database',
+    )
+    adoption = Adoption("env.py", changes=(Change(Path("env.py"), "env.py", "a", "b"),))
+    adoption = replace(adoption, agreements=(Agreement("check", Verdict.MORE, details),))
+    assert render_adoption(adoption, io.StringIO()).endswith(
+        "\n\nalembic check: the new env.py also compares server defaults and enum types, and tells of:\n"
+        f"  {details[1][1:]}\n  {details[2][1:]}\n"
+        f"alembic check: only the old env.py tells of:\n  {details[0][1:]}"
+    )

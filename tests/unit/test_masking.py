@@ -28,6 +28,7 @@ from alembic_async_template.masking import mask_message, mask_statement, shorten
         'sa.URL.create("postgresql", username="app", password="zq7")',
         "Settings(user='app', db_password='zq7')",
         '{"password": "zq7"}',
+        'DB_PASS = os.environ.get("DB_PASS", "zq7")',
         "DB_PASS=zq7",
         "PGPASSWORD=zq7 psql",
         "postgresql://app:zq7/zq7@zq7@localhost/app",
@@ -125,6 +126,8 @@ def test_no_repr_shows_a_url(tmp_path: Path) -> None:
         "postgresql+asyncpg://app@localhost:5432/app",
         'op.add_column("user", sa.Column("password", sa.Text(), server_default="x"))',
         "no password supplied",
+        'DB_PASS = os.environ["DB_PASS"]',
+        'password = getenv("DB_PASS")',
     ],
 )
 def test_other_texts_stay(text: str) -> None:
