@@ -137,7 +137,7 @@ class Planned:
             connection.execute("INSERT INTO author SELECT n, 'a%' FROM generate_series(1, 100) AS n")
             connection.execute("INSERT INTO note SELECT n, n FROM generate_series(1, 100) AS n")
             for number, table in enumerate([*TABLES, SHOP]):
-                connection.execute(ROWS.replace("{table}", table).replace("{first}", "1" if number % 2 else "-1"))
+                connection.execute(ROWS.replace("{table}", table).replace("{first}", "1" if number % 2 else "-1").encode())
 
     def find_blocking(self) -> dict[str, list[str | None]]:
         """Of each revision, what is advised in place of the statements that block."""
