@@ -14,6 +14,13 @@ NO_STATEMENT = re.compile(
 )
 _BRACKETS = re.compile(r"\([^()]*\)")
 
+# A quoted name is part of the statement, and may hold what elsewhere begins a comment.
+_PARTS = re.compile(
+    r"""(?P<name>"(?:[^"]|"")*")|(?P<string>\bE'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|(?<![\w$])\$(?P<tag>\w*)\$.*?\$(?P=tag)\$)"""
+    r"|(?P<comment>--[^\n]*|/\*.*?\*/)|(?P<space>\s+)",
+    re.DOTALL | re.IGNORECASE,
+)
+
 
 def identifier(name: str) -> str:
     """A name in quotes; which names need none differs between server versions."""
@@ -62,6 +69,28 @@ def split_statements(sql: str) -> list[str]:
     ends = [*(found.start() for found in re.finditer(";", bare)), len(bare)]
     parts = [(start, end) for start, end in zip([0, *(end + 1 for end in ends)], ends, strict=False) if bare[start:end].strip()]
     return [sql[start:end].strip() for start, end in parts]
+
+
+def strip_comments(sql: str) -> str:
+    """The statement on one line, without comments and the semicolon at its end."""
+    return _PARTS.sub(lambda part: " " if part["comment"] or part["space"] else part[0], sql).strip("; \n")
+
+
+def empty_strings(sql: str) -> str:
+    """The same, and nothing in its strings."""
+    bare = _PARTS.sub(lambda part: "''" if part["string"] else part["name"] or " ", sql)
+    return re.sub(r" {2,}", " ", bare).strip("; ")
+
+
+def hide_nested(sql: str) -> str:
+    """A text as long as the statement, in which x stands for what is in parentheses, strings and quoted names."""
+    depth = 0
+    shown = []
+    for character in _PARTS.sub(lambda part: part[0] if part["space"] else "x" * len(part[0]), sql):
+        depth -= character in ")]"
+        shown.append("x" if depth > 0 else character)
+        depth += character in "(["
+    return "".join(shown)
 
 
 def escape_colons(sql: str) -> str:

@@ -6,8 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 from ..masking import HIDDEN
-from ..postgresql import escape_colons, identifier, quote_if_needed
-from .statement_text import empty_strings, hide_nested, strip_comments
+from ..postgresql import empty_strings, escape_colons, hide_nested, identifier, quote_if_needed, strip_comments
 from .tracer import TracedStatement
 
 _NAME = r'(?:"(?:[^"]|"")+"|[^\W\d][\w$]*)'

@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from .. import _compat
 from ..masking import HIDDEN
+from ..postgresql import empty_strings
 from ..run.connection import call_on_new_connection
 from .live_facts import only_reading
 from .tracer import TracedStatement
@@ -20,7 +21,6 @@ from .verdict import Explained
 
 log = logging.getLogger("alembic_async_template")
 
-_STRINGS = re.compile(r"""'(?:[^']|'')*'|"[^"]*"|\$(\w*)\$.*?\$\1\$""", re.DOTALL)
 _CHANGES = re.compile(r"^\s*(UPDATE|DELETE|INSERT|MERGE)\b", re.IGNORECASE)
 
 
@@ -48,8 +48,7 @@ def explain_rows(engine: Engine, statements: Sequence[TracedStatement]) -> dict[
 
 def _can_be_explained(statement: TracedStatement) -> bool:
     """Whether it is one statement and nothing else, so that nothing after it could be carried out."""
-    bare = _STRINGS.sub("", statement.sql)
-    if "/*" in bare or "--" in bare or ";" in bare.rstrip().removesuffix(";") or HIDDEN in statement.sql:
+    if ";" in empty_strings(statement.sql) or HIDDEN in statement.sql:
         return False
     return bool(_CHANGES.match(statement.sql)) and not statement.has_parameters
 

@@ -20,11 +20,11 @@ from sqlalchemy.engine import Connection, Engine
 
 from ..diagnosis.quotes import is_inside
 from ..masking import mask_statement
+from ..postgresql import empty_strings
 from ..run.session import find_backend, is_autocommit
 from .lock_modes import ACCESS_EXCLUSIVE, ROW_SHARE, SHARE_ROW_EXCLUSIVE, take_again
 from .relations import FIRST_OID, Relations
 from .slow_motion import SlowMotion
-from .statement_text import empty_strings
 
 # The locks of this session, and of each locked relation its file and how often it was scanned since the transaction began.
 # What is counted is handed over at the end of each transaction, so that the next one starts at zero.
@@ -218,9 +218,8 @@ class Tracer:
         rewritten = relations.find_rewritten(filenodes)
         if not _EMPTIES.match(statement):
             traced.rewrites = [str(known[oid]) for oid in rewritten]
-        if not _CHANGES_ROWS.match(statement) and not _EMPTIES.match(
-            statement
-        ):  # their way to the rows depends on how many there are
+        # The way of other statements to the rows depends on how many there are.
+        if not (_CHANGES_ROWS.match(statement) or _EMPTIES.match(statement)):
             tables = [oid for oid in scanned if oid in known and not known[oid].is_index]
             tables += [oid for oid in _find_referred(statement, own) if oid in known and oid not in tables] if tables else []
             traced.scans = [str(known[oid]) for oid in tables]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
-# Comments and strings hold no statement, but for those that are run: the body of DO, and what EXECUTE in it is given.
-_COMMENTS = re.compile(r"/\*.*?\*/|--[^\n]*", re.DOTALL)
-_STRINGS = re.compile(r"""'(?:[^']|'')*'|"[^"]*"|\$(\w*)\$.*?\$\1\$""", re.DOTALL)
-_RUNS_TEXT = re.compile(r"^\s*DO\b", re.IGNORECASE)
+from ..postgresql import empty_strings, strip_comments
+
+# Strings hold no statement, but for those that are run: the body of DO, and what EXECUTE in it is given.
+_RUNS_TEXT = re.compile(r"(^|;)\s*DO\b", re.IGNORECASE)
+_NAMES = re.compile(r'"(?:[^"]|"")*"')
 _FUNCTIONS = (
     r"pg_(create|drop|copy)_(physical|logical)_replication_slot|pg_(create_restore_point|promote|switch_wal|reload_conf|rotate_logfile)"
     r"|pg_(terminate|cancel)_backend|dblink\w*"
@@ -29,7 +30,7 @@ def is_server_wide(statement: str) -> bool:
 
     The body of a function counts when it is called, which this cannot know; that of DO counts.
     """
-    bare = _COMMENTS.sub(" ", statement)
-    if not _RUNS_TEXT.match(bare):
-        bare = _STRINGS.sub("''", bare)
-    return any(_SERVER_WIDE.search(part) for part in bare.split(";"))
+    bare = empty_strings(statement)
+    if _RUNS_TEXT.search(bare):
+        bare = f"{bare};{strip_comments(statement)}"
+    return any(_SERVER_WIDE.search(part) for part in _NAMES.sub('""', bare).split(";"))
