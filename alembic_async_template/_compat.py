@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext
     from alembic.script import ScriptDirectory
     from sqlalchemy import Column, Constraint, MetaData, Sequence, Table
-    from sqlalchemy.engine import Dialect, Engine
+    from sqlalchemy.engine import Dialect, Engine, Row
     from sqlalchemy.types import TypeEngine
 
 
@@ -328,3 +328,8 @@ def catch_unawaited(note: Callable[[object], bool]) -> Iterator[None]:
         yield
     finally:
         warnings._warn_unawaited_coroutine = warn  # type: ignore[attr-defined]
+
+
+def name_values(row: Row[Any]) -> dict[str, Any]:
+    """The values of a row by the names of its columns; `Row._mapping`, which is public: SQLAlchemy 2.0.29 to 2.1.9."""
+    return dict(row._mapping)

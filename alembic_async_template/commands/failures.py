@@ -57,6 +57,10 @@ def is_reader_gone(error: Exception, config: Config) -> bool:
     return writer.is_relative_to(Path(alembic.__file__).parent)  # otherwise it is the connection that has ended
 
 
+# What raises these for a call that does not fit: their frames say nothing of the revision.
+_LIBRARIES = frozenset({"alembic", "sqlalchemy", "inspect", __name__.partition(".")[0]})
+
+
 def end_quietly() -> NoReturn:
     """Exit as a command that SIGPIPE has ended."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python itself writes what is left at its end
@@ -132,7 +136,10 @@ def _describe_raised(error: Exception) -> str | None:
         correct = Fix("correct the statement, or what it meets in the database, and run the same command again")
         return "\n".join([headline, *notes, render_parts(list_fixes([correct, see]))])
     raised = traceback.extract_tb(error.__traceback__)[-1].line or ""
-    if not (notes and raised.startswith("raise ") and raised in notes[-1]):
+    *_, (frame, _line) = traceback.walk_tb(error.__traceback__)
+    is_call = frame.f_globals["__name__"].partition(".")[0] in _LIBRARIES or re.match(r"(batch_)?op\.", raised)
+    is_misuse = isinstance(error, TypeError | AttributeError) and is_call
+    if not (notes and (is_misuse or (raised.startswith("raise ") and raised in notes[-1]))):
         return None
     return "\n".join([describe_exception(error), *notes, render_parts(list_fixes([see]))])
 

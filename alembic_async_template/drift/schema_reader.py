@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import TextClause
 from sqlalchemy.engine import Connection, Row
 
+from .. import _compat
 from ..enums.catalog import DUMP_SETTINGS, change_settings
 from . import schema_queries as queries
 from .thing import Key, Schema, Thing
@@ -91,7 +92,11 @@ def _resolve_needs(found: Iterable[tuple[str, str, Row[Any]]], rows: Sequence[Ro
 
 
 def _make_thing(key: Key, row: Row[Any], needs: Iterable[Key]) -> Thing:
-    facts = {name: tuple(fact) if isinstance(fact, list) else fact for name, fact in row._mapping.items() if name not in _COMMON}
+    facts = {
+        name: tuple(fact) if isinstance(fact, list) else fact
+        for name, fact in _compat.name_values(row).items()
+        if name not in _COMMON
+    }
     return Thing(
         key=key,
         kind=row.kind,

@@ -7,8 +7,8 @@ https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-STATS-F
 
 from __future__ import annotations
 
+import inspect
 import re
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -234,7 +234,7 @@ class Tracer:
 
     def _find_place(self) -> tuple[str, str, int] | None:
         """Revision, file and line of what runs now; None for what Alembic does between revisions."""
-        frame = sys._getframe(1)
+        frame = inspect.currentframe()
         while frame is not None:
             file = frame.f_code.co_filename
             inside = self._inside.get(file)
@@ -242,7 +242,7 @@ class Tracer:
                 inside = self._inside[file] = is_inside(file, self.folders)
             if inside and frame.f_code.co_name != "<module>" and "revision" in frame.f_globals:
                 return str(frame.f_globals["revision"]), file, frame.f_lineno
-            frame = frame.f_back  # type: ignore[assignment]
+            frame = frame.f_back
         return None
 
 

@@ -176,6 +176,27 @@ def test_a_name_that_is_there_is_not_proposed(project: Project, sqlite_url: str)
     assert "if that is meant" not in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("line", "headline"),
+    [
+        ('op.add_enum_value("status", "x", befor="y")', "TypeError: "),
+        ('op.drop_enum("role")', "TypeError: "),
+        ('op.add_column("post", "x", sa.Integer())', "TypeError: "),
+        ('op.bulk_insert("post", [{"id": 1}])', "AttributeError: "),
+    ],
+)
+def test_a_call_that_does_not_fit_is_a_block(project: Project, sqlite_url: str, line: str, headline: str) -> None:
+    """Without the hundred lines of Alembic and SQLAlchemy; the place is the revision's."""
+    write_environment(project.directory, sqlite_url, one=line)
+    result = project.alembic("upgrade", "head", check=False)
+    assert result.block.startswith(headline), str(result)
+    where = result.block.partition("  where  ")[2].splitlines()
+    assert where[0].startswith("revision one, migrations/versions/one.py:")
+    assert where[1].strip() == line
+    assert "alembic --raiseerr upgrade head" in result.block
+    assert "Traceback" not in result.output
+
+
 @pytest.mark.parametrize("env", [ENV, "from alembic import context\n"], ids=["ours", "another"])
 def test_other_errors_keep_their_traceback(project: Project, sqlite_url: str, env: str) -> None:
     """An unknown error is Python's to print; so is every error in an environment of another template."""
