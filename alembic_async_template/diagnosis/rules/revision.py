@@ -317,7 +317,7 @@ REVISION_RULES = (
             Sign(
                 codes=(NO_CODE,),
                 both=r"NOT NULL constraint failed: _alembic_tmp_[^|]+?\.(?P<column>[^|]+) \| "
-                r'INSERT INTO \S+ \([^)]*[ (]"?(?P=column)"?[,)]',
+                r'INSERT INTO \S+ \((?:[^)]*[ ,])?"?(?P=column)"?[,)]',
             ),
         ),
         "give the rows that have none a value before",
