@@ -104,18 +104,23 @@ def generate_revision(stock: Callable[..., Any], script: ScriptDirectory, revid:
     """`ScriptDirectory.generate_revision`, which refuses one that is there, has no template, or could not import SQLModel."""
     from ..run.command import uses_this_package
 
-    if uses_this_package(script):
+    is_ours = uses_this_package(script)
+    if is_ours:
         from ..diagnosis.identifiers import refuse_taken
 
         refuse_taken(script, revid)
-        _require_template(script)
     if find_spec("sqlmodel") is None:
         from ..autogenerate.render_types import require_sqlmodel
 
         require_sqlmodel(script)
     from .write_hook import write_calmly
 
-    return write_calmly(stock, script, revid, *arguments, **options)
+    try:
+        return write_calmly(stock, script, revid, *arguments, **options)
+    except OSError:
+        if is_ours:
+            _require_template(script)
+        raise
 
 
 def run_env(stock: Callable[..., Any], script: ScriptDirectory) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy.engine import make_url
 
 from alembic_async_template.commands import make_plan
 from alembic_async_template.errors import ShadowError
-from support.commands import ALEMBIC, keep_variables
+from support.commands import ALEMBIC, heed_interrupts, keep_variables
 from support.doctor_cases import SYNC_ENV
 from support.project import Project, write_environment
 from support.servers import create_postgresql_database
@@ -423,6 +423,7 @@ def start_plan(project: Project, live: str, seconds: int) -> tuple[subprocess.Po
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        preexec_fn=heed_interrupts,
     )
     with psycopg.connect(live, autocommit=True) as connection:
         end = time.monotonic() + 60

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from alembic_async_template import Migrations, errors
-from support.commands import ALEMBIC, keep_variables
+from support.commands import ALEMBIC, heed_interrupts, keep_variables
 from support.project import ENV, Project, write_revisions
 from support.servers import create_postgresql_database
 
@@ -180,11 +180,6 @@ def test_a_second_interrupt_does_not_know_what_the_server_does(
         while other.execute(running).fetchall():
             time.sleep(0.1)
         assert tables(url) == ({"post", "rest"} if autocommits else set())
-
-
-def heed_interrupts() -> None:
-    """Let a process that is about to begin take Ctrl-C, which it ignores if the tests run in the background of a shell."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def start(project: Project, url: str, *arguments: str) -> subprocess.Popen[str]:

@@ -7,6 +7,7 @@ import functools
 import gc
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -23,6 +24,11 @@ _KEPT_VARIABLES = ("HOME", "LANG", "LC_ALL", "PATH", "SYSTEMROOT", "TEMP", "TMP"
 def keep_variables(**others: str) -> dict[str, str]:
     """The environment variables of a command: some of those of the tests, and others."""
     return {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ} | others
+
+
+def heed_interrupts() -> None:
+    """Let a process that is about to begin take Ctrl-C, which it ignores if the tests run in the background of a shell."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def run_alembic(arguments: tuple[str, ...], directory: Path, environment: Mapping[str, str]) -> tuple[int, str, str]:
