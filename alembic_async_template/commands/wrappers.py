@@ -104,23 +104,18 @@ def generate_revision(stock: Callable[..., Any], script: ScriptDirectory, revid:
     """`ScriptDirectory.generate_revision`, which refuses one that is there, has no template, or could not import SQLModel."""
     from ..run.command import uses_this_package
 
-    is_ours = uses_this_package(script)
-    if is_ours:
+    if uses_this_package(script):
         from ..diagnosis.identifiers import refuse_taken
 
         refuse_taken(script, revid)
+        _require_template(script)
     if find_spec("sqlmodel") is None:
         from ..autogenerate.render_types import require_sqlmodel
 
         require_sqlmodel(script)
     from .write_hook import write_calmly
 
-    try:
-        return write_calmly(stock, script, revid, *arguments, **options)
-    except OSError:
-        if is_ours:
-            _require_template(script)
-        raise
+    return write_calmly(stock, script, revid, *arguments, **options)
 
 
 def run_env(stock: Callable[..., Any], script: ScriptDirectory) -> None:
@@ -231,9 +226,12 @@ def _require_template(script: ScriptDirectory) -> None:
     path = Path(script.dir, "script.py.mako")
     if path.exists():
         return
+    from ..diagnosis.identifiers import refuse_duplicates
     from ..errors import EnvironmentNotFoundError
     from ..errors.block import Fix
 
+    refuse_duplicates(script)  # what is wrong with the history comes first,
+    script.get_heads()  # and is raised here
     template, place = (shlex.quote(os.path.relpath(file)) for file in (TEMPLATE / path.name, path))
     has_sqlmodel = find_spec("sqlmodel") is not None
     command = f"cp {template} {place}" if has_sqlmodel else f"grep -v '^import sqlmodel' {template} > {place}"
