@@ -194,7 +194,7 @@ def rebuild_index(change: Change) -> list[str] | None:
 
 
 def replace(change: Change) -> list[str] | None:
-    """Drop what holds no data, and make it anew."""
+    """Drop what holds no data, and create it again."""
     thing = change.expected
     on_table = f"{thing.label} ON {change.table}" if thing.key.family in ("trigger", "policy") else thing.name
     kind = "STATISTICS" if thing.key.family == "statistics" else thing.kind.upper()

@@ -149,8 +149,7 @@ class _Comparison:
         for aspect in list_aspects(expected):
             if not _is_same(aspect, live, expected) and not self.is_told_above(aspect, live, expected):
                 # What is missing is told, and made, by itself.
-                anew = partial(make_whole, made=self.parts, without=self.absent)
-                change = Change(live, expected, anew)
+                change = Change(live, expected, partial(make_whole, made=self.parts, without=self.absent))
                 statements = tuple(aspect.restore(change) or ())
                 yield aspect, Difference(expected.kind, expected.name, _word(aspect, live, expected), statements)
 

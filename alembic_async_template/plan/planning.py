@@ -158,7 +158,8 @@ def make_plan(
     if write_stats is not None:
         facts.write(write_stats)
     to = _resolve_target(script, target)
-    pending = [one for one in list_pending(script, facts.current) if _is_within(script, one, to)]
+    wanted = _list_within(script, to)
+    pending = [one for one in list_pending(script, facts.current) if one in wanted]
     notes = [f"a transaction is open that its locks may wait for: {one}" for one in facts.old_transactions]
     if not pending:
         return Plan(facts.database, facts.server_version, facts.current, to, None, (*notes,), (), settings.blocking_rows)
@@ -204,15 +205,13 @@ def _resolve_target(script: ScriptDirectory, target: str) -> tuple[str, ...]:
     return tuple(sorted(one.revision for one in script.get_revisions(target) if one is not None))
 
 
-def _is_within(script: ScriptDirectory, revision: str, targets: Sequence[str]) -> bool:
-    """Whether a revision is run by an upgrade to these."""
-    wanted = {one.revision for one in script.iterate_revisions(tuple(targets), "base", implicit_base=True, inclusive=True)}
-    return revision in wanted
+def _list_within(script: ScriptDirectory, targets: Sequence[str]) -> set[str]:
+    """The revisions that an upgrade to these runs, from nothing."""
+    return {one.revision for one in script.iterate_revisions(tuple(targets), "base", implicit_base=True, inclusive=True)}
 
 
 def _read_statement(found: Mapping[str, Any]) -> TracedStatement:
-    lists = {name: [tuple(pair) for pair in found[name]] for name in ("locks", "held")}
-    return TracedStatement(**{**found, **lists})
+    return TracedStatement(**{**found, "locks": [tuple(pair) for pair in found["locks"]]})
 
 
 def _put_together(

@@ -73,8 +73,6 @@ class TracedStatement:
     """Which one of the run it is in; a lock lasts until that ends."""
     locks: list[tuple[str, str]] = field(default_factory=list)
     """Tables, and the modes that the statement itself takes, whether its transaction had them already or not."""
-    held: list[tuple[str, str]] = field(default_factory=list)
-    """All that its transaction has by then."""
     rewrites: list[str] = field(default_factory=list)
     scans: list[str] = field(default_factory=list)
     breaks: list[str] = field(default_factory=list)
@@ -177,7 +175,7 @@ class Tracer:
         self._held = held
         # What a savepoint has counted stays counted when it is rolled back, although its locks are gone.
         self._scans |= {oid: scans or 0 for oid, (_, _, scans) in state.items()}
-        self._note(traced, statement, own, held, scanned, filenodes)
+        self._note(traced, statement, own, scanned, filenodes)
 
     def _note_own_transaction(self, traced: TracedStatement, ask: Callable[[str], list[Any]], statement: str) -> None:
         assert self._slow is not None
@@ -189,7 +187,7 @@ class Tracer:
         ask(_FLUSH)
         totals = {oid: (filenode, scans) for oid, filenode, scans in ask(_TOTALS)}
         scanned = [oid for oid, (_, scans) in totals.items() if oid in self._totals and scans > self._totals[oid][1]]
-        self._note(traced, statement, locks, locks, scanned, {oid: filenode for oid, (filenode, _) in totals.items()})
+        self._note(traced, statement, locks, scanned, {oid: filenode for oid, (filenode, _) in totals.items()})
 
     def _find_own_locks(self, held: Mapping[int, set[str]], statement: str) -> dict[int, set[str]]:
         """The locks that a statement takes itself: those that are new, and those that it takes again."""
@@ -206,7 +204,6 @@ class Tracer:
         traced: TracedStatement,
         statement: str,
         own: Mapping[int, set[str]],
-        held: Mapping[int, set[str]],
         scanned: Sequence[int],
         filenodes: Mapping[int, int | None],
     ) -> None:
@@ -214,7 +211,6 @@ class Tracer:
         assert relations is not None
         known = relations.known
         traced.locks = _list_locks(relations, own)
-        traced.held = _list_locks(relations, held)
         rewritten = relations.find_rewritten(filenodes)
         if not _EMPTIES.match(statement):
             traced.rewrites = [str(known[oid]) for oid in rewritten]

@@ -97,10 +97,10 @@ def keep_shadow(engine: Engine, digest: str, fill: Callable[[str], object]) -> s
     def mark(connection: Connection) -> None:
         old = connection.scalars(_KEPT, {"like": f"{_like(_describe_kept(engine, ''))}%"}).all()
         comment = literal(_describe_kept(engine, digest))
-        connection.exec_driver_sql(f"COMMENT ON DATABASE {_quote(names[0])} IS {comment}".replace("%", "%%"))
+        connection.exec_driver_sql(f"COMMENT ON DATABASE {identifier(names[0])} IS {comment}".replace("%", "%%"))
         for name in old:
             with suppress(DBAPIError):  # another run copies it
-                connection.exec_driver_sql(f"DROP DATABASE IF EXISTS {_quote(name)}")
+                connection.exec_driver_sql(f"DROP DATABASE IF EXISTS {identifier(name)}")
 
     call_on_new_connection(_compat.clone_engine(engine), mark)
     return names[0]
@@ -129,13 +129,13 @@ def _create(engine: Engine, names: list[str], template: str | None = None) -> No
     def create(connection: Connection) -> None:
         for name in connection.scalars(_LEFTOVERS).all():
             with suppress(DBAPIError):  # another run removes it, or has connected to it now
-                connection.exec_driver_sql(f"DROP DATABASE IF EXISTS {_quote(name)}")
+                connection.exec_driver_sql(f"DROP DATABASE IF EXISTS {identifier(name)}")
         found = connection.execute(_LOCALE).one()
         facts = found.facts if isinstance(found.facts, dict) else json.loads(found.facts)
         name = f"{_PREFIX}{found.seconds}_{secrets.token_hex(4)}"
         names.append(name)
-        source = _quote(template) if template else f"template0 {_write_locale(facts, found.encoding)}"
-        connection.exec_driver_sql(f"CREATE DATABASE {_quote(name)} TEMPLATE {source}")
+        source = identifier(template) if template else f"template0 {_write_locale(facts, found.encoding)}"
+        connection.exec_driver_sql(f"CREATE DATABASE {identifier(name)} TEMPLATE {source}")
         _copy_settings(connection, name)
 
     try:
@@ -151,14 +151,10 @@ def _create(engine: Engine, names: list[str], template: str | None = None) -> No
 def _drop(engine: Engine, names: Sequence[str]) -> None:
     def drop(connection: Connection) -> None:
         for name in names:
-            connection.exec_driver_sql(f"DROP DATABASE IF EXISTS {_quote(name)} WITH (FORCE)")
+            connection.exec_driver_sql(f"DROP DATABASE IF EXISTS {identifier(name)} WITH (FORCE)")
 
     if names:
         call_on_new_connection(_compat.clone_engine(engine), drop)
-
-
-def _quote(name: str) -> str:
-    return identifier(name)
 
 
 def _write_locale(facts: dict[str, object], encoding: str) -> str:
@@ -179,6 +175,6 @@ def _copy_settings(connection: Connection, name: str) -> None:
         owner = "ROLE CURRENT_USER IN DATABASE" if setting.of_role else "DATABASE"
         try:
             connection.execute(_SET, {"name": setting.name, "value": setting.value})
-            connection.exec_driver_sql(f"ALTER {owner} {_quote(name)} SET {setting.name} FROM CURRENT")
+            connection.exec_driver_sql(f"ALTER {owner} {identifier(name)} SET {setting.name} FROM CURRENT")
         except DBAPIError as error:  # only a superuser may set it
             log.debug("The setting %s is not that of the live database: %s", setting.name, error.orig)

@@ -396,7 +396,7 @@ def test_a_run_that_is_ended_leaves_nothing(project: Project, live: str, number:
 
 @pytest.mark.any_server
 def test_a_killed_run_is_cleaned_up_by_the_next(project: Project, live: str) -> None:
-    """What it has left is removed when nobody is connected any more, and it is not new."""
+    """What it has left is removed when no one is connected any more, and it is not new."""
     process, name = start_plan(project, live, 3)
     process.kill()
     process.communicate()
