@@ -169,7 +169,7 @@ def make_plan(
     explained: dict[int, Explained] = {}
     if live is not None:
         explained = explain_rows(live.engine, statements)
-    if not facts.tables:
+    if live is None and stats is None:
         notes.append("how large the tables are is not known: each one counts as large")
     planned = _put_together(statements, facts.tables, explained, settings.blocking_rows)
     revisions = tuple(_describe_revision(script, one, planned) for one in pending)
