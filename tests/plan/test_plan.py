@@ -589,3 +589,11 @@ def test_as_a_function(project: Project) -> None:
     assert (found.blocking, found.start, found.target) == (2, ("one",), ("two",))
     with pytest.raises(ShadowError, match="need a place where they are tried"):
         make_plan(config, "one:two")
+
+
+@pytest.mark.any_server
+def test_the_first_revision(project: Project, postgresql_url: str) -> None:
+    """A database without a table is known too."""
+    write_environment(project.directory, postgresql_url.replace("%", "%%"), one=TABLES)
+    report = plan(project, returncode=0)
+    assert (report["from"], report["to"], report["notes"]) == ([], ["one"], [])
