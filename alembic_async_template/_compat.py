@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import inspect
 import traceback
 import warnings
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Iterator
     from pathlib import Path
-    from types import CodeType
+    from types import CodeType, FrameType
 
     from alembic.autogenerate.api import AutogenContext
     from alembic.config import Config
@@ -201,6 +202,28 @@ def in_greenlet() -> bool:
     import greenlet  # type: ignore[import-untyped,unused-ignore]
 
     return type(greenlet.getcurrent()).__name__ == "_AsyncIoGreenlet"
+
+
+def list_frames() -> Iterator[FrameType]:
+    """The frames of the caller, innermost first, through the greenlets and coroutines that wait for it.
+
+    `greenlet_spawn`, whose variable `context` is the greenlet that awaits its coroutine: SQLAlchemy 2.0.29 to 2.1.9.
+    """
+    import greenlet
+
+    current = greenlet.getcurrent()
+    frame = inspect.currentframe()
+    while current is not None:
+        while frame is not None:
+            yield frame
+            waiting = frame.f_locals.get("context") if frame.f_code.co_name == "greenlet_spawn" else None
+            suspended = getattr(waiting, "gr_frame", None)
+            while suspended is not None:
+                yield suspended
+                suspended = suspended.f_back
+            frame = frame.f_back
+        current = current.parent
+        frame = None if current is None else current.gr_frame
 
 
 def render_type(type_: TypeEngine[Any], context: AutogenContext) -> str:

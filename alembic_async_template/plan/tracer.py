@@ -7,7 +7,6 @@ https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-STATS-F
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,11 +17,11 @@ from typing import Any
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 
-from ..diagnosis.quotes import is_inside
 from ..masking import mask_statement
 from ..postgresql import empty_strings
 from ..run.session import find_backend, is_autocommit
 from .lock_modes import ACCESS_EXCLUSIVE, ROW_SHARE, SHARE_ROW_EXCLUSIVE, take_again
+from .places import Places
 from .relations import FIRST_OID, Relations
 from .slow_motion import SlowMotion
 
@@ -87,11 +86,10 @@ class Tracer:
 
     def __init__(self, engine: Engine, folders: Sequence[Path], version_table: tuple[str | None, str]) -> None:
         self.engine = engine
-        self.folders = [folder.resolve() for folder in folders]
+        self.places = Places(folders)
         self.version_table = version_table
         self.statements: list[TracedStatement] = []
         self.relations: Relations | None = None
-        self._inside: dict[str, bool] = {}
         self._began: str | None = None
         self._transaction = 0
         self._held: dict[int, set[str]] = {}
@@ -102,7 +100,7 @@ class Tracer:
         self._totals: dict[int, tuple[int | None, int]] = {}
 
     def before(self, connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
-        if self._find_place() is None:
+        if self.places.find() is None:
             return
         if self.relations is None:
             self.relations = Relations(_asker(connection), self.version_table)
@@ -124,14 +122,14 @@ class Tracer:
             self._has_begun = True
 
     def after(self, connection: Connection, _cursor: Any, statement: str, parameters: Any, context: Any, *_: Any) -> None:
-        place = self._find_place()
+        place = self.places.find()
         if place is None:
             return
         ask = _asker(connection)
-        revision, file, line = place
         compiled = getattr(context, "compiled", None) is not None
         shown = statement.replace("%%", "%") if compiled and connection.dialect.paramstyle == "pyformat" else statement
-        traced = TracedStatement(revision, file, line, mask_statement(shown).strip(), bool(parameters), self._transaction)
+        masked = mask_statement(shown).strip()
+        traced = TracedStatement(place.revision, place.file, place.line, masked, bool(parameters), self._transaction)
         bare = empty_strings(shown)
         if self._slow is not None:
             self._note_own_transaction(traced, ask, bare)
@@ -151,7 +149,7 @@ class Tracer:
 
     def fail(self, context: Any) -> None:
         """The statement has failed: what was begun for it is ended."""
-        if self._find_place() is None:
+        if self.places.find() is None:
             return
         if self._slow is not None:
             self._slow.end()
@@ -227,19 +225,6 @@ class Tracer:
         if re.match(r"\s*ALTER\s+TYPE\b", statement, re.IGNORECASE):
             changed += relations.list_with_enums()
         traced.breaks = relations.find_breaks(changed)
-
-    def _find_place(self) -> tuple[str, str, int] | None:
-        """Revision, file and line of what runs now; None for what Alembic does between revisions."""
-        frame = inspect.currentframe()
-        while frame is not None:
-            file = frame.f_code.co_filename
-            inside = self._inside.get(file)
-            if inside is None:
-                inside = self._inside[file] = is_inside(file, self.folders)
-            if inside and frame.f_code.co_name != "<module>" and "revision" in frame.f_globals:
-                return str(frame.f_globals["revision"]), file, frame.f_lineno
-            frame = frame.f_back
-        return None
 
 
 def _list_locks(relations: Relations, locks: Mapping[int, set[str]]) -> list[tuple[str, str]]:

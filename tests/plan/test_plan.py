@@ -597,3 +597,30 @@ def test_the_first_revision(project: Project, postgresql_url: str) -> None:
     write_environment(project.directory, postgresql_url.replace("%", "%%"), one=TABLES)
     report = plan(project, returncode=0)
     assert (report["from"], report["to"], report["notes"]) == ([], ["one"], [])
+
+
+@pytest.mark.usefixtures("live")
+def test_what_is_awaited_is_traced(project: Project) -> None:
+    """In a coroutine of the revision, and in one of the application, whose line is the one of the call."""
+    fill = """import sqlalchemy as sa
+
+async def fill(connection, number):
+    await connection.execute(sa.text(f"UPDATE post SET n = {number}"))
+"""
+    project.write({"filling.py": fill})
+    add_revision(
+        project,
+        "two",
+        """from filling import fill
+    async def require(connection):
+        await connection.execute(sa.text("ALTER TABLE post ALTER n SET NOT NULL"))
+    op.run_async(require)
+    op.run_async(fill, 2)
+    op.run_async(lambda connection: fill(connection, 3))""",
+    )
+    statements = plan(project, returncode=1)["revisions"][0]["statements"]
+    assert [(one["sql"], one["line"]) for one in statements] == [
+        ("ALTER TABLE post ALTER n SET NOT NULL", 15),
+        ("UPDATE post SET n = 2", 17),
+        ("UPDATE post SET n = 3", 18),
+    ]
