@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from enum import StrEnum
 
@@ -55,6 +56,13 @@ def literal(text: str) -> str:
     """A string constant; a backslash is in an escape string, whose meaning does not depend on `standard_conforming_strings`."""
     quoted = "'" + text.replace("'", "''") + "'"
     return "E" + quoted.replace("\\", "\\\\") if "\\" in text else quoted
+
+
+def dollar_quote(body: str) -> str:
+    """A string constant in which quotes stay as they are, such as the body of DO."""
+    tags = (f"${'body' * bool(number)}{number or ''}$" for number in itertools.count())
+    tag = next(tag for tag in tags if tag not in body)
+    return f"{tag}\n{body}\n{tag}"
 
 
 def split_statements(sql: str) -> list[str]:

@@ -17,8 +17,7 @@ def render_plan(plan: Plan, stream: TextIO) -> str:
     """Each pending revision with its statements: what one blocks, for how long, what it breaks, and what does not block."""
     lines = [f"{_describe_place(plan)}: {count(plan.revisions, 'pending revision')}"]
     for revision in plan.revisions:
-        message = f' "{revision.message}"' if revision.message else ""
-        lines += ["", f"{revision.revision}{message}, {revision.file}"]
+        lines += ["", revision.name]
         if not revision.statements:
             lines.append("  no statement was traced" if plan.error else "  nothing that concerns a table that is there")
         for statement in revision.statements:

@@ -102,6 +102,7 @@ def plan(
     stats: str | None = None,
     write_stats: str | None = None,
     keep_shadow: bool = False,
+    sql: bool = False,
 ) -> None:
     """Tell what the pending revisions lock, rewrite and scan on the live tables, before they run."""
     try:
@@ -111,11 +112,13 @@ def plan(
 
         files = {"schema": schema, "stats": stats, "write_stats": write_stats}
         paths = {name: Path(file) for name, file in files.items() if file is not None}
-        found = make_plan(config, revision, **paths, keep_shadow=keep_shadow)
+        found = make_plan(config, revision, **paths, keep_shadow=keep_shadow, sql=sql)
     except Exception as error:
         _fail(error, "plan", config, as_json=json)
     if json:
         _print(json_format.dumps(found.to_json(), indent=2))
+    elif sql and found.script is not None:
+        _print(found.script)
     else:
         from .plan_text import render_github, render_plan
 

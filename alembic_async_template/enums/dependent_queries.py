@@ -9,7 +9,7 @@ from __future__ import annotations
 from sqlalchemy import text
 
 # What depends on the type, on its array type or on a column of either, and on a view that does.
-WALK = text("""
+_WALK = """
 WITH RECURSIVE
 types AS (
     SELECT oid FROM pg_type WHERE oid = :enum UNION ALL SELECT typarray FROM pg_type WHERE oid = :enum
@@ -36,6 +36,8 @@ types AS (
     UNION
     SELECT classid, objid, 0 FROM starts
 )
+"""
+WALK = text(f"""{_WALK}
 SELECT CAST(CAST(classid AS regclass) AS text) AS catalog, objid, objsubid,
        pg_describe_object(classid, objid, objsubid) AS description,
        CAST(relkind AS text) AS relkind, CAST(typtype AS text) AS typtype, typrelid, typelem,
@@ -79,6 +81,36 @@ LEFT JOIN LATERAL (
 ) AS owned ON true
 ORDER BY catalog, description
 """)
+
+# The same as lines to compare: what each object is called, and a digest of what a change of the type would restore. No OID is in
+# them, so that they are the same in a copy of the database.
+USERS = f"""{_WALK}
+SELECT format('%s %s: %s', kind, identity, left(encode(sha256(convert_to(concat_ws(' ',
+    CASE CAST(CAST(classid AS regclass) AS text)
+        WHEN 'pg_class' THEN (
+            SELECT concat_ws(' ', relkind, relforcerowsecurity, CASE
+                WHEN relkind IN ('i', 'I') THEN pg_get_indexdef(oid)
+                WHEN relkind IN ('v', 'm') THEN
+                    concat_ws(' ', pg_get_viewdef(oid), reloptions, pg_get_userbyid(relowner), relacl, relispopulated) END)
+            FROM pg_class WHERE oid = objid)
+        WHEN 'pg_type' THEN (
+            SELECT concat_ws(' ', pg_get_userbyid(typowner), typacl, ARRAY(
+                SELECT enumlabel FROM pg_enum WHERE enumtypid = pg_type.oid ORDER BY enumsortorder))
+            FROM pg_type WHERE oid = objid)
+        WHEN 'pg_constraint' THEN pg_get_constraintdef(objid)
+        WHEN 'pg_rewrite' THEN pg_get_ruledef(objid)
+        WHEN 'pg_trigger' THEN (SELECT concat_ws(' ', pg_get_triggerdef(oid), tgenabled) FROM pg_trigger WHERE oid = objid)
+        WHEN 'pg_statistic_ext' THEN pg_get_statisticsobjdef(objid)
+        WHEN 'pg_attrdef' THEN (SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef WHERE oid = objid)
+        WHEN 'pg_policy' THEN (
+            SELECT concat_ws(' ', polcmd, polpermissive, CAST(polroles AS regrole[]), pg_get_expr(polqual, polrelid),
+                             pg_get_expr(polwithcheck, polrelid))
+            FROM pg_policy WHERE oid = objid)
+    END,
+    obj_description(objid, CAST(CAST(classid AS regclass) AS name))), 'UTF8')), 'hex'), 16)) AS line
+FROM touched, LATERAL (SELECT type AS kind, identity FROM pg_identify_object(classid, objid, objsubid)) AS identified
+ORDER BY CAST(format('%s %s', kind, identity) AS text) COLLATE "C"
+"""
 
 COLUMNS = text(
     """

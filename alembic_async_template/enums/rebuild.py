@@ -32,6 +32,9 @@ from .rebuild_plan import (
 
 log = logging.getLogger("alembic_async_template.enums")
 
+# The execution option of each statement of a rebuild, which is its change.
+REBUILD = "alembic_async_template_rebuild"
+
 # The isolation level of this transaction, and whether the server or the role sets it.
 _ISOLATION = text("""
     SELECT current_setting('transaction_isolation') AS isolation,
@@ -203,7 +206,7 @@ def _run_each(connection: Connection, change: Change, statements: Iterable[State
         log.debug("%s (lock: %s)", mask_statement(statement.text), statement.lock)
         try:
             # No parameters: the driver does not read a percent sign in a name or label as a placeholder.
-            connection.exec_driver_sql(statement.text, execution_options={"no_parameters": True})
+            connection.exec_driver_sql(statement.text, execution_options={"no_parameters": True, REBUILD: change})
         except DBAPIError as error:
             shown, problem = mask_statement(statement.text), describe(error)
             if find_sqlstate(error.orig) == SQLState.LOCK_NOT_AVAILABLE:

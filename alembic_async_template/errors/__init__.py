@@ -41,6 +41,7 @@
     │   └── RevisionFailedError
     ├── ShadowError                a database on which the revisions can be tried
     │   └── ServerWideStatementError
+    ├── ScriptError                what the revisions do, written for psql
     ├── AutogenerateError
     │   ├── ExistingTablesError
     │   ├── ExistingEnumsError
@@ -149,6 +150,7 @@ from .revision_errors import (
     SeveralHeadsError,
 )
 from .shadow_errors import (
+    ScriptError,
     ServerWideStatementError,
     ShadowError,
 )
@@ -208,6 +210,7 @@ __all__ = [
     "RevisionFailedError",
     "RevisionNotFoundError",
     "SQLModelNotInstalledError",
+    "ScriptError",
     "ServerSilentError",
     "ServerWideStatementError",
     "SettingError",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from .base import AlembicAsyncTemplateError
 from .block import Fix
 
@@ -25,3 +27,12 @@ class ServerWideStatementError(ShadowError):
             SHADOW_URL,
             where=statement,
         )
+
+
+class ScriptError(AlembicAsyncTemplateError):
+    """What the pending revisions do cannot be written as a script; every reason is named, with its line."""
+
+    def __init__(self, problems: Sequence[str], *fixes: Fix) -> None:
+        self.problems = tuple(problems)
+        upgrade = Fix("let Alembic run these revisions", "alembic upgrade head")
+        super().__init__("The pending revisions cannot be written as a script", *fixes, upgrade, where="\n".join(problems))

@@ -14,8 +14,8 @@ from ..diagnosis.quotes import is_inside
 
 # Between a revision and the cursor: the result of a call passes through them.
 _LIBRARIES = {"alembic", "sqlalchemy", "sqlmodel", "asyncio", __name__.partition(".")[0]}
-# What Alembic itself runs for an operation gives no result to the revision.
-_OPERATIONS = ("alembic.ddl.impl", "_exec")
+# What Alembic runs for an operation gives no result to the revision.
+_OPERATIONS = ("alembic.ddl.", "alembic.operations.toimpl")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Places:
         """Whether what the revision goes on to do may depend on the result of the statement that runs now."""
         for frame in self._list_until_revision():
             name = str(frame.f_globals.get("__name__"))
-            if (name, frame.f_code.co_name) == _OPERATIONS:
+            if name.startswith(_OPERATIONS):
                 return False
             if name.partition(".")[0] not in _LIBRARIES and (is_used := _is_used(frame)) is not None:
                 return is_used

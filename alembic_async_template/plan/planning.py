@@ -23,6 +23,7 @@ from . import traced_run
 from .advice import advise
 from .explain_rows import explain_rows
 from .live_facts import LiveFacts, TableFacts, read_live_facts, read_stats_file
+from .script import write_script
 from .tracer import TracedStatement
 from .verdict import Explained, Seconds, judge, list_worked_on
 
@@ -82,6 +83,11 @@ class PlannedRevision:
     file: str
     statements: tuple[PlannedStatement, ...]
 
+    @property
+    def name(self) -> str:
+        """How reports name it."""
+        return f'{self.revision} "{self.message}", {self.file}' if self.message else f"{self.revision}, {self.file}"
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -98,6 +104,8 @@ class Plan:
     notes: tuple[str, ...]
     revisions: tuple[PlannedRevision, ...]
     blocking_rows: int
+    script: str | None = None
+    """What `alembic plan --sql` prints: the pending revisions as a script for psql."""
 
     @property
     def blocking(self) -> int:
@@ -127,6 +135,7 @@ def make_plan(
     stats: Path | None = None,
     write_stats: Path | None = None,
     keep_shadow: bool = False,
+    sql: bool = False,
 ) -> Plan:
     """Plan an upgrade of the database of a configuration, which is read and not changed.
 
@@ -137,7 +146,9 @@ def make_plan(
     :param stats: a file with what is known of the live database, which is then not reached.
     :param write_stats: a file to write that into.
     :param keep_shadow: whether the history that has run is kept on the server, for the next plan to begin there.
+    :param sql: whether the revisions are written as a script, too.
     :raises ShadowError: there is no shadow, or the history does not run on it.
+    :raises ScriptError: the revisions cannot be written as a script.
     :raises alembic.util.CommandError: the settings, the revisions or the database cannot be read.
     """
     settings = read_settings(config)
@@ -164,7 +175,7 @@ def make_plan(
     if not pending:
         return Plan(facts.database, facts.server_version, facts.current, to, None, (*notes,), (), settings.blocking_rows)
     with try_history(config, script, live, facts.current, schema=schema, keep=keep_shadow, fixes=_advise_dump(live)) as run:
-        found = run(traced_run.__name__, {"target": target, "version_table": table})
+        found = run(traced_run.__name__, {"target": target, "version_table": table, "sql": sql})
     statements = [_read_statement(one) for one in found["statements"]]
     explained: dict[int, Explained] = {}
     if live is not None:
@@ -173,8 +184,20 @@ def make_plan(
         notes.append("how large the tables are is not known: each one counts as large")
     planned = _put_together(statements, facts.tables, explained, settings.blocking_rows)
     revisions = tuple(_describe_revision(script, one, planned) for one in pending)
+    text = None
+    if sql and not found["error"]:
+        names = {one.revision: one.name for one in revisions}
+        text = write_script(found["script"], facts, live.engine if live else None, settings, names)
     return Plan(
-        facts.database, facts.server_version, facts.current, to, found["error"], tuple(notes), revisions, settings.blocking_rows
+        facts.database,
+        facts.server_version,
+        facts.current,
+        to,
+        found["error"],
+        tuple(notes),
+        revisions,
+        settings.blocking_rows,
+        text,
     )
 
 

@@ -248,10 +248,10 @@ class _CallersLock:
 
 def _take(connection: Connection, version_table: str) -> bool:
     taken = text("SELECT pg_catalog.pg_try_advisory_xact_lock(:key)")
-    return bool(connection.scalar(taken, {"key": _make_key(version_table)}))
+    return bool(connection.scalar(taken, {"key": make_lock_key(version_table)}))
 
 
-def _make_key(version_table: str) -> int:
+def make_lock_key(version_table: str) -> int:
     digest = hashlib.sha256(f"alembic_async_template {version_table}".encode()).digest()
     return int.from_bytes(digest[:8], "big", signed=True)
 
@@ -265,7 +265,7 @@ def find_holder(connection: Connection, version_table: str) -> str | None:
           AND pg_locks.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
           AND (CAST(classid AS bigint) << 32) | CAST(pg_locks.objid AS bigint) = :key
     """)
-    row = connection.execute(query, {"key": _make_key(version_table)}).first()
+    row = connection.execute(query, {"key": make_lock_key(version_table)}).first()
     return None if row is None else describe_lock_holder(row)
 
 

@@ -75,6 +75,7 @@ EXAMPLES: list[AlembicAsyncTemplateError] = [
     errors.ServerSilentError(FAILURE, "COMMIT", 60),
     errors.ShadowError('The role "app" may not create a database', FIX),
     errors.ServerWideStatementError("CREATE ROLE app"),
+    errors.ScriptError(["one.py:12 begins or ends a transaction"], FIX),
     errors.RevisionNotFoundError("nowhere", ["one"], ["two"]),
     errors.SeveralHeadsError(["one", "two"]),
     errors.DuplicateRevisionError("one", [Path("/app/one.py"), Path("/app/copy.py")]),
