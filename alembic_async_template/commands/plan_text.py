@@ -24,13 +24,13 @@ def render_plan(plan: Plan, stream: TextIO) -> str:
             sign = paint("✗", "red", stream) if statement.blocks else paint("✓", "green", stream)
             lines.append(f"  {sign} line {statement.line:<4} {_shorten(statement.sql)}")
             lines += [f"{'':14}{line}" for line in _describe(statement)]
-    lines += ["", *(f"note: {note}" for note in plan.notes), *([f"FAILED: {plan.error}"] if plan.error else []), _sum_up(plan)]
+    lines += ["", *(f"note: {note}" for note in plan.notes), *([f"FAILED: {plan.error}"] if plan.error else []), sum_up(plan)]
     return "\n".join(lines)
 
 
 def render_github(plan: Plan) -> str:
     """The same as Markdown, for a comment on a pull request."""
-    lines = [f"### {_sum_up(plan)}", ""]
+    lines = [f"### {sum_up(plan)}", ""]
     for revision in plan.revisions:
         message = f": {revision.message}" if revision.message else ""
         lines += [
@@ -126,7 +126,8 @@ def _list_statements(revisions: tuple[PlannedRevision, ...]) -> list[PlannedStat
     return [statement for revision in revisions for statement in revision.statements]
 
 
-def _sum_up(plan: Plan) -> str:
+def sum_up(plan: Plan) -> str:
+    """The whole report in one sentence."""
     statements = _list_statements(plan.revisions)
     if plan.error:
         return "A revision fails"

@@ -117,12 +117,19 @@ def plan(
         _fail(error, "plan", config, as_json=json)
     if json:
         _print(json_format.dumps(found.to_json(), indent=2))
-    elif sql and found.script is not None:
+    elif found.script is not None:
+        from .plan_text import sum_up
+
         _print(found.script)
+        print(sum_up(found), file=sys.stderr)
     else:
         from .plan_text import render_github, render_plan
 
-        _print(render_github(found) if format == "github" else render_plan(found, sys.stdout))
+        report = render_github(found) if format == "github" else render_plan(found, sys.stdout)
+        if sql:  # which has failed: what is printed is no script
+            print(report, file=sys.stderr)
+        else:
+            _print(report)
     if found.error:
         sys.exit(_UNREADABLE)
     if found.blocking:

@@ -263,7 +263,8 @@ class EnumOfflineError(EnumOperationError):
             ("print those after it", f"alembic {verb} {after} --sql" if after else ""),
         ]
         typed = [Fix(advice, example, label="then") for advice, example in steps if example]
-        self.fixes = (replace(typed[0], label=""), *typed[1:])
+        live = Fix("write the script from the live database, which is only read", "alembic plan --sql")
+        self.fixes = (*([live] if failure.upgrades else []), replace(typed[0], label=""), *typed[1:])
 
 
 class UncommittedWorkError(EnumOperationError):

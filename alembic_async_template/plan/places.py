@@ -12,6 +12,8 @@ from types import FrameType
 from .. import _compat
 from ..diagnosis.quotes import is_inside
 
+# The execution option of what is asked about a statement of a revision, and is none itself.
+READING = "alembic_async_template_reading"
 # Between a revision and the cursor: the result of a call passes through them.
 _LIBRARIES = {"alembic", "sqlalchemy", "sqlmodel", "asyncio", __name__.partition(".")[0]}
 # What Alembic runs for an operation gives no result to the revision.

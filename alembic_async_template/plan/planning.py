@@ -173,7 +173,8 @@ def make_plan(
     pending = [one for one in list_pending(script, facts.current) if one in wanted]
     notes = [f"a transaction is open that its locks may wait for: {one}" for one in facts.old_transactions]
     if not pending:
-        return Plan(facts.database, facts.server_version, facts.current, to, None, (*notes,), (), settings.blocking_rows)
+        nothing = "-- Nothing is pending" if sql else None
+        return Plan(facts.database, facts.server_version, facts.current, to, None, (*notes,), (), settings.blocking_rows, nothing)
     with try_history(config, script, live, facts.current, schema=schema, keep=keep_shadow, fixes=_advise_dump(live)) as run:
         found = run(traced_run.__name__, {"target": target, "version_table": table, "sql": sql})
     statements = [_read_statement(one) for one in found["statements"]]
@@ -185,7 +186,7 @@ def make_plan(
     planned = _put_together(statements, facts.tables, explained, settings.blocking_rows)
     revisions = tuple(_describe_revision(script, one, planned) for one in pending)
     text = None
-    if sql and not found["error"]:
+    if sql and (found["script"]["refused"] or not found["error"]):
         names = {one.revision: one.name for one in revisions}
         text = write_script(found["script"], facts, live.engine if live else None, settings, names)
     return Plan(

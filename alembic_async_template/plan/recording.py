@@ -24,7 +24,7 @@ from ..postgresql import empty_strings, split_statements
 from ..run.connection import call_on_new_connection
 from ..run.session import is_autocommit
 from .literals import write_literals
-from .places import Place, Places
+from .places import READING, Place, Places
 
 _OWN_ENUMS = "alembic_async_template.enums"
 _SAVEPOINT = re.compile(r"(SAVEPOINT|RELEASE|ROLLBACK\s+TO)\b", re.IGNORECASE)
@@ -82,18 +82,17 @@ class _Recorder:
         self._numbers = itertools.count(1)
         self._transactions: dict[Connection, int] = {}
         self._change: Change | None = None
-        self._is_reading = False
 
     def before(
         self, connection: Connection, _cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool
     ) -> None:
-        if self._is_reading:
+        if context.execution_options.get(READING):
             return
         place = self._places.find()
         if place is None:
             self._note_version(connection, statement, parameters, context)
             return
-        self._is_reading = True
+        connection.execution_options(**{READING: True})
         try:
             change = context.execution_options.get(REBUILD)
             if change is not None:
@@ -101,7 +100,7 @@ class _Recorder:
             else:
                 self._note(connection, place, statement, parameters, context, executemany)
         finally:
-            self._is_reading = False
+            connection.execution_options(**{READING: False})
 
     def end(self, connection: Connection) -> None:
         self._transactions.pop(connection, None)
@@ -174,7 +173,9 @@ class _Recorder:
         self.recording.statements += [Recorded(place.revision, number, sql) for sql in written]
 
     def _refuse(self, place: Place, refusal: Refusal) -> None:
-        self.recording.refused.append((place.file, place.line, refusal))
+        found = (place.file, place.line, refusal)
+        if found not in self.recording.refused:  # once in a loop
+            self.recording.refused.append(found)
 
     def _write(self, connection: Connection, statement: str, parameters: Any, context: Any, *, executemany: bool) -> list[str]:
         is_escaped = not context.execution_options.get("no_parameters", False)

