@@ -14,6 +14,8 @@ from ..diagnosis.quotes import is_inside
 
 # The execution option of what is asked about a statement of a revision, and is none itself.
 READING = "alembic_async_template_reading"
+# What the enum operations read comes from here.
+OWN_ENUMS = f"{__name__.partition('.')[0]}.enums"
 # Between a revision and the cursor: the result of a call passes through them.
 _LIBRARIES = {"alembic", "sqlalchemy", "sqlmodel", "asyncio", __name__.partition(".")[0]}
 # What Alembic runs for an operation gives no result to the revision.

@@ -24,9 +24,8 @@ from ..postgresql import empty_strings, split_statements
 from ..run.connection import call_on_new_connection
 from ..run.session import is_autocommit
 from .literals import write_literals
-from .places import READING, Place, Places
+from .places import OWN_ENUMS, READING, Place, Places
 
-_OWN_ENUMS = "alembic_async_template.enums"
 _SAVEPOINT = re.compile(r"(SAVEPOINT|RELEASE|ROLLBACK\s+TO)\b", re.IGNORECASE)
 _ENDS_TRANSACTION = re.compile(r"(BEGIN|START|COMMIT|END|ROLLBACK(?!\s+TO)|ABORT|PREPARE\s+TRANSACTION)\b", re.IGNORECASE)
 _READS = re.compile(
@@ -157,7 +156,7 @@ class _Recorder:
     ) -> None:
         bare = empty_strings(statement).lstrip("( ")
         is_read = bool(_READS.match(bare))
-        if (is_read or _SAVEPOINT.match(bare)) and self._places.passes(_OWN_ENUMS):
+        if (is_read or _SAVEPOINT.match(bare)) and self._places.passes(OWN_ENUMS):
             return  # what the enum operations read
         if any(_ENDS_TRANSACTION.match(part) for part in split_statements(empty_strings(statement))):
             self._refuse(place, Refusal.TRANSACTION)

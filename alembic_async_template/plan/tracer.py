@@ -21,7 +21,7 @@ from ..masking import mask_statement
 from ..postgresql import empty_strings
 from ..run.session import find_backend, is_autocommit
 from .lock_modes import ACCESS_EXCLUSIVE, ROW_SHARE, SHARE_ROW_EXCLUSIVE, take_again
-from .places import READING, Places
+from .places import OWN_ENUMS, READING, Places
 from .relations import FIRST_OID, Relations
 from .slow_motion import SlowMotion
 
@@ -53,6 +53,7 @@ _READS = re.compile(
     r"^\s*(SELECT|SHOW|SAVEPOINT|RELEASE|ROLLBACK\s+TO|VALUES|EXPLAIN|WITH\b(?!.*\b(INSERT|UPDATE|DELETE|MERGE)\b))\b",
     re.IGNORECASE | re.DOTALL,
 )
+_ASKS_CATALOG = re.compile(r"\bpg_(class|depend|type)\b")
 _CHANGES_ROWS = re.compile(r"^\s*(SELECT|INSERT|UPDATE|DELETE|MERGE|WITH|COPY)\b", re.IGNORECASE)
 _ROLLS_BACK = re.compile(r"^\s*(ROLLBACK|ABORT)\b", re.IGNORECASE)
 _ADDS_UNNAMED = re.compile(r"\bADD (CHECK|UNIQUE|PRIMARY KEY|FOREIGN KEY)\b", re.IGNORECASE)
@@ -142,8 +143,9 @@ class Tracer:
             self._has_begun = False
         if _ROLLS_BACK.match(bare):
             self.roll_back()
-        if traced.locks or not _READS.match(bare):
-            self.statements.append(traced)
+        if _READS.match(bare) and (not traced.locks or (_ASKS_CATALOG.search(bare) and self.places.passes(OWN_ENUMS))):
+            return
+        self.statements.append(traced)
 
     def roll_back(self, _connection: Connection | None = None) -> None:
         """What was rewritten is no longer."""

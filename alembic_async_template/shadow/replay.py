@@ -21,6 +21,7 @@ from ..application.url import Database, adapt_url
 from ..application.url_choice import resolve_database
 from ..errors import ServerWideStatementError
 from ..masking import mask_message, shorten_statement
+from ..postgresql import split_statements
 from ..run.connection import call_on_new_connection
 from ..run.process import answer_request, describe_config, make_config, run_apart
 from .server_wide import is_server_wide
@@ -101,6 +102,12 @@ def _refuse_server_wide(_connection: object, _cursor: object, statement: str, *_
         raise ServerWideStatementError(shorten_statement(statement))
 
 
+def _refuse_server_wide_dump(schema: str) -> None:
+    """A dump runs as a whole, past the listener."""
+    for statement in split_statements(schema):
+        _refuse_server_wide(None, None, statement)
+
+
 def replay(config: Config, engine: Engine, revisions: Sequence[str], schema: str | None = None) -> None:
     """Run the revisions up to these, from nothing.
 
@@ -125,6 +132,8 @@ def answer_on_shadow(work: Callable[[Config, Engine, Mapping[str, Any]], dict[st
         with open_shadow(request) as (config, engine):
             try:
                 if request["replays"]:
+                    if not request["is_elsewhere"]:
+                        _refuse_server_wide_dump(request["schema"] or "")
                     replay(config, engine, request["start"], request["schema"])
             except (Exception, SystemExit) as error:
                 return {"history_error": describe_failure(error)}

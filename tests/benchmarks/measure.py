@@ -9,6 +9,7 @@ nox -s benchmarks -- head [revisions]      `alembic upgrade head` where there is
 nox -s benchmarks -- discovery [modules]   `alembic check` and `alembic upgrade head` on a large project, with nothing to do:
                                            Alembic's own template for async engines with an env.py that imports the modules
                                            with tables, written by hand, and this package's
+nox -s benchmarks -- plan [statements]     `alembic plan` of a revision, and `alembic upgrade head` on an empty database
 """
 
 from __future__ import annotations
@@ -171,6 +172,48 @@ def measure_head(server: str, revisions: int) -> None:
     print_ratios(seconds, f"{revisions} revisions")
 
 
+TABLES = """
+    for number in range(20):
+        op.create_table(f"t{number}", sa.Column("id", sa.Integer(), primary_key=True), sa.Column("n", sa.Integer()))
+"""
+STATEMENTS = """
+    for number in range({}):
+        table = f"t{{number % 20}}"
+        if number % 2:
+            op.create_index(f"ix_{{number}}", table, ["n"])
+        else:
+            op.add_column(table, sa.Column(f"c{{number}}", sa.Integer()))
+"""
+
+
+def measure_plan(server: str, statements: int) -> None:
+    """Whole commands; the plan begins where the tables are."""
+    seconds: dict[str, list[float]] = {"upgrade": [], "plan": []}
+    alembic = [sys.executable, "-m", "alembic"]
+    with create_postgresql_database(server) as live, tempfile.TemporaryDirectory() as directory:
+        (Path(directory) / "app").mkdir()
+        (Path(directory) / "app/models.py").write_text(MODELS)
+        subprocess.run([*alembic, "init", "-t", "async-fastapi", "migrations"], cwd=directory, check=True, capture_output=True)
+        for number, body in enumerate((TABLES, STATEMENTS.format(statements))):
+            text = REVISION.format(revision=f"r{number}", previous=f"r{number - 1}" if number else None)
+            text = text.replace("from alembic import op", "import sqlalchemy as sa\nfrom alembic import op")
+            path = Path(directory, f"migrations/versions/r{number}.py")
+            path.write_text(text.replace('    op.execute("SELECT 1")\n', body))
+
+        def run(url: str, *command: str) -> float:
+            start = time.perf_counter()
+            environment = os.environ | {"DATABASE_URL": url}
+            subprocess.run([*alembic, *command], cwd=directory, env=environment, check=True, capture_output=True)
+            return time.perf_counter() - start
+
+        run(live, "upgrade", "r0")
+        for _ in range(7):
+            with create_postgresql_database(server) as empty:
+                seconds["upgrade"].append(run(empty, "upgrade", "head"))
+            seconds["plan"].append(run(live, "plan"))
+    print_ratios(seconds, f"{statements} statements")
+
+
 def measure_discovery(server: str, modules: int) -> None:
     """Whole commands, each in a process of its own; the seconds of the processor are those of the command alone."""
     alembic = [sys.executable, "-m", "alembic"]
@@ -232,7 +275,7 @@ def print_ratios(seconds: dict[str, list[float]], size: str) -> None:
         print(f"{name}: median {medians[name]:.2f} s of {values}, ratio {medians[name] / base:.3f} at {size}")
 
 
-_SIZES = {"change": 2_000_000, "autogenerate": 1_000, "head": 20, "discovery": 2_000}
+_SIZES = {"change": 2_000_000, "autogenerate": 1_000, "head": 20, "discovery": 2_000, "plan": 200}
 
 
 def main(subject: str, size: int) -> None:
@@ -241,6 +284,7 @@ def main(subject: str, size: int) -> None:
         "autogenerate": measure_autogenerate,
         "head": measure_head,
         "discovery": measure_discovery,
+        "plan": measure_plan,
     }[subject]
     directory = Path(tempfile.mkdtemp(prefix="pg-"))
     watcher = watch_embedded_postgresql(directory)

@@ -320,6 +320,10 @@ def test_a_dump_in_place_of_the_history(project: Project, live: str, driver: str
     project.write({"broken.sql": "CREATE TABLE"})
     broken = project.alembic("-x", f"url={url}", "plan", "--schema", "broken.sql", check=False)
     assert broken.block.startswith("broken.sql cannot be loaded into an empty database:")
+    project.write({"server.sql": "CREATE TABLE t ();\nCREATE ROLE of_the_dump;"})
+    everything = project.alembic("-x", f"url={url}", "plan", "--schema", "server.sql", check=False)
+    assert "This statement acts on the whole server" in everything.block
+    assert "CREATE ROLE of_the_dump" in everything.block
 
 
 @pytest.mark.any_server
