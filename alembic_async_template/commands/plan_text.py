@@ -94,7 +94,9 @@ def _name(statement: PlannedStatement, name: str) -> str:
     facts = next((one for one in statement.tables if one.table == name), None)
     if facts is None or facts.rows is None or facts.bytes is None:
         return name
-    return f"{name} ({facts.rows:,} rows, {_describe_bytes(facts.bytes)})"
+    rates = [f"{rate:,.0f} {what}" for what, rate in (("reads", facts.reads), ("writes", facts.writes)) if rate and rate >= 1]
+    used = f", {' and '.join(rates)} a second" if rates else ""
+    return f"{name} ({facts.rows:,} rows, {_describe_bytes(facts.bytes)}{used})"
 
 
 def _describe_bytes(size: float) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -119,42 +119,80 @@ def only_reading(connection: Connection) -> Iterator[None]:
         connection.rollback()
 
 
-def read_live_facts(connection: Connection, database: str, current: Sequence[str], lock_timeout: float) -> LiveFacts:
-    """Read them in two short transactions that are a second apart, since counters do not move inside one."""
-    before = _read_tables(connection)
-    began = time.monotonic()
-    time.sleep(_APART)
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """How often each table had been read and written at a moment."""
+
+    moment: float
+    reads: dict[str, int]
+    writes: dict[str, int]
+
+
+def read_live_facts(
+    connection: Connection, database: str, current: Sequence[str], lock_timeout: float
+) -> tuple[LiveFacts, Counters]:
+    """Read them in short transactions; the rates need a second look."""
     rows = _read_tables(connection)
-    seconds = time.monotonic() - began
+    moment = time.monotonic()
     with only_reading(connection):
         old = [
             f"{describe_process(row)}, for {row.seconds:.0f} s"
             for row in connection.execute(_OLD, {"seconds": lock_timeout or _PATIENCE})
         ]
-    counters = {row.oid: (row.reads, row.writes) for row in before}
-    children: dict[int, list[int]] = {}
-    for row in rows:
-        children.setdefault(row.parent, []).append(row.oid)
-    by_oid = {row.oid: row for row in rows}
-
-    def list_leaves(oid: int) -> list[int]:
-        parts = children.get(oid, [])
-        return [leaf for part in parts for leaf in list_leaves(part)] if parts else [oid]
-
-    tables = {}
-    for row in rows:
-        leaves = [by_oid[oid] for oid in (list_leaves(row.oid) if row.kind == "p" else [row.oid])]
-        changed = [(leaf.reads - counters.get(leaf.oid, (leaf.reads, 0))[0]) for leaf in leaves]
-        written = [(leaf.writes - counters.get(leaf.oid, (0, leaf.writes))[1]) for leaf in leaves]
-        tables[f"{row.schema}.{row.name}"] = TableFacts(
-            rows=sum(_estimate_rows(leaf) for leaf in leaves),
-            bytes=sum(int(leaf.bytes) for leaf in leaves),
-            reads=round(sum(changed) / seconds, 1),
-            writes=round(sum(written) / seconds, 1),
-            is_partitioned=row.kind == "p",
+    leaves = {f"{row.schema}.{row.name}": found for row, found in _list_leaves(rows)}
+    partitioned = {f"{row.schema}.{row.name}" for row in rows if row.kind == "p"}
+    tables = {
+        name: TableFacts(
+            rows=sum(_estimate_rows(leaf) for leaf in found),
+            bytes=sum(int(leaf.bytes) for leaf in found),
+            reads=0.0,
+            writes=0.0,
+            is_partitioned=name in partitioned,
         )
+        for name, found in leaves.items()
+    }
     version = ".".join(map(str, connection.dialect.server_version_info or ()))
-    return LiveFacts(database, version, tuple(sorted(current)), tables, tuple(old))
+    facts = LiveFacts(database, version, tuple(sorted(current)), tables, tuple(old))
+    return facts, _count(leaves, moment)
+
+
+def measure_rates(connection: Connection, facts: LiveFacts, before: Counters) -> LiveFacts:
+    """Look again at the counters, which do not move inside a transaction, at least a second after the first look."""
+    time.sleep(max(0.0, before.moment + _APART - time.monotonic()))
+    rows = _read_tables(connection)
+    now = _count({f"{row.schema}.{row.name}": found for row, found in _list_leaves(rows)}, time.monotonic())
+    seconds = now.moment - before.moment
+
+    def find_rate(name: str, counted: Mapping[str, int], earlier: Mapping[str, int]) -> float:
+        return round(max(0, counted.get(name, 0) - earlier.get(name, 0)) / seconds, 1)
+
+    tables = {
+        name: replace(table, reads=find_rate(name, now.reads, before.reads), writes=find_rate(name, now.writes, before.writes))
+        for name, table in facts.tables.items()
+    }
+    return replace(facts, tables=tables)
+
+
+def _list_leaves(rows: Sequence[Any]) -> Iterator[tuple[Any, list[Any]]]:
+    """Each table, and itself or, of a partitioned one, the partitions that have rows."""
+    children: dict[int, list[Any]] = {}
+    for row in rows:
+        children.setdefault(row.parent, []).append(row)
+
+    def descend(row: Any) -> list[Any]:
+        parts = children.get(row.oid, [])
+        return [leaf for part in parts for leaf in descend(part)] if parts else [row]
+
+    for row in rows:
+        yield row, descend(row) if row.kind == "p" else [row]
+
+
+def _count(leaves: Mapping[str, Sequence[Any]], moment: float) -> Counters:
+    return Counters(
+        moment,
+        {name: sum(leaf.reads for leaf in found) for name, found in leaves.items()},
+        {name: sum(leaf.writes for leaf in found) for name, found in leaves.items()},
+    )
 
 
 def _read_tables(connection: Connection) -> Sequence[Any]:

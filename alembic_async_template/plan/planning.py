@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 from alembic.script import ScriptDirectory
 from alembic.util import to_tuple
 
+from .. import _compat
 from ..application.settings import read_settings
 from ..errors.block import Fix
 from ..errors.failure import shorten_path
 from ..masking import mask_url
+from ..run.connection import call_on_new_connection
 from ..run.history import list_pending
 from ..run.known_facts import list_facts
 from ..run.reading import read_database
@@ -22,7 +24,7 @@ from ..shadow.tried_history import LiveDatabase, read_script, try_history
 from . import traced_run
 from .advice import advise
 from .explain_rows import explain_rows
-from .live_facts import LiveFacts, TableFacts, read_live_facts, read_stats_file
+from .live_facts import Counters, LiveFacts, TableFacts, measure_rates, read_live_facts, read_stats_file
 from .script import write_script
 from .tracer import TracedStatement
 from .verdict import Explained, Seconds, judge, list_worked_on
@@ -30,6 +32,7 @@ from .verdict import Explained, Seconds, judge, list_worked_on
 if TYPE_CHECKING:
     from alembic.config import Config
     from alembic.runtime.migration import MigrationContext
+    from sqlalchemy.engine import Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,10 @@ class PlannedTable:
     table: str
     rows: int | None
     bytes: int | None
+    reads: float | None = None
+    """How many scans of it begin a second."""
+    writes: float | None = None
+    """How many of its rows are written a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +163,7 @@ def make_plan(
     range_start, separator, target = (revision or "").rpartition(":")
     target = target or "heads"
     live: LiveDatabase | None = None
+    counters: Counters | None = None
     table: tuple[str | None, str] = (None, "alembic_version")
     if separator:
         facts = LiveFacts("", "", tuple(to_tuple(range_start, ())) if range_start not in {"", "base"} else ())
@@ -165,8 +173,9 @@ def make_plan(
     elif stats is not None:
         facts = read_stats_file(stats)
     else:
-        facts, live, table = _read_live(config, settings.lock_timeout)
+        facts, counters, live, table = _read_live(config, settings.lock_timeout)
     if write_stats is not None:
+        facts = _measure_rates(live, facts, counters)
         facts.write(write_stats)
     to = _resolve_target(script, target)
     wanted = _list_within(script, to)
@@ -180,6 +189,7 @@ def make_plan(
     statements = [_read_statement(one) for one in found["statements"]]
     explained: dict[int, Explained] = {}
     if live is not None:
+        facts = _measure_rates(live, facts, counters)
         explained = explain_rows(live.engine, statements)
     if live is None and stats is None:
         notes.append("how large the tables are is not known: each one counts as large")
@@ -202,17 +212,31 @@ def make_plan(
     )
 
 
-def _read_live(config: Config, lock_timeout: float) -> tuple[LiveFacts, LiveDatabase, tuple[str | None, str]]:
+def _read_live(config: Config, lock_timeout: float) -> tuple[LiveFacts, Counters, LiveDatabase, tuple[str | None, str]]:
     """What the live database knows, how its server is reached, and its version table."""
-    found: list[tuple[LiveFacts, LiveDatabase, tuple[str | None, str]]] = []
+    found: list[tuple[LiveFacts, Counters, LiveDatabase, tuple[str | None, str]]] = []
 
     def look(context: MigrationContext, _script: ScriptDirectory, current: Sequence[str]) -> None:
         live = LiveDatabase.of(context)
         assert context.connection is not None
-        facts = read_live_facts(context.connection, mask_url(live.engine.url), current, lock_timeout)
-        found.append((facts, live, (context.version_table_schema, context.version_table)))
+        facts, counters = read_live_facts(context.connection, mask_url(live.engine.url), current, lock_timeout)
+        found.append((facts, counters, live, (context.version_table_schema, context.version_table)))
 
     read_database(config, look)
+    return found[0]
+
+
+def _measure_rates(live: LiveDatabase | None, facts: LiveFacts, counters: Counters | None) -> LiveFacts:
+    """The same with the rates; without the live database, those that a file has."""
+    if live is None or counters is None:
+        return facts
+    found: list[LiveFacts] = []
+
+    def look(connection: Connection) -> None:
+        connection.execution_options(isolation_level=connection.default_isolation_level)
+        found.append(measure_rates(connection, facts, counters))
+
+    call_on_new_connection(_compat.clone_engine(live.engine), look)
     return found[0]
 
 
@@ -263,7 +287,7 @@ def _put_together(
                 rewrites=tuple(one.rewrites),
                 scans=tuple(dict.fromkeys([*one.scans, *(explained[number].scans if number in explained else ())])),
                 tables=tuple(
-                    PlannedTable(name, tables[name].rows, tables[name].bytes)
+                    PlannedTable(name, *(getattr(tables[name], fact) for fact in ("rows", "bytes", "reads", "writes")))
                     if name in tables
                     else PlannedTable(name, None, None)
                     for name in names

@@ -6,6 +6,7 @@ import json
 import re
 import signal
 import subprocess
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -628,3 +629,28 @@ async def fill(connection, number):
         ("UPDATE post SET n = 2", 17),
         ("UPDATE post SET n = 3", 18),
     ]
+
+
+def test_how_much_a_table_is_used(project: Project, live: str) -> None:
+    """What is read and written while the revisions are tried is counted; where no one works, nothing is said of it."""
+    add_revision(project, "two", 'op.execute("ALTER TABLE post ALTER n SET NOT NULL")')
+    with psycopg.connect(live, autocommit=True) as connection:
+        stopped = threading.Event()
+
+        def work() -> None:
+            while not stopped.is_set():
+                connection.execute("UPDATE post SET title = 'x' WHERE id = 1")
+                connection.execute("SELECT pg_stat_force_next_flush()")
+                stopped.wait(0.02)
+
+        worker = threading.Thread(target=work)
+        worker.start()
+        try:
+            text = project.alembic("plan", check=False).stdout
+        finally:
+            stopped.set()
+            worker.join()
+    used = re.search(r"public\.post \(300 rows, [\d.]+ kB, (\d+) reads and (\d+) writes a second\)", text)
+    assert used is not None, text
+    assert int(used[2]) >= 1
+    assert "a second" not in project.alembic("plan", check=False).stdout
