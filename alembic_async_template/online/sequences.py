@@ -1,0 +1,300 @@
+"""The steps of each operation in a block."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from functools import singledispatch
+from typing import Any
+
+from alembic.ddl.base import AddColumn
+from alembic.operations import MigrateOperation, ops
+from sqlalchemy import Column
+
+from .. import _compat
+from ..enums.catalog import reflect_enums
+from ..enums.model import EnumType
+from ..enums.ops import (
+    AddEnumValueOp,
+    CreateEnumOp,
+    DropEnumOp,
+    EnumOperation,
+    RemoveEnumValueOp,
+    RenameEnumOp,
+    RenameEnumValueOp,
+    ReorderEnumValuesOp,
+    ReplaceEnumValuesOp,
+)
+from ..errors import OnlineDefinitionError
+from .constraint_steps import is_made_later, list_check_steps, list_key_steps, list_required_steps
+from .found import find_column, find_constraint, list_columns
+from .index_steps import list_drop_steps, list_index_steps
+from .made_names import read_name
+from .steps import Step, Way, get_connection
+from .trial_copy import TRIAL_SCHEMA, try_on_copy
+from .work import Work, change, find_address
+
+log = logging.getLogger("alembic_async_template.online")
+
+
+def list_steps(operation: MigrateOperation, work: Work) -> list[Step]:
+    """The steps of an operation, in their order; none if its table is gone by what comes later in the block."""
+    name, schema = find_address(operation)
+    is_about_table = isinstance(operation, ops.DropTableOp | ops.RenameTableOp | ops.CreateTableOp | EnumOperation)
+    if (
+        work.connection
+        and name
+        and not is_about_table
+        and work.find_table(name, schema) is None
+        and work.is_gone_later(name, schema)
+    ):
+        return []
+    return list(_list(operation, work))
+
+
+@singledispatch
+def _list(operation: MigrateOperation, work: Work) -> list[Step]:
+    """What is brief runs as it is; to do it twice does no harm."""
+    return [_make_plain(work, operation, lambda: False)]
+
+
+@_list.register
+def _list_create_index(operation: ops.CreateIndexOp, work: Work) -> list[Step]:
+    return list_index_steps(work, operation)
+
+
+@_list.register
+def _list_drop_index(operation: ops.DropIndexOp, work: Work) -> list[Step]:
+    return list_drop_steps(work, operation)
+
+
+@_list.register
+def _list_check(operation: ops.CreateCheckConstraintOp | ops.CreateForeignKeyOp, work: Work) -> list[Step]:
+    return list_check_steps(work, operation)
+
+
+@_list.register
+def _list_key(operation: ops.CreateUniqueConstraintOp | ops.CreatePrimaryKeyOp, work: Work) -> list[Step]:
+    return list_key_steps(work, operation)
+
+
+@_list.register
+def _list_add_column(operation: ops.AddColumnOp, work: Work) -> list[Step]:
+    """The column alone, and then what came with it."""
+    address, name = find_address(operation), str(operation.column.name)
+    column = _compat.copy_column(operation.column)
+    whole = work.operations.schema_obj.table(address[0], column, schema=address[1])
+    impl, table = work.operations.impl, work.find_table(*address)
+
+    def add() -> None:
+        impl.add_column(address[0], column, schema=address[1], if_not_exists=operation.if_not_exists, **operation.kw)
+        if column.comment is not None:
+            impl.create_column_comment(column)
+
+    steps = [Step(Way.BRIEF, add, lambda: _has_column(work, operation, name), () if table is None else (table.oid,))]
+    for constraint in sorted(whole.constraints, key=lambda one: type(one).__name__):
+        if constraint is not whole.primary_key and _compat.is_created(constraint, work.dialect):
+            steps += list_steps(ops.AddConstraintOp.from_constraint(constraint), work)
+    for index in sorted(whole.indexes, key=lambda one: str(one.name)):
+        steps += list_steps(ops.CreateIndexOp.from_index(index), work)
+    return steps
+
+
+@_list.register
+def _list_alter_column(operation: ops.AlterColumnOp, work: Work) -> list[Step]:
+    """Each change by itself, in Alembic's order."""
+    address = find_address(operation)
+    steps = [_make_plain(work, part, lambda: False) for part in _split(operation, "modify_type")]
+    if operation.modify_nullable is False:
+        steps += list_required_steps(work, address, operation.column_name)
+    for attribute in ("modify_nullable", "modify_server_default", "modify_comment"):
+        if attribute != "modify_nullable" or operation.modify_nullable:
+            steps += [_make_plain(work, part, lambda: False) for part in _split(operation, attribute)]
+    new = operation.modify_name
+    steps += [
+        _make_plain(work, part, lambda: not _has(work, address, operation.column_name) and _has(work, address, str(new)))
+        for part in _split(operation, "modify_name")
+    ]
+    if new is None:
+        return steps
+    # After it has its new name, the other changes were made before.
+    return [_unless(step, lambda: not _has(work, address, operation.column_name) and _has(work, address, new)) for step in steps]
+
+
+@_list.register
+def _list_drop_column(operation: ops.DropColumnOp, work: Work) -> list[Step]:
+    address, name = find_address(operation), str(operation.column_name)
+
+    def is_done() -> bool:
+        if not _has(work, address, name):
+            return _say_absent(f'Column "{name}"')
+        again = [later for later in work.list_later(ops.AddColumnOp, *address) if str(later.column.name) == name]
+        return bool(again) and _is_same_column(work, again[0], name)
+
+    return [_make_plain(work, operation, is_done)]
+
+
+@_list.register
+def _list_drop_constraint(operation: ops.DropConstraintOp, work: Work) -> list[Step]:
+    address = find_address(operation)
+    constraint = work.operations.schema_obj.generic_constraint(
+        operation.constraint_name, address[0], operation.constraint_type, schema=address[1]
+    )
+    name = read_name(constraint, work.dialect)
+
+    def is_done() -> bool:
+        table = work.find_table(*address)
+        if table is None or name is None:
+            return False
+        if find_constraint(get_connection(work.context), table, name) is None:
+            return _say_absent(f'Constraint "{name}"')
+        return is_made_later(work, table, name)
+
+    return [_make_plain(work, operation, is_done)]
+
+
+@_list.register
+def _list_rename_table(operation: ops.RenameTableOp, work: Work) -> list[Step]:
+    name, schema = find_address(operation)
+    new = str(operation.new_table_name)
+    return [
+        _make_plain(work, operation, lambda: work.find_table(name, schema) is None and work.find_table(new, schema) is not None)
+    ]
+
+
+@_list.register
+def _list_create_table(operation: ops.CreateTableOp, work: Work) -> list[Step]:
+    def is_done() -> bool:
+        table = work.find_table(*find_address(operation))
+        if table is None:
+            return work.is_gone_later(*find_address(operation))
+        if not _has_columns(work, operation) and not work.changes_columns_later(*find_address(operation)):
+            names = ", ".join(sorted(list_columns(get_connection(work.context), table)))
+            raise OnlineDefinitionError(
+                f'Table "{table.name}"', f"columns {names}", f"columns {', '.join(_name_columns(operation))}"
+            )
+        return True
+
+    return [_make_plain(work, operation, is_done)]
+
+
+@_list.register
+def _list_drop_table(operation: ops.DropTableOp, work: Work) -> list[Step]:
+    def is_done() -> bool:
+        name, schema = find_address(operation)
+        if work.find_table(name, schema) is None:
+            return _say_absent(f'Table "{name}"')
+        return any(_has_columns(work, later) for later in work.list_later(ops.CreateTableOp, name, schema))
+
+    return [_make_plain(work, operation, is_done)]
+
+
+@_list.register
+def _list_enum(operation: EnumOperation, work: Work) -> list[Step]:
+    """As they are, unless the type is already as it is to be."""
+
+    def is_done() -> bool:
+        return _is_type_changed(operation, reflect_enums(get_connection(work.context)))
+
+    way = Way.OWN if isinstance(operation, AddEnumValueOp) else Way.BRIEF
+    return [Step(way, work.invoke(operation), is_done)]
+
+
+def _is_type_changed(operation: EnumOperation, enums: list[EnumType]) -> bool:
+    def find(name: str) -> EnumType | None:
+        schema = operation.schema
+        return next((one for one in enums if one.name == name and (one.schema == schema if schema else one.visible)), None)
+
+    found = find(operation.enum_name)
+    labels = () if found is None else found.labels
+    match operation:
+        case CreateEnumOp() | ReorderEnumValuesOp() | ReplaceEnumValuesOp():
+            return found is not None and labels == tuple(operation.values)
+        case DropEnumOp():
+            return found is None
+        case RenameEnumOp():
+            return found is None and find(operation.new_name) is not None
+        case RenameEnumValueOp():
+            return operation.old_value not in labels and operation.new_value in labels
+        case RemoveEnumValueOp():
+            return found is not None and operation.value not in labels
+    return False
+
+
+def _make_plain(work: Work, operation: MigrateOperation, is_done: Callable[[], bool]) -> Step:
+    table = work.find_table(*find_address(operation)) if find_address(operation)[0] else None
+    return Step(Way.BRIEF, work.invoke(operation), is_done, () if table is None else (table.oid,))
+
+
+def _unless(step: Step, is_over: Callable[[], bool]) -> Step:
+    return Step(step.way, step.run, lambda: is_over() or step.is_done(), step.tables, step.clean_up)
+
+
+def _split(operation: ops.AlterColumnOp, attribute: str) -> Iterator[ops.AlterColumnOp]:
+    """The operation with one of its changes alone, if it has that."""
+    nothing: dict[str, Any] = {
+        "modify_type": None,
+        "modify_nullable": None,
+        "modify_server_default": False,
+        "modify_comment": False,
+        "modify_name": None,
+    }
+    value = getattr(operation, attribute)
+    if value is nothing[attribute]:
+        return
+    kw = operation.kw if attribute == "modify_type" else {k: v for k, v in operation.kw.items() if k != "postgresql_using"}
+    yield change(operation, **(nothing | {attribute: value}), kw=kw)
+
+
+def _has(work: Work, address: tuple[str, str | None], column: str) -> bool:
+    table = work.find_table(*address)
+    return table is not None and find_column(get_connection(work.context), table, column) is not None
+
+
+def _has_column(work: Work, operation: ops.AddColumnOp, name: str) -> bool:
+    """Whether the column is there, with this or the next name of the block.
+
+    :raises OnlineDefinitionError: it is another one.
+    """
+    address = find_address(operation)
+    table = work.find_table(*address)
+    changes = [later for later in work.list_later(ops.AlterColumnOp, *address) if later.column_name == name]
+    if table is None:
+        return False
+    if not _has(work, address, name):
+        return any(later.modify_name is not None and _has(work, address, str(later.modify_name)) for later in changes)
+    if not (changes or operation.if_not_exists or _is_same_column(work, operation, name)):
+        found = find_column(get_connection(work.context), table, name)
+        raise OnlineDefinitionError(f'Column "{name}" of table "{table.name}"', _show_column(found), repr(operation.column))
+    return True
+
+
+def _is_same_column(work: Work, operation: ops.AddColumnOp, name: str) -> bool:
+    table = work.find_table(*find_address(operation))
+    assert table is not None
+    found = find_column(get_connection(work.context), table, name)
+    column = _compat.copy_column(operation.column)
+    work.operations.schema_obj.table(operation.table_name, column, schema=TRIAL_SCHEMA)
+    with try_on_copy(get_connection(work.context), table) as copy:
+        copy.drop_column(name)
+        copy.run(AddColumn(operation.table_name, column, schema=TRIAL_SCHEMA))
+        return copy.read_column(name) == _compat.name_values(found)
+
+
+def _show_column(found: Any) -> str:
+    default = f" DEFAULT {found.default}" if found.default else ""
+    return f"{found.type}{default}{' NOT NULL' if found.is_required else ''}"
+
+
+def _name_columns(operation: ops.CreateTableOp) -> list[str]:
+    return [str(item.name) for item in operation.columns if isinstance(item, Column)]
+
+
+def _has_columns(work: Work, operation: ops.CreateTableOp) -> bool:
+    table = work.find_table(*find_address(operation))
+    return table is not None and set(_name_columns(operation)) <= list_columns(get_connection(work.context), table)
+
+
+def _say_absent(what: str) -> bool:
+    log.info("%s is not there, and not dropped", what)
+    return True
