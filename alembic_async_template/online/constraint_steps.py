@@ -14,7 +14,7 @@ from ..errors import OnlineDefinitionError
 from ..postgresql import identifier, qualified
 from .found import Table, find_column, find_constraint
 from .index_steps import make_index_step
-from .made_names import compile_text, is_same, name_constraint, read_name, try_constraint
+from .made_names import compile_text, find_referred, is_same, name_constraint, read_name, try_constraint
 from .steps import Step, Way, get_connection, is_violation, run_step
 from .trial_copy import try_on_copy
 from .work import Work, change, find_address
@@ -31,9 +31,8 @@ def list_check_steps(work: Work, operation: ops.CreateCheckConstraintOp | ops.Cr
     named, name = name_constraint(work, operation, table)
     on_table, quoted = f"ALTER TABLE {qualified(*address)}", identifier(name)
     tables = [] if table is None else [table.oid]
-    if isinstance(operation, ops.CreateForeignKeyOp):
-        referred = work.find_table(operation.referent_table, operation.kw.get("referent_schema"))
-        tables += [] if referred is None else [referred.oid]
+    if (referred := find_referred(work, operation)) is not None:
+        tables.append(referred.oid)
     was_added: list[bool] = []
 
     def add() -> None:
@@ -149,9 +148,10 @@ def _has_constraint(work: Work, operation: Any, table: Table, name: str) -> bool
 
 
 def _is_wanted(work: Work, operation: Any, table: Table, found: Any) -> bool:
+    referred = find_referred(work, operation)
     with try_on_copy(get_connection(work.context), table) as copy:
         trial = try_constraint(work, operation, copy)
-    return is_same(work, operation, found, trial)
+    return is_same(operation, referred, found, trial)
 
 
 def _drop(work: Work, table: Table | None, statement: str, is_done: Callable[[], bool]) -> None:

@@ -30,7 +30,7 @@ def read_name(thing: Constraint | Index, dialect: Dialect) -> str | None:
     preparer = dialect.identifier_preparer
     if isinstance(thing, Index):
         name = str(preparer.format_index(thing))
-    elif _compat.name_by_convention(thing) is None:
+    elif not isinstance(thing.name, str) and _compat.name_by_convention(thing) is None:
         return None
     else:
         name = str(preparer.format_constraint(thing))
@@ -68,25 +68,32 @@ def _ask_name(work: Work, operation: _Constraint, table: Table) -> str:
     """The first name that is free, or has this very constraint: the server numbers those that are taken."""
     assert work.connection is not None
     is_key = isinstance(operation, ops.CreateUniqueConstraintOp | ops.CreatePrimaryKeyOp)
+    referred = find_referred(work, operation)  # a copy would hide a table of the same name
     with try_on_copy(work.connection, table) as copy:
         for _ in range(_MOST):
             trial = try_constraint(work, operation, copy)
             name = str(trial["name"])
             found = find_constraint(work.connection, table, name)
-            if found is not None and is_same(work, operation, found, trial):
+            if found is not None and is_same(operation, referred, found, trial):
                 return name
             if not is_taken(work.connection, table.schema, name, is_key=is_key) or isinstance(operation, ops.CreatePrimaryKeyOp):
                 return name
     raise _refuse(operation)
 
 
-def is_same(work: Work, operation: _Constraint, found: Any, trial: dict[str, Any]) -> bool:
+def find_referred(work: Work, operation: Any) -> Table | None:
+    """The table that a foreign key refers to."""
+    if not isinstance(operation, ops.CreateForeignKeyOp):
+        return None
+    return work.find_table(operation.referent_table, operation.kw.get("referent_schema"))
+
+
+def is_same(operation: Any, referred: Table | None, found: Any, trial: dict[str, Any]) -> bool:
     """Whether a constraint that was found is the one that an operation would make."""
     if (found.kind, found.definition) != (trial["kind"], trial["definition"]):
         return False
     if not isinstance(operation, ops.CreateForeignKeyOp):
         return True
-    referred = work.find_table(operation.referent_table, operation.kw.get("referent_schema"))
     return referred is not None and (found.referred, [*found.referred_columns]) == (referred.oid, [*operation.remote_cols])
 
 

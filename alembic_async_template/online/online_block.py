@@ -116,8 +116,7 @@ def _run(operations: Operations, planned: list[_Planned]) -> None:
         def run(one: _Planned = one, work: Work = work) -> None:
             if not one.is_checked:
                 refuse_unsafe(work, one.operation)
-            steps = list_steps(one.operation, work)
-            if not [step for step in steps if run_step(context, step)]:
+            if not [step for step in list_steps(one.operation, work) if run_step(context, step)]:
                 log.info("%s was done before", type(one.operation).__name__)
 
         one.place.run(run)

@@ -12,10 +12,9 @@ from sqlalchemy import Column, Numeric, String
 from sqlalchemy.types import TypeEngine
 
 from .. import _compat
-from ..diagnosis.driver_errors import find_sqlstate
+from ..diagnosis.driver_errors import find_sqlstate, is_lock_failure
 from ..enums.ops import EnumOperation
 from ..errors import OnlineRefusedError
-from ..postgresql import SQLState
 from .found import Table
 from .made_names import describe
 from .trial_copy import TRIAL_SCHEMA, try_on_copy
@@ -37,7 +36,6 @@ _PLAIN = (
 )
 # From which version on a partitioned table takes a foreign key NOT VALID.
 _KEYS_OF_PARTITIONED = (18,)
-_UNKNOWN = {SQLState.UNDEFINED_COLUMN, SQLState.UNDEFINED_OBJECT, SQLState.UNDEFINED_TABLE, SQLState.UNDEFINED_FUNCTION}
 _BACKFILL = "add it as nullable, fill it in batches, then op.alter_column with nullable=False in op.online()"
 _REWRITES = "add a column of the new type, fill it in batches, and switch over in a later revision"
 
@@ -57,7 +55,7 @@ def refuse_unsafe(work: Work, operation: MigrateOperation) -> bool:
     try:
         check(work, operation, table)
     except Exception as error:
-        if find_sqlstate(error) not in _UNKNOWN:
+        if find_sqlstate(error) is None or is_lock_failure(error):
             raise
         return False
     return table is not None or work.connection is None
@@ -106,6 +104,7 @@ def _check_column(work: Work, operation: ops.AddColumnOp, table: Table | None) -
     if table is None or work.connection is None:
         return
     copied = _compat.copy_column(column)
+    copied.constraints.clear()  # which are added later
     work.operations.schema_obj.table(operation.table_name, copied, schema=TRIAL_SCHEMA)
     with try_on_copy(work.connection, table) as copy:
         copy.drop_column(str(column.name))  # of an earlier try

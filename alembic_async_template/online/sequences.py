@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import singledispatch
 from typing import Any
 
 from alembic.ddl.base import AddColumn
 from alembic.operations import MigrateOperation, ops
-from sqlalchemy import Column
+from sqlalchemy import CheckConstraint, Column
 
 from .. import _compat
 from ..enums.catalog import reflect_enums
@@ -37,8 +37,11 @@ from .work import Work, change, find_address
 log = logging.getLogger("alembic_async_template.online")
 
 
-def list_steps(operation: MigrateOperation, work: Work) -> list[Step]:
-    """The steps of an operation, in their order; none if its table is gone by what comes later in the block."""
+def list_steps(operation: MigrateOperation, work: Work) -> Iterable[Step]:
+    """The steps of an operation: each is to be done before the next is asked for.
+
+    None if its table is gone by what comes later in the block.
+    """
     name, schema = find_address(operation)
     is_about_table = isinstance(operation, ops.DropTableOp | ops.RenameTableOp | ops.CreateTableOp | EnumOperation)
     if (
@@ -49,11 +52,11 @@ def list_steps(operation: MigrateOperation, work: Work) -> list[Step]:
         and work.is_gone_later(name, schema)
     ):
         return []
-    return list(_list(operation, work))
+    return _list(operation, work)
 
 
 @singledispatch
-def _list(operation: MigrateOperation, work: Work) -> list[Step]:
+def _list(operation: MigrateOperation, work: Work) -> Iterable[Step]:
     """What is brief runs as it is; to do it twice does no harm."""
     return [_make_plain(work, operation, lambda: False)]
 
@@ -79,10 +82,12 @@ def _list_key(operation: ops.CreateUniqueConstraintOp | ops.CreatePrimaryKeyOp, 
 
 
 @_list.register
-def _list_add_column(operation: ops.AddColumnOp, work: Work) -> list[Step]:
+def _list_add_column(operation: ops.AddColumnOp, work: Work) -> Iterator[Step]:
     """The column alone, and then what came with it."""
     address, name = find_address(operation), str(operation.column.name)
     column = _compat.copy_column(operation.column)
+    checks = [one for one in column.constraints if isinstance(one, CheckConstraint)]
+    column.constraints.difference_update(checks)
     whole = work.operations.schema_obj.table(address[0], column, schema=address[1])
     impl, table = work.operations.impl, work.find_table(*address)
 
@@ -91,13 +96,15 @@ def _list_add_column(operation: ops.AddColumnOp, work: Work) -> list[Step]:
         if column.comment is not None:
             impl.create_column_comment(column)
 
-    steps = [Step(Way.BRIEF, add, lambda: _has_column(work, operation, name), () if table is None else (table.oid,))]
+    yield Step(Way.BRIEF, add, lambda: _has_column(work, operation, name), () if table is None else (table.oid,))
+    for check in checks:
+        made = ops.CreateCheckConstraintOp(check.name, address[0], check.sqltext, schema=address[1])
+        yield from list_steps(made, work)
     for constraint in sorted(whole.constraints, key=lambda one: type(one).__name__):
         if constraint is not whole.primary_key and _compat.is_created(constraint, work.dialect):
-            steps += list_steps(ops.AddConstraintOp.from_constraint(constraint), work)
+            yield from list_steps(ops.AddConstraintOp.from_constraint(constraint), work)
     for index in sorted(whole.indexes, key=lambda one: str(one.name)):
-        steps += list_steps(ops.CreateIndexOp.from_index(index), work)
-    return steps
+        yield from list_steps(ops.CreateIndexOp.from_index(index), work)
 
 
 @_list.register
@@ -194,13 +201,16 @@ def _list_enum(operation: EnumOperation, work: Work) -> list[Step]:
     """As they are, unless the type is already as it is to be."""
 
     def is_done() -> bool:
-        return _is_type_changed(operation, reflect_enums(get_connection(work.context)))
+        same = [later for later in work.later if isinstance(later, EnumOperation) and later.enum_name == operation.enum_name]
+        return _is_type_changed(operation, reflect_enums(get_connection(work.context)), same)
 
     way = Way.OWN if isinstance(operation, AddEnumValueOp) else Way.BRIEF
     return [Step(way, work.invoke(operation), is_done)]
 
 
-def _is_type_changed(operation: EnumOperation, enums: list[EnumType]) -> bool:
+def _is_type_changed(operation: EnumOperation, enums: list[EnumType], later: list[EnumOperation]) -> bool:
+    """Whether a type is as an operation makes it, or as those do that come later in the block."""
+
     def find(name: str) -> EnumType | None:
         schema = operation.schema
         return next((one for one in enums if one.name == name and (one.schema == schema if schema else one.visible)), None)
@@ -208,8 +218,13 @@ def _is_type_changed(operation: EnumOperation, enums: list[EnumType]) -> bool:
     found = find(operation.enum_name)
     labels = () if found is None else found.labels
     match operation:
-        case CreateEnumOp() | ReorderEnumValuesOp() | ReplaceEnumValuesOp():
-            return found is not None and labels == tuple(operation.values)
+        case CreateEnumOp():
+            return found is not None and (labels == tuple(operation.values) or bool(later))
+        case AddEnumValueOp():
+            renames = {one.old_value: one.new_value for one in later if isinstance(one, RenameEnumValueOp)}
+            return operation.value not in labels and renames.get(operation.value) in labels
+        case ReorderEnumValuesOp() | ReplaceEnumValuesOp():
+            return labels == tuple(operation.values)
         case DropEnumOp():
             return found is None
         case RenameEnumOp():

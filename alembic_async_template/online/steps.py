@@ -93,7 +93,7 @@ def run_step(context: MigrationContext, step: Step) -> bool:
         try:
             _run(context, step)
         except Exception as error:
-            if describe_outage(error) is not None:
+            if get_connection(context).invalidated or describe_outage(error) is not None:
                 raise
             now = time.monotonic()
             is_over = now - began >= PATIENCE if step.way is Way.BRIEF else attempts >= _ATTEMPTS

@@ -52,7 +52,8 @@ CASES = {
         'op.alter_column("post", "title", nullable=False, server_default="x", comment="c", new_column_name="heading")'
     ),
     "nullable": 'op.alter_column("author", "code", nullable=True)',
-    "longer type": 'op.alter_column("post", "slug", type_=sa.String(40))\nop.alter_column("post", "slug", type_=sa.Text())',
+    "longer type": 'op.alter_column("post", "slug", type_=sa.String(40))',
+    "text": 'op.alter_column("post", "slug", type_=sa.Text())\nop.create_index("ix", "post", ["slug"])',
     "wider number": 'op.alter_column("post", "price", type_=sa.Numeric(12, 2))',
     "column": 'op.add_column("post", sa.Column("new", sa.Integer(), comment="c"))',
     "column with a default": (
