@@ -69,6 +69,10 @@ COLUMN = """
     WHERE NOT attisdropped
 """
 _COLUMN = text(f"{COLUMN} AND attrelid = :table AND attname = CAST(:name AS name)")
+_COMMENT = text("""
+    SELECT pg_catalog.col_description(attrelid, attnum) FROM pg_catalog.pg_attribute
+    WHERE attrelid = :table AND attname = CAST(:name AS name)
+""")
 _COLUMNS = text(
     "SELECT CAST(attname AS text) FROM pg_catalog.pg_attribute WHERE attrelid = :table AND attnum > 0 AND NOT attisdropped"
 )
@@ -148,6 +152,11 @@ def is_taken(connection: Connection, schema: str, name: str, *, is_key: bool) ->
 
 def find_column(connection: Connection, table: Table, name: str) -> Any:
     return connection.execute(_COLUMN, {"table": table.oid, "name": name}).first()
+
+
+def find_comment(connection: Connection, table: Table, name: str) -> str | None:
+    """The comment of a column."""
+    return connection.execute(_COMMENT, {"table": table.oid, "name": name}).scalar()
 
 
 def list_columns(connection: Connection, table: Table) -> set[str]:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from alembic.ddl.base import AddColumn
-from alembic.ddl.postgresql import PostgresqlColumnType
 from alembic.operations import MigrateOperation, ops
 from sqlalchemy import Column, Numeric, String
 from sqlalchemy.types import TypeEngine
@@ -15,6 +14,7 @@ from .. import _compat
 from ..diagnosis.driver_errors import find_sqlstate, is_lock_failure
 from ..enums.ops import EnumOperation
 from ..errors import OnlineRefusedError
+from .change_steps import write_type_change
 from .found import Table
 from .made_names import describe
 from .trial_copy import TRIAL_SCHEMA, try_on_copy
@@ -120,16 +120,6 @@ def _check_change(work: Work, operation: ops.AlterColumnOp, table: Table | None)
     wanted: Any = operation.modify_type
     if wanted is None:
         return
-    changed = PostgresqlColumnType(
-        operation.table_name,
-        operation.column_name,
-        wanted,
-        schema=TRIAL_SCHEMA,
-        using=operation.kw.get("postgresql_using"),
-        existing_type=operation.existing_type,
-        existing_server_default=operation.existing_server_default,
-        existing_nullable=operation.existing_nullable,
-    )
     if _makes_check(work, operation, wanted):
         raise OnlineRefusedError("op.alter_column", "the type has a CHECK, which scans the table", "create the CHECK by itself")
     if work.connection is None:
@@ -138,7 +128,7 @@ def _check_change(work: Work, operation: ops.AlterColumnOp, table: Table | None)
         return
     else:
         with try_on_copy(work.connection, table, "INCLUDING CONSTRAINTS INCLUDING INDEXES INCLUDING GENERATED") as copy:
-            is_free = not copy.does_work(changed)
+            is_free = not copy.does_work(write_type_change(operation, TRIAL_SCHEMA))
     if not is_free:
         raise OnlineRefusedError("op.alter_column", "the change of the type rewrites or scans the table", _REWRITES)
 

@@ -26,13 +26,14 @@ from ..enums.ops import (
     ReplaceEnumValuesOp,
 )
 from ..errors import OnlineDefinitionError
-from .constraint_steps import is_made_later, list_check_steps, list_key_steps, list_required_steps
+from .change_steps import has_column, list_change_steps, make_plain_step
+from .constraint_steps import is_made_later, list_check_steps, list_key_steps
 from .found import find_column, find_constraint, list_columns
 from .index_steps import list_drop_steps, list_index_steps
 from .made_names import read_name
 from .steps import Step, Way, get_connection
 from .trial_copy import TRIAL_SCHEMA, try_on_copy
-from .work import Work, change, find_address
+from .work import Work, find_address
 
 log = logging.getLogger("alembic_async_template.online")
 
@@ -58,7 +59,7 @@ def list_steps(operation: MigrateOperation, work: Work) -> Iterable[Step]:
 @singledispatch
 def _list(operation: MigrateOperation, work: Work) -> Iterable[Step]:
     """What is brief runs as it is; to do it twice does no harm."""
-    return [_make_plain(work, operation, lambda: False)]
+    return [make_plain_step(work, operation, lambda: False)]
 
 
 @_list.register
@@ -109,23 +110,7 @@ def _list_add_column(operation: ops.AddColumnOp, work: Work) -> Iterator[Step]:
 
 @_list.register
 def _list_alter_column(operation: ops.AlterColumnOp, work: Work) -> list[Step]:
-    """Each change by itself, in Alembic's order."""
-    address = find_address(operation)
-    steps = [_make_plain(work, part, lambda: False) for part in _split(operation, "modify_type")]
-    if operation.modify_nullable is False:
-        steps += list_required_steps(work, address, operation.column_name)
-    for attribute in ("modify_nullable", "modify_server_default", "modify_comment"):
-        if attribute != "modify_nullable" or operation.modify_nullable:
-            steps += [_make_plain(work, part, lambda: False) for part in _split(operation, attribute)]
-    new = operation.modify_name
-    steps += [
-        _make_plain(work, part, lambda: not _has(work, address, operation.column_name) and _has(work, address, str(new)))
-        for part in _split(operation, "modify_name")
-    ]
-    if new is None:
-        return steps
-    # After it has its new name, the other changes were made before.
-    return [_unless(step, lambda: not _has(work, address, operation.column_name) and _has(work, address, new)) for step in steps]
+    return list_change_steps(work, operation)
 
 
 @_list.register
@@ -133,12 +118,12 @@ def _list_drop_column(operation: ops.DropColumnOp, work: Work) -> list[Step]:
     address, name = find_address(operation), str(operation.column_name)
 
     def is_done() -> bool:
-        if not _has(work, address, name):
+        if not has_column(work, address, name):
             return _say_absent(f'Column "{name}"')
         again = [later for later in work.list_later(ops.AddColumnOp, *address) if str(later.column.name) == name]
         return bool(again) and _is_same_column(work, again[0], name)
 
-    return [_make_plain(work, operation, is_done)]
+    return [make_plain_step(work, operation, is_done)]
 
 
 @_list.register
@@ -157,7 +142,7 @@ def _list_drop_constraint(operation: ops.DropConstraintOp, work: Work) -> list[S
             return _say_absent(f'Constraint "{name}"')
         return is_made_later(work, table, name)
 
-    return [_make_plain(work, operation, is_done)]
+    return [make_plain_step(work, operation, is_done)]
 
 
 @_list.register
@@ -165,7 +150,9 @@ def _list_rename_table(operation: ops.RenameTableOp, work: Work) -> list[Step]:
     name, schema = find_address(operation)
     new = str(operation.new_table_name)
     return [
-        _make_plain(work, operation, lambda: work.find_table(name, schema) is None and work.find_table(new, schema) is not None)
+        make_plain_step(
+            work, operation, lambda: work.find_table(name, schema) is None and work.find_table(new, schema) is not None
+        )
     ]
 
 
@@ -182,7 +169,7 @@ def _list_create_table(operation: ops.CreateTableOp, work: Work) -> list[Step]:
             )
         return True
 
-    return [_make_plain(work, operation, is_done)]
+    return [make_plain_step(work, operation, is_done)]
 
 
 @_list.register
@@ -193,7 +180,7 @@ def _list_drop_table(operation: ops.DropTableOp, work: Work) -> list[Step]:
             return _say_absent(f'Table "{name}"')
         return any(_has_columns(work, later) for later in work.list_later(ops.CreateTableOp, name, schema))
 
-    return [_make_plain(work, operation, is_done)]
+    return [make_plain_step(work, operation, is_done)]
 
 
 @_list.register
@@ -236,36 +223,6 @@ def _is_type_changed(operation: EnumOperation, enums: list[EnumType], later: lis
     return False
 
 
-def _make_plain(work: Work, operation: MigrateOperation, is_done: Callable[[], bool]) -> Step:
-    table = work.find_table(*find_address(operation)) if find_address(operation)[0] else None
-    return Step(Way.BRIEF, work.invoke(operation), is_done, () if table is None else (table.oid,))
-
-
-def _unless(step: Step, is_over: Callable[[], bool]) -> Step:
-    return Step(step.way, step.run, lambda: is_over() or step.is_done(), step.tables, step.clean_up)
-
-
-def _split(operation: ops.AlterColumnOp, attribute: str) -> Iterator[ops.AlterColumnOp]:
-    """The operation with one of its changes alone, if it has that."""
-    nothing: dict[str, Any] = {
-        "modify_type": None,
-        "modify_nullable": None,
-        "modify_server_default": False,
-        "modify_comment": False,
-        "modify_name": None,
-    }
-    value = getattr(operation, attribute)
-    if value is nothing[attribute]:
-        return
-    kw = operation.kw if attribute == "modify_type" else {k: v for k, v in operation.kw.items() if k != "postgresql_using"}
-    yield change(operation, **(nothing | {attribute: value}), kw=kw)
-
-
-def _has(work: Work, address: tuple[str, str | None], column: str) -> bool:
-    table = work.find_table(*address)
-    return table is not None and find_column(get_connection(work.context), table, column) is not None
-
-
 def _has_column(work: Work, operation: ops.AddColumnOp, name: str) -> bool:
     """Whether the column is there, with this or the next name of the block.
 
@@ -273,11 +230,13 @@ def _has_column(work: Work, operation: ops.AddColumnOp, name: str) -> bool:
     """
     address = find_address(operation)
     table = work.find_table(*address)
-    changes = [later for later in work.list_later(ops.AlterColumnOp, *address) if later.column_name == name]
+    changes: list[Any] = [later for later in work.list_later(ops.AlterColumnOp, *address) if later.column_name == name]
     if table is None:
         return False
-    if not _has(work, address, name):
-        return any(later.modify_name is not None and _has(work, address, str(later.modify_name)) for later in changes)
+    if not has_column(work, address, name):
+        return any(later.modify_name is not None and has_column(work, address, str(later.modify_name)) for later in changes)
+    # A value of its type may have another name by now.
+    changes += [later for later in work.later if isinstance(later, EnumOperation)]
     if not (changes or operation.if_not_exists or _is_same_column(work, operation, name)):
         found = find_column(get_connection(work.context), table, name)
         raise OnlineDefinitionError(f'Column "{name}" of table "{table.name}"', _show_column(found), repr(operation.column))
