@@ -64,7 +64,8 @@ class _Planned:
 def open_block(operations: Operations) -> AbstractContextManager[None]:
     """What `with op.online()` enters; a block in a block is the same one."""
     context = operations.get_context()
-    if "invoke" in vars(operations) or context.dialect.name != "postgresql" or _compat.in_callers_transaction(context):
+    is_plain = context.dialect.name != "postgresql" or (not context.as_sql and _compat.in_callers_transaction(context))
+    if "invoke" in vars(operations) or is_plain:
         return nullcontext()
     return _take_down(operations)
 
