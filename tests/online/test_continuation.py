@@ -137,7 +137,7 @@ def test_every_prefix_of_the_sequence_leads_to_the_same_end(postgresql_url: str,
 
 def start(project: Project) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [*ALEMBIC, "upgrade", "head"], cwd=project.directory, env=keep_variables(), stderr=subprocess.PIPE, text=True
+        [ALEMBIC, "upgrade", "head"], cwd=project.directory, env=keep_variables(), stderr=subprocess.PIPE, text=True
     )
 
 
@@ -174,7 +174,7 @@ def test_many_processes_do_it_once(project: Project, postgresql_url: str) -> Non
 
     def upgrade(_number: int) -> str:
         done = subprocess.run(
-            [*ALEMBIC, "upgrade", "head"],
+            [ALEMBIC, "upgrade", "head"],
             cwd=project.directory,
             env=keep_variables(),
             capture_output=True,

@@ -86,9 +86,9 @@ def read(url: str) -> Schema:
 
 
 def describe_schema(url: str) -> dict[Any, Any]:
-    """All that the reader knows of each thing, in a form that two databases share."""
+    """All that the reader knows of each thing, in a form that two databases share: a column that is made again has another place."""
     return {
-        key: {name: fact for name, fact in thing.facts.items() if not name.endswith("oid")}
+        key: {name: fact for name, fact in thing.facts.items() if not name.endswith("oid") and name != "number"}
         | {"needs": sorted(map(str, thing.needs))}
         for key, thing in read(url).items()
     }
