@@ -43,7 +43,7 @@ SCHEMA = """
 
 def prepare(url: str, sql: str = SCHEMA) -> None:
     with psycopg.connect(url) as connection:
-        connection.execute(sql)
+        connection.execute(sql.encode())
 
 
 def make_engine(url: str, driver: str = "asyncpg") -> Any:
