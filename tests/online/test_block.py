@@ -365,6 +365,17 @@ def test_elsewhere_the_operations_are_plain(tmp_path: Path) -> None:
     command.upgrade(config, "head")
 
 
+@pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
+def test_behind_a_pooler_it_works_the_same(driver: str, pgbouncer_url: str, tmp_path: Path) -> None:
+    """Where a session belongs to all clients, no setting of it may be changed."""
+    prepare(pgbouncer_url)
+    body = f'{_INDEX}\nop.create_check_constraint("ck", "post", "n > 0")\nop.create_unique_constraint(None, "post", ["id"])'
+    Runner(tmp_path, pgbouncer_url, write_block(body), driver=driver).upgrade()
+    assert {"public.ix", "public.post.ck", "public.post.post_id_key"} <= {key.name for key in describe_schema(pgbouncer_url)}
+    with psycopg.connect(pgbouncer_url) as connection:
+        assert connection.execute("SHOW lock_timeout").fetchone() == ("0",)
+
+
 def test_in_a_callers_transaction_the_operations_are_plain(url: str, tmp_path: Path) -> None:
     from sqlalchemy import create_engine
 
