@@ -7,12 +7,14 @@ every other name is looked up in `alembic.op` when it is used.
 
 import inspect
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 import alembic.op
 from alembic.operations import Operations
 
 from .enums import ops
+from .online.online_op import OnlineOp
 
 if TYPE_CHECKING:
     from alembic.op import *  # noqa: F403  # pyright: ignore[reportWildcardImportFromLibrary]
@@ -23,7 +25,7 @@ else:
 
 
 def __dir__() -> list[str]:
-    return sorted({*dir(alembic.op), *ops.DIRECTIVES})
+    return sorted({*dir(alembic.op), *ops.DIRECTIVES, "online"})
 
 
 def add_enum_value(
@@ -190,7 +192,33 @@ def replace_enum_values(
     alembic.op.invoke(ops.ReplaceEnumValuesOp(enum_name, values, replace_with=replace_with, schema=schema))
 
 
-def invoke_on(operations: Operations, directive: str, *arguments: Any, **options: Any) -> None:
+def online() -> AbstractContextManager[None]:
+    """Run Alembic's own operations without an outage: the body of ``with op.online():`` blocks no table for long.
+
+    Indexes are built and dropped ``CONCURRENTLY``, checks and foreign keys are added ``NOT VALID`` and validated, unique
+    constraints and primary keys are made of an index, and ``nullable=False`` of a check. Columns that can be null or have
+    a constant default, drops, renames, defaults, comments, new tables and the enum operations are as they are. The
+    operations run when the body has ended, so that what has no safe sequence is refused before anything has run:
+    ``op.execute``, ``op.batch_alter_table``, a change of type that rewrites the table, and so on.
+
+    Each step is a transaction of its own, and is looked up in the catalog first: a run that was killed continues where it
+    stopped. A step that blocks others waits 200 ms for its lock, and is retried for a minute; the others wait as long as
+    that takes. The block commits what the revision did before: it has to come first. With ``--sql`` the statements are
+    written; on another database than PostgreSQL and in a transaction of the caller, the operations run as they are. See
+    https://www.postgresql.org/docs/current/sql-createindex.html#SQL-CREATEINDEX-CONCURRENTLY and
+    https://www.postgresql.org/docs/current/sql-altertable.html
+
+    :raises alembic_async_template.errors.OnlineRefusedError: an operation has no safe sequence.
+    :raises alembic_async_template.errors.OnlineDefinitionError: what is to be created is there, and is something else.
+    :raises alembic_async_template.errors.UncommittedWorkError: the revision has done something before.
+    :raises alembic_async_template.errors.LockTimeoutError: a step did not get its lock.
+    """
+    block: AbstractContextManager[None] = alembic.op.invoke(OnlineOp())
+    return block
+
+
+def invoke_on(operations: Operations, directive: str, *arguments: Any, **options: Any) -> Any:
     """Invoke a directive of this package on Alembic's own `Operations`, with the arguments that the function here takes."""
     bound = inspect.signature(globals()[directive]).bind(*arguments, **options)
-    operations.invoke(ops.DIRECTIVES[directive](*bound.args, **bound.kwargs))
+    kind = OnlineOp if directive == "online" else ops.DIRECTIVES[directive]
+    return operations.invoke(kind(*bound.args, **bound.kwargs))

@@ -38,6 +38,7 @@ DIRECTIVES = (
     "create_enum",
     "drop_enum",
     "rename_enum",
+    "online",
 )
 
 # What writes an operation into a revision, by the module and class of the operation.
@@ -98,6 +99,7 @@ def _register(plugin: Plugin) -> None:
     hooks: dict[str, Callable[[ModuleType], None]] = {
         **{f"{__package__}{module}": _register_renderers for module in _RENDERERS},
         f"{__package__}.enums.ops": _register_implementations,
+        f"{__package__}.online.online_op": _register_block,
         "alembic.config": _wrap_config,
         "alembic.command": _wrap_command,
         "alembic.script.write_hooks": _add_write_hook,
@@ -107,9 +109,9 @@ def _register(plugin: Plugin) -> None:
         register_post_import_hook(partial(_guard, hook), module)
 
 
-def _make_directive(name: str) -> Callable[..., None]:
-    def directive(operations: Any, *arguments: Any, **options: Any) -> None:
-        _call(".op", "invoke_on", operations, name, *arguments, **options)
+def _make_directive(name: str) -> Callable[..., Any]:
+    def directive(operations: Any, *arguments: Any, **options: Any) -> Any:
+        return _call(".op", "invoke_on", operations, name, *arguments, **options)
 
     directive.__name__ = name
     directive.__doc__ = f"See `alembic_async_template.op.{name}`."
@@ -124,6 +126,14 @@ def _register_implementations(ops: ModuleType) -> None:
         _call(".enums.toimpl", "carry_out", operation, operations)
 
     _register_renderers(ops)
+
+
+def _register_block(online_op: ModuleType) -> None:
+    from alembic.operations import Operations
+
+    @Operations.implementation_for(online_op.OnlineOp)
+    def open_block(operations: Any, _operation: Any) -> Any:
+        return _call(".online.online_block", "open_block", operations)
 
 
 def _register_renderers(module: ModuleType) -> None:

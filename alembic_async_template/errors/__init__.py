@@ -39,6 +39,9 @@
     │   ├── AmbiguousDowngradeError
     │   ├── InvalidTargetError
     │   └── RevisionFailedError
+    ├── OnlineError                an operation in `op.online()` cannot be carried out
+    │   ├── OnlineRefusedError
+    │   └── OnlineDefinitionError
     ├── ShadowError                a database on which the revisions can be tried
     │   └── ServerWideStatementError
     ├── ScriptError                what the revisions do, written for psql
@@ -140,6 +143,11 @@ from .enum_errors import (
     UnknownEnumValueError,
 )
 from .failure import Failure
+from .online_errors import (
+    OnlineDefinitionError,
+    OnlineError,
+    OnlineRefusedError,
+)
 from .revision_errors import (
     AmbiguousDowngradeError,
     DuplicateRevisionError,
@@ -202,6 +210,9 @@ __all__ = [
     "ModelsNotChosenError",
     "NoDatabaseURLError",
     "NoTablesError",
+    "OnlineDefinitionError",
+    "OnlineError",
+    "OnlineRefusedError",
     "OperationClashError",
     "PluginFailedError",
     "RenameAnswerError",

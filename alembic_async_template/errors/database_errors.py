@@ -285,19 +285,26 @@ class LockTimeoutError(DatabaseAccessError):
         *,
         attempts: int,
         blockers: Sequence[str],
+        in_block: bool = False,
     ) -> None:
+        """The parts of the message.
+
+        :param in_block: whether it is a step of `op.online()`, which has its own limit and goes on in the next run.
+        """
         self.statement = statement
         self.problem = problem
         self.attempts = attempts
         self.blockers = tuple(blockers)
         tried = "one attempt" if attempts == 1 else f"{attempts} attempts"
         settings = "lock_timeout" if failure.committed else "lock_timeout and lock_retries"
+        rerun = "the next run goes on with this step" if in_block else "not retried, since it has left its transaction"
+        raised = [] if in_block else [Fix(f"raise {settings} in alembic.ini", "lock_timeout = 30s")]
         super().__init__(
             f"It did not get a lock in {tried}: {problem}",
             Fix("wait for the blocking transaction to end, then run the command again"),
-            Fix(f"raise {settings} in alembic.ini", "lock_timeout = 30s"),
+            *raised,
             where=f"{statement}\nwaited for {series(blockers) or 'another transaction'}",
-            state=f"{failure.state}; not retried, since it has left its transaction" if failure.committed else None,
+            state=f"{failure.state}; {rerun}" if failure.committed else None,
             failure=failure,
         )
 

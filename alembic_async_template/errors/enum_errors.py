@@ -268,24 +268,25 @@ class EnumOfflineError(EnumOperationError):
 
 
 class UncommittedWorkError(EnumOperationError):
-    """A value is to be added after other work in the same revision, which the addition would commit."""
+    """A value is to be added, or a block run, after other work in the same revision, which that would commit."""
 
-    def __init__(self, enum: str, value: str, creation: str = "") -> None:
+    def __init__(self, enum: str, value: str, creation: str = "", *, in_block: bool = False) -> None:
         """The parts of the message.
 
         :param creation: the call that creates the type with the value, if the same revision creates it.
+        :param in_block: it is `op.online()` that would commit, and no value is added.
         """
         self.value = value
-        first = (
-            Fix("create the type with it, in place of both lines", creation)
-            if creation
-            else Fix("put op.add_enum_value first in the function")
-        )
+        if creation:
+            first = Fix("create the type with it, in place of both lines", creation)
+        else:
+            first = Fix(f"put {'the block' if in_block else 'op.add_enum_value'} first in the function")
+        what = "op.online() is not run" if in_block else f'Value "{value}" is not added to enum {enum}'
         super().__init__(
             enum,
-            f'Value "{value}" is not added to enum {enum}: that would commit what the revision has changed before',
+            f"{what}: that would commit what the revision has changed before",
             first,
-            Fix("put it into a revision of its own", f'alembic revision -m "add {value}"'),
+            Fix("put it into a revision of its own", f'alembic revision -m "{"online" if in_block else f"add {value}"}"'),
             where="the database would still count as not migrated, and the revision could not run again",
         )
 

@@ -23,6 +23,7 @@ from ..enums.additions import forget_additions, list_committed
 from ..errors import EnumExistsError, LockTimeoutError
 from ..errors.failure import Progress
 from ..masking import shorten_statement
+from ..online.steps import find_wait
 from ..postgresql import NO_STATEMENT
 from .cancellation import raise_if_cancelled
 from .committed_work import CommittedWork
@@ -235,12 +236,14 @@ def _explain(
     if connection.in_transaction() and not progress.in_callers_transaction:
         connection.rollback()
     statement = _find_statement(error, watch)
+    waited = find_wait(environment.get_context(), error)
     return LockTimeoutError(
         locate_failure(error, environment.script, progress),
         statement,
         describe(error),
-        attempts=attempts,
-        blockers=watch.blockers,
+        attempts=waited.attempts if waited else attempts,
+        blockers=waited.holders if waited else watch.blockers,
+        in_block=waited is not None,
     )
 
 

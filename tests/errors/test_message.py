@@ -30,6 +30,7 @@ BASES = {
     "AutogenerateError",
     "DatabaseAccessError",
     "EnumOperationError",
+    "OnlineError",
     "RevisionError",
 }
 EXAMPLES: list[AlembicAsyncTemplateError] = [
@@ -114,6 +115,9 @@ EXAMPLES: list[AlembicAsyncTemplateError] = [
     errors.EnumChangeFailedError("public.status", "LOCK TABLE post", "canceling statement", ["process 7"]),
     errors.EnumOfflineError("public.status", "remove_enum_value"),
     errors.UncommittedWorkError("public.status", "live"),
+    errors.UncommittedWorkError("", "", in_block=True),
+    errors.OnlineRefusedError("op.add_column", "it rewrites the table", "add it without the default"),
+    errors.OnlineDefinitionError('Index "ix"', "CREATE INDEX ix ON post (n)", "CREATE INDEX ix ON post (m)"),
     errors.UncommittedWorkError("public.status", "live", "op.create_enum(...)"),
     errors.UncommittedEnumValueError("unsafe use of new value"),
     errors.EnumCheckError("status", ["live"], "mysql", "post", "ck", "status IN ('draft')"),

@@ -19,7 +19,7 @@ FLOORS = [
     {"errors"},
     {"diagnosis", "project"},
     {"application", "enums"},
-    {"autogenerate"},
+    {"autogenerate", "online"},
     {"run"},
     {"doctor", "shadow"},
     {"adoption", "drift", "plan"},

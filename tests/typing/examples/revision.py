@@ -27,6 +27,9 @@ def upgrade() -> None:
     op.replace_enum_values("status", ["a", "b"], replace_with={"x": "a", "y": "b"}, schema="public")
     op.rename_enum("status", "post_status", schema="public")
 
+    with op.online():
+        op.create_index("ix_post_title", "post", ["title"])
+
     post: sa.Table = op.create_table(
         "post",
         sa.Column("id", sa.Integer(), nullable=False),
