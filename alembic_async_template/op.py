@@ -7,12 +7,14 @@ every other name is looked up in `alembic.op` when it is used.
 
 import inspect
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 import alembic.op
 from alembic.operations import Operations
 
 from .enums import ops
+from .online.guard import allow_blocking
 
 if TYPE_CHECKING:
     from alembic.op import *  # noqa: F403  # pyright: ignore[reportWildcardImportFromLibrary]
@@ -23,7 +25,7 @@ else:
 
 
 def __dir__() -> list[str]:
-    return sorted({*dir(alembic.op), *ops.DIRECTIVES})
+    return sorted({*dir(alembic.op), *ops.DIRECTIVES, "blocking"})
 
 
 def add_enum_value(
@@ -190,7 +192,22 @@ def replace_enum_values(
     alembic.op.invoke(ops.ReplaceEnumValuesOp(enum_name, values, replace_with=replace_with, schema=schema))
 
 
-def invoke_on(operations: Operations, directive: str, *arguments: Any, **options: Any) -> None:
+def blocking(reason: str) -> AbstractContextManager[None]:
+    """Say that the operations of the block may block large tables: ``with op.blocking("no one uses it at night"):``.
+
+    They run as they would without it. Where the setting ``blocking`` would warn of one or refuse it, a line of the log at
+    INFO has the reason. It changes nothing for tables of less than ``blocking_rows`` rows, with ``--sql``, and on other
+    databases than PostgreSQL.
+
+    :param reason: why that is no harm, for those who read the revision and the log.
+    :raises alembic_async_template.errors.BlockingReasonError: the reason is not a text, or says nothing.
+    """
+    return allow_blocking(alembic.op.get_context(), reason)
+
+
+def invoke_on(operations: Operations, directive: str, *arguments: Any, **options: Any) -> Any:
     """Invoke a directive of this package on Alembic's own `Operations`, with the arguments that the function here takes."""
     bound = inspect.signature(globals()[directive]).bind(*arguments, **options)
-    operations.invoke(ops.DIRECTIVES[directive](*bound.args, **bound.kwargs))
+    if directive == "blocking":
+        return allow_blocking(operations.get_context(), *bound.args, **bound.kwargs)
+    return operations.invoke(ops.DIRECTIVES[directive](*bound.args, **bound.kwargs))

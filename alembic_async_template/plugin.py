@@ -38,6 +38,7 @@ DIRECTIVES = (
     "create_enum",
     "drop_enum",
     "rename_enum",
+    "blocking",
 )
 
 # What writes an operation into a revision, by the module and class of the operation.
@@ -107,9 +108,9 @@ def _register(plugin: Plugin) -> None:
         register_post_import_hook(partial(_guard, hook), module)
 
 
-def _make_directive(name: str) -> Callable[..., None]:
-    def directive(operations: Any, *arguments: Any, **options: Any) -> None:
-        _call(".op", "invoke_on", operations, name, *arguments, **options)
+def _make_directive(name: str) -> Callable[..., Any]:
+    def directive(operations: Any, *arguments: Any, **options: Any) -> Any:
+        return _call(".op", "invoke_on", operations, name, *arguments, **options)
 
     directive.__name__ = name
     directive.__doc__ = f"See `alembic_async_template.op.{name}`."

@@ -38,7 +38,9 @@
     │   ├── DuplicateRevisionError
     │   ├── AmbiguousDowngradeError
     │   ├── InvalidTargetError
-    │   └── RevisionFailedError
+    │   ├── RevisionFailedError
+    │   ├── BlockingOperationError  an operation would block a large table
+    │   └── BlockingReasonError
     ├── ShadowError                a database on which the revisions can be tried
     │   └── ServerWideStatementError
     ├── AutogenerateError
@@ -141,6 +143,8 @@ from .enum_errors import (
 from .failure import Failure
 from .revision_errors import (
     AmbiguousDowngradeError,
+    BlockingOperationError,
+    BlockingReasonError,
     DuplicateRevisionError,
     InvalidTargetError,
     RevisionError,
@@ -161,6 +165,8 @@ __all__ = [
     "ApplicationImportError",
     "AutogenerateError",
     "BaselineError",
+    "BlockingOperationError",
+    "BlockingReasonError",
     "ConcurrentRunError",
     "ConfigNotFoundError",
     "ConnectionBindError",

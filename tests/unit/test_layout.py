@@ -19,6 +19,7 @@ FLOORS = [
     {"errors"},
     {"diagnosis", "project"},
     {"application", "enums"},
+    {"online"},
     {"autogenerate"},
     {"run"},
     {"doctor", "shadow"},

@@ -1,0 +1,1 @@
+"""Alembic's own operations and the tables that they block."""

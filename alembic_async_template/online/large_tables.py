@@ -1,0 +1,180 @@
+"""Reads which tables of a PostgreSQL database are large, and what of them decides how long an operation takes: one query."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..postgresql import quote_if_needed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from sqlalchemy.engine import Connection
+
+# What ANALYZE has counted or, where more is known to have been written since, that; a table never analysed has -1, and then its
+# size tells: https://www.postgresql.org/docs/current/catalog-pg-class.html. The size waits for a lock, so a table that another
+# session has for itself, or is to have, is not asked for it. `conbin` is read as it is stored, since to print it waits too.
+# Percent signs would be read by the driver.
+_QUERY = """
+WITH RECURSIVE sizes AS (
+    SELECT oid, CASE
+        WHEN relkind = 'p' THEN 0
+        WHEN reltuples > 0 THEN greatest(reltuples, live)
+        WHEN live > 0 OR reltuples = 0 THEN live
+        WHEN oid IN (SELECT relation FROM pg_catalog.pg_locks
+                     WHERE mode = 'AccessExclusiveLock' AND pid <> pg_catalog.pg_backend_pid() AND relation IS NOT NULL)
+        THEN relpages * CAST(pg_catalog.current_setting('block_size') AS bigint) / {row}
+        ELSE coalesce(pg_catalog.pg_relation_size(oid), 0) / {row}
+    END AS own
+    FROM pg_catalog.pg_class
+    CROSS JOIN LATERAL (SELECT CAST(pg_catalog.pg_stat_get_live_tuples(oid) AS float)) AS counted (live)
+    WHERE relkind IN ('r', 'p', 'm')
+), parts (root, leaf) AS (
+    SELECT oid, oid FROM sizes
+    UNION ALL
+    SELECT root, inhrelid FROM parts JOIN pg_catalog.pg_inherits ON inhparent = leaf
+    JOIN pg_catalog.pg_class ON pg_class.oid = inhrelid AND relispartition
+), large AS (
+    SELECT root, sum(own) AS rows FROM parts JOIN sizes ON oid = leaf GROUP BY root HAVING sum(own) > {blocking_rows}
+), found AS (
+    SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
+        'schema', nspname, 'name', relname, 'rows', CAST(rows AS bigint),
+        'is_visible', pg_catalog.pg_table_is_visible(pg_class.oid), 'is_partitioned', relkind = 'p',
+        'indexes', (SELECT pg_catalog.json_agg(index.relname) FROM pg_catalog.pg_index
+                    JOIN pg_catalog.pg_class AS index ON index.oid = indexrelid WHERE indrelid = root),
+        'checks', (SELECT pg_catalog.json_agg(CAST(conbin AS text)) FROM pg_catalog.pg_constraint
+                   WHERE conrelid = root AND contype = 'c' AND convalidated
+                     AND pg_catalog.strpos(CAST(conbin AS text), ':nulltesttype 1') > 0),
+        'columns', (SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
+            'name', attname, 'number', attnum, 'type', pg_catalog.format_type(atttypid, atttypmod),
+            'is_required', attnotnull AND NOT EXISTS (
+                SELECT FROM pg_catalog.pg_constraint
+                WHERE conrelid = root AND contype = 'n' AND attnum = ANY (conkey) AND NOT convalidated),
+            'is_tied', EXISTS (
+                SELECT FROM pg_catalog.pg_constraint
+                WHERE conrelid = root AND contype = 'c' AND attnum = ANY (conkey) AND convalidated)
+              OR EXISTS (
+                SELECT FROM pg_catalog.pg_index
+                JOIN pg_catalog.pg_depend ON classid = CAST('pg_catalog.pg_class' AS pg_catalog.regclass) AND objid = indexrelid
+                WHERE indrelid = root AND coalesce(indexprs, indpred) IS NOT NULL AND refobjid = root AND refobjsubid = attnum),
+            'is_indexed', EXISTS (
+                SELECT FROM pg_catalog.pg_index WHERE indrelid = root AND attnum = ANY (CAST(indkey AS smallint[])))
+        )) FROM pg_catalog.pg_attribute WHERE attrelid = root AND attnum > 0 AND NOT attisdropped)
+    )) AS tables
+    FROM large JOIN pg_catalog.pg_class ON pg_class.oid = root JOIN pg_catalog.pg_namespace ON pg_namespace.oid = relnamespace
+    WHERE nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
+), domains AS (
+    SELECT oid, typbasetype, typnotnull OR EXISTS (SELECT FROM pg_catalog.pg_constraint WHERE contypid = pg_type.oid) AS checks
+    FROM pg_catalog.pg_type WHERE typtype = 'd'
+), casts (source, target) AS (
+    SELECT castsource, casttarget FROM pg_catalog.pg_cast WHERE castmethod = 'b'
+    UNION ALL SELECT oid, typbasetype FROM domains
+    UNION ALL SELECT typbasetype, oid FROM domains WHERE NOT checks
+)
+SELECT CAST(pg_catalog.json_build_object(
+    'tables', tables,
+    'time_zone', pg_catalog.current_setting('TimeZone'),
+    'volatile', (SELECT pg_catalog.json_agg(DISTINCT proname) FROM pg_catalog.pg_proc WHERE provolatile = 'v'),
+    'domains', (SELECT pg_catalog.json_agg(pg_catalog.format_type(oid, NULL)) FROM domains WHERE checks),
+    'casts', (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(
+        pg_catalog.format_type(source, NULL), pg_catalog.format_type(target, NULL))) FROM casts)
+) AS text) FROM found WHERE tables IS NOT NULL
+"""
+# How many bytes a row takes at least, where a table was never counted.
+_ROW = 100
+_AND = "{BOOLEXPR :boolop and :args ("
+_REQUIRED = re.compile(r"\{NULLTEST :arg \{VAR :varno 1 :varattno (\d+) [^{}]*\} :nulltesttype 1 ")
+
+
+@dataclass(frozen=True, slots=True)
+class LargeColumn:
+    """A column of a large table."""
+
+    type: str
+    """As PostgreSQL prints it."""
+    is_required: bool
+    """Whether it has no nulls, by NOT NULL or by a valid CHECK."""
+    is_tied: bool
+    """Whether a valid CHECK, or an index with an expression or a condition, uses it."""
+    is_indexed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LargeTable:
+    """A table of more rows than may be blocked."""
+
+    schema: str
+    name: str
+    is_visible: bool
+    """Whether it is found without its schema."""
+    is_partitioned: bool
+    rows: int
+    """About how many; of a partitioned table, those of its partitions."""
+    indexes: frozenset[str]
+    columns: Mapping[str, LargeColumn]
+
+    def __str__(self) -> str:
+        return f"{quote_if_needed(self.schema)}.{quote_if_needed(self.name)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The large tables, and what of the database decides whether a table is rewritten."""
+
+    tables: tuple[LargeTable, ...] = ()
+    time_zone: str = ""
+    volatile: frozenset[str] = frozenset()
+    """The functions whose value differs from row to row."""
+    domains: frozenset[str] = frozenset()
+    """Those with a check."""
+    casts: frozenset[tuple[str, str]] = frozenset()
+    """From which type to which no value changes."""
+
+
+def read_large_tables(connection: Connection, blocking_rows: int) -> Reading:
+    """Read them, in the transaction that there is."""
+    answer = connection.exec_driver_sql(_QUERY.format(blocking_rows=int(blocking_rows), row=_ROW)).scalar()
+    if answer is None:
+        return Reading()
+    found: dict[str, Any] = json.loads(answer)
+    return Reading(
+        tuple(_make_table(facts) for facts in found["tables"]),
+        found["time_zone"],
+        frozenset(found["volatile"]),
+        frozenset(found["domains"] or ()),
+        frozenset((source, target) for source, target in found["casts"]),
+    )
+
+
+def _make_table(facts: dict[str, Any]) -> LargeTable:
+    proven = {number for check in facts.pop("checks") or () for number in _list_required(check)}
+    columns = {}
+    for column in facts.pop("columns") or ():
+        name, required = column.pop("name"), column.pop("number") in proven or column.pop("is_required")
+        column.pop("is_required", None)
+        columns[name] = LargeColumn(is_required=required, **column)
+    return LargeTable(**{**facts, "indexes": frozenset(facts["indexes"] or ())}, columns=columns)
+
+
+def _list_required(check: str) -> Iterator[int]:
+    """The columns that a stored condition requires not to be null: it is `x IS NOT NULL`, or that AND something."""
+    for part in _split(check.removeprefix(_AND)) if check.startswith(_AND) else [check]:
+        if found := _REQUIRED.match(part):
+            yield int(found[1])
+
+
+def _split(arguments: str) -> Iterator[str]:
+    """The parts of a list in braces, up to its end."""
+    depth = start = 0
+    for place, character in enumerate(arguments):
+        if character == "{":
+            start, depth = (place, 1) if not depth else (start, depth + 1)
+        elif character == "}":
+            depth -= 1
+            if depth == 0:
+                yield arguments[start : place + 1]
+        elif character == ")" and not depth:
+            return
