@@ -151,8 +151,9 @@ class Finder:
         elif known.is_tied or (known.is_indexed and rebuilds_indexes(old, new)):
             yield Blocking(table, ALL, READS, Way.WITHOUT_DEPENDENTS)
 
-    def _write_type(self, type_: TypeEngine[Any] | None) -> str:
-        return str(type_.compile(dialect=self.dialect)) if type_ is not None else ""
+    def _write_type(self, type_: Any) -> str:
+        """As the statement has it; a type may be given as its class."""
+        return str((type_() if isinstance(type_, type) else type_).compile(dialect=self.dialect))
 
     def _is_volatile(self, default: Any) -> bool:
         """Whether a default has to be computed for each row."""

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from alembic.operations import Operations, ops
 from sqlalchemy import event
 
-from ..diagnosis.statement_facts import list_made
 from ..errors import BlockingOperationError, BlockingReasonError
 from ..errors.block import Fix, render_line
 from ..errors.failure import Progress
@@ -32,7 +31,10 @@ log = logging.getLogger("alembic_async_template")
 _REASONS = "alembic_async_template.blocking_reasons"
 # What a revision runs itself and that changes which table a name means, or what is known of a table's columns.
 _MOVES = re.compile(r"\b(CREATE|DROP)\b.*\bTABLE\b|\bRENAME\b|\bSET\s+SCHEMA\b|\bsearch_path\b", re.IGNORECASE | re.DOTALL)
-_CREATES = re.compile(r"\s*CREATE\b(?!.*\bIF\s+NOT\s+EXISTS\b).*\bTABLE\b", re.IGNORECASE)
+_NAME = r'(?:"(?:[^"]|"")+"|[^\W\d][\w$]*)'
+_TABLE = rf"(?:(?P<schema>{_NAME})\s*\.\s*)?(?P<table>{_NAME})"
+_CREATES = re.compile(rf"(?:^|;)\s*CREATE\s+(?:\w+\s+){{0,2}}TABLE\s+(?!IF\b){_TABLE}", re.IGNORECASE)
+_RENAMES = re.compile(rf"(?:^|;)\s*ALTER\s+TABLE\s+(?:IF\s+EXISTS\s+)?{_TABLE}\s+RENAME\s+TO\s+(?P<new>{_NAME})", re.IGNORECASE)
 _ALTERS = re.compile(r"\bALTER\s+TABLE\b|\bINDEX\b", re.IGNORECASE)
 
 
@@ -76,7 +78,6 @@ class Guard:
         self._reading: Reading | None = None
         self._tables: dict[Key, LargeTable] = {}
         self._made: set[Key] = set()
-        self._made_by_sql: set[str] = set()
         self._is_stale = False
         self._depth = 0
 
@@ -175,8 +176,7 @@ class Guard:
         if None in translated:
             keys = keys[:1]
         keys += [(schema, table.name) for schema, real in translated.items() if real == table.schema]
-        names = {".".join(filter(None, key)).lower() for key in keys}
-        if self._made.isdisjoint(keys) and self._made_by_sql.isdisjoint(names):
+        if self._made.isdisjoint(keys):
             yield from keys
 
     def _follow(self, operation: MigrateOperation) -> None:
@@ -214,8 +214,11 @@ class Guard:
         if self._depth:
             return
         sql = NO_STATEMENT.sub("", statement)
-        if _CREATES.match(sql):
-            self._made_by_sql.update(list_made(statement)[:1])
+        for found in _CREATES.finditer(statement):
+            self._made.add(_read_key(found))
+        for found in _RENAMES.finditer(statement):
+            key = _read_key(found)
+            self._rename(key, (key[0], _read_name(found["new"])))
         if _MOVES.search(sql):
             self._forget()
         elif _ALTERS.search(sql):
@@ -225,6 +228,14 @@ class Guard:
         """What was read is no longer so."""
         self._reading = None
         self._tables = {}
+
+
+def _read_key(found: re.Match[str]) -> Key:
+    return (_read_name(found["schema"]) if found["schema"] else None, _read_name(found["table"]))
+
+
+def _read_name(name: str) -> str:
+    return name[1:-1].replace('""', '"') if name.startswith('"') else name.lower()
 
 
 def _describe(found: Blocking, key: Key) -> str:

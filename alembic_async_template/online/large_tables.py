@@ -14,23 +14,27 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
-# What ANALYZE has counted or, where more is known to have been written since, that; a table never analysed has -1, and then its
-# size tells: https://www.postgresql.org/docs/current/catalog-pg-class.html. The size waits for a lock, so a table that another
-# session has for itself, or is to have, is not asked for it. `conbin` is read as it is stored, since to print it waits too.
-# Percent signs would be read by the driver.
+# As the planner estimates: from how many rows were on how many pages at the last ANALYZE. Else what is known to have been written,
+# and of a table that was never analysed (-1) its size: https://www.postgresql.org/docs/current/catalog-pg-class.html. The size waits
+# for a lock, so a table that another session has for itself, or is to have, is not asked for it. `conbin` is read as it is
+# stored, since to print it waits too. Percent signs would be read by the driver.
 _QUERY = """
 WITH RECURSIVE sizes AS (
     SELECT oid, CASE
         WHEN relkind = 'p' THEN 0
-        WHEN reltuples > 0 THEN greatest(reltuples, live)
+        WHEN reltuples > 0 AND relpages > 0 THEN reltuples * pages / relpages
         WHEN live > 0 OR reltuples = 0 THEN live
-        WHEN oid IN (SELECT relation FROM pg_catalog.pg_locks
-                     WHERE mode = 'AccessExclusiveLock' AND pid <> pg_catalog.pg_backend_pid() AND relation IS NOT NULL)
-        THEN relpages * CAST(pg_catalog.current_setting('block_size') AS bigint) / {row}
-        ELSE coalesce(pg_catalog.pg_relation_size(oid), 0) / {row}
+        ELSE pages * block / {row}
     END AS own
     FROM pg_catalog.pg_class
+    CROSS JOIN LATERAL (SELECT CAST(pg_catalog.current_setting('block_size') AS float)) AS setting (block)
     CROSS JOIN LATERAL (SELECT CAST(pg_catalog.pg_stat_get_live_tuples(oid) AS float)) AS counted (live)
+    CROSS JOIN LATERAL (SELECT CASE
+        WHEN oid IN (SELECT relation FROM pg_catalog.pg_locks
+                     WHERE mode = 'AccessExclusiveLock' AND pid <> pg_catalog.pg_backend_pid() AND relation IS NOT NULL)
+        THEN relpages
+        ELSE coalesce(pg_catalog.pg_relation_size(oid), 0) / block
+    END) AS measured (pages)
     WHERE relkind IN ('r', 'p', 'm')
 ), parts (root, leaf) AS (
     SELECT oid, oid FROM sizes
@@ -72,6 +76,7 @@ WITH RECURSIVE sizes AS (
 ), casts (source, target) AS (
     SELECT castsource, casttarget FROM pg_catalog.pg_cast WHERE castmethod = 'b'
     UNION ALL SELECT oid, typbasetype FROM domains
+    UNION ALL SELECT domains.oid, casttarget FROM domains JOIN pg_catalog.pg_cast ON castsource = typbasetype AND castmethod = 'b'
     UNION ALL SELECT typbasetype, oid FROM domains WHERE NOT checks
 )
 SELECT CAST(pg_catalog.json_build_object(

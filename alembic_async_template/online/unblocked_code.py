@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from textwrap import dedent, indent
+import logging
+from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 from alembic.autogenerate import render_python_code
 from alembic.operations import ops
+from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Column
 from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.schema import DefaultClause
 
 from ..errors.block import Fix
 from ..postgresql import escape_colons, quote_if_needed
-from .blocking_table import Blocking, Way
+from .blocking_table import Blocking, Way, name_operation
 
 if TYPE_CHECKING:
     from alembic.operations import MigrateOperation
-    from alembic.runtime.migration import MigrationContext
+
+log = logging.getLogger("alembic_async_template")
 
 # PostgreSQL cuts longer names, in bytes: https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS
 _LONGEST_NAME = 63
@@ -46,7 +49,7 @@ def write_fix(blocking: Blocking, operation: MigrateOperation, context: Migratio
                 operation.table_name,
                 operation.column.name,
                 schema=operation.schema,
-                modify_server_default=_find_default(operation.column),
+                modify_server_default=operation.column.server_default,
             )
             code = f"{write_operation(bare, context)}\n{write_operation(change, context)}"
             return Fix("add the column, then its default, and then fill the rows that exist, in batches", code)
@@ -64,13 +67,17 @@ def write_operation(operation: MigrateOperation, context: MigrationContext) -> s
     if isinstance(operation, ops.CreatePrimaryKeyOp):
         columns = list(map(str, operation.columns))
         return _call("create_primary_key", operation.constraint_name, operation.table_name, columns, _options(operation))
-    code = render_python_code(
-        ops.UpgradeOps([operation]),
-        migration_context=context,
-        render_item=context.opts.get("render_item"),
-        user_module_prefix=context.opts.get("user_module_prefix"),
-    )
-    return "\n".join(line for line in dedent(f"    {code}").splitlines() if not line.startswith("# ###"))
+    try:
+        code = render_python_code(
+            ops.UpgradeOps([operation]),
+            migration_context=MigrationContext.configure(dialect=context.dialect),  # the run's own may have no models
+            render_item=context.opts.get("render_item"),
+            user_module_prefix=context.opts.get("user_module_prefix"),
+        )
+    except Exception as error:  # an element that only its own code can write
+        log.debug("The operation could not be written: %r", error)
+        return f"{name_operation(operation)}(...)"
+    return " ".join(line.strip() for line in code.splitlines() if not line.strip().startswith("# ###"))
 
 
 def _bare(operation: ops.AddColumnOp) -> ops.AddColumnOp:
@@ -80,11 +87,6 @@ def _bare(operation: ops.AddColumnOp) -> ops.AddColumnOp:
     constant = default if isinstance(default, DefaultClause) and isinstance(default.arg, str) else None
     plain: Column[Any] = Column(column.name, column.type, nullable=True, server_default=constant, comment=column.comment)
     return ops.AddColumnOp(operation.table_name, plain, schema=operation.schema)
-
-
-def _find_default(column: Column[Any]) -> Any:
-    assert isinstance(column.server_default, DefaultClause)
-    return column.server_default.arg
 
 
 def _list_constraints(operation: ops.AddColumnOp) -> list[MigrateOperation]:
