@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
-# As the planner estimates: from how many rows were on how many pages at the last ANALYZE. Else what is known to have been written,
-# and of a table that was never analysed (-1) its size: https://www.postgresql.org/docs/current/catalog-pg-class.html. The size waits
-# for a lock, so a table that another session has for itself, or is to have, is not asked for it. `conbin` is read as it is
-# stored, since to print it waits too. Percent signs would be read by the driver.
+# As the planner estimates: from how many rows were on how many pages at the last ANALYZE. Else what is known to have been
+# written and, of a table never analysed (-1), its size: https://www.postgresql.org/docs/current/catalog-pg-class.html. The size
+# waits for a lock, so a table that another session has for itself, or is to have, is not asked for it. `conbin` is read as it
+# is stored, since to print it waits too. Percent signs would be read by the driver.
 _QUERY = """
 WITH RECURSIVE sizes AS (
     SELECT oid, CASE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from copy import copy
 from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +68,9 @@ def write_operation(operation: MigrateOperation, context: MigrationContext) -> s
     if isinstance(operation, ops.CreatePrimaryKeyOp):
         columns = list(map(str, operation.columns))
         return _call("create_primary_key", operation.constraint_name, operation.table_name, columns, _options(operation))
+    if isinstance(operation, ops.AlterColumnOp):
+        operation = copy(operation)
+        operation.modify_type, operation.existing_type = map(_instantiate, (operation.modify_type, operation.existing_type))
     try:
         code = render_python_code(
             ops.UpgradeOps([operation]),
@@ -78,6 +82,11 @@ def write_operation(operation: MigrateOperation, context: MigrationContext) -> s
         log.debug("The operation could not be written: %r", error)
         return f"{name_operation(operation)}(...)"
     return " ".join(line.strip() for line in code.splitlines() if not line.strip().startswith("# ###"))
+
+
+def _instantiate(type_: Any) -> Any:
+    """A type may be given as its class."""
+    return type_() if isinstance(type_, type) else type_
 
 
 def _bare(operation: ops.AddColumnOp) -> ops.AddColumnOp:
