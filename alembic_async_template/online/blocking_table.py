@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum as Choice
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import DOMAIN
 from sqlalchemy.schema import DefaultClause
 
 from ..postgresql import empty_strings
-from .large_tables import LargeColumn, LargeTable, Reading
+from .large_tables import Details, LargeColumn, LargeTable
 from .type_rewrites import is_plain, read_type, rebuilds_indexes, rewrites
 
 if TYPE_CHECKING:
@@ -68,47 +68,44 @@ class Blocking:
 
 
 class Finder:
-    """Finds what an operation blocks, by what was read.
+    """Finds what an operation blocks of a large table.
 
-    :param tables: the large tables by schema and name; those without a schema too, if they are found so.
+    :param read: reads what decides how long it takes; asked only where it depends on that.
     """
 
-    def __init__(self, reading: Reading, tables: Mapping[Key, LargeTable], dialect: Dialect) -> None:
-        self.reading = reading
-        self.tables = tables
+    def __init__(self, table: LargeTable, dialect: Dialect, read: Callable[[], Details]) -> None:
+        self.table = table
         self.dialect = dialect
+        self.read = read
 
     def find(self, operation: MigrateOperation) -> Blocking | None:
         """What it blocks; None where that is nothing, or only for an instant."""
-        key = find_table(operation)
-        table = self.tables.get(key) if key else None
-        if table is None:
-            return None
+        table = self.table
         match operation:
             case ops.CreateIndexOp():
-                is_there = operation.if_not_exists and operation.index_name in table.indexes
+                is_there = operation.if_not_exists and operation.index_name in self.read().indexes
                 return None if is_there else Blocking(table, WRITES, BUILDS, Way.ONLINE)
             case ops.AddColumnOp():
-                return next(self._list_of_column(operation, table), None)
+                return next(self._list_of_column(operation, self.read()), None)
             case ops.AlterColumnOp():
-                return next(self._list_of_change(operation, table), None)
+                return next(self._list_of_change(operation, self.read()), None)
             case ops.CreateForeignKeyOp():
-                way = self._choose(table, needs=18)
+                way = self._choose(needs=18)
                 return Blocking(table, WRITES, READS, way, (operation.kw.get("referent_schema"), operation.referent_table))
             case ops.CreateCheckConstraintOp():
                 return Blocking(table, ALL, READS, Way.ONLINE)
             case CreateExcludeConstraintOp():
                 return Blocking(table, ALL, BUILDS, Way.NONE)
-        return Blocking(table, ALL, BUILDS, self._choose(table))
+        return Blocking(table, ALL, BUILDS, self._choose())
 
-    def _choose(self, table: LargeTable, needs: int = 99) -> Way:
+    def _choose(self, needs: int = 99) -> Way:
         """A partitioned table cannot have a constraint of an index, and a foreign key without a check since PostgreSQL 18."""
         version = int((self.dialect.server_version_info or (0,))[0])
-        return Way.ONLINE if not table.is_partitioned or version >= needs else Way.NONE
+        return Way.ONLINE if not self.table.is_partitioned or version >= needs else Way.NONE
 
-    def _list_of_column(self, operation: ops.AddColumnOp, table: LargeTable) -> Iterator[Blocking]:
-        column = operation.column
-        if operation.if_not_exists and column.name in table.columns:
+    def _list_of_column(self, operation: ops.AddColumnOp, details: Details) -> Iterator[Blocking]:
+        column, table = operation.column, self.table
+        if operation.if_not_exists and column.name in details.columns:
             return
         inlines_key = getattr(operation, "inline_primary_key", None) and column.primary_key
         if column.identity is not None or _is_serial(column):
@@ -116,9 +113,9 @@ class Finder:
         elif column.computed is not None:
             if column.computed.persisted is not False:
                 yield Blocking(table, ALL, REWRITES, Way.VIRTUAL)
-        elif self._is_volatile(column.server_default):
+        elif self._is_volatile(column.server_default, details):
             yield Blocking(table, ALL, REWRITES, Way.DEFAULT_LATER)
-        if read_type(self._write_type(column.type)).base in self.reading.domains:
+        if read_type(self._write_type(column.type)).base in details.domains:
             yield Blocking(table, ALL, REWRITES, Way.TYPE_BELOW)
         if _has_check(column.type) or any(isinstance(one, CheckConstraint) for one in column.constraints):
             yield Blocking(table, ALL, READS, Way.COLUMN_FIRST)
@@ -129,40 +126,40 @@ class Finder:
         if column.index:
             yield Blocking(table, WRITES, BUILDS, Way.COLUMN_FIRST)
 
-    def _list_of_change(self, operation: ops.AlterColumnOp, table: LargeTable) -> Iterator[Blocking]:
-        known = table.columns.get(operation.column_name)
+    def _list_of_change(self, operation: ops.AlterColumnOp, details: Details) -> Iterator[Blocking]:
+        known, table = details.columns.get(operation.column_name), self.table
         if operation.modify_type is not None:
             if known is not None:
-                yield from self._list_of_type(operation, table, known)
+                yield from self._list_of_type(operation, details, known)
             if _has_check(operation.modify_type):
                 yield Blocking(table, ALL, READS, Way.NONE)
         if operation.modify_nullable is False and not (known and known.is_required):
             yield Blocking(table, ALL, READS, Way.ONLINE)
 
-    def _list_of_type(self, operation: ops.AlterColumnOp, table: LargeTable, known: LargeColumn) -> Iterator[Blocking]:
+    def _list_of_type(self, operation: ops.AlterColumnOp, details: Details, known: LargeColumn) -> Iterator[Blocking]:
         written = self._write_type(operation.modify_type)
         old, new = read_type(known.type), read_type(written)
         using = operation.kw.get("postgresql_using")
         changes_values = using is not None and not is_plain(str(using), operation.column_name, written)
-        if changes_values or rewrites(old, new, self.reading.casts, self.reading.time_zone):
+        if changes_values or rewrites(old, new, details.casts, details.time_zone):
             is_text = {old.base, new.base} <= {"text", "character varying"} and not (old.dimensions or new.dimensions)
             way = Way.LENGTH_CHECK if is_text and new.arguments and not changes_values else Way.NEW_COLUMN
-            yield Blocking(table, ALL, REWRITES, way)
+            yield Blocking(self.table, ALL, REWRITES, way)
         elif known.is_tied or (known.is_indexed and rebuilds_indexes(old, new)):
-            yield Blocking(table, ALL, READS, Way.WITHOUT_DEPENDENTS)
+            yield Blocking(self.table, ALL, READS, Way.WITHOUT_DEPENDENTS)
 
     def _write_type(self, type_: Any) -> str:
         """As the statement has it; a type may be given as its class."""
         return str((type_() if isinstance(type_, type) else type_).compile(dialect=self.dialect))
 
-    def _is_volatile(self, default: Any) -> bool:
+    def _is_volatile(self, default: Any, details: Details) -> bool:
         """Whether a default has to be computed for each row."""
         if not isinstance(default, DefaultClause) or isinstance(default.arg, str):
             return False
         options = {"literal_binds": True}
         sql = str(getattr(default.arg, "text", None) or default.arg.compile(dialect=self.dialect, compile_kwargs=options))
         called = re.findall(r'([\w$]+|"[^"]+") ?\(', empty_strings(sql))
-        return any(name.strip('"') in self.reading.volatile or name.lower() in self.reading.volatile for name in called)
+        return any(name.strip('"') in details.volatile or name.lower() in details.volatile for name in called)
 
 
 def find_table(operation: MigrateOperation) -> Key | None:

@@ -17,7 +17,7 @@ from ..errors.block import Fix, render_line
 from ..errors.failure import Progress
 from ..postgresql import NO_STATEMENT, quote_if_needed
 from .blocking_table import Blocking, Finder, Key, find_table, name_operation
-from .large_tables import LargeTable, Reading, read_large_tables
+from .large_tables import LargeTable, read_details, read_large_tables
 from .unblocked_code import write_fix, write_operation
 
 if TYPE_CHECKING:
@@ -29,13 +29,12 @@ log = logging.getLogger("alembic_async_template")
 
 # Under which key the options of a migration context have the reasons of the blocks that are open.
 _REASONS = "alembic_async_template.blocking_reasons"
-# What a revision runs itself and that changes which table a name means, or what is known of a table's columns.
+# What a revision runs itself and that changes which table a name means.
 _MOVES = re.compile(r"\b(CREATE|DROP)\b.*\bTABLE\b|\bRENAME\b|\bSET\s+SCHEMA\b|\bsearch_path\b", re.IGNORECASE | re.DOTALL)
 _NAME = r'(?:"(?:[^"]|"")+"|[^\W\d][\w$]*)'
 _TABLE = rf"(?:(?P<schema>{_NAME})\s*\.\s*)?(?P<table>{_NAME})"
 _CREATES = re.compile(rf"(?:^|;)\s*CREATE\s+(?:\w+\s+){{0,2}}TABLE\s+(?!IF\b){_TABLE}", re.IGNORECASE)
 _RENAMES = re.compile(rf"(?:^|;)\s*ALTER\s+TABLE\s+(?:IF\s+EXISTS\s+)?{_TABLE}\s+RENAME\s+TO\s+(?P<new>{_NAME})", re.IGNORECASE)
-_ALTERS = re.compile(r"\bALTER\s+TABLE\b|\bINDEX\b", re.IGNORECASE)
 
 
 @contextmanager
@@ -75,10 +74,8 @@ class Guard:
         self._blocking_rows = blocking_rows
         self._progress = progress
         self._refuses = refuses
-        self._reading: Reading | None = None
-        self._tables: dict[Key, LargeTable] = {}
+        self._tables: dict[Key, LargeTable] | None = None
         self._made: set[Key] = set()
-        self._is_stale = False
         self._depth = 0
 
     @contextmanager
@@ -160,14 +157,14 @@ class Guard:
         raise BlockingOperationError(name, str(found.table), found.table.rows, found.blocks, told, fix, meant)
 
     def _find(self, operation: MigrateOperation, key: Key) -> Blocking | None:
-        if self._is_stale and key in self._tables and _needs_columns(operation):
-            self._forget()
-        if self._reading is None:
-            with self._own():
-                self._reading = read_large_tables(self._connection, self._blocking_rows)
-            self._tables = {place: table for table in self._reading.tables for place in self._list_keys(table)}
-            self._is_stale = False
-        return Finder(self._reading, self._tables, self._context.dialect).find(operation)
+        with self._own():
+            if self._tables is None:
+                tables = read_large_tables(self._connection, self._blocking_rows)
+                self._tables = {place: table for table in tables for place in self._list_keys(table)}
+            table = self._tables.get(key)
+            if table is None:
+                return None
+            return Finder(table, self._context.dialect, lambda: read_details(self._connection, table)).find(operation)
 
     def _list_keys(self, table: LargeTable) -> Iterator[Key]:
         """How operations name a table; none for one that this run has made."""
@@ -192,12 +189,12 @@ class Guard:
                 self._made.discard(key)
             case ops.RenameTableOp():
                 self._rename((operation.schema, str(operation.table_name)), (operation.schema, str(operation.new_table_name)))
-            case ops.AlterTableOp() | ops.AddConstraintOp() | ops.DropConstraintOp() | ops.CreateIndexOp() | ops.DropIndexOp():
-                self._is_stale = True
 
     def _remove(self, key: Key) -> LargeTable | None:
-        table = self._tables.get(key)
-        self._tables = {place: other for place, other in self._tables.items() if other is not table}
+        tables = self._tables or {}
+        table = tables.get(key)
+        for place in [place for place, other in tables.items() if other is table]:
+            del tables[place]
         return table
 
     def _rename(self, key: Key, new: Key) -> None:
@@ -205,7 +202,7 @@ class Guard:
             self._made.remove(key)
             self._made.add(new)
         table = self._remove(key)
-        if table is not None:
+        if table is not None and self._tables is not None:
             renamed = replace(table, name=new[1])
             self._tables |= dict.fromkeys(self._list_keys(renamed), renamed)
 
@@ -221,13 +218,10 @@ class Guard:
             self._rename(key, (key[0], _read_name(found["new"])))
         if _MOVES.search(sql):
             self._forget()
-        elif _ALTERS.search(sql):
-            self._is_stale = True
 
     def _forget(self, *_: Any) -> None:
         """What was read is no longer so."""
-        self._reading = None
-        self._tables = {}
+        self._tables = None
 
 
 def _read_key(found: re.Match[str]) -> Key:
@@ -243,8 +237,3 @@ def _describe(found: Blocking, key: Key) -> str:
     if found.other is not None and found.other != key:
         other = f" and {'.'.join(quote_if_needed(name) for name in found.other if name)}"
     return f"{found.blocks} of {found.table} (about {found.table.rows:,} rows){other} while it {found.why}"
-
-
-def _needs_columns(operation: MigrateOperation) -> bool:
-    """Whether what an operation blocks depends on the columns and indexes that the table has by now."""
-    return isinstance(operation, ops.AlterColumnOp) or bool(getattr(operation, "if_not_exists", None))
