@@ -14,6 +14,7 @@ import alembic.op
 from alembic.operations import Operations
 
 from .enums import ops
+from .online.guard import allow_blocking
 from .online.online_op import OnlineOp
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ else:
 
 
 def __dir__() -> list[str]:
-    return sorted({*dir(alembic.op), *ops.DIRECTIVES, "online"})
+    return sorted({*dir(alembic.op), *ops.DIRECTIVES, "online", "blocking"})
 
 
 def add_enum_value(
@@ -217,8 +218,23 @@ def online() -> AbstractContextManager[None]:
     return block
 
 
+def blocking(reason: str) -> AbstractContextManager[None]:
+    """Say that the operations of the block may block large tables: ``with op.blocking("no one uses it at night"):``.
+
+    They run as they would without it. Where the setting ``blocking`` would warn of one or refuse it, a line of the log at
+    INFO has the reason. It changes nothing for tables of less than ``blocking_rows`` rows, with ``--sql``, and on other
+    databases than PostgreSQL.
+
+    :param reason: why that is no harm, for those who read the revision and the log.
+    :raises alembic_async_template.errors.BlockingReasonError: the reason is not a text, or says nothing.
+    """
+    return allow_blocking(alembic.op.get_context(), reason)
+
+
 def invoke_on(operations: Operations, directive: str, *arguments: Any, **options: Any) -> Any:
     """Invoke a directive of this package on Alembic's own `Operations`, with the arguments that the function here takes."""
     bound = inspect.signature(globals()[directive]).bind(*arguments, **options)
+    if directive == "blocking":
+        return allow_blocking(operations.get_context(), *bound.args, **bound.kwargs)
     kind = OnlineOp if directive == "online" else ops.DIRECTIVES[directive]
     return operations.invoke(kind(*bound.args, **bound.kwargs))

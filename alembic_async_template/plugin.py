@@ -39,6 +39,7 @@ DIRECTIVES = (
     "drop_enum",
     "rename_enum",
     "online",
+    "blocking",
 )
 
 # What writes an operation into a revision, by the module and class of the operation.

@@ -39,6 +39,7 @@ OWN_SETTINGS = (
     "lock_retries",
     "statement_timeout",
     "upgrade_on_reload",
+    "blocking",
     "blocking_rows",
     "shadow_url",
     "doctor_ignore",
@@ -80,6 +81,8 @@ class Settings:
     """What other sections have as `app_engine`: engines of other databases."""
     upgrade_on_reload: bool
     """Whether a program upgrades although it was started by a change of its sources."""
+    blocking: str
+    """`warn`, `refuse` or `allow` an operation that would block a large table."""
     blocking_rows: int
     """How many rows a table has that must not be blocked."""
     shadow_url: str | None = field(repr=False)
@@ -151,7 +154,8 @@ def _read(config: Config, config_file: str, section: str, place: str, directory:
         lock_retries=_read_number(config, "lock_retries", "5", place),
         statement_timeout=_read_seconds(config, "statement_timeout", "off", place),
         other_engines=tuple(_list_other_engines(config)),
-        upgrade_on_reload=_read_switch(config, "upgrade_on_reload", "off", place),
+        upgrade_on_reload=_read_choice(config, "upgrade_on_reload", ("on", "off"), place) == "on",
+        blocking=_read_choice(config, "blocking", ("refuse", "allow", "warn"), place),
         blocking_rows=_read_number(config, "blocking_rows", "100000", place),
         shadow_url=read_setting(config, "shadow_url") or None,
     )
@@ -234,15 +238,15 @@ def _read_number(config: Config, name: str, default: str, place: str) -> int:
     return int(value)
 
 
-def _read_switch(config: Config, name: str, default: str, place: str) -> bool:
-    """`on` or `off`.
+def _read_choice(config: Config, name: str, choices: Sequence[str], place: str) -> str:
+    """One of several words, by default the last.
 
-    :raises SettingError: it is neither.
+    :raises SettingError: it is none of them.
     """
-    value = read_setting(config, name) or default
-    if value not in {"on", "off"}:
-        raise SettingError(name, value, place, "is neither on nor off")
-    return value == "on"
+    value = read_setting(config, name) or choices[-1]
+    if value not in choices:
+        raise SettingError(name, value, place, f"is neither {' nor '.join(choices)}")
+    return value
 
 
 def _list_beside(directory: Path, roots: Sequence[Path], app_models: Sequence[str]) -> Iterator[Path]:

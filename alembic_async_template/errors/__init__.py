@@ -38,7 +38,9 @@
     │   ├── DuplicateRevisionError
     │   ├── AmbiguousDowngradeError
     │   ├── InvalidTargetError
-    │   └── RevisionFailedError
+    │   ├── RevisionFailedError
+    │   ├── BlockingOperationError  an operation would block a large table
+    │   └── BlockingReasonError
     ├── OnlineError                an operation in `op.online()` cannot be carried out
     │   ├── OnlineRefusedError
     │   └── OnlineDefinitionError
@@ -150,6 +152,8 @@ from .online_errors import (
 )
 from .revision_errors import (
     AmbiguousDowngradeError,
+    BlockingOperationError,
+    BlockingReasonError,
     DuplicateRevisionError,
     InvalidTargetError,
     RevisionError,
@@ -171,6 +175,8 @@ __all__ = [
     "ApplicationImportError",
     "AutogenerateError",
     "BaselineError",
+    "BlockingOperationError",
+    "BlockingReasonError",
     "ConcurrentRunError",
     "ConfigNotFoundError",
     "ConnectionBindError",

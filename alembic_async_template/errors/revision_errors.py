@@ -80,3 +80,25 @@ class RevisionFailedError(RevisionError):
     def __init__(self, failure: Failure, problem: str, *fixes: Fix) -> None:
         self.problem = problem
         super().__init__(problem, *fixes, failure=failure)
+
+
+class BlockingOperationError(RevisionError):
+    """An operation would block a large table, and `blocking = refuse`."""
+
+    def __init__(self, operation: str, table: str, rows: int, blocks: str, told: str, *fixes: Fix) -> None:
+        self.operation = operation
+        self.table = table
+        self.rows = rows
+        self.blocks = blocks
+        super().__init__(f"{operation} would block {told}", *fixes)
+
+
+class BlockingReasonError(RevisionError):
+    """`op.blocking` was given no reason."""
+
+    def __init__(self, reason: object) -> None:
+        self.reason = reason
+        super().__init__(
+            f"op.blocking was given {reason!r}, which is no reason",
+            Fix("say in a few words why the table may be blocked", 'with op.blocking("no one uses it at night"):'),
+        )

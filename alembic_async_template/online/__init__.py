@@ -1,1 +1,1 @@
-"""Runs Alembic's own operations as sequences of steps that block no one for long."""
+"""Which of Alembic's own operations block a large table, and the sequences of steps that do the same without blocking."""

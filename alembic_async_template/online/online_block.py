@@ -31,6 +31,8 @@ from .work import Work
 log = logging.getLogger("alembic_async_template.online")
 
 _HERE = __name__.rpartition(".")[0].rpartition(".")[0]
+# The option of the migration context that says that a block is open.
+_OPEN = "alembic_async_template.online_block"
 _BATCH = "call the operations in the block themselves: op.add_column instead of batch_op.add_column"
 
 
@@ -65,7 +67,7 @@ def open_block(operations: Operations) -> AbstractContextManager[None]:
     """What `with op.online()` enters; a block in a block is the same one."""
     context = operations.get_context()
     is_plain = context.dialect.name != "postgresql" or (not context.as_sql and _compat.in_callers_transaction(context))
-    if "invoke" in vars(operations) or is_plain:
+    if context.opts.get(_OPEN) or is_plain:
         return nullcontext()
     return _take_down(operations)
 
@@ -81,12 +83,15 @@ def _take_down(operations: Operations) -> Iterator[None]:
         "invoke": _make_invoke(operations, planned, caller),
         "batch_alter_table": _refuse_batch,
     }
+    options, earlier = operations.get_context().opts, dict(vars(operations))
     vars(operations).update(replaced)
+    options[_OPEN] = True
     try:
         yield
     finally:
-        for name in replaced:
-            del vars(operations)[name]
+        options[_OPEN] = False
+        vars(operations).clear()
+        vars(operations).update(earlier)
     _run(operations, planned)
 
 

@@ -301,7 +301,7 @@ class _Run:
             self.has_begun = True
             assert self.watch is not None
             began = time.monotonic()
-            done = run_attempts(environment, connection, check_lock, settings.lock_retries, self.progress, self.watch)
+            done = run_attempts(environment, connection, check_lock, settings, self.progress, self.watch)
             report_outcome(environment, connection, self.progress, done, time.monotonic() - began, is_stamp=is_stamp)
 
     # Offline

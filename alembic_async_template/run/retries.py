@@ -6,9 +6,10 @@ import logging
 import random
 import re
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
-from typing import Any
+from contextlib import contextmanager, nullcontext, suppress
+from typing import TYPE_CHECKING, Any
 
+from alembic.operations import Operations
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import event, text
@@ -23,12 +24,16 @@ from ..enums.additions import forget_additions, list_committed
 from ..errors import EnumExistsError, LockTimeoutError
 from ..errors.failure import Progress
 from ..masking import shorten_statement
+from ..online.guard import Guard
 from ..online.steps import find_wait
 from ..postgresql import NO_STATEMENT
 from .cancellation import raise_if_cancelled
 from .committed_work import CommittedWork
 from .session import expect_writes, is_autocommit, pause
 from .watch import Watch
+
+if TYPE_CHECKING:
+    from ..application.settings import Settings
 
 log = logging.getLogger("alembic_async_template")
 
@@ -124,11 +129,18 @@ class _Steps:
             self.makers = {}
 
 
-def run_migrations(environment: EnvironmentContext) -> None:
-    """Let the command do its work, in the transactions that Alembic has for it."""
+def run_migrations(environment: EnvironmentContext, guard: Guard | None = None) -> None:
+    """Let the command do its work, in the transactions that Alembic has for it.
+
+    :param guard: looks at the operations of the revisions.
+    """
+    context = environment.get_context()
     try:
-        with environment.begin_transaction():
-            environment.run_migrations()
+        # What `environment.run_migrations()` does, with the object in hand that the revisions have as `op`.
+        with environment.begin_transaction(), Operations.context(context) as operations:
+            if guard is not None:
+                guard.listen(operations)
+            context.run_migrations()
         return
     except PendingRollbackError as error:
         # An autocommit block ends with a commit, which hides what has ended the connection: a cancellation, or the server.
@@ -140,7 +152,7 @@ def run_attempts(
     environment: EnvironmentContext,
     connection: Connection,
     check_lock: Callable[[], None],
-    retries: int,
+    settings: Settings,
     progress: Progress,
     watch: Watch,
 ) -> int:
@@ -156,7 +168,8 @@ def run_attempts(
     callers = progress.in_callers_transaction
     expect_writes(connection)
     attempts = 1
-    with _watch_commits(connection, steps):
+    guard = _make_guard(environment, connection, settings, progress)
+    with _watch_commits(connection, steps), guard.watch() if guard else nullcontext():
         while True:
             done = steps.done
             try:
@@ -165,7 +178,7 @@ def run_attempts(
                     _compat.create_version_table(environment.get_context())
                     connection.commit()
                     progress.committed = steps.commits
-                run_migrations(environment)
+                run_migrations(environment, guard)
                 return steps.done
             except Exception as error:
                 steps.note_failure(error)
@@ -175,7 +188,7 @@ def run_attempts(
                     raise
                 if steps.done > done and not progress.in_one_transaction:
                     attempts = 1
-                if callers or progress.committed or attempts > retries:
+                if callers or progress.committed or attempts > settings.lock_retries:
                     raise _explain(error, environment, connection, progress, watch, attempts) from error
                 seconds = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (attempts - 1)) * random.uniform(0.5, 1.5)
                 log.warning(
@@ -184,7 +197,7 @@ def run_attempts(
                     describe(error),
                     seconds,
                     attempts + 1,
-                    retries + 1,
+                    settings.lock_retries + 1,
                     ", ".join(watch.blockers) or "another transaction",
                     _find_statement(error, watch),
                 )
@@ -193,6 +206,13 @@ def run_attempts(
             connection.rollback()
             watch.end()
             pause(connection, seconds)
+
+
+def _make_guard(environment: EnvironmentContext, connection: Connection, settings: Settings, progress: Progress) -> Guard | None:
+    if connection.dialect.name != "postgresql" or settings.blocking == "allow":
+        return None
+    refuses = settings.blocking == "refuse"
+    return Guard(environment.get_context(), connection, settings.blocking_rows, progress, refuses=refuses)
 
 
 @contextmanager

@@ -6,6 +6,8 @@ nox -s benchmarks -- autogenerate [tables] a comparison that finds nothing, a te
                                            alone, with this package, and with alembic-postgresql-enum
 nox -s benchmarks -- head [revisions]      `alembic upgrade head` where there is nothing to do: Alembic's own template for
                                            async engines, and this package's
+nox -s benchmarks -- guard [operations]    `alembic upgrade head` of so many operations on small tables, with `blocking = allow`, and
+                                           with the guard of large tables
 nox -s benchmarks -- discovery [modules]   `alembic check` and `alembic upgrade head` on a large project, with nothing to do:
                                            Alembic's own template for async engines with an env.py that imports the modules
                                            with tables, written by hand, and this package's
@@ -214,6 +216,71 @@ def measure_plan(server: str, statements: int) -> None:
     print_ratios(seconds, f"{statements} statements")
 
 
+GUARDED = """
+import sqlalchemy as sa
+from alembic import op
+
+revision = "many"
+down_revision = "made"
+
+
+def upgrade():
+    for number in range({operations} // 2):
+        op.add_column(f"t{{number % 20}}", sa.Column(f"c{{number}}", sa.Integer()))
+        op.create_index(f"ix{{number}}", f"t{{number % 20}}", [f"c{{number}}"])
+
+
+def downgrade():
+    for number in range({operations} // 2):
+        op.drop_column(f"t{{number % 20}}", f"c{{number}}")
+"""
+MADE = """
+import sqlalchemy as sa
+from alembic import op
+
+revision = "made"
+down_revision = None
+
+
+def upgrade():
+    for number in range(20):
+        op.create_table(f"t{number}", sa.Column("id", sa.Integer, primary_key=True))
+    op.create_table("large", sa.Column("id", sa.Integer, primary_key=True))
+    op.execute("INSERT INTO large SELECT generate_series(1, 200000)")
+"""
+
+
+def measure_guard(server: str, operations: int) -> None:
+    """The whole command, in a process of its own."""
+    seconds: dict[str, list[float]] = {"allow": [], "warn": []}
+    alembic = [sys.executable, "-m", "alembic"]
+    with create_postgresql_database(server) as url, tempfile.TemporaryDirectory() as directory:
+        folder = Path(directory)
+        (folder / "app").mkdir()
+        (folder / "app/models.py").write_text(MODELS)
+        environment = os.environ | {"DATABASE_URL": url}
+
+        def run(*arguments: str) -> None:
+            subprocess.run([*alembic, *arguments], cwd=folder, env=environment, check=True, capture_output=True)
+
+        run("init", "-t", "async-fastapi", "migrations")
+        ini = folder / "alembic.ini"
+        text = ini.read_text()
+        (folder / "migrations/versions/made.py").write_text(MADE)
+        (folder / "migrations/versions/many.py").write_text(GUARDED.format(operations=operations))
+        run("upgrade", "made")
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("ANALYZE")
+        for turn in range(31):
+            for mode, measured in seconds.items() if turn % 2 else reversed(seconds.items()):
+                ini.write_text(text.replace("[alembic]\n", f"[alembic]\nblocking = {mode}\n", 1))
+                start = time.perf_counter()
+                run("upgrade", "head")
+                measured.append(time.perf_counter() - start)
+                run("downgrade", "made")
+    print_ratios(seconds, f"{operations} operations")
+
+
 def measure_discovery(server: str, modules: int) -> None:
     """Whole commands, each in a process of its own; the seconds of the processor are those of the command alone."""
     alembic = [sys.executable, "-m", "alembic"]
@@ -275,7 +342,7 @@ def print_ratios(seconds: dict[str, list[float]], size: str) -> None:
         print(f"{name}: median {medians[name]:.2f} s of {values}, ratio {medians[name] / base:.3f} at {size}")
 
 
-_SIZES = {"change": 2_000_000, "autogenerate": 1_000, "head": 20, "discovery": 2_000, "plan": 200}
+_SIZES = {"change": 2_000_000, "autogenerate": 1_000, "head": 20, "guard": 200, "discovery": 2_000, "plan": 200}
 
 
 def main(subject: str, size: int) -> None:
@@ -283,6 +350,7 @@ def main(subject: str, size: int) -> None:
         "change": measure_change,
         "autogenerate": measure_autogenerate,
         "head": measure_head,
+        "guard": measure_guard,
         "discovery": measure_discovery,
         "plan": measure_plan,
     }[subject]

@@ -83,6 +83,8 @@ EXAMPLES: list[AlembicAsyncTemplateError] = [
     errors.InvalidTargetError("+1", "+1 is 1 revision on, and none is pending", FIX),
     errors.AmbiguousDowngradeError(["three"], ["one", "two"], "One step back from three leads to each of one, two", FIX),
     errors.RevisionFailedError(FAILURE, 'column "title" of relation "post" contains null values', FIX),
+    errors.BlockingOperationError("op.create_index", "public.post", 10, "writes", "writes of public.post", FIX, FIX),
+    errors.BlockingReasonError(""),
     errors.ExistingTablesError(["post"], ["note"]),
     errors.UnversionedTablesError(["post"], [], "two", "two"),
     errors.UnversionedTablesError(["post"], ["column post.title"], "two", "one"),

@@ -14,7 +14,7 @@ from sqlalchemy import NullPool
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from alembic_async_template.plan.tracer import TracedStatement, trace
-from support.project import write_environment
+from support.project import replace_settings, write_environment
 
 # The lock modes as they are written here.
 MODES = {
@@ -30,7 +30,7 @@ MODES = {
 
 
 def trace_revisions(
-    directory: Path, url: str, bodies: Mapping[str, str], driver: str = "asyncpg"
+    directory: Path, url: str, bodies: Mapping[str, str], driver: str = "asyncpg", **settings: str
 ) -> dict[str, list[TracedStatement]]:
     """Run revisions, each by its name with the body of its upgrade, and give the statements of each.
 
@@ -38,6 +38,7 @@ def trace_revisions(
     """
     folder = directory / uuid4().hex
     write_environment(folder, "", **{name: indent(body, "    ").strip() for name, body in bodies.items()})
+    replace_settings(folder / "alembic.ini", "[alembic]", **settings)
     table = f"alembic_version_{uuid4().hex[:8]}"
     env = f"from alembic_async_template import run_environment\n\nrun_environment(version_table={table!r})\n"
     (folder / "migrations/env.py").write_text(env)
