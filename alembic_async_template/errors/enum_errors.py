@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 
 from ..postgresql import escape_colons, literal, quote_if_needed
 from .base import AlembicAsyncTemplateError
@@ -262,9 +261,10 @@ class EnumOfflineError(EnumOperationError):
             ("when that has run, run this revision with a connection", f"alembic {verb} {run}"),
             ("print those after it", f"alembic {verb} {after} --sql" if after else ""),
         ]
-        typed = [Fix(advice, example, label="then") for advice, example in steps if example]
+        given = (step for step in steps if step[1])
+        typed = [Fix(*step, label="then" if number else "") for number, step in enumerate(given)]
         live = Fix("write the script from the live database, which is only read", "alembic plan --sql")
-        self.fixes = (*([live] if failure.upgrades else []), replace(typed[0], label=""), *typed[1:])
+        self.fixes = (*([live] if failure.upgrades else []), *typed)
 
 
 class UncommittedWorkError(EnumOperationError):
