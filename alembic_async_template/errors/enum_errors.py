@@ -247,7 +247,7 @@ class EnumOfflineError(EnumOperationError):
 
     def add_failure(self, failure: Failure) -> None:
         super().add_failure(failure)
-        if failure.revision is None:
+        if not failure.revision:
             return
         one, previous = failure.revision, failure.previous or "base"
         verb, before, run, after = (
@@ -256,15 +256,14 @@ class EnumOfflineError(EnumOperationError):
             else ("downgrade", one, previous, f"{previous}:base" if failure.previous else "")
         )
         start = failure.start or "base"
-        steps = [
+        steps = (
             ("print those before it as a script", f"alembic {verb} {start}:{before} --sql" if start != before else ""),
             ("when that has run, run this revision with a connection", f"alembic {verb} {run}"),
             ("print those after it", f"alembic {verb} {after} --sql" if after else ""),
-        ]
-        given = (step for step in steps if step[1])
-        typed = [Fix(*step, label="then" if number else "") for number, step in enumerate(given)]
+        )
+        typed = (Fix(*step, label="then" if number else "") for number, step in enumerate(s for s in steps if s[1]))
         live = Fix("write the script from the live database, which is only read", "alembic plan --sql")
-        self.fixes = (*([live] if failure.upgrades else []), *typed)
+        self.fixes = (live, *typed) if failure.upgrades else (*typed,)
 
 
 class UncommittedWorkError(EnumOperationError):
