@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 
-from ..masking import HIDDEN
+from ..diagnosis.quotes import quote_statement
+from ..masking import HIDDEN, mask_statement
 from ..postgresql import empty_strings, escape_colons, hide_nested, identifier, quote_if_needed, strip_comments
 from .tracer import TracedStatement
 
@@ -14,6 +15,10 @@ _TABLE = rf"(?P<table>(?:{_NAME}\.)?{_NAME})"
 _ALTER = rf"(?P<alter>ALTER TABLE (?:IF EXISTS )?(?:ONLY )?{_TABLE})"
 _COLUMNS = rf" ?\( ?(?P<columns>{_NAME}(?: ?, ?{_NAME})*) ?\)"
 _BATCH = 10_000
+_OPERATION = re.compile(
+    r"op\.(create_index|drop_index|create_(check_constraint|unique_constraint|primary_key|foreign_key)|alter_column)\(.*\)$"
+)
+_CHANGES_TYPE = re.compile(r"\btype_ ?=")
 # PostgreSQL cuts longer names, in bytes: https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS
 _LONGEST_NAME = 63
 
@@ -23,8 +28,8 @@ Match = re.Match[str]
 def advise(statement: TracedStatement, cause: TracedStatement | None, *, is_partitioned: bool = False) -> str | None:
     """The code to write in place of a statement that blocks; None where nothing that does not block is known.
 
-    Each statement in an autocommit block is a transaction of its own, with which its lock ends. The block stands first in its
-    function.
+    That is the block `op.online()` for an operation, and for SQL an autocommit block, in which each statement is a transaction
+    of its own, with which its lock ends. The block stands first in its function.
 
     :param cause: the long statement that follows in its transaction, if that is why it blocks.
     """
@@ -34,6 +39,8 @@ def advise(statement: TracedStatement, cause: TracedStatement | None, *, is_part
         match = re.fullmatch(pattern, sql, re.IGNORECASE | re.DOTALL)
         if match is None or (cause is not None and write is not _drop_index):
             continue
+        if write in _ONLINE and not (is_partitioned and write in _KEYS) and (call := _find_call(statement)):
+            return f"with op.online():\n    {call}"
         if (is_partitioned and write in _NOT_FOR_PARTITIONED) or ("alter" in match.groupdict() and "," in hide_nested(sql)):
             return None
         lines = list(write(match, statement))
@@ -48,6 +55,14 @@ def advise(statement: TracedStatement, cause: TracedStatement | None, *, is_part
             "# and the names exchanged in a last revision"
         )
     return None
+
+
+def _find_call(statement: TracedStatement) -> str | None:
+    """The operation that the statement is of, as the revision calls it, if the block `op.online()` takes it."""
+    source = quote_statement(statement.file, statement.line)
+    if source is None or not _OPERATION.match(source) or _CHANGES_TYPE.search(source) or mask_statement(source) != source:
+        return None
+    return source
 
 
 def _execute(*statements: str) -> Iterator[str]:
@@ -183,5 +198,8 @@ _ADVICE: Sequence[tuple[str, _Advice]] = [
     (rf"(?P<change>UPDATE (?:ONLY )?{_TABLE} SET )(?P<rest>.*)", _change_rows),
     (rf"(?P<change>DELETE FROM (?:ONLY )?{_TABLE})(?P<rest>(?: WHERE .*)?)", _change_rows),
 ]
+# What the block `op.online()` does, and what of it partitioned tables cannot have.
+_ONLINE = frozenset({_create_index, _drop_index, _add_check, _add_foreign_key, _add_unique, _set_not_null})
+_KEYS = frozenset({_add_unique, _add_foreign_key})
 # Before PostgreSQL 18, a foreign key of a partitioned table cannot be NOT VALID.
 _NOT_FOR_PARTITIONED = frozenset({_create_index, _drop_index, _add_unique, _add_foreign_key})
