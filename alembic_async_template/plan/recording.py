@@ -128,7 +128,8 @@ class _Recorder:
         elif table is None or not (context.isinsert or context.isupdate or context.isdelete):
             return
         else:
-            self.recording.version_table = (table.schema, table.name)
+            is_default = table.schema == connection.dialect.default_schema_name
+            self.recording.version_table = (None if is_default else table.schema, table.name)
         for sql in self._write(connection, statement, parameters, context, executemany=False):
             self.recording.statements.append(Recorded(None, self._number(connection), sql))
 

@@ -63,6 +63,12 @@ CHANGES = {
     op.execute("UPDATE post SET status = 'new' WHERE n = 1")
     op.reorder_enum_values("status", ["published", "new", "draft"])
     op.rename_enum("status", "State \\" of 100%")""",
+    "online": """with op.online():
+        op.create_index("ix_post_title", "post", ["title"])
+        op.alter_column("post", "n", nullable=False)
+        op.create_unique_constraint("uq_post_n", "post", ["n"])
+        op.create_check_constraint("ck_post_n", "post", "n > 0")
+    op.execute("UPDATE post SET title = 'after it'")""",
     "rebuilds of what is new": """op.create_enum("Mood", ["good", "bad", "so"])
     op.execute('CREATE TABLE feeling (mood "Mood")')
     op.execute('INSERT INTO feeling SELECT unnest(enum_range(NULL::"Mood"))')
