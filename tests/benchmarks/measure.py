@@ -8,6 +8,8 @@ nox -s benchmarks -- head [revisions]      `alembic upgrade head` where there is
                                            async engines, and this package's
 nox -s benchmarks -- guard [operations]    `alembic upgrade head` of so many operations on small tables, with `blocking = allow`, and
                                            with the guard of large tables
+nox -s benchmarks -- online [rows]         each operation as it is, and in `op.online()`: the longest time for which one of four clients
+                                           that read and write the table has to wait
 nox -s benchmarks -- discovery [modules]   `alembic check` and `alembic upgrade head` on a large project, with nothing to do:
                                            Alembic's own template for async engines with an env.py that imports the modules
                                            with tables, written by hand, and this package's
@@ -23,6 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +34,7 @@ from sqlalchemy import Column, Enum, Integer, MetaData, String, Table, Text, cre
 
 from support.enums import operations
 from support.large_project import write_large_project
+from support.online import Runner
 from support.servers import create_postgresql_database, start_embedded_postgresql, watch_embedded_postgresql
 
 SET_UP = """
@@ -281,6 +285,71 @@ def measure_guard(server: str, operations: int) -> None:
     print_ratios(seconds, f"{operations} operations")
 
 
+ONLINE = {
+    "create_index": ('op.create_index("post_n", "post", ["n"])', "DROP INDEX post_n"),
+    "create_unique_constraint": (
+        'op.create_unique_constraint("post_u", "post", ["n"])',
+        "ALTER TABLE post DROP CONSTRAINT post_u",
+    ),
+    "create_check_constraint": (
+        'op.create_check_constraint("post_c", "post", "n > 0")',
+        "ALTER TABLE post DROP CONSTRAINT post_c",
+    ),
+    "create_foreign_key": (
+        'op.create_foreign_key("post_f", "post", "author", ["author_id"], ["id"])',
+        "ALTER TABLE post DROP CONSTRAINT post_f",
+    ),
+    "alter_column": ('op.alter_column("post", "n", nullable=False)', "ALTER TABLE post ALTER n DROP NOT NULL"),
+    "add_column": ('op.add_column("post", sa.Column("x", sa.Integer(), server_default="1"))', "ALTER TABLE post DROP x"),
+    "drop_index": ('op.drop_index("post_old", "post")', "CREATE INDEX post_old ON post (m)"),
+}
+LARGE = """
+    CREATE TABLE author (id int PRIMARY KEY);
+    INSERT INTO author SELECT generate_series(1, 100);
+    CREATE TABLE post (id int PRIMARY KEY, n int, m int, author_id int, title text);
+    INSERT INTO post SELECT i, i, i, i % 100 + 1, repeat('x', 40) FROM generate_series(1, {}) AS i;
+    CREATE INDEX post_old ON post (m);
+    CHECKPOINT;
+"""
+
+
+def measure_online(server: str, rows: int) -> None:
+    """Each operation is the only one of a revision."""
+    with (
+        create_postgresql_database(server) as url,
+        tempfile.TemporaryDirectory() as directory,
+        psycopg.connect(url, autocommit=True) as connection,
+    ):
+        connection.execute(LARGE.format(rows).encode())
+        connection.execute("ANALYZE")
+        command = [sys.executable, "-m", "benchmarks.stalls", url, "4"]
+        with subprocess.Popen(command, text=True, bufsize=1, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as clients:
+            for name, (operation, reverse) in ONLINE.items():
+                waits: dict[str, list[float]] = {"plain": [], "online": []}
+                for _ in range(3):
+                    for form, measured in waits.items():
+                        block = "with op.online():\n        " if form == "online" else ""
+                        run = Runner(Path(directory), url, f"{block}{operation}")
+                        connection.execute("DROP TABLE IF EXISTS alembic_version")
+                        measured.append(measure_stall(clients, run.upgrade))
+                        connection.execute(reverse.encode())
+                print_ratios(waits, f"{rows} rows, {name}")
+            clients.communicate()
+
+
+def measure_stall(clients: subprocess.Popen[str], work: Callable[[], None]) -> float:
+    """The longest time that one of the clients has waited while a function runs."""
+    assert clients.stdin is not None
+    assert clients.stdout is not None
+    clients.stdin.write("\n")
+    work()
+    clients.stdin.write("\n")
+    longest, _, failed = clients.stdout.readline().strip().partition(" ")
+    if failed:
+        raise RuntimeError(f"a client failed: {failed}")
+    return float(longest)
+
+
 def measure_discovery(server: str, modules: int) -> None:
     """Whole commands, each in a process of its own; the seconds of the processor are those of the command alone."""
     alembic = [sys.executable, "-m", "alembic"]
@@ -342,7 +411,15 @@ def print_ratios(seconds: dict[str, list[float]], size: str) -> None:
         print(f"{name}: median {medians[name]:.2f} s of {values}, ratio {medians[name] / base:.3f} at {size}")
 
 
-_SIZES = {"change": 2_000_000, "autogenerate": 1_000, "head": 20, "guard": 200, "discovery": 2_000, "plan": 200}
+_SIZES = {
+    "change": 2_000_000,
+    "autogenerate": 1_000,
+    "head": 20,
+    "guard": 200,
+    "online": 3_000_000,
+    "discovery": 2_000,
+    "plan": 200,
+}
 
 
 def main(subject: str, size: int) -> None:
@@ -352,6 +429,7 @@ def main(subject: str, size: int) -> None:
         "head": measure_head,
         "guard": measure_guard,
         "discovery": measure_discovery,
+        "online": measure_online,
         "plan": measure_plan,
     }[subject]
     directory = Path(tempfile.mkdtemp(prefix="pg-"))
