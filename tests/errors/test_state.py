@@ -277,8 +277,8 @@ def test_a_script_around_what_needs_a_connection(project: Project, embedded_url:
     }.items():
         block = project.alembic(*command, "--sql", check=False).block
         typed = re.findall(r"^ {9}alembic (.*)$", block, re.MULTILINE)
-        assert typed == commands, block
-        for words in typed:
+        assert typed == [*(["plan --sql"] if command[0] == "upgrade" else []), *commands], block
+        for words in commands:
             script = project.alembic(*words.split()).stdout
             if words.endswith("--sql"):
                 with psycopg.connect(embedded_url, autocommit=True) as connection:
