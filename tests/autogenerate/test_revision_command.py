@@ -5,6 +5,8 @@ import pytest
 
 from support.project import Project
 
+pytestmark = pytest.mark.any_server
+
 MODELS = """
 from sqlmodel import Field, SQLModel
 

@@ -14,7 +14,7 @@ from sqlalchemy.engine.url import URL
 from support.project import ENV, Project, write_revisions
 from support.servers import create_postgresql_database
 
-pytestmark = pytest.mark.postgresql
+pytestmark = [pytest.mark.postgresql, pytest.mark.any_server]
 
 CREATE = 'op.create_table("post", sa.Column("id", sa.Integer(), primary_key=True))'
 ENUM = (

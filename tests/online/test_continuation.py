@@ -111,7 +111,10 @@ def test_a_run_that_ends_after_any_statement_is_continued(postgresql_url: str, t
 
 @pytest.mark.slow
 def test_every_prefix_of_the_sequence_leads_to_the_same_end(postgresql_url: str, tmp_path: Path) -> None:
-    """From the beginning, once for each statement: the run ends after it, and the next run does the rest."""
+    """From the beginning, once for each statement: the run ends after it, and the next run does the rest.
+
+    On a server of an even version after every other statement, and on one of an odd version after those between.
+    """
     before, after = list_states(postgresql_url, tmp_path, UPGRADE, DOWNGRADE)
     prepare(postgresql_url)
     runner = Runner(tmp_path, postgresql_url, write_block(UPGRADE), write_block(DOWNGRADE))
@@ -121,10 +124,12 @@ def test_every_prefix_of_the_sequence_leads_to_the_same_end(postgresql_url: str,
     count = len(killer.statements)
     assert describe_schema(postgresql_url) == after
     assert count > 30
-    for number in range(1, count + 1):
+    with psycopg.connect(postgresql_url) as connection:
+        first = connection.info.server_version // 10000 % 2 + 1
+    for number in range(first, count + 1, 2):
         killer.left = 0
         runner.downgrade()
-        if number == 1:
+        if number == first:
             assert describe_schema(postgresql_url) == before
         killer.left = number
         with pytest.raises(Killed):

@@ -22,6 +22,8 @@ from support.doctor_cases import SYNC_ENV
 from support.project import Project, write_environment
 from support.servers import create_postgresql_database
 
+pytestmark = pytest.mark.any_server
+
 TABLES = """op.execute("CREATE TABLE post (id serial PRIMARY KEY, n int, title varchar(20))")
     op.execute("CREATE TABLE author (id int PRIMARY KEY)")"""
 PENDING = """op.add_column("author", sa.Column("name", sa.Text()))

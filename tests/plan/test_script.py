@@ -14,6 +14,8 @@ from sqlalchemy.engine import make_url
 from support.project import Project, write_environment
 from support.servers import PSQL, create_postgresql_database
 
+pytestmark = pytest.mark.any_server
+
 HISTORY = """op.execute("CREATE TYPE status AS ENUM ('draft', 'live', 'old')")
     op.execute("CREATE TABLE post (id serial PRIMARY KEY, n int, title text, status status DEFAULT 'draft', tags status[])")
     op.execute("CREATE INDEX ix_draft ON post (id) WHERE status = 'draft'")
