@@ -81,12 +81,14 @@ class _Recorder:
         self._numbers = itertools.count(1)
         self._transactions: dict[Connection, int] = {}
         self._change: Change | None = None
+        self._running: list[Recorded] = []
 
     def before(
         self, connection: Connection, _cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool
     ) -> None:
         if context.execution_options.get(READING):
             return
+        self._running.clear()
         place = self._places.find()
         if place is None:
             self._note_version(connection, statement, parameters, context)
@@ -100,6 +102,13 @@ class _Recorder:
                 self._note(connection, place, statement, parameters, context, executemany)
         finally:
             connection.execution_options(**{READING: False})
+
+    def fail(self, context: Any) -> None:
+        """A statement has failed, which a revision may have expected: it has done nothing."""
+        if not (context.execution_context and context.execution_context.execution_options.get(READING)):
+            self.recording.statements = [
+                one for one in self.recording.statements if not any(one is failed for failed in self._running)
+            ]
 
     def end(self, connection: Connection) -> None:
         self._transactions.pop(connection, None)
@@ -131,7 +140,7 @@ class _Recorder:
             is_default = table.schema == connection.dialect.default_schema_name
             self.recording.version_table = (None if is_default else table.schema, table.name)
         for sql in self._write(connection, statement, parameters, context, executemany=False):
-            self.recording.statements.append(Recorded(None, self._number(connection), sql))
+            self._record(Recorded(None, self._number(connection), sql))
 
     def _note_rebuild(self, connection: Connection, place: Place, change: Change) -> None:
         """The first statement of a rebuild stands for all of them; nothing is changed yet."""
@@ -150,7 +159,7 @@ class _Recorder:
             "file": place.file,
             "line": place.line,
         }
-        self.recording.statements.append(Recorded(place.revision, self._number(connection), rebuild=rebuild))
+        self._record(Recorded(place.revision, self._number(connection), rebuild=rebuild))
 
     def _note(
         self, connection: Connection, place: Place, statement: str, parameters: Any, context: Any, executemany: bool
@@ -170,7 +179,12 @@ class _Recorder:
             self._refuse(place, Refusal.RESULT)
             return
         number = self._number(connection)
-        self.recording.statements += [Recorded(place.revision, number, sql) for sql in written]
+        for sql in written:
+            self._record(Recorded(place.revision, number, sql))
+
+    def _record(self, statement: Recorded) -> None:
+        self._running.append(statement)
+        self.recording.statements.append(statement)
 
     def _refuse(self, place: Place, refusal: Refusal) -> None:
         found = (place.file, place.line, refusal)
@@ -220,6 +234,7 @@ def record(engine: Engine, folders: Sequence[Path]) -> Iterator[Recording]:
     recorder = _Recorder(folders, _read_uses(engine))
     listeners: list[tuple[str, Callable[..., None]]] = [
         ("before_cursor_execute", recorder.before),
+        ("handle_error", recorder.fail),
         ("commit", recorder.end),
         ("rollback", recorder.roll_back),
     ]

@@ -53,6 +53,12 @@ CHANGES = {
     op.execute("SELECT setval('post_id_seq', 100)")
     with op.get_bind().begin_nested():
         op.get_bind().execute(sa.text("UPDATE post SET first = 8"))
+    try:
+        with op.get_bind().begin_nested():
+            op.execute("UPDATE post SET first = 8")
+            op.execute("INSERT INTO nowhere VALUES (1)")
+    except sa.exc.DBAPIError:
+        op.execute("UPDATE post SET first = 9")
     if not sa.inspect(op.get_bind()).has_table("other"):
         op.execute("CREATE TABLE other AS SELECT 1 AS one")""",
     "awaited": """async def fill(connection):
