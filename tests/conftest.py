@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import subprocess
 import sys
@@ -64,21 +65,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     Which driver meets which server differs from test to test, and so does the server of a test that needs only one of them.
     """
-    if len(POSTGRESQL_SERVERS) == 1:
+    if len(POSTGRESQL_SERVERS) == 1 or os.environ.get("TEST_EACH_ON_EACH"):
         return
     left_out = [item for item in items if _meets_another(item)]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if not _meets_another(item)]
 
 
-# What the tests of these folders are about is not the server's.
-_OF_ANY_SERVER = {"commands", "projects"}
+# What the tests of these folders are about is not the server's, apart from a few: each of their cases meets one server.
+_OF_ANY_SERVER = {"autogenerate", "commands", "errors", "projects"}
+_OF_EACH_SERVER = {"test_hints", "test_enum_property", "test_server_comparison"}
 
 
 def _meets_another(item: pytest.Item) -> bool:
     name, _, parameters = item.nodeid.partition("[")
     driver, server = re.search(r"\b(asyncpg|psycopg)\b", parameters), re.search(r"\bpostgresql(?:-enums)?(\d)\b", parameters)
-    if server is not None and (item.get_closest_marker("any_server") or item.path.parent.name in _OF_ANY_SERVER):
+    of_any = item.path.parent.name in _OF_ANY_SERVER and item.path.stem not in _OF_EACH_SERVER
+    if server is not None and (of_any or item.get_closest_marker("any_server")):
         return (zlib.crc32(f"{name}{parameters.replace(server[0], '')}".encode()) + int(server[1])) % 2 == 0
     if driver is None or server is None:
         return False

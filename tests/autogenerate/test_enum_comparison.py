@@ -294,7 +294,6 @@ def test_a_downgrade_refuses_while_rows_hold_the_value_and_goes_on_when_they_do_
     assert read_enums(migrations.url) == {}
 
 
-@pytest.mark.any_server
 def test_a_comparison_asks_the_catalog_once(postgresql_url: str) -> None:
     """One query reads all types, and one more is sent if something goes that may be the last use of a type.
 

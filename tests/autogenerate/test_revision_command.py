@@ -5,8 +5,6 @@ import pytest
 
 from support.project import Project
 
-pytestmark = pytest.mark.any_server
-
 MODELS = """
 from sqlmodel import Field, SQLModel
 

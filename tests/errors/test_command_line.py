@@ -15,8 +15,6 @@ from support.cases import run as run_case
 from support.commands import ALEMBIC, keep_variables
 from support.project import Project, write_environment, write_files
 
-pytestmark = pytest.mark.any_server
-
 # A terminal that is too narrow for most lines, and Alembic's own function without this package around it.
 STOCK = """
 import sys

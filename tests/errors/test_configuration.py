@@ -15,8 +15,6 @@ from support.cases import MODELS
 from support.commands import ALEMBIC, keep_variables
 from support.project import Project, write_environment
 
-pytestmark = pytest.mark.any_server
-
 
 @pytest.mark.parametrize(
     ("line", "correction"),

@@ -19,8 +19,6 @@ from alembic_async_template import Migrations, errors
 from support.cases import AUTOGENERATE, Case, run
 from support.project import Project, write_environment, write_files
 
-pytestmark = pytest.mark.any_server
-
 
 def test_a_step_back_from_a_merge(tmp_path: Path, sqlite_url: str) -> None:
     """It has two ends, and both are named; so are the heads that are not merged yet, with the command that was typed."""

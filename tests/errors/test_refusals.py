@@ -14,7 +14,7 @@ from sqlalchemy.engine.url import URL
 from support.project import ENV, Project, write_revisions
 from support.servers import create_postgresql_database
 
-pytestmark = [pytest.mark.postgresql, pytest.mark.any_server]
+pytestmark = pytest.mark.postgresql
 
 CREATE = 'op.create_table("post", sa.Column("id", sa.Integer(), primary_key=True))'
 ENUM = (

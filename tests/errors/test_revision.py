@@ -17,8 +17,6 @@ from alembic_async_template import AlembicAsyncTemplateError, Migrations, errors
 from support.cases import LINE, Case, broken, check_case, refuse, run
 from support.project import Project, write_environment, write_revisions
 
-pytestmark = pytest.mark.any_server
-
 CREATE_POST = 'op.create_table("post", sa.Column("id", sa.Integer(), primary_key=True))'
 RESUMED_POST = f"{CREATE_POST[:-1]}, if_not_exists=True)"
 

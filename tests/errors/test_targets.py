@@ -13,8 +13,6 @@ from alembic_async_template import Migrations, errors
 from alembic_async_template.commands.wrappers import TEMPLATE
 from support.project import Project, write_environment
 
-pytestmark = pytest.mark.any_server
-
 LINEAR = {"one": None, "two": "one", "three": "two"}
 BRANCHED = {"one": None, "two": "one", "three": "one"}
 

@@ -175,6 +175,7 @@ REFUSALS = {
 }
 
 
+@pytest.mark.any_server
 @DRIVERS
 @pytest.mark.parametrize("code", REFUSALS)
 def test_refuse_stops_before_the_operation(code: str, driver: str, run: Run, caplog: pytest.LogCaptureFixture) -> None:
@@ -230,6 +231,7 @@ with op.online():
 }
 
 
+@pytest.mark.any_server
 @pytest.mark.parametrize("code", INSTEAD)
 def test_what_has_no_safe_sequence_is_told_another_way(code: str, run: Run) -> None:
     with pytest.raises(errors.BlockingOperationError) as raised:
@@ -237,6 +239,7 @@ def test_what_has_no_safe_sequence_is_told_another_way(code: str, run: Run) -> N
     assert raised.value.fixes[0].text == INSTEAD[code]
 
 
+@pytest.mark.any_server
 @pytest.mark.parametrize("code", [*REFUSALS, *INSTEAD])
 def test_the_code_of_a_refusal_works_as_it_is_printed(code: str, run: Run) -> None:
     """Both ways out, where there are two: the second one runs the operation as it was."""
@@ -395,6 +398,7 @@ MADE = [
 ]
 
 
+@pytest.mark.any_server
 @pytest.mark.parametrize("read_before", [False, True])
 @pytest.mark.parametrize("code", MADE)
 def test_a_table_of_this_run_is_exempt(code: str, read_before: bool, run: Run) -> None:
@@ -413,6 +417,7 @@ def test_a_table_that_may_be_there_already_is_not_of_this_run(run: Run) -> None:
         run({"blocking": "refuse"}, one=f"op.execute('CREATE TABLE IF NOT EXISTS post (id integer)')\n{INDEX}")
 
 
+@pytest.mark.any_server
 @pytest.mark.parametrize("read_before", [False, True])
 @pytest.mark.parametrize(
     "code",
@@ -480,6 +485,7 @@ def test_one_query_a_run(run: Run) -> None:
     assert len(run.queries) == 1
 
 
+@pytest.mark.any_server
 @pytest.mark.parametrize("name", NASTY)
 def test_nasty_names(name: str, run: Run) -> None:
     """A table, a column and a schema: found, shown as SQL has them, and the code to type works."""
@@ -501,6 +507,7 @@ def test_nasty_names(name: str, run: Run) -> None:
         run({"blocking": "refuse"}, **bodies)
 
 
+@pytest.mark.any_server
 @pytest.mark.parametrize("name", NASTY)
 def test_a_nasty_table_of_this_run_is_exempt(name: str, run: Run) -> None:
     fill = f"op.get_bind().exec_driver_sql({'INSERT INTO {} SELECT generate_series(1, 1000)'!r}.format(quoted), execution_options=dict(no_parameters=True))"
