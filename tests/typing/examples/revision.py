@@ -29,6 +29,8 @@ def upgrade() -> None:
 
     with op.online():
         op.create_index("ix_post_title", "post", ["title"])
+    with op.blocking("the site is closed"):
+        op.drop_index("ix", "post")
 
     post: sa.Table = op.create_table(
         "post",
