@@ -6,6 +6,11 @@ import itertools
 import re
 from enum import StrEnum
 
+# Longer names are cut off by the server: https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS
+MAX_BYTES = 63
+# Below it are the objects of PostgreSQL itself: https://www.postgresql.org/docs/current/system-catalog-initial-data.html
+FIRST_OID = 16384
+
 STRING = re.compile(r"'(?:[^']|'')*'")
 # What stands between statements, or in them, and is not a statement itself: literals, names in quotes, comments, bodies.
 NO_STATEMENT = re.compile(

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 from alembic.operations import ops
 from sqlalchemy import Constraint, UniqueConstraint, text
 
+from ..postgresql import MAX_BYTES
 from .operation_tree import TableKey, find_table, list_operations, list_table_operations
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
 
-# PostgreSQL shortens longer names, https://www.postgresql.org/docs/current/sql-syntax-lexical.html.
-_MAX_BYTES = 63
 
 # The names that PostgreSQL does not give to a unique constraint, which is an index as well: those of all relations and all
 # constraints of its schema, https://www.postgresql.org/docs/current/catalog-pg-class.html.
@@ -97,7 +96,7 @@ def choose_name(table: str, columns: Sequence[str], label: str, taken: Iterable[
     while True:
         suffix = f"_{label}{number or ''}"
         first, second = table.encode(), "_".join(columns).encode()
-        room = _MAX_BYTES - len(suffix) - 1
+        room = MAX_BYTES - len(suffix) - 1
         while len(first) + len(second) > room:
             if len(first) > len(second):
                 first = first[:-1]

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Dialect, Inspector
 from sqlalchemy.sql.naming import conv
 
 from .. import _compat
-from ..postgresql import escape_colons
+from ..postgresql import MAX_BYTES, escape_colons
 from .comments import keep_together
 from .plain_dialect import make_plain
 from .renames import Rename, choose_together
@@ -19,8 +19,6 @@ from .renames import Rename, choose_together
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
 
-# PostgreSQL shortens longer names, and SQLAlchemy before it.
-_MAX_BYTES = 63
 # The databases on which a savepoint takes back what was renamed in it.
 TRANSACTIONAL = {"postgresql", "sqlite"}
 # Those that rename a column only together with its type.
@@ -180,7 +178,7 @@ class _Names:
     def list_changes(self) -> Iterator[RenamedObjectOp]:
         of_columns = (constraint for column in self.table.columns for constraint in column.constraints)
         declared: list[Any] = [*self.table.constraints, *self.table.indexes, *of_columns]
-        named = {str(one.name): one for one in declared if isinstance(one.name, str) and len(one.name.encode()) <= _MAX_BYTES}
+        named = {str(one.name): one for one in declared if isinstance(one.name, str) and len(one.name.encode()) <= MAX_BYTES}
         taken = {one["name"] for kind in self.reflected.values() for one in kind}
         for name in sorted(named.keys() - taken):
             kind, columns = _classify(named[name])

@@ -7,10 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from ..errors import InvalidEnumError
-from ..postgresql import qualified
-
-# Longer names are cut off by the server, longer labels refused: https://www.postgresql.org/docs/current/datatype-enum.html
-MAX_BYTES = 63
+from ..postgresql import MAX_BYTES, qualified
 
 
 @dataclass(frozen=True, slots=True)

@@ -247,7 +247,7 @@ class EnumOfflineError(EnumOperationError):
 
     def add_failure(self, failure: Failure) -> None:
         super().add_failure(failure)
-        if not failure.revision:
+        if failure.revision is None:
             return
         one, previous = failure.revision, failure.previous or "base"
         verb, before, run, after = (

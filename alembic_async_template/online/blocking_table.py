@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum as Choice
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from sqlalchemy.schema import DefaultClause
 from ..postgresql import empty_strings
 from .large_tables import Details, LargeColumn, LargeTable
 from .type_rewrites import is_plain, read_type, rebuilds_indexes, rewrites
+from .work import find_address
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
@@ -24,16 +25,6 @@ if TYPE_CHECKING:
 
 ALL, WRITES = "reads and writes", "writes"
 READS, BUILDS, REWRITES = "reads every row", "builds an index", "writes every row again"
-_NAMES: Mapping[type[MigrateOperation], str] = {
-    ops.CreateIndexOp: "create_index",
-    ops.AddColumnOp: "add_column",
-    ops.AlterColumnOp: "alter_column",
-    ops.CreateForeignKeyOp: "create_foreign_key",
-    ops.CreateCheckConstraintOp: "create_check_constraint",
-    ops.CreateUniqueConstraintOp: "create_unique_constraint",
-    ops.CreatePrimaryKeyOp: "create_primary_key",
-    CreateExcludeConstraintOp: "create_exclude_constraint",
-}
 Key = tuple[str | None, str]
 """Schema and name of a table; without a schema it is found on the search path."""
 
@@ -162,7 +153,7 @@ class Finder:
         return any(name.strip('"') in details.volatile or name.lower() in details.volatile for name in called)
 
 
-def find_table(operation: MigrateOperation) -> Key | None:
+def find_blocked(operation: MigrateOperation) -> Key | None:
     """The table that an operation would block if it is large; None for an operation that blocks none."""
     match operation:
         case ops.CreateIndexOp():
@@ -172,20 +163,15 @@ def find_table(operation: MigrateOperation) -> Key | None:
         case ops.AlterColumnOp():
             blocks = operation.modify_nullable is False or operation.modify_type is not None
         case ops.CreateForeignKeyOp():
-            source: Key = (operation.kw.get("source_schema"), str(operation.source_table))
-            return None if operation.kw.get("postgresql_not_valid") else source
+            blocks = not operation.kw.get("postgresql_not_valid")
         case ops.CreateCheckConstraintOp():
             blocks = not (operation.kw.get("postgresql_not_valid") or operation.kw.get("postgresql_not_enforced"))
         case ops.CreateUniqueConstraintOp() | ops.CreatePrimaryKeyOp() | CreateExcludeConstraintOp():
             blocks = True
         case _:
             return None
-    return (operation.schema, str(operation.table_name)) if blocks else None
-
-
-def name_operation(operation: MigrateOperation) -> str:
-    """The operation as revisions call it."""
-    return next(f"op.{name}" for class_, name in _NAMES.items() if isinstance(operation, class_))
+    name, schema = find_address(operation)
+    return (schema, name) if blocks else None
 
 
 def _is_plain_column(column: Column[Any]) -> bool:

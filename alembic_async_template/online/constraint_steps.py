@@ -11,17 +11,15 @@ from alembic.operations import ops
 from sqlalchemy.schema import AddConstraint
 
 from ..errors import OnlineDefinitionError
-from ..postgresql import identifier, qualified
+from ..postgresql import MAX_BYTES, identifier, qualified
 from .found import Table, find_column, find_constraint
 from .index_steps import make_index_step
-from .made_names import compile_text, find_referred, is_same, name_constraint, read_name, try_constraint
+from .made_names import find_referred, is_same, name_constraint, read_name, try_constraint
 from .steps import Step, Way, get_connection, is_violation, run_step
-from .trial_copy import try_on_copy
+from .trial_copy import compile_statement, try_on_copy
 from .work import Work, change, find_address
 
 log = logging.getLogger("alembic_async_template.online")
-
-_LONGEST = 63
 
 
 def list_check_steps(work: Work, operation: ops.CreateCheckConstraintOp | ops.CreateForeignKeyOp) -> list[Step]:
@@ -142,7 +140,7 @@ def _has_constraint(work: Work, operation: Any, table: Table, name: str) -> bool
     if found is None:
         return False
     if not _is_wanted(work, operation, table, found) and not work.changes_columns_later(*find_address(operation)):
-        wanted = compile_text(work, AddConstraint(operation.to_constraint(work.context)))
+        wanted = compile_statement(AddConstraint(operation.to_constraint(work.context)), work.dialect)
         raise OnlineDefinitionError(f'Constraint "{name}" of table "{table.name}"', found.shown, wanted)
     return True
 
@@ -163,6 +161,6 @@ def _drop(work: Work, table: Table | None, statement: str, is_done: Callable[[],
 def _name_check(column: str) -> str:
     """A name for the check of a column that no one else chooses, and that is the same in the next run."""
     name = f"online_not_null_{column}"
-    if len(name.encode()) <= _LONGEST:
+    if len(name.encode()) <= MAX_BYTES:
         return name
     return f"online_not_null_{hashlib.sha256(column.encode()).hexdigest()[:16]}"

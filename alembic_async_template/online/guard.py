@@ -16,9 +16,10 @@ from ..errors import BlockingOperationError, BlockingReasonError
 from ..errors.block import Fix, render_line
 from ..errors.failure import Progress
 from ..postgresql import NO_STATEMENT, quote_if_needed
-from .blocking_table import Blocking, Finder, Key, find_table, name_operation
+from .blocking_table import Blocking, Finder, Key, find_blocked
 from .large_tables import LargeTable, read_details, read_large_tables
 from .unblocked_code import write_fix, write_operation
+from .work import name_operation
 
 if TYPE_CHECKING:
     from alembic.operations import BatchOperations, MigrateOperation
@@ -136,7 +137,7 @@ class Guard:
 
         :raises BlockingOperationError: it does, and that is refused.
         """
-        key = find_table(operation)
+        key = find_blocked(operation)
         if key is None or key in self._made:
             return
         found = self._find(operation, key)

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..postgresql import quote_if_needed
+from ..postgresql import FIRST_OID, quote_if_needed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -87,8 +87,6 @@ SELECT CAST(pg_catalog.json_build_object(
         pg_catalog.format_type(source, NULL), pg_catalog.format_type(target, NULL))) FROM casts)
 ) AS text)
 """
-# The first OID of what is not the server's own, see https://www.postgresql.org/docs/current/system-catalog-initial-data.html.
-_FIRST_OID = 16384
 # How many bytes a row takes at least, where a table was never counted.
 _ROW = 100
 _AND = "{BOOLEXPR :boolop and :args ("
@@ -142,7 +140,7 @@ class Details:
 
 def read_large_tables(connection: Connection, blocking_rows: int) -> tuple[LargeTable, ...]:
     """Read which ones there are, in the transaction that there is."""
-    query = _SIZES.format(blocking_rows=int(blocking_rows), row=_ROW, first_oid=_FIRST_OID)
+    query = _SIZES.format(blocking_rows=int(blocking_rows), row=_ROW, first_oid=FIRST_OID)
     return tuple(LargeTable(*row) for row in connection.exec_driver_sql(query))
 
 

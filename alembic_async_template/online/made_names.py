@@ -11,16 +11,15 @@ from sqlalchemy.schema import AddConstraint, Constraint
 
 from .. import _compat
 from ..errors import OnlineRefusedError
-from ..postgresql import identifier
+from ..postgresql import MAX_BYTES, identifier
 from .found import Table, find_constraint, is_taken
-from .trial_copy import TRIAL_SCHEMA, TrialCopy, compile_statement, try_on_copy
-from .work import Work, change, find_address
+from .trial_copy import TRIAL_SCHEMA, TrialCopy, try_on_copy
+from .work import Work, change, find_address, name_operation
 
 _Constraint = ops.CreateForeignKeyOp | ops.CreateCheckConstraintOp | ops.CreateUniqueConstraintOp | ops.CreatePrimaryKeyOp
 
 # The ends of the names that PostgreSQL chooses, where it cannot be asked.
 _ENDS = {ops.CreateForeignKeyOp: "fkey", ops.CreateUniqueConstraintOp: "key", ops.CreatePrimaryKeyOp: "pkey"}
-_LONGEST = 63
 # How many numbers are tried for a name that is taken.
 _MOST = 100
 
@@ -103,33 +102,14 @@ def _write_name(operation: _Constraint) -> str:
     columns = operation.local_cols if isinstance(operation, ops.CreateForeignKeyOp) else operation.columns
     middle = () if isinstance(operation, ops.CreatePrimaryKeyOp) else columns
     name = "_".join([find_address(operation)[0], *map(str, middle), _ENDS[type(operation)]])
-    if len(name.encode()) > _LONGEST:
+    if len(name.encode()) > MAX_BYTES:
         raise _refuse(operation)
     return name
 
 
 def _refuse(operation: Any) -> OnlineRefusedError:
     return OnlineRefusedError(
-        describe(operation), "its constraint has no name, and the one that PostgreSQL would choose is not known", "give it a name"
+        name_operation(operation),
+        "its constraint has no name, and the one that PostgreSQL would choose is not known",
+        "give it a name",
     )
-
-
-def describe(operation: Any) -> str:
-    """An operation as messages name it."""
-    names = {
-        ops.AddColumnOp: "add_column",
-        ops.AlterColumnOp: "alter_column",
-        ops.CreateForeignKeyOp: "create_foreign_key",
-        ops.CreateUniqueConstraintOp: "create_unique_constraint",
-        ops.CreatePrimaryKeyOp: "create_primary_key",
-        ops.CreateCheckConstraintOp: "create_check_constraint",
-        ops.CreateIndexOp: "create_index",
-        ops.ExecuteSQLOp: "execute",
-        ops.BulkInsertOp: "bulk_insert",
-    }
-    name = names.get(type(operation))
-    return f"op.{name}" if name else type(operation).__name__
-
-
-def compile_text(work: Work, statement: Any) -> str:
-    return compile_statement(statement, work.dialect)

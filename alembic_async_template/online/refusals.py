@@ -16,9 +16,8 @@ from ..enums.ops import EnumOperation
 from ..errors import OnlineRefusedError
 from .change_steps import write_type_change
 from .found import Table
-from .made_names import describe
 from .trial_copy import TRIAL_SCHEMA, try_on_copy
-from .work import Work, find_address
+from .work import Work, find_address, name_operation
 
 _AFTER = "put it below the block, where it runs in a transaction"
 _PLAIN = (
@@ -50,7 +49,7 @@ def refuse_unsafe(work: Work, operation: MigrateOperation) -> bool:
         return True
     check = next((check for kind, check in _CHECKS.items() if isinstance(operation, kind)), None)
     if check is None:
-        raise OnlineRefusedError(describe(operation), "it has no safe sequence", _AFTER)
+        raise OnlineRefusedError(name_operation(operation), "it has no safe sequence", _AFTER)
     table = work.find_table(*find_address(operation))
     try:
         check(work, operation, table)
@@ -62,13 +61,15 @@ def refuse_unsafe(work: Work, operation: MigrateOperation) -> bool:
 
 
 def _check_statement(_work: Work, operation: Any, _table: Table | None) -> None:
-    raise OnlineRefusedError(describe(operation), "what it does is not known, so it could not be looked up after a crash", _AFTER)
+    raise OnlineRefusedError(
+        name_operation(operation), "what it does is not known, so it could not be looked up after a crash", _AFTER
+    )
 
 
 def _check_key(_work: Work, operation: Any, table: Table | None) -> None:
     if table is not None and table.is_partitioned:
         raise OnlineRefusedError(
-            describe(operation),
+            name_operation(operation),
             f'PostgreSQL cannot make it from an index where "{table.name}" is partitioned',
             "op.create_index with unique=True has a safe sequence, and keeps duplicates out as well",
             "or run it below the block, when the table may be locked",
@@ -79,7 +80,7 @@ def _check_foreign_key(work: Work, operation: Any, table: Table | None) -> None:
     version = work.dialect.server_version_info or ()
     if table is not None and table.is_partitioned and version < _KEYS_OF_PARTITIONED:
         raise OnlineRefusedError(
-            describe(operation),
+            name_operation(operation),
             f'"{table.name}" is partitioned, which takes no foreign key NOT VALID before PostgreSQL 18',
             "create the key on each partition instead, or run it below the block, when the table may be locked",
         )

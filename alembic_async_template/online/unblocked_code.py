@@ -15,16 +15,15 @@ from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.schema import DefaultClause
 
 from ..errors.block import Fix
-from ..postgresql import escape_colons, quote_if_needed
-from .blocking_table import Blocking, Way, name_operation
+from ..postgresql import MAX_BYTES, escape_colons, quote_if_needed
+from .blocking_table import Blocking, Way
+from .work import name_operation
 
 if TYPE_CHECKING:
     from alembic.operations import MigrateOperation
 
 log = logging.getLogger("alembic_async_template")
 
-# PostgreSQL cuts longer names, in bytes: https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS
-_LONGEST_NAME = 63
 _BLOCK = "with op.online():\n"
 _ADVICE = {
     Way.IDENTITY_LATER: "add the column without it, fill the rows in batches, set NOT NULL, then add the identity",
@@ -119,7 +118,7 @@ def _list_constraints(operation: ops.AddColumnOp) -> list[MigrateOperation]:
 def _check_length(operation: ops.AlterColumnOp, context: MigrationContext) -> str:
     column, longest = operation.column_name, getattr(operation.modify_type, "length", None)
     suffix = "_length"
-    name = column.encode()[: _LONGEST_NAME - len(suffix)].decode(errors="ignore") + suffix
+    name = column.encode()[: MAX_BYTES - len(suffix)].decode(errors="ignore") + suffix
     condition = f"length({quote_if_needed(column)}) <= {longest}"
     check = ops.CreateCheckConstraintOp(name, operation.table_name, condition, schema=operation.schema)
     return write_operation(check, context)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from ..diagnosis.quotes import quote_statement
 from ..masking import HIDDEN, mask_statement
-from ..postgresql import empty_strings, escape_colons, hide_nested, identifier, quote_if_needed, strip_comments
+from ..postgresql import MAX_BYTES, empty_strings, escape_colons, hide_nested, identifier, quote_if_needed, strip_comments
 from .tracer import TracedStatement
 
 _NAME = r'(?:"(?:[^"]|"")+"|[^\W\d][\w$]*)'
@@ -19,8 +19,6 @@ _OPERATION = re.compile(
     r"op\.(create_index|drop_index|create_(check_constraint|unique_constraint|primary_key|foreign_key)|alter_column)\(.*\)$"
 )
 _CHANGES_TYPE = re.compile(r"\btype_ ?=")
-# PostgreSQL cuts longer names, in bytes: https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS
-_LONGEST_NAME = 63
 
 Match = re.Match[str]
 
@@ -121,7 +119,7 @@ def _require(alter: str, column: str) -> Iterator[str]:
     """Make a column NOT NULL, which a valid check lets the server do without reading the rows."""
     suffix = "_is_not_null"
     bare = column[1:-1].replace('""', '"') if column.startswith('"') else column.lower()
-    name = bare.encode()[: _LONGEST_NAME - len(suffix)].decode(errors="ignore") + suffix
+    name = bare.encode()[: MAX_BYTES - len(suffix)].decode(errors="ignore") + suffix
     check = identifier(name) if column.startswith('"') else quote_if_needed(name)
     yield from _execute(
         f"{alter} ADD CONSTRAINT {check} CHECK ({column} IS NOT NULL) NOT VALID",

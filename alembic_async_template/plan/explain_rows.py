@@ -55,13 +55,14 @@ def _can_be_explained(statement: TracedStatement) -> bool:
 
 def _read_plan(plan: Sequence[Mapping[str, Any]]) -> Explained:
     top = plan[0]["Plan"]
-    nodes = list(_list_nodes(top))
+    nodes = list(list_nodes(top))
     scans = [f"{node['Schema']}.{node['Relation Name']}" for node in nodes if node["Node Type"] == "Seq Scan"]
     below = top.get("Plans") or [top]
     return Explained(int(max(node["Plan Rows"] for node in below)), tuple(dict.fromkeys(scans)))
 
 
-def _list_nodes(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+def list_nodes(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """A node of a plan, and those below it."""
     yield node
     for below in node.get("Plans", ()):
-        yield from _list_nodes(below)
+        yield from list_nodes(below)

@@ -165,13 +165,8 @@ def make_plan(
     live: LiveDatabase | None = None
     counters: Counters | None = None
     table: tuple[str | None, str] = (None, "alembic_version")
-    if separator:
-        facts = LiveFacts("", "", tuple(to_tuple(range_start, ())) if range_start not in {"", "base"} else ())
-        if stats is not None:
-            known = read_stats_file(stats)
-            facts = LiveFacts(known.database, known.server_version, facts.current, known.tables)
-    elif stats is not None:
-        facts = read_stats_file(stats)
+    if separator or stats is not None:
+        facts = _read_file(stats, range_start if separator else None)
     else:
         facts, counters, live, table = _read_live(config, settings.lock_timeout)
     if write_stats is not None:
@@ -210,6 +205,15 @@ def make_plan(
         settings.blocking_rows,
         text,
     )
+
+
+def _read_file(stats: Path | None, range_start: str | None) -> LiveFacts:
+    """What a file knows of the live database, which is not reached; in front of a range, it stands where that begins."""
+    facts = LiveFacts("", "", ()) if stats is None else read_stats_file(stats)
+    if range_start is None:
+        return facts
+    current = () if range_start in {"", "base"} else tuple(to_tuple(range_start, ()))
+    return LiveFacts(facts.database, facts.server_version, current, facts.tables)
 
 
 def _read_live(config: Config, lock_timeout: float) -> tuple[LiveFacts, Counters, LiveDatabase, tuple[str | None, str]]:

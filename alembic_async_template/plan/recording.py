@@ -23,6 +23,7 @@ from ..enums.rebuild_script import RebuildScript, write_rebuild
 from ..postgresql import empty_strings, split_statements
 from ..run.connection import call_on_new_connection
 from ..run.session import is_autocommit
+from .explain_rows import list_nodes
 from .literals import write_literals
 from .places import OWN_ENUMS, READING, Place, Places
 
@@ -217,15 +218,11 @@ def _only_looks(connection: Connection, sql: str, bare: str) -> bool:
     names = [name.lower() for name in _CALLS.findall(bare)]
     if names and connection.scalar(_HAS_EFFECT, {"names": names}):
         return False
-    plan = connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON, VERBOSE) {sql}", execution_options={"no_parameters": True}).scalar()
-    nodes = _list_nodes(json.loads(plan) if isinstance(plan, str) else plan)
-    return all(node["Schema"] in _SYSTEM for node in nodes if "Relation Name" in node)
-
-
-def _list_nodes(plan: Any) -> Iterator[dict[str, Any]]:
-    for node in plan if isinstance(plan, list) else [plan]:
-        yield node
-        yield from _list_nodes([node["Plan"]] if "Plan" in node else node.get("Plans", []))
+    plan = connection.exec_driver_sql(
+        f"EXPLAIN (FORMAT JSON, VERBOSE) {sql}", execution_options={"no_parameters": True}
+    ).scalar_one()
+    (whole,) = json.loads(plan) if isinstance(plan, str) else plan
+    return all(node["Schema"] in _SYSTEM for node in list_nodes(whole["Plan"]) if "Relation Name" in node)
 
 
 @contextmanager

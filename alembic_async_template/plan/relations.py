@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..postgresql import FIRST_OID
+
 Ask = Callable[[str], list[Any]]
 """Sends a query, and gives its rows."""
 
-# Below it are the objects of PostgreSQL itself: https://www.postgresql.org/docs/current/system-catalog-initial-data.html
-FIRST_OID = 16384
 
 _RELATIONS = f"""
     SELECT pg_class.oid, CAST(nspname AS text), CAST(relname AS text), CAST(relkind AS text),

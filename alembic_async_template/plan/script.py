@@ -143,14 +143,11 @@ def _choose_statements(
         if (enum is None) != (earlier is None):
             problems.append(f"{place} enum {name} {'is missing in' if enum is None else 'is already in'} the live database")
         return list(now["statements"])
-    change = Change(enum, tuple(rebuild["target"]), rebuild["replace_with"])
-    same = Change(enum, enum.labels, {})
-    live = write_rebuild(connection, same)
-    if list(live.use) == earlier["use"]:
+    written = write_rebuild(connection, Change(enum, tuple(rebuild["target"]), rebuild["replace_with"]))
+    if list(written.use) == earlier["use"]:
         return list(now["statements"])
     if now["use"] != earlier["use"] or list(enum.labels) != rebuild["labels"]:
         problems.append(f"{place} enum {name} is used otherwise in the live database than its revisions have it")
         return []
-    written = write_rebuild(connection, change)
     problems.extend(f"{place} {blocker}" for blocker in written.blockers)
     return written.statements

@@ -16,9 +16,8 @@ from sqlalchemy.engine import Connection, Engine
 
 from .. import _compat
 from ..diagnosis.driver_errors import describe
-from ..postgresql import qualified
+from ..postgresql import FIRST_OID, qualified
 from ..run.connection import call_on_new_connection
-from .relations import FIRST_OID
 
 log = logging.getLogger("alembic_async_template")
 

@@ -18,11 +18,11 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 
 from ..masking import mask_statement
-from ..postgresql import empty_strings
+from ..postgresql import FIRST_OID, empty_strings
 from ..run.session import find_backend, is_autocommit
 from .lock_modes import ACCESS_EXCLUSIVE, ROW_SHARE, SHARE_ROW_EXCLUSIVE, take_again
 from .places import OWN_ENUMS, READING, Places
-from .relations import FIRST_OID, Relations
+from .relations import Relations
 from .slow_motion import SlowMotion
 
 # The locks of this session, and of each locked relation its file and how often it was scanned since the transaction began.

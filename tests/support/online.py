@@ -86,7 +86,7 @@ def read(url: str) -> Schema:
 
 
 def describe_schema(url: str) -> dict[Any, Any]:
-    """All that the reader knows of each thing, in a form that two databases share: a column that is made again has another place."""
+    """All that the reader knows of each thing, in a form that two databases share: a column that was dropped and added has another place."""
     return {
         key: {name: fact for name, fact in thing.facts.items() if not name.endswith("oid") and name != "number"}
         | {"needs": sorted(map(str, thing.needs))}
