@@ -48,6 +48,7 @@ _RENDERERS = {
     ".autogenerate.enum_changes": ("EnumChangeOps", ".autogenerate.render_enums", "render"),
     ".autogenerate.column_conversions": ("ConvertColumnOp", ".autogenerate.render_enums", "render"),
     ".autogenerate.check_operations": ("CreateCheckOp", ".autogenerate.check_operations", "render_check"),
+    ".autogenerate.blocks": ("BlockOps", ".autogenerate.blocks", "render_block"),
     ".autogenerate.comments": ("CommentOp", ".autogenerate.comments", "render_comment"),
     ".autogenerate.rename_operations": ("RenameOp", ".autogenerate.rename_operations", "render_rename"),
     ".autogenerate.identity": ("AlterIdentityOp", ".autogenerate.identity", "render_identity"),

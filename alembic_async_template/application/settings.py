@@ -41,6 +41,7 @@ OWN_SETTINGS = (
     "upgrade_on_reload",
     "blocking",
     "blocking_rows",
+    "online",
     "shadow_url",
     "doctor_ignore",
 )
@@ -85,6 +86,8 @@ class Settings:
     """`warn`, `refuse` or `allow` an operation that would block a large table."""
     blocking_rows: int
     """How many rows a table has that must not be blocked."""
+    online: bool
+    """Whether autogenerate writes `with op.online():`."""
     shadow_url: str | None = field(repr=False)
     """Where `plan` and `drift` run the revisions, if not beside the live database."""
 
@@ -157,6 +160,7 @@ def _read(config: Config, config_file: str, section: str, place: str, directory:
         upgrade_on_reload=_read_choice(config, "upgrade_on_reload", ("on", "off"), place) == "on",
         blocking=_read_choice(config, "blocking", ("refuse", "allow", "warn"), place),
         blocking_rows=_read_number(config, "blocking_rows", "100000", place),
+        online=_read_choice(config, "online", ("on", "off"), place) == "on",
         shadow_url=read_setting(config, "shadow_url") or None,
     )
 

@@ -15,6 +15,7 @@ from ..diagnosis.several_heads import explain_several_heads
 from ..diagnosis.typed import read_typed, type_again
 from .comments import CommentOp
 from .data_loss import advise_left_out, comment_losses, join_advice
+from .online_revisions import write_online
 from .operation_tree import drop_empty_containers, find_table, list_operations, list_table_operations, map_tables
 from .portable_enums import add_enum_types
 from .rename_operations import TRANSACTIONAL, advise_renames
@@ -90,6 +91,7 @@ def process_directives(
     *,
     baseline: bool,
     writes: bool,
+    online: bool = False,
     heads: Sequence[str] = (),
 ) -> ProcessDirectives:
     """The `process_revision_directives` of a comparison.
@@ -100,6 +102,7 @@ def process_directives(
     :param settle_renames: writes renames in place of what is dropped and added, and returns those that may be and are not known.
     :param find_left_out: the modules that seem to declare a table, by its name, and that are left out of the comparison.
     :param writes: whether the command writes a revision; `alembic check` looks at the operations only.
+    :param online: whether what would block a large table is written in `with op.online():`.
     :param heads: the newest revisions, after one of which it is written.
     """
 
@@ -115,6 +118,8 @@ def process_directives(
                     _leave_indexes_to_their_table(container)
         if given is not None:
             given(context, revision, directives)
+        if online and len(directives) == 1:  # a hook that writes several has an order of its own
+            write_online(context, directives)
         if writes:
             losses: list[str] = []
             required: list[str] = []

@@ -40,6 +40,7 @@ from ..application.column_types import find_implementation
 from ..diagnosis.row_updates import fill_nulls
 from ..enums.model import qualify
 from ..postgresql import escape_colons, literal
+from .blocks import BlockOps, autocommit_block
 from .comments import CommentOp
 from .operation_tree import TableKey, find_column, find_table
 from .plain_dialect import make_plain, quote_column
@@ -59,6 +60,35 @@ class _Value:
     """The table that the value is the key of."""
 
 
+class BackfillOp(ops.MigrateOperation):
+    """The place in a revision where rows are to get their value for a column that the next revision lets take no nulls."""
+
+    def __init__(self, addition: ops.AddColumnOp) -> None:
+        self.addition = addition
+
+
+class RefuseNullsOp(ops.AlterColumnOp):
+    """Lets a column take no nulls, after rows have got their value."""
+
+
+def add_nullable(addition: ops.AddColumnOp) -> ops.AddColumnOp:
+    """The addition of a column that rows may have no value for."""
+    return _add(addition, nullable=True)
+
+
+def refuse_nulls(addition: ops.AddColumnOp) -> RefuseNullsOp:
+    """Lets a column that is added as one that takes nulls take none."""
+    column = addition.column
+    return RefuseNullsOp(
+        addition.table_name,
+        column.name,
+        schema=addition.schema,
+        existing_type=column.type,
+        existing_nullable=True,
+        modify_nullable=False,
+    )
+
+
 def comment_required_columns(
     container: ops.OpContainer, dialect: Dialect, tables: Mapping[TableKey, Table], renames: Iterable[Rename], *, as_batch: bool
 ) -> list[str]:
@@ -66,32 +96,47 @@ def comment_required_columns(
 
     :param tables: those of the models.
     :param renames: those that may be: a value would be written over the loss of the old column's.
-    :param as_batch: whether the operations of a table are rendered as a batch; its comments are in front of it then.
+    :param as_batch: whether the operations of a table are rendered as a batch; its comments are in front of it then, as are
+        those of a block.
     """
     old_names = {rename.new: str(rename.column) for rename in reversed(list(renames))}
     required: list[str] = []
+
+    def comment(operation: ops.MigrateOperation, *, in_block: bool = False) -> list[ops.MigrateOperation]:
+        addition = operation.addition if isinstance(operation, BackfillOp) else operation
+        found = None
+        if isinstance(addition, ops.AddColumnOp) and is_required(addition.column) and dialect.name in _REFUSING:
+            old_name = old_names.get((*find_table(addition), str(addition.column.name)))
+            table, is_place = tables.get(find_table(addition)), addition is not operation
+            found = _comment_addition(addition, table, dialect, old_name, as_batch=as_batch, is_place=is_place)
+        elif isinstance(addition, ops.AlterColumnOp) and addition.modify_nullable is False:
+            found = (
+                None if isinstance(addition, RefuseNullsOp) else _comment_refusal(addition, tables, dialect, in_block=in_block)
+            )
+        if found is None:
+            return []
+        required.append(_name(addition))
+        return [found]
+
     commented: list[ops.MigrateOperation] = []
     for operation in container.ops:
-        if isinstance(operation, ops.ModifyTableOps):
-            inner: list[ops.MigrateOperation] = []
-            for one in operation.ops:
-                comment = None
-                if isinstance(one, ops.AddColumnOp) and _is_required(one.column) and dialect.name in _REFUSING:
-                    old_name = old_names.get((*find_table(one), str(one.column.name)))
-                    comment = _comment_addition(one, tables.get(find_table(one)), dialect, old_name, as_batch=as_batch)
-                elif isinstance(one, ops.AlterColumnOp) and one.modify_nullable is False:
-                    comment = _comment_refusal(one, tables, dialect)
-                if comment is not None:
-                    (commented if as_batch else inner).append(comment)
-                    required.append(_name(one))
-                inner.append(one)
-            operation.ops = inner
-        commented.append(operation)
+        if isinstance(operation, BackfillOp):
+            commented += comment(operation)
+        elif isinstance(operation, BlockOps):
+            commented += [found for one in operation.ops for found in comment(one, in_block=True)]
+            commented.append(operation)
+        elif isinstance(operation, ops.ModifyTableOps) and not as_batch:
+            operation.ops = [part for one in operation.ops for part in (*comment(one), one)]
+            commented.append(operation)
+        else:
+            inner = operation.ops if isinstance(operation, ops.ModifyTableOps) else [operation]
+            commented += [found for one in inner for found in comment(one)]
+            commented.append(operation)
     container.ops = commented
     return required
 
 
-def _is_required(column: Column[Any]) -> bool:
+def is_required(column: Column[Any]) -> bool:
     """Whether rows that are there would need a value which the column does not give them."""
     given = column.server_default is not None or column.computed is not None or column.identity is not None
     return not (column.nullable or column.primary_key or given)
@@ -103,16 +148,22 @@ def _name(operation: Any) -> str:
 
 
 def _comment_addition(
-    operation: ops.AddColumnOp, table: Table | None, dialect: Dialect, old_name: str | None, *, as_batch: bool
+    operation: ops.AddColumnOp, table: Table | None, dialect: Dialect, old_name: str | None, *, as_batch: bool, is_place: bool
 ) -> CommentOp:
     column = operation.column
     value = _choose_value(column, table, dialect)
     parts: list[str | ops.MigrateOperation] = []
-    start = f"Fails while the table has rows, which get no value for {_name(operation)}."
+    if is_place:
+        dots = ", in place of the dots" if value is None else ""
+        start = f"Give the rows a value for {_name(operation)} here{dots}: the next revision refuses nulls."
+    else:
+        start = f"Fails while the table has rows, which get no value for {_name(operation)}."
     if value is not None and value.parent is not None:
         start += f" {_explain_parent(value)}"
     if old_name is not None:
         start += f" If it was {old_name} before, see what is said about its removal. If not:"
+    if is_place:
+        return CommentOp(start, ops.ExecuteSQLOp(escape_colons(_write_update(operation, value, dialect))))
     if value is not None and value.default is not None:
         parts += [
             f"{start} {'Give' if old_name is None else 'give'} them one with a server default, which the model then has too:",
@@ -123,8 +174,7 @@ def _comment_addition(
         parts.append(f"{start} {'Add' if old_name is None else 'add'} it, fill it, and refuse nulls then:")
     parts.append(_add(operation, nullable=True))
     if value is not None:
-        target, name = quote_column(operation, column.name, dialect)
-        parts.append(ops.ExecuteSQLOp(escape_colons(f"UPDATE {target} SET {name} = {value.expression}")))
+        parts.append(ops.ExecuteSQLOp(escape_colons(_write_update(operation, value, dialect))))
     parts.append(
         _wrap(
             ops.AlterColumnOp(
@@ -140,7 +190,14 @@ def _comment_addition(
     return CommentOp(*parts)
 
 
-def _comment_refusal(operation: ops.AlterColumnOp, tables: Mapping[TableKey, Table], dialect: Dialect) -> CommentOp:
+def _write_update(operation: ops.AddColumnOp, value: _Value | None, dialect: Dialect) -> str:
+    target, name = quote_column(operation, operation.column.name, dialect)
+    return f"UPDATE {target} SET {name} = {'...' if value is None else value.expression}"
+
+
+def _comment_refusal(
+    operation: ops.AlterColumnOp, tables: Mapping[TableKey, Table], dialect: Dialect, *, in_block: bool
+) -> CommentOp:
     start = f"Fails while rows hold no value for {_name(operation)}."
     column = _choose_column(operation, find_column(operation, tables), dialect)
     if column.computed is not None:
@@ -150,8 +207,10 @@ def _comment_refusal(operation: ops.AlterColumnOp, tables: Mapping[TableKey, Tab
         start += f" {_explain_parent(value)}"
     choice = ", with a value in place of the dots" if value is None else ", to give them one"
     statement = fill_nulls(*quote_column(operation, column.name, dialect), "..." if value is None else value.expression)
-    parts: list[str | ops.MigrateOperation] = [f"{start} Write this in front{choice}:"]
-    parts.append(ops.ExecuteSQLOp(escape_colons(statement)))
+    update = ops.ExecuteSQLOp(escape_colons(statement))
+    if in_block:  # which is the first that runs in its transaction
+        return CommentOp(f"{start} Write this in front of the block{choice}:", autocommit_block([update]))
+    parts: list[str | ops.MigrateOperation] = [f"{start} Write this in front{choice}:", update]
     if dialect.name == "postgresql" and any(str(key.initially).upper() == "DEFERRED" for key in column.foreign_keys):
         # A table with checks that are still to come cannot be altered.
         parts.append(ops.ExecuteSQLOp("SET CONSTRAINTS ALL IMMEDIATE"))

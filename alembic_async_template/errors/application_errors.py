@@ -20,6 +20,7 @@ SETTING_FIXES = {
     "upgrade_on_reload": (Fix("say on or off", "upgrade_on_reload = off"),),
     "blocking": (Fix("say what to do with an operation that would block a large table", "blocking = warn"),),
     "blocking_rows": (Fix("give a number", "blocking_rows = 100000"),),
+    "online": (Fix("say on or off", "online = on"),),
     "prepend_sys_path": (Fix("name the folder from which the application is imported", "prepend_sys_path = %(here)s/src"),),
     "app_models": (Fix("name the modules or packages that define the models", "app_models = app.models, app.billing"),),
     "app_engine": (

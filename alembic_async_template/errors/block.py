@@ -11,7 +11,7 @@ from dataclasses import dataclass
 _MARGIN = " " * 9
 _SETTING = re.compile(
     r"(app_models|prepend_sys_path|app_engine|database_url_env|sqlalchemy\.url|database_wait|lock_\w+|statement_timeout"
-    r"|upgrade_on_reload|blocking|blocking_rows|shadow_url) = (.+)"
+    r"|upgrade_on_reload|blocking|blocking_rows|online|shadow_url) = (.+)"
 )
 _LISTS = frozenset({"app_models", "prepend_sys_path"})
 Part = tuple[str, str]

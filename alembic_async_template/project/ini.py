@@ -182,3 +182,8 @@ def _fixed_settings(form: Form) -> Iterator[Block]:
         "# How long a statement may take. Without it, as long as it takes.",
         Setting("statement_timeout", "5min", proposed=True),
     ]
+    yield [
+        "# Autogenerate writes indexes, constraints and NOT NULL of tables that exist into op.online(), which blocks no one, on",
+        "# PostgreSQL.",
+        Setting("online", "on"),
+    ]

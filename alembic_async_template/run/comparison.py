@@ -86,10 +86,22 @@ def prepare_comparison(
         find_left_out_modules(command.settings) if target.is_scanned else lambda _table: [],
         baseline=baseline,
         writes=writes,
+        online=writes and not baseline and _writes_online(command, connection, options),
         heads=heads,
     )
     options["transaction_per_migration"] = True  # nothing is open that a question or a savepoint would be in the way of
     options["render_item"] = render_items(options.get("render_item"))
+
+
+def _writes_online(command: Command, connection: Connection, options: dict[str, Any]) -> bool:
+    """Whether the block `op.online()` is written: where it is asked for, and does anything."""
+    is_plain = connection.dialect.name != "postgresql" or options.get("render_as_batch") or _is_partial(options)
+    return command.settings.online and not is_plain
+
+
+def _is_partial(options: dict[str, Any]) -> bool:
+    """Whether an `env.py` compares several databases, each of which has its place in the revision."""
+    return bool(options.get("upgrade_token", "upgrades") != "upgrades")
 
 
 def _settle_by(
@@ -102,8 +114,7 @@ def _settle_by(
     """
     held = cleanup.enter_context(hold_records())
     arguments: Any = command.environment.get_x_argument()
-    # An `env.py` that compares several databases has a place in the revision for each.
-    is_partial = options.get("upgrade_token", "upgrades") != "upgrades"
+    is_partial = _is_partial(options)
     asks = not in_transaction and is_command_line(command.config) and connection.dialect.name in TRANSACTIONAL and is_terminal()
 
     def settle(context: MigrationContext, directive: MigrationScript) -> Sequence[Rename]:

@@ -89,6 +89,7 @@ def test_the_settings_are_written_below_what_is_there(shop: Project) -> None:
         "file_template": "%%(year)d_%%(month).2d_%%(day).2d_%%(hour).2d%%(minute).2d-%%(rev)s_%%(slug)s",
         "lock_timeout": "5s",
         "lock_retries": 5,
+        "online": "on",
         "post_write_hooks": [{"name": "ruff", "type": "ruff_if_installed"}],
     }
     other = shop.alembic("init", "-t", "async-fastapi", "other")

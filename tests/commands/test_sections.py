@@ -86,6 +86,7 @@ def test_the_section_is_written_and_the_next_commands_work(shop: Project) -> Non
         "path_separator": "os",
         "lock_timeout": "5s",
         "lock_retries": "5",
+        "online": "on",
     }
     leave_out(shop, "app, ~billing")
     source = "the environment variable BILLING_DATABASE_URL"

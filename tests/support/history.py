@@ -50,6 +50,8 @@ class History:
     options: dict[str, Any] = field(default_factory=dict)
     # What the command line would have behind -x.
     arguments: list[str] = field(default_factory=list)
+    # Whether autogenerate writes op.online(), as the template asks for.
+    online: bool = False
 
     def initialise(self, env: str = ENV) -> History:
         self.directory.mkdir(exist_ok=True)
@@ -58,6 +60,8 @@ class History:
         ini = self.directory / "alembic.ini"
         # What autogenerate itself writes is compared, not what ruff makes of it.
         ini.write_text(ini.read_text().replace("\nhooks = ruff", "\nhooks =").replace("file_template", "# file_template"))
+        if not self.online:
+            ini.write_text(ini.read_text().replace("\nonline = on", ""))
         return self
 
     def _config(self) -> Config:
@@ -67,13 +71,14 @@ class History:
         return config
 
     def revise(self, metadata: MetaData, revision: str) -> str | None:
-        """Write the revision that leads to these models; returns its text without the date, None if there is nothing to do."""
+        """Write what leads to these models; returns the text of its revisions without the date, None if there is nothing to do."""
         self.metadata = metadata
         script = command.revision(self._config(), revision, autogenerate=True, rev_id=revision)
         if not script:
             return None
-        assert not isinstance(script, list)
-        return re.sub("Create Date: .*", "Create Date: now", Path(script.path).read_text())
+        scripts = script if isinstance(script, list) else [script]
+        texts = [Path(one.path).read_text() for one in scripts if one is not None]
+        return re.sub("Create Date: .*", "Create Date: now", "".join(texts))
 
     def upgrade(self, revision: str = "head") -> None:
         command.upgrade(self._config(), revision)
