@@ -289,16 +289,21 @@ def _list_types(type_: Any, dialect: Dialect) -> frozenset[TableKey]:
     return frozenset({_TYPES} if is_own else ())
 
 
-def _arrange(items: Sequence[_Item]) -> list[list[_Item]]:
-    """The items of each revision. What is brief joins the block where that saves a revision."""
-    block = [item for item in items if item.part is _Part.BLOCK]
-    joined = [
-        replace(item, part=_Part.BLOCK)
-        if item.may_join and any(item.follows(one) or one.follows(item) for one in block)
-        else item
-        for item in items
-    ]
-    return min(_divide(items), _divide(joined), key=len)
+def _arrange(items: Iterable[_Item]) -> list[list[_Item]]:
+    """The items of each revision.
+
+    What is brief joins the block where that saves a revision, and where rows are to be filled: it would lock them meanwhile.
+    """
+    found = list(items)
+    filled = {item.touched.table for item in found if isinstance(item.up, BackfillOp)}
+    apart = [_join_block(item) if item.touched.table in filled else item for item in found]
+    block = [item for item in apart if item.part is _Part.BLOCK]
+    joined = [_join_block(item) if any(item.follows(one) or one.follows(item) for one in block) else item for item in apart]
+    return min(_divide(apart), _divide(joined), key=len)
+
+
+def _join_block(item: _Item) -> _Item:
+    return replace(item, part=_Part.BLOCK) if item.may_join else item
 
 
 def _divide(items: Iterable[_Item]) -> list[list[_Item]]:
@@ -315,6 +320,7 @@ def _join(items: Iterable[_Item]) -> tuple[list[ops.MigrateOperation], list[ops.
     """The upgrade and the downgrade of a revision."""
     parts = {part: [item for item in items if item.part is part] for part in _Part}
     ups = {part: [item.up for item in own] for part, own in parts.items()}
+    ups[_Part.REST].sort(key=lambda up: not isinstance(up, BackfillOp))  # what changes their tables has a lock up to the end
     downs = {part: [down for item in sorted(own, key=_read_place) for down in _list_downs(item)] for part, own in parts.items()}
     return (
         [*ups[_Part.FIRST], *_make_block(ups[_Part.BLOCK]), *ups[_Part.REST], *ups[_Part.LAST]],

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import pytest
 import sqlalchemy as sa
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
@@ -65,11 +66,12 @@ def _name(type_: tuple[str, str | None]) -> str:
     return f'"{type_[0]}"' if type_[1] is None else f'"{type_[1]}"."{type_[0]}"'
 
 
-def test_any_models_lead_to_any_others(postgresql_url: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("online", [False, True], ids=["plain", "online"])
+def test_any_models_lead_to_any_others(postgresql_url: str, tmp_path: Path, *, online: bool) -> None:
     """Upgrade, no difference, downgrade as before, upgrade again; then back by a revision, and down to nothing."""
     with psycopg.connect(postgresql_url) as connection:
         connection.execute("CREATE TABLE alembic_version (version_num varchar(32) NOT NULL)")
-    migrations = History(tmp_path / "project", postgresql_url, options={"include_schemas": True}).initialise()
+    migrations = History(tmp_path / "project", postgresql_url, options={"include_schemas": True}, online=online).initialise()
     versions = tmp_path / "project/migrations/versions"
     empty = read_fingerprint(postgresql_url)
 

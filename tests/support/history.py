@@ -70,10 +70,10 @@ class History:
         config.print_stdout = lambda *_: None  # type: ignore[method-assign]
         return config
 
-    def revise(self, metadata: MetaData, revision: str) -> str | None:
+    def revise(self, metadata: MetaData, revision: str, **options: Any) -> str | None:
         """Write what leads to these models; returns the text of its revisions without the date, None if there is nothing to do."""
         self.metadata = metadata
-        script = command.revision(self._config(), revision, autogenerate=True, rev_id=revision)
+        script = command.revision(self._config(), revision, autogenerate=True, rev_id=revision, **options)
         if not script:
             return None
         scripts = script if isinstance(script, list) else [script]
