@@ -190,10 +190,10 @@ class Rule:
 
 def _quote_sql(example: str) -> str:
     """A call with SQL in it that has quoted names: in quotes that end later."""
-    sql = re.fullmatch(r'op\.execute\("(.*)"\)', example)
-    if sql is None or '"' not in sql[1]:
+    sql = re.fullmatch(r'(with [\w.()]+: |)op\.execute\("(.*)"\)', example)
+    if sql is None or '"' not in sql[2]:
         return example
-    return f'op.execute("""{sql[1]}{" " if sql[1].endswith(chr(34)) else ""}""")'
+    return f'{sql[1]}op.execute("""{sql[2]}{" " if sql[2].endswith(chr(34)) else ""}""")'
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,7 +78,7 @@ def make_index_step(
     def drop_invalid(connection: Connection) -> None:
         row = find_relation(connection, table.schema, name)
         if row is not None and row.table_oid == table.oid and not row.is_valid and not row.is_built:
-            log.warning('Index "%s" is invalid, of an earlier try: it is dropped', name)
+            log.warning('Index "%s" is invalid, since it could not be built: it is dropped', name)
             work.run(f"DROP INDEX CONCURRENTLY {qualified(name, table.schema)}")
 
     run, clean_up = _with_dropping(work, drop_invalid, build)
@@ -199,7 +199,7 @@ class _Part:
     def drop_invalid(self, _connection: Connection) -> None:
         row = self.find()
         if row is not None and row.parent is None and not row.is_valid and not row.is_built:
-            log.warning("Index %s is invalid, of an earlier try: it is dropped", row.quoted)
+            log.warning("Index %s is invalid, since it could not be built: it is dropped", row.quoted)
             self.work.run(f"DROP INDEX CONCURRENTLY {self.name()}")
 
 

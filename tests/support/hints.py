@@ -502,6 +502,27 @@ BODIES = [
         filled={", ...,": ", sa.String(9),", "=...": '="a"'},
     ),
     Hint(
+        'check constraint "online_not_null_title" of relation "post" is violated by some row, of NOT NULL in op.online()',
+        "with op.online():\n        op.alter_column('Post', 'Id', nullable=False, schema='billing')",
+        Typed.BEFORE,
+        set_up='CREATE SCHEMA billing; CREATE TABLE billing."Post" ("Id" int); INSERT INTO billing."Post" VALUES (NULL)',
+        filled={"...": "0"},
+    ),
+    Hint(
+        "could not create unique index; is violated by some row, in op.online()",
+        "with op.online():\n        op.create_index('ix', 'post', ['id'], unique=True)",
+        Typed.BEFORE,
+        set_up=ROWS,
+        filled={"UPDATE post SET ...": "DELETE FROM post"},
+    ),
+    Hint(
+        "could not create unique index; is violated by some row, in op.online()",
+        "with op.online():\n        op.create_check_constraint('ck', 'post', 'id > 5')",
+        Typed.BEFORE,
+        set_up=ROWS,
+        filled={"SET ...": "SET id = id + 5"},
+    ),
+    Hint(
         "could not create unique index; violates foreign key constraint; violates not-null constraint; CHECK constraint failed",
         "op.create_index('ix', 'post', ['id'], unique=True)",
         Typed.BEFORE,

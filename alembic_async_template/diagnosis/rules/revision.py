@@ -11,6 +11,8 @@ from ..row_updates import fill_nulls
 
 # A name as messages of PostgreSQL have it, with its schema or without.
 _NAME = r'(?:(?:"[^"]+"|\w+)\.)?(?:"[^"]+"|\w+)'
+# In front of `op.online()`, which has to be the first that runs in its transaction.
+_APART = "with op.get_context().autocommit_block():"
 _FILL_NULLS = fill_nulls("{table}", "{sql_column}", "...")
 
 REVISION_RULES = (
@@ -336,6 +338,29 @@ REVISION_RULES = (
             "if it is the new name of another column: rename that, in place of its removal and of this line",
             'op.alter_column("{of_table}", "...", new_column_name="{column}"{of_schema})',
         ),
+    ),
+    Rule(
+        'check constraint "online_not_null_title" of relation "post" is violated by some row, of NOT NULL in op.online()',
+        (
+            Sign(
+                codes=(SQLState.CHECK_VIOLATION,),
+                text='"online_not_null_(?![0-9a-f]{16}")(?P<column>[^"]+)"',
+                statement=r"\bVALIDATE CONSTRAINT\b",
+            ),
+        ),
+        "give the rows that have none a value, in front of the block",
+        f'{_APART} op.execute("{_FILL_NULLS}")',
+    ),
+    Rule(
+        "could not create unique index; is violated by some row, in op.online()",
+        (
+            Sign(
+                codes=(SQLState.UNIQUE_VIOLATION, SQLState.FOREIGN_KEY_VIOLATION, SQLState.CHECK_VIOLATION),
+                statement=r"\bVALIDATE CONSTRAINT\b|\bINDEX CONCURRENTLY\b",
+            ),
+        ),
+        "rows break the constraint: correct them in front of the block",
+        f'{_APART} op.execute("UPDATE {{table}} SET ...")',
     ),
     Rule(
         "could not create unique index; violates foreign key constraint; violates not-null constraint; CHECK constraint failed",
