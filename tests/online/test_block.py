@@ -10,8 +10,10 @@ import psycopg
 import pytest
 from alembic import command
 from alembic.config import Config
+from sqlalchemy import NullPool, create_engine, inspect
 
 from alembic_async_template import errors
+from alembic_async_template.diagnosis.driver_errors import find_sqlstate
 from alembic_async_template.online import steps
 from support.enums import NASTY, offline
 from support.online import Runner, describe_schema, prepare, write_block
@@ -353,6 +355,65 @@ def test_sql_refuses_what_the_server_would_have_to_say() -> None:
             change(existing, wanted)
 
 
+def test_on_mysql_the_operations_are_plain(mysql_url: str, tmp_path: Path) -> None:
+    """Those that the block would refuse too, and both ways."""
+    create = 'op.create_table("post", sa.Column("id", sa.Integer(), primary_key=True), sa.Column("n", sa.Integer()))\n'
+    body = write_block(
+        'op.create_index("ix", "post", ["n"])\nop.create_unique_constraint("uq", "post", ["n"])\n'
+        'op.alter_column("post", "n", nullable=False, existing_type=sa.Integer())\n'
+        'op.create_check_constraint("ck", "post", "n > 0")\nop.execute("INSERT INTO post (id, n) VALUES (1, 2)")'
+    )
+    back = write_block('op.drop_index("ix", "post")\nop.drop_constraint("uq", "post", type_="unique")')
+    runner = Runner(tmp_path, "postgresql://", create + body, f'{back}\nop.drop_table("post")')
+    config = Config(str(runner.config.config_file_name))
+    config.set_main_option("sqlalchemy.url", mysql_url.replace("%", "%%"))
+    command.upgrade(config, "head")
+    engine = create_engine(mysql_url.replace("mysql:", "mysql+pymysql:"), poolclass=NullPool)
+    with engine.connect() as connection:
+        inspector = inspect(connection)
+        assert {index["name"] for index in inspector.get_indexes("post")} == {"ix", "uq"}
+        assert [column["nullable"] for column in inspector.get_columns("post")] == [False, False]
+    command.downgrade(config, "base")
+    with engine.connect() as connection:
+        assert inspect(connection).get_table_names() == ["alembic_version"]
+
+
+@pytest.mark.parametrize(
+    ("operation", "held", "wanted"),
+    [
+        (_INDEX, "LOCK TABLE post IN ROW EXCLUSIVE MODE", "LOCK TABLE post IN SHARE UPDATE EXCLUSIVE MODE"),
+        (
+            'op.create_foreign_key("fk", "post", "author", ["author_id"], ["id"])',
+            "LOCK TABLE author IN SHARE MODE",
+            "LOCK TABLE post IN SHARE MODE",
+        ),
+    ],
+    ids=["index", "key"],
+)
+def test_a_deadlock_is_retried(operation: str, held: str, wanted: str, url: str, tmp_path: Path) -> None:
+    """The step is the one that PostgreSQL ends, since it looks for deadlocks first."""
+    prepare(url, f"ALTER DATABASE {url.rpartition('/')[2]} SET deadlock_timeout = '50ms'")
+    runner = Runner(tmp_path, url, write_block(operation))
+    ended: list[str | None] = []
+    runner.listen(lambda context: ended.append(find_sqlstate(context.original_exception)), "handle_error")
+    with psycopg.connect(url) as other, psycopg.connect(url, autocommit=True) as watch:
+        other.execute("SET deadlock_timeout = '30s'")
+        other.commit()
+        other.execute(held.encode())
+        thread = threading.Thread(target=runner.upgrade)
+        thread.start()
+        while watch.execute(_BLOCKED_BY, (other.info.backend_pid,)).fetchone() != (True,):
+            time.sleep(0.02)
+        other.execute(wanted.encode())
+        other.commit()
+        thread.join(30)
+    assert "40P01" in ended
+    assert {"public.ix", "public.post.fk"} & {key.name for key in describe_schema(url)}
+
+
+_BLOCKED_BY = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE %s::int = ANY (pg_blocking_pids(pid)))"
+
+
 def test_elsewhere_the_operations_are_plain(tmp_path: Path) -> None:
     """On SQLite, where a batch is allowed too."""
     body = write_block(
@@ -377,8 +438,6 @@ def test_behind_a_pooler_it_works_the_same(driver: str, pgbouncer_url: str, tmp_
 
 
 def test_in_a_callers_transaction_the_operations_are_plain(url: str, tmp_path: Path) -> None:
-    from sqlalchemy import create_engine
-
     runner = Runner(tmp_path, url, write_block(_INDEX))
     engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
     with engine.connect() as connection, connection.begin() as transaction:
