@@ -77,6 +77,7 @@ class Guard:
         self._refuses = refuses
         self._tables: dict[Key, LargeTable] | None = None
         self._made: set[Key] = set()
+        self._told: set[str] = set()
         self._depth = 0
 
     @contextmanager
@@ -146,16 +147,22 @@ class Guard:
         name, told = name_operation(operation), _describe(found, key)
         reasons = self._context.opts.get(_REASONS)
         if reasons:
-            log.info("Revision %s: %s blocks %s, which is meant: %s", self._progress.revision, name, told, reasons[-1])
+            self._tell(logging.INFO, f"Revision {self._progress.revision}: {name} blocks {told}, which is meant: {reasons[-1]}")
             return
         fix = write_fix(found, operation, self._context)
         if not self._refuses:
             told = f"Revision {self._progress.revision}: {name} blocks {told}"
-            log.warning("%s", render_line(told, [("instead", fix.text)]))
+            self._tell(logging.WARNING, render_line(told, [("instead", fix.text)]))
             return
         block = f'with op.blocking("why that is no harm"):\n    {write_operation(operation, self._context)}'
         meant = Fix("if it may block the table, say why", block)
         raise BlockingOperationError(name, str(found.table), found.table.rows, found.blocks, told, fix, meant)
+
+    def _tell(self, level: int, line: str) -> None:
+        """Say it once, also of a revision that is retried."""
+        if line not in self._told:
+            self._told.add(line)
+            log.log(level, "%s", line)
 
     def _find(self, operation: MigrateOperation, key: Key) -> Blocking | None:
         with self._own():

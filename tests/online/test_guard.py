@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import indent
@@ -386,6 +388,22 @@ def test_another_sessions_lock_is_not_waited_for(run: Run, caplog: pytest.LogCap
     with psycopg.connect(run.url) as connection:
         connection.execute("LOCK TABLE fresh, author IN ACCESS EXCLUSIVE MODE")
         run({"lock_timeout": "100ms", "lock_retries": "0", "blocking_rows": "0"}, one=INDEX)
+    assert len(list_told(caplog)) == 1
+
+
+def test_a_retry_says_it_once(run: Run, caplog: pytest.LogCaptureFixture) -> None:
+    """A revision that does not get a lock is rolled back and runs again; a table that it creates is exempt each time."""
+    run.write(
+        {"lock_timeout": "100ms", "lock_retries": "50"},
+        one=f"{INDEX}\nop.create_table('made', sa.Column('id', sa.Integer))\nop.create_index('iy', 'made', ['id'])",
+    )
+    with psycopg.connect(run.url) as connection, ThreadPoolExecutor(1) as pool:
+        connection.execute("LOCK TABLE post IN ROW EXCLUSIVE MODE")
+        upgrade = pool.submit(run.call, command.upgrade, "heads")
+        while not any("retr" in record.getMessage().lower() for record in caplog.records):
+            time.sleep(0.02)
+        connection.commit()
+        upgrade.result(30)
     assert len(list_told(caplog)) == 1
 
 
