@@ -53,9 +53,10 @@ def _install_wheel(session: nox.Session, *versions: str) -> None:
 
 def _test(session: nox.Session, *suites: list[str]) -> None:
     # Not in the session's own temporary folder, which is inside of this project: tests look for what is around theirs.
-    folder = {"TMPDIR": tempfile.gettempdir()}
+    # And what is chosen by the name of a server is not left to another one.
+    environment = {"TMPDIR": tempfile.gettempdir(), "TEST_EACH_ON_EACH": "1"}
     for tests in [session.posargs] if session.posargs else suites:
-        session.run("pytest", *tests, env=folder)
+        session.run("pytest", *tests, env=environment)
 
 
 @nox.session(reuse_venv=True)

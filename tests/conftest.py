@@ -49,7 +49,6 @@ def pytest_configure(config: pytest.Config) -> None:
         ("pgbouncer", "PgBouncer, named by TEST_PGBOUNCER_URL, TEST_PGBOUNCER_SINGLE_URL and TEST_PGBOUNCER_SESSION_URL"),
     ]:
         config.addinivalue_line("markers", f"{name}: runs on {server}")
-    config.addinivalue_line("markers", "any_server: what it tests is not the server's, so it runs on one of several")
     config.addinivalue_line("markers", "slow: takes seconds, and is left out by `nox -s check`")
     if (workerinput := getattr(config, "workerinput", None)) is not None:
         config.stash[_EMBEDDED_DIRECTORY] = Path(workerinput["embedded_directory"])
@@ -61,9 +60,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where there are several PostgreSQL servers, run a test on each of them and with each driver, but not with each on each.
+    """Where there are several PostgreSQL servers, run each case on one of 15 and 18, and where it asks for them on one of 16 and 17.
 
-    Which driver meets which server differs from test to test, and so does the server of a test that needs only one of them.
+    Which one differs from case to case, and so does the driver that meets it, so that each test function meets all of them.
+    Tests of what each server does by itself run on each. `TEST_EACH_ON_EACH=1` runs everything everywhere.
     """
     if len(POSTGRESQL_SERVERS) == 1 or os.environ.get("TEST_EACH_ON_EACH"):
         return
@@ -72,20 +72,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if not _meets_another(item)]
 
 
-# What the tests of these folders are about is not the server's, apart from a few: each of their cases meets one server.
-_OF_ANY_SERVER = {"autogenerate", "commands", "errors", "projects"}
-_OF_EACH_SERVER = {"test_hints", "test_enum_property", "test_server_comparison"}
+_OF_EACH_SERVER = {"test_hints", "test_server_comparison", "test_end_states"}
 
 
 def _meets_another(item: pytest.Item) -> bool:
     name, _, parameters = item.nodeid.partition("[")
-    driver, server = re.search(r"\b(asyncpg|psycopg)\b", parameters), re.search(r"\bpostgresql(?:-enums)?(\d)\b", parameters)
-    of_any = item.path.parent.name in _OF_ANY_SERVER and item.path.stem not in _OF_EACH_SERVER
-    if server is not None and (of_any or item.get_closest_marker("any_server")):
-        return (zlib.crc32(f"{name}{parameters.replace(server[0], '')}".encode()) + int(server[1])) % 2 == 0
-    if driver is None or server is None:
+    server = re.search(r"\bpostgresql(?:-enums)?(\d)\b", parameters)
+    if server is None or item.path.stem in _OF_EACH_SERVER:
         return False
-    return (zlib.crc32(name.encode()) + int(server[1]) + (driver[1] == "psycopg")) % 2 == 0
+    return (zlib.crc32(f"{name}{parameters.replace(server[0], '')}".encode()) + int(server[1])) % 2 == 0
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -20,8 +20,6 @@ from alembic_async_template.errors import RevisionFailedError
 from support.constructs import key
 from support.history import History, migrate
 
-pytestmark = pytest.mark.any_server
-
 COLOURS = sa.Enum("red", "green", name="colour")
 
 

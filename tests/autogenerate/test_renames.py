@@ -28,8 +28,6 @@ from support.models import CONVENTION
 from support.project import Project
 from support.terminal import run_on_terminal
 
-pytestmark = pytest.mark.any_server
-
 ALEMBIC_VERSION = tuple(map(int, alembic.__version__.split(".")[:3]))
 Declare = Callable[[MetaData], None]
 

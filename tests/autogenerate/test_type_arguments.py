@@ -84,7 +84,6 @@ ON_POSTGRESQL: list[tuple[Any, Any, str]] = [
 ]
 
 
-@pytest.mark.any_server
 def test_arguments_that_come_and_go_are_changes_both_ways(
     database_url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

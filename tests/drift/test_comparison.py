@@ -78,7 +78,6 @@ def solve(pair: Pair) -> None:
     assert pair.compare() == ()
 
 
-@pytest.mark.any_server
 @pytest.mark.parametrize("name", NASTY)
 def test_any_name_is_quoted(pair: Pair, name: str) -> None:
     """All kinds of things are made, and brought back, under it."""

@@ -12,8 +12,6 @@ from support.drift import type_statement
 from support.project import Project, write_environment
 from support.servers import create_postgresql_database
 
-pytestmark = pytest.mark.any_server
-
 TABLES = """op.execute("CREATE TABLE post (id serial PRIMARY KEY, n int, title varchar(20))")
     op.execute("CREATE TYPE status AS ENUM ('draft', 'live')")
     op.execute("CREATE INDEX ix_post_n ON post (n)")"""

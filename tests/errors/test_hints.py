@@ -49,8 +49,6 @@ from support.servers import (
     require_server,
 )
 
-pytestmark = pytest.mark.any_server
-
 if TYPE_CHECKING:
     from _pytest.mark import ParameterSet
 

@@ -177,7 +177,6 @@ REFUSALS = {
 }
 
 
-@pytest.mark.any_server
 @DRIVERS
 @pytest.mark.parametrize("code", REFUSALS)
 def test_refuse_stops_before_the_operation(code: str, driver: str, run: Run, caplog: pytest.LogCaptureFixture) -> None:
@@ -233,7 +232,6 @@ with op.online():
 }
 
 
-@pytest.mark.any_server
 @pytest.mark.parametrize("code", INSTEAD)
 def test_what_has_no_safe_sequence_is_told_another_way(code: str, run: Run) -> None:
     with pytest.raises(errors.BlockingOperationError) as raised:
@@ -241,7 +239,6 @@ def test_what_has_no_safe_sequence_is_told_another_way(code: str, run: Run) -> N
     assert raised.value.fixes[0].text == INSTEAD[code]
 
 
-@pytest.mark.any_server
 @pytest.mark.parametrize("code", [*REFUSALS, *INSTEAD])
 def test_the_code_of_a_refusal_works_as_it_is_printed(code: str, run: Run) -> None:
     """Both ways out, where there are two: the second one runs the operation as it was."""
@@ -416,7 +413,6 @@ MADE = [
 ]
 
 
-@pytest.mark.any_server
 @pytest.mark.parametrize("read_before", [False, True])
 @pytest.mark.parametrize("code", MADE)
 def test_a_table_of_this_run_is_exempt(code: str, read_before: bool, run: Run) -> None:
@@ -435,7 +431,6 @@ def test_a_table_that_may_be_there_already_is_not_of_this_run(run: Run) -> None:
         run({"blocking": "refuse"}, one=f"op.execute('CREATE TABLE IF NOT EXISTS post (id integer)')\n{INDEX}")
 
 
-@pytest.mark.any_server
 @pytest.mark.parametrize("read_before", [False, True])
 @pytest.mark.parametrize(
     "code",
@@ -503,7 +498,6 @@ def test_one_query_a_run(run: Run) -> None:
     assert len(run.queries) == 1
 
 
-@pytest.mark.any_server
 @pytest.mark.parametrize("name", NASTY)
 def test_nasty_names(name: str, run: Run) -> None:
     """A table, a column and a schema: found, shown as SQL has them, and the code to type works."""
@@ -525,7 +519,6 @@ def test_nasty_names(name: str, run: Run) -> None:
         run({"blocking": "refuse"}, **bodies)
 
 
-@pytest.mark.any_server
 @pytest.mark.parametrize("name", NASTY)
 def test_a_nasty_table_of_this_run_is_exempt(name: str, run: Run) -> None:
     fill = f"op.get_bind().exec_driver_sql({'INSERT INTO {} SELECT generate_series(1, 1000)'!r}.format(quoted), execution_options=dict(no_parameters=True))"
@@ -559,7 +552,6 @@ def test_schemas_are_translated(run: Run, caplog: pytest.LogCaptureFixture) -> N
     assert [re.findall(r"of (\S+) \(", line) for line in list_told(caplog)] == [["tenant.author"], ["public.post"]]
 
 
-@pytest.mark.any_server
 def test_other_commands_ask_nothing(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     """`check`, `current`, `stamp` and a script of SQL, in which a block with a reason is nothing."""
     run.write({"blocking": "refuse"}, one=f"{INDEX}\nwith op.blocking('why'):\n    op.create_index('iy', 'post', ['n'])")

@@ -75,7 +75,6 @@ def test_an_operation_does_what_its_statement_does(schema_url: str, tmp_path: Pa
 
 
 @pytest.mark.slow
-@pytest.mark.any_server
 def test_a_full_table_is_traced_as_an_empty_one(schema_url: str, tmp_path: Path) -> None:
     """With 100,000 rows; this is what a plan rests on, which is made on a shadow without rows."""
     with psycopg.connect(schema_url) as connection:

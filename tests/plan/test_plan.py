@@ -22,8 +22,6 @@ from support.doctor_cases import SYNC_ENV
 from support.project import Project, write_environment
 from support.servers import create_postgresql_database
 
-pytestmark = pytest.mark.any_server
-
 TABLES = """op.execute("CREATE TABLE post (id serial PRIMARY KEY, n int, title varchar(20))")
     op.execute("CREATE TABLE author (id int PRIMARY KEY)")"""
 PENDING = """op.add_column("author", sa.Column("name", sa.Text()))
@@ -106,7 +104,6 @@ def test_the_report(project: Project, live: str) -> None:
 
 
 @pytest.mark.usefixtures("live")
-@pytest.mark.any_server
 def test_the_text(project: Project) -> None:
     add_revision(project, "two", PENDING)
     result = project.alembic("plan", check=False)
@@ -135,7 +132,6 @@ def test_the_text(project: Project) -> None:
 
 
 @pytest.mark.usefixtures("live")
-@pytest.mark.any_server
 def test_markdown_for_a_review(project: Project) -> None:
     add_revision(project, "two", PENDING)
     text = project.alembic("plan", "--format", "github", check=False).stdout
@@ -145,7 +141,6 @@ def test_markdown_for_a_review(project: Project) -> None:
 
 
 @pytest.mark.usefixtures("live")
-@pytest.mark.any_server
 def test_nothing_blocks_and_nothing_is_pending(project: Project) -> None:
     """Exit status 0."""
     assert project.alembic("plan").stdout.endswith("\nNothing is pending\n")
@@ -157,7 +152,6 @@ def test_nothing_blocks_and_nothing_is_pending(project: Project) -> None:
 
 
 @pytest.mark.usefixtures("live")
-@pytest.mark.any_server
 def test_part_of_what_is_pending(project: Project) -> None:
     add_revision(project, "two", "pass")
     add_revision(project, "three", PENDING, "two")
@@ -167,7 +161,6 @@ def test_part_of_what_is_pending(project: Project) -> None:
     assert [revision["revision"] for revision in report["revisions"]] == ["two", "three"]
 
 
-@pytest.mark.any_server
 def test_a_revision_that_fails(project: Project, live: str) -> None:
     """Its error is said, and what was traced until then; exit status 2."""
     add_revision(project, "two", 'op.add_column("post", sa.Column("slug", sa.Text()))\n    op.execute("SELECT nowhere()")')
@@ -184,7 +177,6 @@ def test_a_revision_that_fails(project: Project, live: str) -> None:
 
 @pytest.mark.parametrize("statement", ["CREATE ROLE r", "DO $$ BEGIN EXECUTE 'CREATE ROLE r'; END $$"])
 @pytest.mark.usefixtures("live")
-@pytest.mark.any_server
 def test_what_acts_on_the_whole_server_is_refused(project: Project, statement: str) -> None:
     add_revision(project, "two", f"op.execute({statement!r})")
     report = plan(project, returncode=2)
@@ -194,7 +186,6 @@ def test_what_acts_on_the_whole_server_is_refused(project: Project, statement: s
 
 
 @pytest.mark.usefixtures("live")
-@pytest.mark.any_server
 def test_the_same_words_inside_of_a_database_are_run(project: Project) -> None:
     add_revision(
         project,
@@ -205,7 +196,6 @@ def test_the_same_words_inside_of_a_database_are_run(project: Project) -> None:
     assert plan(project, returncode=0)["error"] is None
 
 
-@pytest.mark.any_server
 def test_a_revision_knows_no_other_database(project: Project, live: str) -> None:
     """Every source of the URL leads to the shadow: the setting, the variable, -x url."""
     add_revision(
@@ -223,7 +213,6 @@ def test_a_revision_knows_no_other_database(project: Project, live: str) -> None
 
 
 @pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
-@pytest.mark.any_server
 def test_the_engine_of_the_application(project: Project, live: str, driver: str) -> None:
     """It connects to the shadow with what it has besides a URL."""
     url = live.replace("postgresql:", f"postgresql+{driver}:")
@@ -248,7 +237,6 @@ def test_the_engine_of_the_application(project: Project, live: str, driver: str)
     assert (report["error"], report["from"]) == (None, ["one"])
 
 
-@pytest.mark.any_server
 def test_statistics_from_a_file(project: Project, live: str, tmp_path: Path) -> None:
     """Written where the live database can be reached, and read where it cannot, with a shadow on another server."""
     add_revision(project, "two", PENDING)
@@ -326,7 +314,6 @@ def test_a_dump_in_place_of_the_history(project: Project, live: str, driver: str
     assert "CREATE ROLE of_the_dump" in everything.block
 
 
-@pytest.mark.any_server
 def test_a_shadow_that_must_not_be_emptied(project: Project, live: str) -> None:
     """The live database itself, and one that has tables, until it is said there that nothing in it is needed."""
     add_revision(project, "two", "pass")
@@ -348,7 +335,6 @@ def test_a_shadow_that_must_not_be_emptied(project: Project, live: str) -> None:
         assert project.alembic("plan").stdout.splitlines()[-1].startswith("Nothing blocks")
 
 
-@pytest.mark.any_server
 def test_the_whole_server_of_a_shadow_elsewhere(project: Project, live: str) -> None:
     """On the server of the live database, CREATE ROLE is refused with `shadow_url` too."""
     add_revision(project, "two", 'op.execute("CREATE ROLE r")')
@@ -357,7 +343,6 @@ def test_the_whole_server_of_a_shadow_elsewhere(project: Project, live: str) -> 
         assert "acts on the whole server" in plan(project, returncode=2)["error"]
 
 
-@pytest.mark.any_server
 def test_a_role_without_the_right(project: Project, live: str) -> None:
     """Exit status 2, and both ways to solve it."""
     role = f"plain_{make_url(live).database}"
@@ -379,7 +364,6 @@ def test_a_role_without_the_right(project: Project, live: str) -> None:
             connection.execute(f"DROP OWNED BY {role}; DROP ROLE {role}".encode())
 
 
-@pytest.mark.any_server
 def test_a_hand_written_environment_is_not_run(project: Project, postgresql_url: str) -> None:
     write_environment(project.directory, postgresql_url.replace("%", "%%"), one="pass")
     project.write({"migrations/env.py": f"raise RuntimeError('it was run')\n{SYNC_ENV}"})
@@ -389,7 +373,6 @@ def test_a_hand_written_environment_is_not_run(project: Project, postgresql_url:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.any_server
 def test_a_run_that_is_ended_leaves_nothing(project: Project, live: str, number: signal.Signals) -> None:
     process, name = start_plan(project, live, 60)
     process.send_signal(number)
@@ -398,7 +381,6 @@ def test_a_run_that_is_ended_leaves_nothing(project: Project, live: str, number:
     assert name not in list_shadows(live)
 
 
-@pytest.mark.any_server
 def test_a_killed_run_is_cleaned_up_by_the_next(project: Project, live: str) -> None:
     """What it has left is removed when no one is connected any more, and it is not new."""
     process, name = start_plan(project, live, 3)
@@ -492,7 +474,6 @@ def test_a_history_that_is_kept(project: Project, live: str) -> None:
                 connection.execute(f"DROP DATABASE {name}".encode())
 
 
-@pytest.mark.any_server
 def test_an_open_transaction_is_told(project: Project, live: str) -> None:
     project.set(lock_timeout="100ms")
     add_revision(project, "two", "pass")
@@ -504,7 +485,6 @@ def test_an_open_transaction_is_told(project: Project, live: str) -> None:
     assert re.match(r"a transaction is open that its locks may wait for: process \d+ \(report, user ", notes[0])
 
 
-@pytest.mark.any_server
 def test_a_table_that_is_locked_is_still_known(project: Project, live: str) -> None:
     """Its size waits for the lock, so that the pages of the last ANALYZE are taken."""
     add_revision(project, "two", PENDING)
@@ -546,7 +526,6 @@ def test_a_partitioned_table_is_the_sum_of_its_partitions(project: Project, live
 
 
 @pytest.mark.usefixtures("live")
-@pytest.mark.any_server
 def test_what_an_update_would_change(project: Project) -> None:
     """The live server tells how many rows; on the shadow there are none."""
     add_revision(
@@ -562,7 +541,6 @@ def test_what_an_update_would_change(project: Project) -> None:
     assert none["scans"] == ["public.post"]
 
 
-@pytest.mark.any_server
 def test_nothing_but_reads_reaches_the_live_database(project: Project, live: str) -> None:
     """No row of a table or of a catalog is written; the list of databases is the server's."""
     add_revision(project, "two", PENDING + '\n    op.execute("UPDATE post SET n = 0")')
@@ -590,7 +568,6 @@ def count_written(url: str) -> int:
 
 
 @pytest.mark.usefixtures("live")
-@pytest.mark.any_server
 def test_as_a_function(project: Project) -> None:
     """A program gets the report, and an error of this package."""
     from alembic.config import Config
@@ -603,7 +580,6 @@ def test_as_a_function(project: Project) -> None:
         make_plan(config, "one:two")
 
 
-@pytest.mark.any_server
 def test_the_first_revision(project: Project, postgresql_url: str) -> None:
     """A database without a table is known too."""
     write_environment(project.directory, postgresql_url.replace("%", "%%"), one=TABLES)

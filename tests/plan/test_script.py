@@ -14,8 +14,6 @@ from sqlalchemy.engine import make_url
 from support.project import Project, write_environment
 from support.servers import PSQL, create_postgresql_database
 
-pytestmark = pytest.mark.any_server
-
 HISTORY = """op.execute("CREATE TYPE status AS ENUM ('draft', 'live', 'old')")
     op.execute("CREATE TABLE post (id serial PRIMARY KEY, n int, title text, status status DEFAULT 'draft', tags status[])")
     op.execute("CREATE INDEX ix_draft ON post (id) WHERE status = 'draft'")
@@ -254,7 +252,6 @@ def test_what_depends_on_rows_is_refused(project: Project) -> None:
     ]
 
 
-@pytest.mark.any_server
 def test_from_the_beginning(project: Project, postgresql_url: str) -> None:
     """An empty database; and a range, written without one."""
     write_environment(project.directory, postgresql_url.replace("%", "%%"), one=HISTORY)
@@ -271,7 +268,6 @@ def test_from_the_beginning(project: Project, postgresql_url: str) -> None:
     assert read_rows(postgresql_url)["alembic_version"] == [("(two)",)]
 
 
-@pytest.mark.any_server
 @pytest.mark.usefixtures("databases")
 def test_a_revision_that_fails_gives_no_script(project: Project) -> None:
     write_revision(project, "two", 'op.execute("ALTER TABLE nowhere ADD n int")')

@@ -20,8 +20,6 @@ from support.history import History
 from support.project import Project
 from support.servers import create_postgresql_database
 
-pytestmark = pytest.mark.any_server
-
 
 def models(*columns: str, others: Sequence[str] = (), labels: Sequence[str] = ()) -> MetaData:
     metadata = MetaData()

@@ -16,8 +16,6 @@ from support.cases import LINE, refuse
 from support.program import tables
 from support.project import write_environment, write_files
 
-pytestmark = pytest.mark.any_server
-
 APPLICATION = """
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine

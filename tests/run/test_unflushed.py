@@ -12,8 +12,6 @@ from sqlalchemy.engine import make_url
 from alembic_async_template import Migrations, errors
 from support.project import write_environment
 
-pytestmark = pytest.mark.any_server
-
 CREATE = "op.create_table('post', sa.Column('id', sa.Integer(), primary_key=True), sa.Column('title', sa.Text()))"
 MODEL = """from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
