@@ -15,18 +15,16 @@ from alembic import util
 from alembic.autogenerate.api import AutogenContext
 from alembic.autogenerate.render import render_op
 from alembic.operations import Operations, ops
-from sqlalchemy import ARRAY, Column, Enum
+from sqlalchemy import Column, Enum
 
-from ..application.column_types import find_implementation
-from ..enums.ops import CreateEnumOp, DropEnumOp
 from ..errors import OnlineRefusedError
 from ..online.refusals import refuse_unsafe
-from ..online.work import Work, find_address
-from .blocks import BlockOps, online_block
+from ..online.work import Work, change, find_address
+from .blocks import online_block
 from .check_operations import CreateCheckOp, DropCheckOp
 from .enum_changes import EnumAdditionOps, EnumRebuildOps
-from .operation_tree import TableKey
-from .rename_operations import RenamedColumnOp
+from .operation_needs import Touched, find_item_type, find_touched
+from .rename_operations import RenamedTableOp
 from .required_columns import BackfillOp, RefuseNullsOp, add_nullable, is_required, refuse_nulls
 
 if TYPE_CHECKING:
@@ -55,33 +53,21 @@ _BRIEF = {
     ops.AlterColumnOp,
     ops.CreateTableCommentOp,
     ops.DropTableCommentOp,
-    RenamedColumnOp,
 }
-# Stands for all types, beside the tables, in what operations change and use.
-_TYPES: TableKey = (None, "")
 
 
 class _Part(IntEnum):
-    """The parts of an upgrade, in order; a downgrade has `LAST` first, then the block, the rest, and `FIRST` at the end."""
+    """The parts of an upgrade, in order; a downgrade has `LAST` first, then the block, the rest, and `FIRST` at the end.
+
+    What a block has in front of it is in it, at its beginning.
+    """
 
     FIRST = 0
-    """Values are added to a type: that commits by itself, and may stand in front of a block."""
+    """Values are added to a type."""
     BLOCK = 1
     REST = 2
     LAST = 3
     """Values are removed from a type, which is the reverse of adding them."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Touched:
-    """What an operation changes and needs."""
-
-    table: TableKey | None = None
-    """The table that it changes; None if nothing is known of it."""
-    parts: frozenset[str] | None = None
-    """Its columns, constraints and indexes that are concerned; None for all."""
-    uses: frozenset[TableKey] = frozenset()
-    """Other tables that it needs as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +79,16 @@ class _Item:
     place: float
     """That of the reverse in the downgrade."""
     part: _Part
-    touched: _Touched
+    touched: Touched
     may_join: bool = False
     """Whether it could be in the block."""
+
+    @property
+    def is_filled_in_front(self) -> bool:
+        """Whether rows may get a label of an enum in front of the block, where none was added yet."""
+        up = self.up
+        is_refusal = isinstance(up, ops.AlterColumnOp) and up.modify_nullable is False and not isinstance(up, RefuseNullsOp)
+        return is_refusal and isinstance(up.existing_type, Enum)  # type: ignore[attr-defined]
 
     def follows(self, earlier: _Item) -> bool:
         """Whether it has to stay behind an operation."""
@@ -103,15 +96,19 @@ class _Item:
         if mine.table is None or other.table is None:
             return True
         if mine.table == other.table:
-            return mine.parts is None or other.parts is None or bool(mine.parts & other.parts)
-        # What a new table refers to may change before and after.
-        return other.table in mine.uses or (mine.table in other.uses and not isinstance(earlier.up, ops.CreateTableOp))
+            takes_away = isinstance(earlier.up, BackfillOp) and isinstance(self.up, ops.DropColumnOp)
+            return takes_away or mine.parts is None or other.parts is None or bool(mine.parts & other.parts)
+        # What is created refers to what was there before, however that changes.
+        creates = ops.CreateTableOp | ops.CreateForeignKeyOp
+        if isinstance(self.up, ops.CreateForeignKeyOp) and isinstance(earlier.up, ops.CreateForeignKeyOp):
+            return False
+        return other.table in mine.uses or (mine.table in other.uses and not isinstance(earlier.up, creates))
 
     def fits_behind(self, earlier: _Item) -> bool:
         """Whether it can be in one revision with what it has to stay behind."""
         return (
             earlier.part is self.part
-            or earlier.part is _Part.FIRST
+            or (earlier.part is _Part.FIRST and not self.is_filled_in_front)
             or self.part is _Part.LAST
             or (earlier.part is _Part.BLOCK and not self.down)
         )
@@ -132,6 +129,12 @@ def write_online(context: MigrationContext, directives: list[ops.MigrationScript
         log.warning("op.online() is not written: the downgrade of this revision is not the reverse of its upgrade")
         return
     revisions = _arrange(items.items)
+    script = context.environment_context.script if context.environment_context is not None else None
+    if len(revisions) > 1 and script is not None and not any(f"%({name})" in script.file_template for name in ("rev", "slug")):
+        log.warning(
+            "op.online() is not written: it takes two revisions, whose files file_template calls the same; add %%(rev)s to it"
+        )
+        return
     for number, revision in enumerate(revisions):
         upgrade, downgrade = _join(revision)
         if number == 0:
@@ -155,6 +158,9 @@ class _Items:
         self._texts = [(place, self._write(down)) for place, down in self._downs]
         upgrade = list(_flatten(upgrade_ops))
         self._new = {find_address(one) for one in upgrade if isinstance(one, ops.CreateTableOp | ops.DropTableOp)}
+        renamed = [one for one in upgrade if isinstance(one, RenamedTableOp)]
+        self._old_names = {(str(one.new_table_name), one.schema): str(one.table_name) for one in renamed}
+        self._keys = [one for one in upgrade if isinstance(one, ops.CreateForeignKeyOp)]
         self.items = [item for one in upgrade for item in self._make(one)]
 
     @property
@@ -185,7 +191,7 @@ class _Items:
 
     def _make(self, up: ops.MigrateOperation) -> Iterator[_Item]:
         place, down = self._find_reverse(up)
-        item = _Item(up, down, place, _Part.REST, _find_touched(up, self._dialect))
+        item = _Item(up, down, place, _Part.REST, find_touched(up, self._dialect))
         if isinstance(up, EnumAdditionOps | EnumRebuildOps):
             yield replace(item, part=_Part.FIRST if isinstance(up, EnumAdditionOps) else _Part.LAST)
         elif type(up) not in _BLOCKING | _BRIEF or find_address(up) in self._new:
@@ -195,6 +201,8 @@ class _Items:
         elif isinstance(up, ops.AlterColumnOp) and up.modify_type is not None:
             yield item  # one of its directions reads the rows
         elif all(self._is_safe(one) for one in (up, *map(_relax, down))):
+            if isinstance(up, ops.AlterColumnOp) and up.modify_nullable is False:
+                item = replace(item, touched=self._await_parents(up, item.touched))
             is_blocking = type(up) in _BLOCKING or (isinstance(up, ops.AlterColumnOp) and up.modify_nullable is not None)
             yield replace(item, part=_Part.BLOCK if is_blocking else _Part.REST, may_join=True)
         else:
@@ -207,16 +215,33 @@ class _Items:
             yield item
             return
         yield replace(item, up=addition, part=_Part.BLOCK)
-        yield replace(item, up=BackfillOp(up), down=[])
-        yield replace(item, up=refusal, down=[refusal.reverse()], part=_Part.BLOCK)
+        filled = self._await_parents(up, item.touched)
+        yield replace(item, up=BackfillOp(up), down=[], touched=filled)
+        yield replace(item, touched=filled, up=refusal, down=[refusal.reverse()], part=_Part.BLOCK)
+
+    def _await_parents(self, operation: ops.AddColumnOp | ops.AlterColumnOp, touched: Touched) -> Touched:
+        """What rows of a key's column need to get their value: the tables that the key refers to."""
+        column = operation.column.name if isinstance(operation, ops.AddColumnOp) else operation.column_name
+        keys = [key for key in self._keys if column in key.local_cols and find_address(key) == find_address(operation)]
+        return replace(touched, uses=touched.uses.union(*(find_touched(key, self._dialect).uses for key in keys)))
 
     def _is_safe(self, operation: ops.MigrateOperation) -> bool:
         """Whether a block takes an operation, as far as that can be seen before its revision runs."""
+        old_name = self._old_names.get(find_address(operation))
+        if old_name is not None:
+            is_key = isinstance(operation, ops.CreateForeignKeyOp)
+            operation = change(operation, **{"source_table" if is_key else "table_name": old_name})
         try:
-            refuse_unsafe(self._work, operation)
+            is_known = refuse_unsafe(self._work, operation)
         except OnlineRefusedError:
             return False
-        return True
+        # A column of a type that is still to be created: labels need no more than any other constant.
+        return is_known or (isinstance(operation, ops.AddColumnOp) and _is_plain_enum(operation.column, self._dialect))
+
+
+def _is_plain_enum(column: Column[Any], dialect: Dialect) -> bool:
+    default = getattr(column.server_default, "arg", None)
+    return isinstance(find_item_type(column.type, dialect), Enum) and (default is None or isinstance(default, str))
 
 
 def _flatten(container: ops.OpContainer) -> Iterator[ops.MigrateOperation]:
@@ -233,73 +258,19 @@ def _relax(operation: ops.MigrateOperation) -> ops.MigrateOperation:
     return add_nullable(operation) if is_column else operation  # type: ignore[arg-type]
 
 
-def _find_touched(operation: Any, dialect: Dialect) -> _Touched:
-    def name(table: Any, schema: str | None) -> TableKey:
-        return None if schema == dialect.default_schema_name else schema, str(table)
-
-    def find_target(key: Any) -> TableKey:
-        schema, _, table = key.elements[0].target_fullname.rpartition(".")[0].rpartition(".")
-        return name(table, schema or None)
-
-    own = name(*find_address(operation))
-    match operation:
-        case CreateEnumOp() | DropEnumOp():
-            return _Touched(_TYPES)
-        case ops.CreateTableOp() | ops.DropTableOp():
-            return _Touched(own, None, frozenset({_TYPES, *map(find_target, operation.to_table().foreign_key_constraints)}))
-        case ops.CreateForeignKeyOp():
-            target = name(operation.referent_table, operation.kw.get("referent_schema"))
-            return _Touched(own, _name_parts(operation.constraint_name, operation.local_cols), frozenset({target}))
-        case ops.CreateUniqueConstraintOp() | ops.CreatePrimaryKeyOp():
-            return _Touched(own, _name_parts(operation.constraint_name, operation.columns))
-        case ops.CreateIndexOp():
-            return _Touched(
-                own,
-                None
-                if operation.kw.get("postgresql_where") is not None
-                else _name_parts(operation.index_name, operation.columns),
-            )
-        case ops.DropIndexOp() | ops.DropConstraintOp() if operation._reverse is not None:
-            return _find_touched(operation.reverse(), dialect)
-        case ops.AddColumnOp():
-            return _Touched(own, _name_parts(operation.column.name), _list_types(operation.column.type, dialect))
-        case ops.DropColumnOp():
-            type_ = operation.to_column().type if operation._reverse is not None else None
-            return _Touched(own, _name_parts(operation.column_name), _list_types(type_, dialect))
-        case ops.AlterColumnOp():
-            types = _list_types(operation.modify_type, dialect) | _list_types(operation.existing_type, dialect)
-            return _Touched(own, _name_parts(operation.column_name, [operation.modify_name or operation.column_name]), types)
-        case ops.CreateTableCommentOp() | ops.DropTableCommentOp():
-            return _Touched(own, frozenset())
-        case _ if type(operation) in _BLOCKING | _BRIEF:
-            return _Touched(own)
-        case _:
-            return _Touched()
-
-
-def _name_parts(name: Any, columns: Sequence[Any] = ()) -> frozenset[str] | None:
-    """Columns, and what has them; None where one of them is an expression."""
-    names = [column.name if isinstance(column, Column) else column for column in (name, *columns)]
-    return frozenset(map(str, names)) if all(isinstance(one, str) for one in names) else None
-
-
-def _list_types(type_: Any, dialect: Dialect) -> frozenset[TableKey]:
-    """Whether a column needs a type that a revision may create or drop; where nothing is known of it, it may."""
-    is_own = type_ is None or isinstance(find_implementation(type_, dialect), Enum | ARRAY)
-    return frozenset({_TYPES} if is_own else ())
-
-
-def _arrange(items: Iterable[_Item]) -> list[list[_Item]]:
+def _arrange(items: Sequence[_Item]) -> list[list[_Item]]:
     """The items of each revision.
 
     What is brief joins the block where that saves a revision, and where rows are to be filled: it would lock them meanwhile.
     """
-    found = list(items)
-    filled = {item.touched.table for item in found if isinstance(item.up, BackfillOp)}
-    apart = [_join_block(item) if item.touched.table in filled else item for item in found]
-    block = [item for item in apart if item.part is _Part.BLOCK]
-    joined = [_join_block(item) if any(item.follows(one) or one.follows(item) for one in block) else item for item in apart]
-    return min(_divide(apart), _divide(joined), key=len)
+    filled = {item.touched.table for item in items if isinstance(item.up, BackfillOp)}
+    apart = [_join_block(item) if item.touched.table in filled else item for item in items]
+    arrangements = []
+    for some in (apart, items):
+        block = [item for item in some if item.part is _Part.BLOCK]
+        joined = [_join_block(item) if any(item.follows(one) or one.follows(item) for one in block) else item for item in some]
+        arrangements += [_divide(some), _divide(joined)]
+    return min(arrangements, key=len)
 
 
 def _join_block(item: _Item) -> _Item:
@@ -320,11 +291,10 @@ def _join(items: Iterable[_Item]) -> tuple[list[ops.MigrateOperation], list[ops.
     """The upgrade and the downgrade of a revision."""
     parts = {part: [item for item in items if item.part is part] for part in _Part}
     ups = {part: [item.up for item in own] for part, own in parts.items()}
-    ups[_Part.REST].sort(key=lambda up: not isinstance(up, BackfillOp))  # what changes their tables has a lock up to the end
     downs = {part: [down for item in sorted(own, key=_read_place) for down in _list_downs(item)] for part, own in parts.items()}
     return (
-        [*ups[_Part.FIRST], *_make_block(ups[_Part.BLOCK]), *ups[_Part.REST], *ups[_Part.LAST]],
-        [*downs[_Part.LAST], *_make_block(downs[_Part.BLOCK]), *downs[_Part.REST], *downs[_Part.FIRST]],
+        [*_make_block(ups[_Part.FIRST], ups[_Part.BLOCK]), *ups[_Part.REST], *ups[_Part.LAST]],
+        [*_make_block(downs[_Part.LAST], downs[_Part.BLOCK]), *downs[_Part.REST], *downs[_Part.FIRST]],
     )
 
 
@@ -340,8 +310,8 @@ def _list_downs(item: _Item) -> Iterator[ops.MigrateOperation]:
             yield down
 
 
-def _make_block(operations: list[ops.MigrateOperation]) -> list[BlockOps]:
-    return [online_block(operations)] if operations else []
+def _make_block(first: list[ops.MigrateOperation], operations: list[ops.MigrateOperation]) -> list[ops.MigrateOperation]:
+    return [online_block([*first, *operations])] if operations else first
 
 
 def _follow(
@@ -356,7 +326,7 @@ def _follow(
         util.rev_id(),
         ops.UpgradeOps(upgrade),
         ops.DowngradeOps(downgrade),
-        message=f"{first.message}, part {number}" if first.message else f"part {number}",
+        message=f"part {number} of {first.message}" if first.message else f"part {number}",
         imports=set(first.imports),
         head=previous.rev_id,
         version_path=first.version_path,

@@ -75,14 +75,15 @@ class RenamedObjectOp(ops.ExecuteSQLOp):
     """Renames a constraint or an index, which Alembic has no operation for.
 
     :param write: SQL by the old and the new name.
+    :param table: the table whose it is.
     """
 
-    def __init__(self, write: Callable[[str, str], str], name: str, new_name: str) -> None:
+    def __init__(self, write: Callable[[str, str], str], name: str, new_name: str, table: Table) -> None:
         super().__init__(escape_colons(write(name, new_name)))
-        self.write, self.name, self.new_name = write, name, new_name
+        self.write, self.name, self.new_name, self.table = write, name, new_name, table
 
     def reverse(self) -> RenamedObjectOp:
-        return RenamedObjectOp(self.write, self.new_name, self.name)
+        return RenamedObjectOp(self.write, self.new_name, self.name, self.table)
 
 
 def write_rename(rename: Rename) -> RenamedTableOp | RenamedColumnOp:
@@ -186,7 +187,8 @@ class _Names:
             old = self._choose(named[name], kind, columns, free)
             if old is not None:
                 self.reflected[kind].remove(old)
-                yield RenamedObjectOp(self._rename_index if kind == "ix" else self._rename_constraint, old["name"], name)
+                write = self._rename_index if kind == "ix" else self._rename_constraint
+                yield RenamedObjectOp(write, old["name"], name, self.table)
 
     def _rename_index(self, old: str, new: str) -> str:
         return f"ALTER INDEX {self.schema}{self.quote(old)} RENAME TO {self.quote(new)}"

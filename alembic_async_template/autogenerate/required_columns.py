@@ -161,7 +161,8 @@ def _comment_addition(
     if value is not None and value.parent is not None:
         start += f" {_explain_parent(value)}"
     if old_name is not None:
-        start += f" If it was {old_name} before, see what is said about its removal. If not:"
+        also = ", and remove NOT NULL from the next revision" if is_place else ""
+        start += f" If it was {old_name} before, see what is said about its removal{also}. If not:"
     if is_place:
         return CommentOp(start, ops.ExecuteSQLOp(escape_colons(_write_update(operation, value, dialect))))
     if value is not None and value.default is not None:

@@ -20,11 +20,29 @@ from sqlalchemy.types import TypeEngine
 from .. import _compat
 from ..application.column_types import find_implementation
 from ..postgresql import escape_colons
+from .operation_tree import TableKey, find_table
 from .plain_dialect import make_plain
 from .server_defaults import is_next_value
 
 if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext
+
+
+class StatementOp(ops.ExecuteSQLOp):
+    """A statement that knows its reverse, and what it is about.
+
+    :param undo: the statement that takes it back; empty if the end of its table does.
+    :param table: the table that it changes; None if it creates what tables need.
+    """
+
+    def __init__(self, statement: str, undo: str = "", table: TableKey | None = None) -> None:
+        super().__init__(escape_colons(statement))
+        self.statement, self.undo, self.table = statement, undo, table
+
+    def reverse(self) -> StatementOp:
+        if not self.undo:
+            raise NotImplementedError
+        return StatementOp(self.undo, self.statement, self.table)
 
 
 def add_schema_objects(
@@ -59,13 +77,9 @@ def add_schema_objects(
             _leave_numbers_to_sequences(downgrade_ops)
         if dialect.name == "postgresql":
             comments = list(_write_constraint_comments(dialect, upgrade_ops))
-            upgrade_ops.ops += [_write_operation(comment) for comment in comments]
-        upgrade_ops.ops[first:first] = [_write_operation(create) for create, _ in needed if create]
-        downgrade_ops.ops += [_write_operation(drop) for _, drop in reversed(needed)]
-
-
-def _write_operation(statement: str) -> ops.ExecuteSQLOp:
-    return ops.ExecuteSQLOp(escape_colons(statement))
+            upgrade_ops.ops += comments
+        upgrade_ops.ops[first:first] = [StatementOp(create, drop) for create, drop in needed if create]
+        downgrade_ops.ops += [StatementOp(drop, create) for create, drop in reversed(needed)]
 
 
 def _compile(element: ExecutableDDLElement, dialect: Dialect) -> str:
@@ -162,9 +176,9 @@ def _find_missing_domains(dialect: Dialect, domains: _Domains, inspector: Any) -
             yield create, _compile(DropDomainType(domain), dialect)
 
 
-def _write_constraint_comments(dialect: Dialect, upgrade_ops: ops.UpgradeOps) -> Iterator[str]:
+def _write_constraint_comments(dialect: Dialect, upgrade_ops: ops.UpgradeOps) -> Iterator[StatementOp]:
     for operation in upgrade_ops.ops:
         if isinstance(operation, ops.CreateTableOp):
             for constraint in operation.to_table().constraints:
                 if constraint.comment is not None and isinstance(constraint.name, str):
-                    yield _compile(SetConstraintComment(constraint), dialect)
+                    yield StatementOp(_compile(SetConstraintComment(constraint), dialect), table=find_table(operation))

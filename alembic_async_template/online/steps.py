@@ -132,6 +132,7 @@ def get_connection(context: MigrationContext) -> Connection:
 def _run(context: MigrationContext, step: Step) -> None:
     connection = get_connection(context)
     if step.way is Way.OWN:
+        commit(context)  # what was tried on copies counts as work
         step.run()
     elif step.way is Way.CONCURRENT:
         with context.autocommit_block(), _without_timeout(connection):
