@@ -17,6 +17,7 @@ from alembic.autogenerate.render import render_op
 from alembic.operations import Operations, ops
 from sqlalchemy import Column, Enum
 
+from ..enums.ops import CreateEnumOp, DropEnumOp
 from ..errors import OnlineRefusedError
 from ..online.refusals import refuse_unsafe
 from ..online.work import Work, change, find_address
@@ -194,6 +195,8 @@ class _Items:
         item = _Item(up, down, place, _Part.REST, find_touched(up, self._dialect))
         if isinstance(up, EnumAdditionOps | EnumRebuildOps):
             yield replace(item, part=_Part.FIRST if isinstance(up, EnumAdditionOps) else _Part.LAST)
+        elif isinstance(up, CreateEnumOp | DropEnumOp):
+            yield replace(item, may_join=True)
         elif type(up) not in _BLOCKING | _BRIEF or find_address(up) in self._new:
             yield item
         elif isinstance(up, ops.AddColumnOp) and is_required(up.column):

@@ -16,6 +16,7 @@ from ..enums.ops import CreateEnumOp, DropEnumOp
 from ..online.work import find_address
 from .operation_tree import TableKey
 from .rename_operations import RenamedObjectOp, RenamedTableOp
+from .renames import is_known
 from .schema_objects import StatementOp
 
 # Stands for schemas, sequences and domains, beside the tables, in what operations change and use.
@@ -68,12 +69,12 @@ def find_touched(operation: Any, dialect: Dialect) -> Touched:
             included = operation.kw.get("postgresql_include") or ()
             is_partial = operation.kw.get("postgresql_where") is not None
             return Touched(own, None if is_partial else _name_parts(operation.index_name, [*operation.columns, *included]))
-        case ops.DropIndexOp() | ops.DropConstraintOp() if operation._reverse is not None:
+        case ops.DropIndexOp() | ops.DropConstraintOp() if vars(operation)["_reverse"] is not None:
             return find_touched(operation.reverse(), dialect)
         case ops.AddColumnOp():
             return Touched(own, _name_parts(operation.column.name), _list_needed(operation.column, dialect))
         case ops.DropColumnOp():
-            needed = _list_needed(operation.to_column(), dialect) if operation._reverse is not None else frozenset({_OBJECTS})
+            needed = _list_needed(operation.to_column(), dialect) if is_known(operation) else frozenset({_OBJECTS})
             return Touched(own, _name_parts(operation.column_name), needed)
         case ops.AlterColumnOp():
             needed = _list_types(operation.modify_type, dialect) | _list_types(operation.existing_type, dialect)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import sqlalchemy as sa
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import MetaData
+from sqlalchemy.dialects.postgresql import DOMAIN
 
 from support.fingerprint import read_fingerprint
 from support.history import History, migrate
@@ -336,3 +338,190 @@ def test_a_partitioned_table_keeps_what_the_block_refuses(postgresql_url: str, t
     assert "op.online" in migrate(history, "three", declare_measure(sa.UniqueConstraint("id", "n"), sa.Index("ix", "n")))
     assert history.find_differences() == []
     history.downgrade("base")
+
+
+def declare_tables(*tables: tuple[Any, ...]) -> MetaData:
+    """Tables with a key: each its name, columns, constraints and indexes."""
+    metadata = MetaData()
+    for name, *parts in tables:
+        sa.Table(name, metadata, sa.Column("id", sa.Integer(), primary_key=True), *parts)
+    return metadata
+
+
+def number(name: str, *parts: Any, **options: Any) -> sa.Column[Any]:
+    return sa.Column(name, sa.Integer(), *parts, **options)
+
+
+def _enum(*labels: str, name: str = "kind") -> sa.Enum:
+    return sa.Enum(*labels, name=name)
+
+
+def _make_sequence() -> MetaData:
+    metadata = declare_tables(("a", number("y", index=True), number("u", nullable=False)))
+    sa.Sequence("sq", metadata=metadata)
+    return metadata
+
+
+# What is there, what is to be, the answers of -x, and how many revisions that takes.
+CHANGES: dict[str, tuple[MetaData, MetaData, list[str], int]] = {
+    "include": (
+        declare_tables(("a", number("x"))),
+        declare_tables(("a", number("x"), number("y"), sa.Index("ix", "x", postgresql_include=["y"]))),
+        [],
+        1,
+    ),
+    "old and new": (
+        declare_tables(("a", number("x", nullable=False, index=True))),
+        declare_tables(("a", number("y", nullable=False, index=True))),
+        [],
+        2,
+    ),
+    "renamed table": (
+        declare_tables(("a", number("x"))),
+        declare_tables(
+            ("b", number("x", index=True), sa.Column("u", sa.Uuid(), server_default=sa.func.gen_random_uuid(), unique=True))
+        ),
+        ["rename_table=a:b"],
+        2,
+    ),
+    "renamed column": (
+        declare_tables(("a", number("x"))),
+        declare_tables(("a", number("y", nullable=False))),
+        ["rename=a.x:y"],
+        2,
+    ),
+    "new domain": (
+        declare_tables(("a", number("x"))),
+        declare_tables(("a", number("x", index=True), sa.Column("d", DOMAIN("dd", sa.Integer(), check=sa.text("VALUE > 0"))))),
+        [],
+        1,
+    ),
+    "sequence": (declare_tables(("a", number("x", index=True))), _make_sequence(), ["rename=a.x:y"], 3),
+    "comment": (
+        declare_tables(("a", number("x"))),
+        declare_tables(("a", number("x", sa.ForeignKey("b.n"))), ("b", number("n"), sa.UniqueConstraint("n", comment="one"))),
+        [],
+        2,
+    ),
+    "new enum": (
+        declare_tables(("a", number("x")), ("b",)),
+        declare_tables(("a", number("x", index=True)), ("b", sa.Column("k", _enum("p", "q"), nullable=False))),
+        [],
+        2,
+    ),
+    "new schema": (
+        declare_tables(("a", number("x"))),
+        declare_tables(("a", number("x", index=True)), ("b", sa.Column("k", sa.Enum("p", name="kind", schema="other")))),
+        [],
+        1,
+    ),
+    "cycle": (
+        declare_tables(("a", number("x")), ("c", number("a_id"))),
+        declare_tables(
+            ("a", number("x"), number("b_id", sa.ForeignKey("b.id"))),
+            ("b", number("a_id", sa.ForeignKey("a.id", use_alter=True))),
+            ("c", number("a_id", sa.ForeignKey("a.id"))),
+        ),
+        [],
+        2,
+    ),
+    "unique target": (
+        declare_tables(("a", number("x")), ("b", number("y"))),
+        declare_tables(
+            ("a", number("x", unique=True)), ("b", number("y", sa.ForeignKey("a.x"))), ("c", number("z", sa.ForeignKey("a.x")))
+        ),
+        [],
+        2,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_each_revision_is_taken_back_exactly(name: str, postgresql_url: str, tmp_path: Path) -> None:
+    """One after the other, there and back twice; the end is that of the plain operations."""
+    before, after, answers, count = CHANGES[name]
+    history = History(tmp_path / "project", postgresql_url, online=True, options={"include_schemas": True}).initialise()
+    versions = tmp_path / "project/migrations/versions"
+
+    def read() -> dict[str, Any]:
+        found = read_fingerprint(postgresql_url, positions=False)
+        del found["rows of public.alembic_version"]
+        return found
+
+    migrate(history, "one", before)
+    history.arguments = answers
+    ini = tmp_path / "project/alembic.ini"
+    ini.write_text(ini.read_text().replace("online = on", "online = off"))
+    migrate(history, "two", after)
+    plain = read()
+    history.downgrade("one")
+    (versions / "two_two.py").unlink()
+    ini.write_text(ini.read_text().replace("online = off", "online = on"))
+    text = history.revise(after, "two")
+    assert text is not None
+    assert (text.count("Revision ID"), "op.online()" in text) == (count, True)
+    states = [read()]
+    for _ in range(count):
+        history.upgrade("+1")
+        states.append(read())
+    assert states[-1] == plain
+    assert history.find_differences() == []
+    for _ in range(2):
+        for state in reversed(states[:-1]):
+            history.downgrade("-1")
+            assert read() == state
+        for state in states[1:]:
+            history.upgrade("+1")
+            assert read() == state
+
+
+def test_a_column_goes_after_rows_were_filled_from_it(postgresql_url: str, tmp_path: Path) -> None:
+    """The place for that is in front of its removal."""
+    before, after, _, _ = CHANGES["old and new"]
+    history = History(tmp_path / "project", postgresql_url, online=True).initialise()
+    migrate(history, "one", before)
+    text = history.revise(after, "two")
+    assert text is not None
+    assert text.index("op.add_column('a', sa.Column('y'") < text.index("# op.execute(") < text.index("op.drop_column('a', 'x')")
+
+
+def test_rows_get_the_key_of_a_table_that_is_new(postgresql_url: str, tmp_path: Path) -> None:
+    """The place to fill them comes after its creation."""
+    history = History(tmp_path / "project", postgresql_url, online=True).initialise()
+    migrate(history, "one", declare_tables(("post", number("old_id"))))
+    key = sa.ForeignKey("author.id")
+    after = declare_tables(
+        ("post", number("old_id", key, nullable=False), number("author_id", sa.ForeignKey("author.id"), nullable=False)),
+        ("author",),
+    )
+    text = history.revise(after, "two")
+    assert text is not None
+    creation = text.index("op.create_table('author'")
+    assert creation < text.index("UPDATE post SET author_id") < text.index("part 2 of two")
+    assert text.index("part 2 of two") < text.index("UPDATE post SET old_id")
+
+
+def test_a_renamed_value_is_written_into_the_block(postgresql_url: str, tmp_path: Path) -> None:
+    """As the comment says: in place of the addition and the removal."""
+    history = History(tmp_path / "project", postgresql_url, online=True).initialise()
+    migrate(history, "one", declare_tables(("a", number("x"), sa.Column("k", _enum("p", "q")))))
+    history.revise(declare_tables(("a", number("x", index=True), sa.Column("k", _enum("p", "r")))), "two")
+    path = tmp_path / "project/migrations/versions/two_two.py"
+    lines = path.read_text().split("\n")
+    kept = [line for line in lines if "add_enum_value" not in line and "remove_enum_value" not in line]
+    path.write_text("\n".join(kept).replace("# op.rename_enum_value", "op.rename_enum_value"))
+    history.upgrade()
+    assert history.find_differences() == []
+    history.downgrade("one")
+
+
+def test_files_of_one_name_are_not_written(postgresql_url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Where file_template has neither revision nor message, the second would replace the first."""
+    history = make_history(tmp_path, postgresql_url)
+    ini = tmp_path / "project/alembic.ini"
+    ini.write_text(re.sub("# file_template = .*", "file_template = %%(year)d", ini.read_text()))
+    metadata = declare_tables(("post", number("n"), number("author_id", sa.ForeignKey("author.id"))), ("author",))
+    text = history.revise(metadata, "two")
+    assert text is not None
+    assert "op.online" not in text
+    assert any("add %%(rev)s to it" in record.getMessage() for record in caplog.records)
