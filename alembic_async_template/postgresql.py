@@ -8,6 +8,8 @@ from enum import StrEnum
 
 # Longer names are cut off by the server: https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS
 MAX_BYTES = 63
+# The execution option of a statement that a plan and a script leave out: it asks about others, or is for this run only.
+READING = "alembic_async_template_reading"
 # Below it are the objects of PostgreSQL itself: https://www.postgresql.org/docs/current/system-catalog-initial-data.html
 FIRST_OID = 16384
 

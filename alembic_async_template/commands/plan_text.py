@@ -21,7 +21,7 @@ def render_plan(plan: Plan, stream: TextIO) -> str:
         if not revision.statements:
             lines.append("  no statement was traced" if plan.error else "  nothing that concerns a table that is there")
         for statement in revision.statements:
-            sign = paint("✗", "red", stream) if statement.blocks else paint("✓", "green", stream)
+            sign = paint("✗", "red", stream) if statement.is_refused else paint("✓", "green", stream)
             lines.append(f"  {sign} line {statement.line:<4} {_shorten(statement.sql)}")
             lines += [f"{'':14}{line}" for line in _describe(statement)]
     lines += ["", *(f"note: {note}" for note in plan.notes), *([f"FAILED: {plan.error}"] if plan.error else []), sum_up(plan)]
@@ -40,7 +40,7 @@ def render_github(plan: Plan) -> str:
             "|---|---|---|",
         ]
         for statement in revision.statements:
-            sign = "❌ " if statement.blocks else ""
+            sign = "❌ " if statement.is_refused else ""
             what = (
                 "<br>".join(_escape(line) for line in _describe(statement, with_advice=False))
                 or "nothing to a table that is there"
@@ -70,6 +70,8 @@ def _describe(statement: PlannedStatement, *, with_advice: bool = True) -> Itera
     if statement.blocks:
         end = f"; until its transaction ends, {_describe_seconds(statement.until_end)}" if statement.until_end else ""
         yield f"blocks {statement.blocks} of {', '.join(_name(statement, table) for table in statement.blocked)}{end}"
+        if statement.meant:
+            yield f"that is meant: {statement.meant}"
     elif statement.locks and not work:
         yield "for an instant: " + ", ".join(f"{lock.mode} on {lock.table}" for lock in statement.locks)
     if work:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("alembic_async_template")
 
 # Under which key the options of a migration context have the reasons of the blocks that are open.
-_REASONS = "alembic_async_template.blocking_reasons"
+REASONS = "alembic_async_template.blocking_reasons"
 # What a revision runs itself and that changes which table a name means.
 _MOVES = re.compile(r"\b(CREATE|DROP)\b.*\bTABLE\b|\bRENAME\b|\bSET\s+SCHEMA\b|\bsearch_path\b", re.IGNORECASE | re.DOTALL)
 _NAME = r'(?:"(?:[^"]|"")+"|[^\W\d][\w$]*)'
@@ -46,7 +46,7 @@ def allow_blocking(context: MigrationContext, reason: str) -> Iterator[None]:
     """
     if not isinstance(reason, str) or not reason.strip():
         raise BlockingReasonError(reason)
-    reasons = context.opts.setdefault(_REASONS, [])
+    reasons = context.opts.setdefault(REASONS, [])
     reasons.append(reason.strip())
     try:
         yield
@@ -145,7 +145,7 @@ class Guard:
         if found is None:
             return
         name, told = name_operation(operation), _describe(found, key)
-        reasons = self._context.opts.get(_REASONS)
+        reasons = self._context.opts.get(REASONS)
         if reasons:
             self._tell(logging.INFO, f"Revision {self._progress.revision}: {name} blocks {told}, which is meant: {reasons[-1]}")
             return

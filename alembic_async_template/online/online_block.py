@@ -26,7 +26,7 @@ from .online_op import OnlineOp
 from .refusals import refuse_unsafe
 from .sequences import list_steps
 from .steps import get_connection, run_step
-from .work import Work
+from .work import Work, name_operation
 
 log = logging.getLogger("alembic_async_template.online")
 
@@ -123,7 +123,7 @@ def _run(operations: Operations, planned: list[_Planned]) -> None:
             if not one.is_checked:
                 refuse_unsafe(work, one.operation)
             if not [step for step in list_steps(one.operation, work) if run_step(context, step)]:
-                log.info("%s was done before", type(one.operation).__name__)
+                log.info("%s was done before", name_operation(one.operation))
 
         one.place.run(run)
 

@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection
 
 from ..diagnosis.driver_errors import describe, describe_outage, find_sqlstate, is_lock_failure
 from ..masking import shorten_statement
-from ..postgresql import SQLState
+from ..postgresql import READING, SQLState
 from .found import find_holders
 
 log = logging.getLogger("alembic_async_template.online")
@@ -141,7 +141,9 @@ def _run(context: MigrationContext, step: Step) -> None:
         commit(context)
         # A savepoint, so that Alembic's transaction goes on when the step fails.
         with connection.begin_nested():
-            connection.execute(_SET_LOCAL, {"value": LOCK_TIMEOUT if step.way is Way.BRIEF else "0"})
+            # A script, which retries nothing, keeps its own.
+            value = LOCK_TIMEOUT if step.way is Way.BRIEF else "0"
+            connection.execute(_SET_LOCAL, {"value": value}, execution_options={READING: True})
             step.run()
         commit(context)
 

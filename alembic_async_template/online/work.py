@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-from alembic.ddl.postgresql import CreateExcludeConstraintOp
 from alembic.operations import MigrateOperation, Operations, ops
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy.engine import Connection, Dialect
@@ -16,19 +16,8 @@ from sqlalchemy.engine import Connection, Dialect
 from ..enums.sql import make_executable
 from .found import Table, find_table
 
-# As revisions call them.
-_NAMES: Mapping[type[MigrateOperation], str] = {
-    ops.CreateIndexOp: "create_index",
-    ops.AddColumnOp: "add_column",
-    ops.AlterColumnOp: "alter_column",
-    ops.CreateForeignKeyOp: "create_foreign_key",
-    ops.CreateCheckConstraintOp: "create_check_constraint",
-    ops.CreateUniqueConstraintOp: "create_unique_constraint",
-    ops.CreatePrimaryKeyOp: "create_primary_key",
-    CreateExcludeConstraintOp: "create_exclude_constraint",
-    ops.ExecuteSQLOp: "execute",
-    ops.BulkInsertOp: "bulk_insert",
-}
+# As revisions call them, where that is not the name of the class.
+_NAMES: Mapping[type[MigrateOperation], str] = {ops.ExecuteSQLOp: "execute", ops.DropConstraintOp: "drop_constraint"}
 
 _O = TypeVar("_O", bound=MigrateOperation)
 
@@ -102,7 +91,8 @@ def find_address(operation: Any) -> tuple[str, str | None]:
 def name_operation(operation: MigrateOperation) -> str:
     """An operation as messages name it."""
     name = next((name for class_, name in _NAMES.items() if isinstance(operation, class_)), None)
-    return f"op.{name}" if name else type(operation).__name__
+    words = re.findall("[A-Z][a-z]*", type(operation).__name__.removesuffix("Op"))
+    return f"op.{name or '_'.join(words).lower()}"
 
 
 def change(operation: _O, **attributes: Any) -> _O:

@@ -12,8 +12,6 @@ from types import FrameType
 from .. import _compat
 from ..diagnosis.quotes import is_inside
 
-# The execution option of what is asked about a statement of a revision, and is none itself.
-READING = "alembic_async_template_reading"
 # What the enum operations read comes from here.
 OWN_ENUMS = f"{__name__.partition('.')[0]}.enums"
 # Between a revision and the cursor: the result of a call passes through them.

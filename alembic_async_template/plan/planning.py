@@ -77,8 +77,15 @@ class PlannedStatement:
     """How long it blocks: until its transaction ends."""
     breaks: tuple[str, ...]
     """What the version of the application that still runs does not find any more."""
+    meant: str | None
+    """Why it may block: the reason of `op.blocking` around it."""
     advice: str | None
     """The code that does the same without blocking."""
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether it blocks, and no one has said that it may."""
+        return self.blocks is not None and self.meant is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +123,8 @@ class Plan:
 
     @property
     def blocking(self) -> int:
-        """How many statements block a table while one works on a large one."""
-        return sum(one.blocks is not None for revision in self.revisions for one in revision.statements)
+        """How many statements block a table while one works on a large one, without a reason that is given."""
+        return sum(one.is_refused for revision in self.revisions for one in revision.statements)
 
     def to_json(self) -> dict[str, Any]:
         """What `alembic plan --json` prints."""
@@ -185,7 +192,7 @@ def make_plan(
     explained: dict[int, Explained] = {}
     if live is not None:
         facts = _measure_rates(live, facts, counters)
-        explained = explain_rows(live.engine, statements)
+        explained = explain_rows(live.engine, statements, facts.tables)
     if live is None and stats is None:
         notes.append("how large the tables are is not known: each one counts as large")
     planned = _put_together(statements, facts.tables, explained, settings.blocking_rows)
@@ -279,7 +286,7 @@ def _put_together(
         about = dict.fromkeys([*(table for table, _ in one.locks), *list_worked_on(one, explained.get(number))])
         names = [name for name in about if name in tables or not tables]
         advice = None
-        if verdict.blocks is not None:
+        if verdict.blocks is not None and one.meant is None:
             is_partitioned = any(tables[name].is_partitioned for name in verdict.tables if name in tables)
             advice = advise(one, verdict.cause, is_partitioned=is_partitioned)
         planned.setdefault(one.revision, []).append(
@@ -297,6 +304,7 @@ def _put_together(
                     for name in names
                 ),
                 blocks=verdict.blocks,
+                meant=one.meant,
                 blocked=verdict.tables,
                 seconds=verdict.seconds,
                 until_end=verdict.until_end,

@@ -20,12 +20,12 @@ from ..enums.catalog import DUMP_SETTINGS, change_settings, reflect_enums
 from ..enums.model import Change
 from ..enums.rebuild import REBUILD
 from ..enums.rebuild_script import RebuildScript, write_rebuild
-from ..postgresql import empty_strings, split_statements
+from ..postgresql import READING, empty_strings, split_statements
 from ..run.connection import call_on_new_connection
 from ..run.session import is_autocommit
 from .explain_rows import list_nodes
 from .literals import write_literals
-from .places import OWN_ENUMS, READING, Place, Places
+from .places import OWN_ENUMS, Place, Places
 
 _SAVEPOINT = re.compile(r"(SAVEPOINT|RELEASE|ROLLBACK\s+TO)\b", re.IGNORECASE)
 _ENDS_TRANSACTION = re.compile(r"(BEGIN|START|COMMIT|END|ROLLBACK(?!\s+TO)|ABORT|PREPARE\s+TRANSACTION)\b", re.IGNORECASE)

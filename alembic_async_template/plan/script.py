@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from ..run.migration_lock import make_lock_key
 from .live_facts import LiveFacts, only_reading
 from .recording import Refusal
 
+# psql shows the result of a SELECT.
+_SETS = re.compile(r"SELECT pg_catalog\.set_config\('(lock_timeout)', [^']*('[^']*')[^',]*, false\)")
 _ADVICE = {
     Refusal.RESULT: Fix("write it as SQL that does not need the result, or with op.execute, which has none"),
     Refusal.TRANSACTION: Fix("let Alembic end the transaction", "with op.get_context().autocommit_block():"),
@@ -100,7 +103,7 @@ def _write_statements(
             revision = one["revision"]
             yield from ("", f"-- {names[revision]}")
         for sql in next(left) if one["rebuild"] else [one["sql"]]:
-            yield from _end(sql)
+            yield from _end(_SETS.sub(r"SET \1 = \2", sql))
     if transaction is not None:
         yield "COMMIT;"
 

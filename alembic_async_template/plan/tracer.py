@@ -14,14 +14,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from alembic import context as migrations
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 
 from ..masking import mask_statement
-from ..postgresql import FIRST_OID, empty_strings
+from ..online.guard import REASONS
+from ..postgresql import FIRST_OID, READING, empty_strings
 from ..run.session import find_backend, is_autocommit
 from .lock_modes import ACCESS_EXCLUSIVE, ROW_SHARE, SHARE_ROW_EXCLUSIVE, take_again
-from .places import OWN_ENUMS, READING, Places
+from .places import OWN_ENUMS, Places
 from .relations import Relations
 from .slow_motion import SlowMotion
 
@@ -78,6 +80,8 @@ class TracedStatement:
     breaks: list[str] = field(default_factory=list)
     key: str | None = None
     """The column with a number by which the rows of its table can be told apart."""
+    meant: str | None = None
+    """The reason of `op.blocking` around it."""
     constraint: str | None = None
     """The name that the server has given to the constraint that it adds, if it has none itself."""
 
@@ -133,6 +137,7 @@ class Tracer:
         shown = statement.replace("%%", "%") if compiled and connection.dialect.paramstyle == "pyformat" else statement
         masked = mask_statement(shown).strip()
         traced = TracedStatement(place.revision, place.file, place.line, masked, bool(parameters), self._transaction)
+        traced.meant = (migrations.get_context().opts.get(REASONS) or [None])[-1]
         bare = empty_strings(shown)
         if self._slow is not None:
             self._note_own_transaction(traced, ask, bare)

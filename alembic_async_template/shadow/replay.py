@@ -70,6 +70,7 @@ def open_shadow(request: Mapping[str, Any]) -> Iterator[tuple[Config, Engine]]:
     shadow = make_url(text)
     assert config.cmd_opts is not None
     config.cmd_opts.x = [*request["x"], f"url={text}"]
+    config.set_main_option("blocking", "allow")  # no table of a shadow is large
     with project_directory(settings, config):
         if request["through_application"]:
             database = resolve_database(settings, None, offline=False)
