@@ -637,3 +637,27 @@ def test_how_much_a_table_is_used(project: Project, live: str) -> None:
     assert used is not None, text
     assert int(used[2]) >= 1
     assert "a second" not in project.alembic("plan", check=False).stdout
+
+
+@pytest.mark.usefixtures("live")
+def test_rows_of_a_column_that_is_new_are_counted(project: Project) -> None:
+    """The live server cannot explain a change of a column that it does not have: it is taken for one of all rows."""
+    add_revision(project, "two", 'op.add_column("post", sa.Column("x", sa.Integer()))\n    op.execute("UPDATE post SET x = 1")')
+    report = plan(project, returncode=1)
+    added, filled = report["revisions"][0]["statements"]
+    assert (added["blocks"], filled["blocks"]) == ("reads and writes", "writes")
+    assert filled["seconds"] is not None
+
+
+@pytest.mark.usefixtures("live")
+def test_what_is_meant_to_block_is_shown_and_does_not_count(project: Project) -> None:
+    """The reason of `op.blocking` stands in place of advice."""
+    body = 'with op.blocking("closed on Sundays"):\n        op.alter_column("post", "n", nullable=False)'
+    add_revision(project, "two", body)
+    report = plan(project, returncode=0)
+    (statement,) = report["revisions"][0]["statements"]
+    assert (statement["blocks"], statement["meant"], statement["advice"]) == ("reads and writes", "closed on Sundays", None)
+    text = project.alembic("plan").stdout
+    assert re.search(
+        r"  ✓ line \d+ +ALTER TABLE post ALTER COLUMN n SET NOT NULL\n +blocks .*\n +that is meant: closed on Sundays\n", text
+    )

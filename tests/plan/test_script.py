@@ -281,3 +281,30 @@ def execute(url: str, *statements: str) -> list[Any]:
     with psycopg.connect(url, autocommit=True) as connection:
         cursor = [connection.execute(statement.encode()) for statement in statements][-1]
         return cursor.fetchall() if cursor.description else []
+
+
+def test_a_script_has_only_what_the_revisions_do(project: Project, postgresql_url: str) -> None:
+    """Neither what the guard asks, nor timeouts of single steps: psql retries nothing, and shows no row."""
+    body = """with op.online():
+        op.create_index("ix_post_title", "post", ["title"])
+        op.create_check_constraint("ck_post_n", "post", "n > 0")
+    op.alter_column("post", "n", type_=sa.BigInteger())"""
+    write_environment(project.directory, postgresql_url.replace("%", "%%"), one=HISTORY, two=body)
+    project.alembic("upgrade", "one")
+    script = project.alembic("plan", "--sql").stdout
+    assert not [line for line in script.splitlines() if line.startswith(("SELECT", "WITH"))]
+    assert [line for line in script.splitlines() if "lock_timeout" in line] == [
+        "SET lock_timeout = 5000;",
+        "SET lock_timeout = '0';",
+        "SET lock_timeout = '5s';",
+    ]
+    (project.directory / "upgrade.sql").write_text(script)
+    result = subprocess.run(
+        [str(PSQL), "--no-psqlrc", "--quiet", "--file", "upgrade.sql", postgresql_url],
+        cwd=project.directory,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (result.stdout, result.stderr) == ("", "")
+    project.alembic("current", "--check-heads")
