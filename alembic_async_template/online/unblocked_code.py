@@ -52,7 +52,8 @@ def write_fix(blocking: Blocking, operation: MigrateOperation, context: Migratio
                 modify_server_default=operation.column.server_default,
             )
             code = f"{write_operation(bare, context)}\n{write_operation(change, context)}"
-            return Fix("add the column, then its default, and then fill the rows that exist, in batches", code)
+            later = "" if operation.column.nullable else ", and let it take no nulls in a later revision"
+            return Fix(f"add the column, then its default, and then fill the rows that exist, in batches{later}", code)
         rest = [write_operation(one, context) for one in _list_constraints(operation)]
         return Fix(advice, _BLOCK + indent("\n".join([write_operation(bare, context), *rest]), "    "))
     assert isinstance(operation, ops.AlterColumnOp)

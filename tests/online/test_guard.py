@@ -210,7 +210,7 @@ def test_refuse_stops_before_the_operation(code: str, driver: str, run: Run, cap
 
 INSTEAD = {
     "op.add_column('post', sa.Column('x', sa.Uuid, server_default=sa.text('gen_random_uuid()'), nullable=False))": """\
-add the column, then its default, and then fill the rows that exist, in batches:
+add the column, then its default, and then fill the rows that exist, in batches, and let it take no nulls in a later revision:
 op.add_column('post', sa.Column('x', sa.Uuid(), nullable=True))
 op.alter_column('post', 'x', server_default=sa.text('gen_random_uuid()'))""",
     "op.add_column('post', sa.Column('x', sa.Integer, sa.ForeignKey('author.id'), sa.CheckConstraint('x > 0'), unique=True, index=True))": """\
