@@ -135,7 +135,8 @@ def process_directives(
                 )
             if losses and (likely := choose_together(open_renames)) and context.dialect.name in TRANSACTIONAL:
                 answers = [shlex.split(rename.argument)[1] for rename in likely]
-                log.warning("If these were renamed, remove this revision and write it again: %s", type_again(answers))
+                again = "this revision and write it again" if len(directives) == 1 else "these revisions and write them again"
+                log.warning("If these were renamed, remove %s: %s", again, type_again(answers))
         if writes and directives and all(_is_empty(directive) for directive in directives):
             directives.clear()
             config.print_stdout("No difference between the models and the database: no revision was written.")

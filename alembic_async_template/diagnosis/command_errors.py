@@ -118,13 +118,18 @@ def _explain_outdated(case: _Case) -> AlembicAsyncTemplateError:
 
 
 def _advise_rename(case: _Case) -> Sequence[Fix]:
-    """What comes before a revision that renames: a pending one that drops what is to be renamed is not to run."""
+    """What comes before a revision that renames: a pending one is not to run that drops the old name, or adds the new one."""
     dropped = [found[1] or found[2] for argument in case.typed.renames if (found := _OLD_NAME.search(argument))]
     if not dropped:
         return ()
     applied = case.find_history(case.current or ())
     pending = [revision for revision in case.script.walk_revisions() if revision.revision not in applied]
-    drop = re.compile(rf"""\bdrop_(?:column|table)\(.*["'](?:{"|".join(map(re.escape, dropped))})["']""")
+    added = [argument.rpartition(":")[2] for argument in case.typed.renames]
+    old, new = ("|".join(map(re.escape, names)) for names in (dropped, added))
+    drop = re.compile(
+        rf"""\bdrop_(?:column|table)\(.*["'](?:{old})["']"""
+        rf"""|\b(?:add_column\([^)]*?\bColumn\(|create_table\()\s*["'](?:{new})["']"""
+    )
     upgrades = [Path(one.path).read_text("utf-8", errors="replace").partition("def downgrade")[0] for one in pending]
     wrong = [number for number, text in enumerate(upgrades) if drop.search(text)]
     count_wrong = max(wrong, default=-1) + 1
