@@ -77,7 +77,7 @@ class _Item:
 
     up: ops.MigrateOperation
     down: Sequence[ops.MigrateOperation]
-    place: float
+    place: int
     """That of the reverse in the downgrade."""
     part: _Part
     touched: Touched
@@ -178,7 +178,7 @@ class _Items:
     def _write(self, operation: ops.MigrateOperation) -> str:
         return "\n".join(render_op(self._rendering, operation))
 
-    def _find_reverse(self, operation: ops.MigrateOperation) -> tuple[float, list[ops.MigrateOperation]]:
+    def _find_reverse(self, operation: ops.MigrateOperation) -> tuple[int, list[ops.MigrateOperation]]:
         """The reverse of an operation in the downgrade, and its place there."""
         try:
             text = self._write(operation.reverse())
@@ -301,7 +301,7 @@ def _join(items: Iterable[_Item]) -> tuple[list[ops.MigrateOperation], list[ops.
     )
 
 
-def _read_place(item: _Item) -> float:
+def _read_place(item: _Item) -> int:
     return item.place
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -15,9 +15,6 @@ from sqlalchemy.engine import Connection, Dialect
 
 from ..enums.sql import make_executable
 from .found import Table, find_table
-
-# As revisions call them, where that is not the name of the class.
-_NAMES: Mapping[type[MigrateOperation], str] = {ops.ExecuteSQLOp: "execute", ops.DropConstraintOp: "drop_constraint"}
 
 _O = TypeVar("_O", bound=MigrateOperation)
 
@@ -90,9 +87,10 @@ def find_address(operation: Any) -> tuple[str, str | None]:
 
 def name_operation(operation: MigrateOperation) -> str:
     """An operation as messages name it."""
-    name = next((name for class_, name in _NAMES.items() if isinstance(operation, class_)), None)
+    if isinstance(operation, ops.ExecuteSQLOp):
+        return "op.execute"
     words = re.findall("[A-Z][a-z]*", type(operation).__name__.removesuffix("Op"))
-    return f"op.{name or '_'.join(words).lower()}"
+    return f"op.{'_'.join(words).lower()}"
 
 
 def change(operation: _O, **attributes: Any) -> _O:

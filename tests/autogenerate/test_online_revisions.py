@@ -65,6 +65,13 @@ def _add_column(table: sa.Table, name: str, options: dict[str, Any], *, has_auth
         table.append_constraint(sa.ForeignKeyConstraint([column], ["author.code"]))
 
 
+def read_unversioned(url: str) -> dict[str, Any]:
+    """The database, but for its revision."""
+    found = read_fingerprint(url, positions=False)
+    del found["rows of public.alembic_version"]
+    return found
+
+
 def test_any_models_lead_to_any_others(postgresql_url: str, tmp_path: Path) -> None:
     """What the blocks make is what plain operations make, each step comes to rest, and each revision can be taken back."""
     with psycopg.connect(postgresql_url) as connection:
@@ -73,11 +80,6 @@ def test_any_models_lead_to_any_others(postgresql_url: str, tmp_path: Path) -> N
     ini = tmp_path / "project/alembic.ini"
     versions = tmp_path / "project/migrations/versions"
     empty = read_fingerprint(postgresql_url)
-
-    def read() -> dict[str, Any]:
-        found = read_fingerprint(postgresql_url, positions=False)
-        del found["rows of public.alembic_version"]
-        return found
 
     def switch(word: str) -> None:
         ini.write_text(ini.read_text().replace("online = on", "online = off").replace("online = off", f"online = {word}"))
@@ -92,9 +94,11 @@ def test_any_models_lead_to_any_others(postgresql_url: str, tmp_path: Path) -> N
             if history.revise(declare(second), "two") is None:
                 return
             history.upgrade()
-            plain = read()
+            plain = read_unversioned(postgresql_url)
             history.downgrade("one")
-            before = read()  # without a check that only the old models had: autogenerate leaves it to its column
+            before = read_unversioned(
+                postgresql_url
+            )  # without a check that only the old models had: autogenerate leaves it to its column
             for path in versions.glob("*two*.py"):
                 path.unlink()
             switch("on")
@@ -102,9 +106,9 @@ def test_any_models_lead_to_any_others(postgresql_url: str, tmp_path: Path) -> N
             for _ in range(2):
                 history.upgrade()
                 assert history.find_differences() == []
-                assert read() == plain
+                assert read_unversioned(postgresql_url) == plain
                 history.downgrade("one")
-                assert read() == before
+                assert read_unversioned(postgresql_url) == before
             history.downgrade("base")
             assert read_fingerprint(postgresql_url) == empty
         finally:
@@ -443,36 +447,31 @@ def test_each_revision_is_taken_back_exactly(name: str, postgresql_url: str, tmp
     history = History(tmp_path / "project", postgresql_url, online=True, options={"include_schemas": True}).initialise()
     versions = tmp_path / "project/migrations/versions"
 
-    def read() -> dict[str, Any]:
-        found = read_fingerprint(postgresql_url, positions=False)
-        del found["rows of public.alembic_version"]
-        return found
-
     migrate(history, "one", before)
     history.arguments = answers
     ini = tmp_path / "project/alembic.ini"
     ini.write_text(ini.read_text().replace("online = on", "online = off"))
     migrate(history, "two", after)
-    plain = read()
+    plain = read_unversioned(postgresql_url)
     history.downgrade("one")
     (versions / "two_two.py").unlink()
     ini.write_text(ini.read_text().replace("online = off", "online = on"))
     text = history.revise(after, "two")
     assert text is not None
     assert (text.count("Revision ID"), "op.online()" in text) == (count, True)
-    states = [read()]
+    states = [read_unversioned(postgresql_url)]
     for _ in range(count):
         history.upgrade("+1")
-        states.append(read())
+        states.append(read_unversioned(postgresql_url))
     assert states[-1] == plain
     assert history.find_differences() == []
     for _ in range(2):
         for state in reversed(states[:-1]):
             history.downgrade("-1")
-            assert read() == state
+            assert read_unversioned(postgresql_url) == state
         for state in states[1:]:
             history.upgrade("+1")
-            assert read() == state
+            assert read_unversioned(postgresql_url) == state
 
 
 def test_a_column_goes_after_rows_were_filled_from_it(postgresql_url: str, tmp_path: Path) -> None:
